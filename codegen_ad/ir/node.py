@@ -1,0 +1,193 @@
+"""Nodes, operations, regions and programs: immutable values, nothing else.
+
+A node is (operation, arguments, parameters, type). Where it came from and what the user calls it are
+kept beside it, in the builder's `Notes`. Engine, passes and planner look at an operation's kind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from codegen_ad.ir.types import ArrayType, TupleType, Type
+
+
+class Kind(Enum):
+    """The closed list of what an operation can be."""
+
+    INPUT = "input"
+    CONSTANT = "constant"
+    ELEMENTWISE = "elementwise"
+    REDUCE = "reduce"
+    CONTRACT = "contract"
+    MOVEMENT = "movement"
+    GATHER = "gather"
+    SCATTER = "scatter"
+    UPDATE = "update"
+    SCAN = "scan"
+    LINALG = "linalg"
+    LOOP = "loop"
+    WHILE = "while"
+    BRANCH = "branch"
+    CALL = "call"
+    RESULT = "result"
+
+
+class Params:
+    """Base of the frozen dataclasses that hold an operation's parameters.
+
+    Subclasses are frozen, hashable, and print as their fields.
+    """
+
+    __slots__ = ()
+
+
+Infer = Callable[[Sequence[Type], Params | None], Type]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Op:
+    """An operation: its name, kind and typing rule. One object per operation.
+
+    `infer` gives the result's type or raises `TypeMismatch`; what else belongs to an operation
+    (evaluation, adjoint, spelling) stands in the tables of `codegen_ad.ops`, `derive` and `emit`.
+    """
+
+    name: str
+    kind: Kind
+    infer: Infer = field(repr=False)
+
+    def __repr__(self) -> str:
+        return f"<op {self.name}>"
+
+
+class TypeMismatch(Exception):
+    """An operation was given arguments it has no meaning for; the message says which."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """One value. Made only by a `Builder`, which interns, so that equal means `is`."""
+
+    op: Op
+    args: tuple[Node, ...]
+    params: Params | None
+    type: Type
+
+    @property
+    def array(self) -> ArrayType:
+        """The type of a node that has one result."""
+        assert isinstance(self.type, ArrayType), f"{self.op.name} has several results"
+        return self.type
+
+    @property
+    def items(self) -> tuple[ArrayType, ...]:
+        """The types of a node that has several results."""
+        assert isinstance(self.type, TupleType), f"{self.op.name} has one result"
+        return self.type.items
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions a structured node owns, in order."""
+        return self.params.regions if isinstance(self.params, RegionParams) else ()
+
+    def __repr__(self) -> str:
+        return f"<{self.op.name}: {self.type}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A closed sub-program: its nodes reach no input but `inputs`."""
+
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+
+class RegionParams(Params):
+    """Parameters that own regions."""
+
+    __slots__ = ()
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
+        raise NotImplementedError
+
+    def with_regions(self, regions: tuple[Region, ...]) -> RegionParams:
+        """The same parameters around other regions."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The user's source line a node came from.
+
+    `line` counts from the `def` of `function` (1 is the `def` line); `text` is the statement.
+    """
+
+    function: str
+    line: int
+    text: str
+
+
+@dataclass(slots=True)
+class Notes:
+    """What is known about nodes beside the program. Losing it all leaves the same program."""
+
+    origins: dict[Node, Origin] = field(default_factory=dict[Node, Origin])
+    names: dict[Node, str] = field(default_factory=dict[Node, str])
+    gradients: set[Node] = field(default_factory=set[Node])
+
+    def copy(self, source: Node, target: Node) -> None:
+        """Let `target` inherit what is known of `source`, unless it has notes of its own."""
+        if source in self.origins:
+            self.origins.setdefault(target, self.origins[source])
+        if source in self.names:
+            self.names.setdefault(target, self.names[source])
+        if source in self.gradients and target is not source:
+            self.gradients.add(target)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Program:
+    """A function of arrays: named inputs, named outputs, and the notes of its nodes."""
+
+    name: str
+    inputs: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+    output_names: tuple[str, ...]
+    notes: Notes
+
+    def with_outputs(self, outputs: Sequence[Node], names: Sequence[str]) -> Program:
+        """The same program with other outputs."""
+        return replace(self, outputs=tuple(outputs), output_names=tuple(names))
+
+    def nodes(self) -> list[Node]:
+        """All nodes outside regions, arguments first."""
+        return toposort(self.outputs)
+
+
+def toposort(outputs: Iterable[Node]) -> list[Node]:
+    """All nodes that `outputs` need, arguments first, in an order that depends on the program only.
+
+    Regions are closed, so what is inside them is not listed.
+    """
+    order: list[Node] = []
+    seen: set[Node] = set()
+    for output in outputs:
+        stack: list[tuple[Node, Iterator[Node]]] = []
+        if output not in seen:
+            seen.add(output)
+            stack.append((output, iter(output.args)))
+        while stack:
+            node, rest = stack[-1]
+            for arg in rest:
+                if arg not in seen:
+                    seen.add(arg)
+                    stack.append((arg, iter(arg.args)))
+                    break
+            else:
+                order.append(node)
+                stack.pop()
+    return order

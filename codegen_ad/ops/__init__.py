@@ -1,0 +1,38 @@
+"""The tables: which operations exist, written out in order.
+
+This room says what each operation means in NumPy and what its derivative is. It never parses Python,
+never plans and never prints code.
+"""
+
+from __future__ import annotations
+
+from codegen_ad.ir.node import Op
+from codegen_ad.ops import (
+    constants,
+    elementwise,
+    indexing,
+    linalg,
+    movement,
+    reduction,
+    scan,
+    unary,
+)
+from codegen_ad.ops.entry import Elementwise, Structural
+
+ELEMENTWISE: dict[Op, Elementwise] = {entry.op: entry for entry in elementwise.TABLE}
+
+STRUCTURAL: dict[Op, Structural] = {
+    entry.op: entry
+    for table in (
+        constants.TABLE,
+        unary.TABLE,
+        reduction.TABLE,
+        movement.TABLE,
+        indexing.TABLE,
+        scan.TABLE,
+        linalg.TABLE,
+    )
+    for entry in table
+}
+
+BY_NAME: dict[str, Op] = {op.name: op for op in (*ELEMENTWISE, *STRUCTURAL)}

@@ -1,0 +1,74 @@
+"""Values without arguments: literals, sizes, ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Kind, Op, Params
+from codegen_ad.ir.types import ArrayType, DType, Type
+from codegen_ad.ops.entry import Array, Sizes, Structural
+
+
+@dataclass(frozen=True, slots=True)
+class Literal(Params):
+    """A scalar known now. Text, so that 0.0 and -0.0 differ and nan equals itself."""
+
+    text: str
+    dtype: DType
+
+    @property
+    def value(self) -> float | int | bool:
+        """The number."""
+        if self.dtype is DType.BOOL:
+            return self.text == "True"
+        return float(self.text) if self.dtype.is_float else int(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Params):
+    """A dimension as a number."""
+
+    dim: Dim
+
+
+def _infer_literal(_: Sequence[Type], params: Params | None) -> Type:
+    assert isinstance(params, Literal)
+    return ArrayType(params.dtype)
+
+
+def _infer_size(_: Sequence[Type], params: Params | None) -> Type:
+    assert isinstance(params, Size)
+    return ArrayType(DType.INT64)
+
+
+def _infer_iota(_: Sequence[Type], params: Params | None) -> Type:
+    assert isinstance(params, Size)
+    return ArrayType(DType.INT64, (params.dim,))
+
+
+def _literal(_: Sequence[Array], params: Any, __: Sizes) -> Array:
+    return np.asarray(params.value, dtype=params.dtype.numpy_name)
+
+
+def _size(_: Sequence[Array], params: Any, sizes: Sizes) -> Array:
+    return np.asarray(params.dim.evaluate(sizes), dtype=np.int64)
+
+
+def _iota(_: Sequence[Array], params: Any, sizes: Sizes) -> Array:
+    return np.arange(params.dim.evaluate(sizes), dtype=np.int64)
+
+
+CONSTANT = Op("constant", Kind.CONSTANT, _infer_literal)
+SIZE = Op("size", Kind.CONSTANT, _infer_size)
+IOTA = Op("iota", Kind.CONSTANT, _infer_iota)
+
+TABLE = (
+    Structural(CONSTANT, _literal),
+    Structural(SIZE, _size),
+    Structural(IOTA, _iota),
+)

@@ -1,0 +1,202 @@
+"""Short forms for making nodes: what the frontend, the adjoints and the passes write programs with.
+
+Arithmetic here casts nothing: callers bring operands to one dtype first (`cast`, `promote`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ONE, Dim, as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.ops import BY_NAME
+from codegen_ad.ops.constants import CONSTANT, IOTA, SIZE, Literal, Size
+from codegen_ad.ops.indexing import GATHER, SCATTER, UPDATE, Scatter, Update
+from codegen_ad.ops.movement import (
+    BROADCAST_TO,
+    CONCATENATE,
+    RESHAPE,
+    SLICE,
+    TRANSPOSE,
+    Axis,
+    Order,
+    Span,
+    Spans,
+    ToShape,
+)
+from codegen_ad.ops.reduction import CONTRACT, SUM, Contract, Reduce
+from codegen_ad.ops.unary import CAST, Cast
+
+
+def constant(b: Builder, value: float | int | bool, dtype: DType = DType.FLOAT64) -> Node:
+    """A scalar literal of this dtype."""
+    if dtype is DType.BOOL:
+        text = str(bool(value))
+    elif dtype.is_float:
+        text = repr(float(value))
+    else:
+        text = str(int(value))
+    return b.node(CONSTANT, (), Literal(text, dtype))
+
+
+def constant_value(node: Node) -> float | int | bool | None:
+    """The number if the node is a literal (or a broadcast one), else None."""
+    while node.op is BROADCAST_TO:
+        (node,) = node.args
+    return node.params.value if isinstance(node.params, Literal) else None
+
+
+def size(b: Builder, dim: Dim | int) -> Node:
+    """A dimension as an integer scalar; a literal where it is constant."""
+    dim = as_dim(dim)
+    if dim.is_constant:
+        return constant(b, dim.value, DType.INT64)
+    return b.node(SIZE, (), Size(dim))
+
+
+def iota(b: Builder, length: Dim | int) -> Node:
+    """The integers `0 … length - 1`."""
+    return b.node(IOTA, (), Size(as_dim(length)))
+
+
+def cast(b: Builder, x: Node, dtype: DType) -> Node:
+    """`x` converted to `dtype`; `x` itself if it has it."""
+    if x.array.dtype is dtype:
+        return x
+    value = constant_value(x)
+    if value is not None and not x.array.shape:
+        return constant(b, value, dtype)
+    return b.node(CAST, (x,), Cast(dtype))
+
+
+def apply(b: Builder, name: str, *args: Node) -> Node:
+    """The elementwise operation of that name."""
+    return b.node(BY_NAME[name], args)
+
+
+def add(b: Builder, x: Node, y: Node) -> Node:
+    """`x + y`."""
+    return apply(b, "add", x, y)
+
+
+def subtract(b: Builder, x: Node, y: Node) -> Node:
+    """`x - y`."""
+    return apply(b, "subtract", x, y)
+
+
+def multiply(b: Builder, x: Node, y: Node) -> Node:
+    """`x * y`."""
+    return apply(b, "multiply", x, y)
+
+
+def divide(b: Builder, x: Node, y: Node) -> Node:
+    """`x / y`."""
+    return apply(b, "divide", x, y)
+
+
+def negative(b: Builder, x: Node) -> Node:
+    """`-x`."""
+    return apply(b, "negative", x)
+
+
+def where(b: Builder, condition: Node, x: Node, y: Node) -> Node:
+    """`x` where the condition holds, else `y`."""
+    return apply(b, "where", condition, x, y)
+
+
+def full(b: Builder, shape: Shape, value: float | int | bool, dtype: DType) -> Node:
+    """An array filled with one literal."""
+    return broadcast_to(b, constant(b, value, dtype), shape)
+
+
+def zeros_like(b: Builder, x: Node) -> Node:
+    """Zeros of the type of `x`."""
+    return full(b, x.array.shape, 0, x.array.dtype)
+
+
+def reshape(b: Builder, x: Node, shape: Shape) -> Node:
+    """`x` in C order with another shape."""
+    if x.array.shape == shape:
+        return x
+    return b.node(RESHAPE, (x,), ToShape(shape))
+
+
+def expand_dims(b: Builder, x: Node, axis: int) -> Node:
+    """`x` with a new axis of size 1 at `axis`."""
+    shape = x.array.shape
+    return reshape(b, x, (*shape[:axis], ONE, *shape[axis:]))
+
+
+def broadcast_to(b: Builder, x: Node, shape: Shape) -> Node:
+    """`x` broadcast to `shape`."""
+    if x.array.shape == shape:
+        return x
+    return b.node(BROADCAST_TO, (x,), ToShape(shape))
+
+
+def transpose(b: Builder, x: Node, axes: Sequence[int]) -> Node:
+    """Result axis `i` is axis `axes[i]` of `x`."""
+    if tuple(axes) == tuple(range(x.array.rank)):
+        return x
+    return b.node(TRANSPOSE, (x,), Order(tuple(axes)))
+
+
+def whole(dim: Dim) -> Span:
+    """The span of a whole axis."""
+    return Span(as_dim(0), 1, dim)
+
+
+def slice_(b: Builder, x: Node, spans: Sequence[Span]) -> Node:
+    """The elements in `spans`, one for each axis."""
+    if all(s == whole(d) for s, d in zip(spans, x.array.shape, strict=True)):
+        return x
+    return b.node(SLICE, (x,), Spans(tuple(spans)))
+
+
+def concatenate(b: Builder, parts: Sequence[Node], axis: int) -> Node:
+    """The parts one after another along `axis`."""
+    return parts[0] if len(parts) == 1 else b.node(CONCATENATE, tuple(parts), Axis(axis))
+
+
+def sum_(b: Builder, x: Node, axes: Sequence[int]) -> Node:
+    """The sum over `axes`."""
+    return b.node(SUM, (x,), Reduce(tuple(sorted(axes)))) if axes else x
+
+
+def contract(
+    b: Builder, operands: Sequence[Node], labels: Sequence[Sequence[int]], output: Sequence[int]
+) -> Node:
+    """An einsum with integer labels."""
+    return b.node(
+        CONTRACT, tuple(operands), Contract(tuple(tuple(l) for l in labels), tuple(output))
+    )
+
+
+def gather(b: Builder, x: Node, *indices: Node) -> Node:
+    """`x[indices]` with integer arrays on the leading axes."""
+    return b.node(GATHER, (x, *indices))
+
+
+def scatter(b: Builder, x: Node, values: Node, *indices: Node, accumulate: bool) -> Node:
+    """`x` with `values` put (or added) at `indices` on the leading axes."""
+    return b.node(SCATTER, (x, values, *indices), Scatter(accumulate))
+
+
+def update(
+    b: Builder, x: Node, values: Node, spans: Sequence[Span], *, accumulate: bool = False
+) -> Node:
+    """`x` with the slice `spans` replaced by `values`, or with `values` added to it."""
+    return b.node(UPDATE, (x, values), Update(tuple(spans), accumulate))
+
+
+def sum_to(b: Builder, x: Node, shape: Shape) -> Node:
+    """`x` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting."""
+    extra = x.array.rank - len(shape)
+    axes = [
+        a
+        for a, dim in enumerate(x.array.shape)
+        if a < extra or (shape[a - extra] == ONE and dim != ONE)
+    ]
+    return reshape(b, sum_(b, x, axes), shape)
