@@ -1,0 +1,1 @@
+"""Turn a NumPy function into the source code of its gradient."""

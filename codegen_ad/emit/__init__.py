@@ -1,0 +1,1 @@
+"""Write a kernel plan as text: expressions are spelled here, frames come from the templates."""
