@@ -1,0 +1,85 @@
+"""What the meaning of a library function may ask of the interpreter that met the call.
+
+`codegen_ad.frontend.library` is written against this protocol, the interpreter implements it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, Protocol
+
+from codegen_ad.errors import CodegenError
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+
+Value = object
+"""An abstract value: see `codegen_ad.frontend.values`."""
+
+
+class Context(Protocol):
+    """The services of the interpreter at one call site."""
+
+    @property
+    def b(self) -> Builder:
+        """The builder of the program being read."""
+        ...
+
+    def node(self, value: Value, what: str = "argument") -> Node:
+        """The value as an array node: arrays and views are read, Python numbers become literals (i8,
+        f8, b1), symbolic sizes become scalars, nested sequences of numbers and arrays are stacked."""
+        ...
+
+    def promote(self, *values: Value, floating: bool = False) -> list[Node]:
+        """The values as nodes of one dtype by NumPy's rules (Python numbers are weak); with
+        `floating`, integers and booleans become f8."""
+        ...
+
+    def fresh(self, node: Node, *, weak: bool = False) -> Value:
+        """A new array that shares memory with nothing."""
+        ...
+
+    def static(self, value: Value, what: str) -> object:
+        """The Python value, which must be known now; refused otherwise. Sizes may be `Dim`."""
+        ...
+
+    def is_static(self, value: Value) -> bool:
+        """Whether `static` would succeed."""
+        ...
+
+    def dim(self, value: Value, what: str) -> Dim:
+        """The value as a dimension: a Python int or a symbolic size; refused otherwise."""
+        ...
+
+    def axes(self, value: Value, rank: int, what: str = "axis") -> tuple[int, ...]:
+        """A static axis argument (None means all) as sorted, non-negative axes; checked."""
+        ...
+
+    def equate(self, first: Dim, second: Dim, what: str) -> None:
+        """Require two dimensions to be the same. If they are not the same already, reading starts
+        again with this known and the kernel checks it when called; impossible ones are refused with
+        ShapeMismatch."""
+        ...
+
+    def require(self, at_least: Dim, minimum: int, what: str) -> None:
+        """Require `at_least >= minimum` when the kernel is called (e.g. for a slice or a maximum)."""
+        ...
+
+    def refuse(
+        self, message: str, instead: str, error: type[CodegenError] | None = None
+    ) -> NoReturn:
+        """Refuse the call, pointing at it: what is wrong, and what to write instead."""
+        ...
+
+    def call(self, function: Value, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+        """Call any callable value (a Python function, a lambda, a library function)."""
+        ...
+
+    def default_dtype(self) -> DType:
+        """f8."""
+        ...
+
+
+Handler = Callable[[Context, Sequence[Value], Mapping[str, Value]], Value]
+"""The meaning of a library function: context, positional and keyword arguments to result."""

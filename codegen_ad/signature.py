@@ -1,0 +1,116 @@
+"""What a kernel is specialised on: the forms of a function's arguments, without their numbers.
+
+A signature is hashable and prints as one line of text, which is part of a kernel's cache key.
+This module knows nothing of programs, so that a cached kernel is found without the frontend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayForm:
+    """A NumPy array or NumPy scalar (rank 0).
+
+    `shape` holds a number for an axis whose size is part of the specialisation (1, or a small size of
+    a parameter that is differentiated) and None for an axis whose size the kernel reads at run time.
+    """
+
+    dtype: str
+    shape: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        sizes = ",".join("*" if s is None else str(s) for s in self.shape)
+        return f"{self.dtype}[{sizes}]"
+
+
+@dataclass(frozen=True, slots=True)
+class ScalarForm:
+    """A Python float or int whose value the kernel reads at run time; weak in dtype promotion."""
+
+    kind: type[float] | type[int]
+
+    def __str__(self) -> str:
+        return self.kind.__name__
+
+
+@dataclass(frozen=True, slots=True)
+class StaticForm:
+    """A value that is part of the specialisation: None, bool, str, and ints marked static."""
+
+    value: object
+
+    def __str__(self) -> str:
+        return f"={self.value!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceForm:
+    """A tuple, list or NamedTuple of further arguments; `cls` is the exact class."""
+
+    cls: type
+    items: tuple[Form, ...]
+
+    def __str__(self) -> str:
+        return f"{self.cls.__qualname__}({','.join(map(str, self.items))})"
+
+
+@dataclass(frozen=True, slots=True)
+class MappingForm:
+    """A dict (`cls` is `dict`) or a dataclass instance (`cls` is its class), by keys in order."""
+
+    cls: type
+    keys: tuple[str, ...]
+    items: tuple[Form, ...]
+
+    def __str__(self) -> str:
+        inside = ",".join(f"{k}:{v}" for k, v in zip(self.keys, self.items, strict=True))
+        return f"{self.cls.__qualname__}({inside})"
+
+
+Form = ArrayForm | ScalarForm | StaticForm | SequenceForm | MappingForm
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """The forms of all parameters of a function, by name, in the order of its definition.
+
+    A `*args` parameter appears under its name as a SequenceForm of class tuple.
+    """
+
+    parameters: tuple[tuple[str, Form], ...]
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name} {form}" for name, form in self.parameters)
+
+
+Path = tuple[str | int, ...]
+"""Where a leaf stands: the parameter's name, then keys and positions within it."""
+
+
+def leaves(signature: Signature) -> list[tuple[Path, ArrayForm | ScalarForm]]:
+    """The arguments that a kernel takes, in order: all arrays and run-time scalars."""
+    found: list[tuple[Path, ArrayForm | ScalarForm]] = []
+    for name, form in signature.parameters:
+        _collect((name,), form, found)
+    return found
+
+
+def _collect(path: Path, form: Form, found: list[tuple[Path, ArrayForm | ScalarForm]]) -> None:
+    match form:
+        case ArrayForm() | ScalarForm():
+            found.append((path, form))
+        case SequenceForm(items=items):
+            for index, item in enumerate(items):
+                _collect((*path, index), item, found)
+        case MappingForm(keys=keys, items=items):
+            for key, item in zip(keys, items, strict=True):
+                _collect((*path, key), item, found)
+        case StaticForm():
+            pass
+
+
+def path_text(path: Path) -> str:
+    """A path as a Python name: `params_W_0`, for a kernel's parameters."""
+    return "_".join(str(part) for part in path)
