@@ -40,7 +40,7 @@ IMPORTERS = {
     "jinja2": ("emit/render.py",),
     "numba": ("backends/*", "runtime/*", "fit/*"),
     "llvmlite": ("backends/*", "runtime/*", "fit/*"),
-    "click": ("cli/*",),
+    "click": ("cli*",),
 }
 LEAN = ("numba", "llvmlite", "sympy", "jinja2", "rich", "tqdm", "scipy", "matplotlib", "click")
 STANDALONE = {"numpy", "numba"} | sys.stdlib_module_names
