@@ -1,0 +1,248 @@
+"""The reference backend: a program run node by node in plain NumPy, slowly and plainly.
+
+It is what every other backend is compared with, and what `explain` shows values by. It never prints
+code, fuses nothing and keeps every value until its region ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_ad.errors import InternalError, InvalidArgument
+from codegen_ad.ir.builder import INPUT, Result
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Program, Region, toposort
+from codegen_ad.ir.types import ArrayType, TupleType
+from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
+from codegen_ad.ops.control import Branch, Custom, Loop, While
+
+Array = NDArray[Any]
+Values = tuple[Array, ...]
+
+
+def evaluate(
+    program: Program, inputs: Sequence[Any], sizes: Mapping[str, int] | None = None
+) -> list[Array]:
+    """The program's outputs for these inputs, as new arrays of the outputs' dtypes.
+
+    Symbols that are an axis of an input are read from its shape; `sizes` gives any others.
+
+    Raises
+    ------
+    InvalidArgument
+        If the inputs differ in number, rank or size from what the program takes.
+    """
+    if len(inputs) != len(program.inputs):
+        raise InvalidArgument(
+            f"`{program.name}` takes {len(program.inputs)} inputs, got {len(inputs)}"
+        )
+    arrays = [
+        np.asarray(value, dtype=node.array.dtype.numpy_name)
+        for node, value in zip(program.inputs, inputs, strict=True)
+    ]
+    known = read_sizes([node.array for node in program.inputs], arrays, sizes or {})
+    with np.errstate(all="ignore"):
+        outputs = _Machine().run(program.inputs, program.outputs, arrays, known)
+    return [np.array(value) for value in outputs]
+
+
+def read_sizes(
+    types: Sequence[ArrayType], arrays: Sequence[Array], sizes: Mapping[str, int]
+) -> dict[str, int]:
+    """The value of every symbol that is an axis of one of these arrays, and of those in `sizes`.
+
+    Raises
+    ------
+    InvalidArgument
+        If a shape contradicts its type.
+    """
+    known = dict(sizes)
+    for type, array in zip(types, arrays, strict=True):
+        if array.ndim != type.rank:
+            raise InvalidArgument(f"an array of shape {array.shape} is no {type}")
+        for dim, length in zip(type.shape, array.shape, strict=True):
+            if dim.name is not None:
+                known.setdefault(dim.name, length)
+    for type, array in zip(types, arrays, strict=True):
+        for dim, length in zip(type.shape, array.shape, strict=True):
+            if set(dim.symbols()) <= known.keys() and dim.evaluate(known) != length:
+                raise InvalidArgument(
+                    f"an array of shape {array.shape} is no {type}: {dim} is {dim.evaluate(known)}"
+                )
+    return known
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A node and the symbols that must have a value before it can run."""
+
+    node: Node
+    needs: frozenset[str]
+
+
+class _Machine:
+    """Runs regions; remembers the order of each region's nodes, because loops run them often."""
+
+    def __init__(self) -> None:
+        self._orders: dict[tuple[Node, ...], list[_Step]] = {}
+
+    def run(
+        self,
+        inputs: Sequence[Node],
+        outputs: tuple[Node, ...],
+        arguments: Sequence[Array],
+        sizes: Mapping[str, int],
+    ) -> Values:
+        """The values of `outputs`; symbols that are bound on the way stay in here."""
+        known = dict(sizes)
+        values: dict[Node, Values] = {
+            node: (value,) for node, value in zip(inputs, arguments, strict=True)
+        }
+        waiting = self._order(outputs)
+        while waiting:
+            later: list[_Step] = []
+            for step in waiting:
+                ready = step.needs <= known.keys() and all(a in values for a in step.node.args)
+                if ready:
+                    values[step.node] = self._step(step.node, values, known)
+                else:
+                    later.append(step)
+            if len(later) == len(waiting):
+                raise InternalError(f"no value for the sizes that {later[0].node} needs")
+            waiting = later
+        return tuple(values[node][0] for node in outputs)
+
+    def _order(self, outputs: tuple[Node, ...]) -> list[_Step]:
+        if outputs not in self._orders:
+            nodes = [n for n in toposort(outputs) if n.op is not INPUT]
+            self._orders[outputs] = [_Step(n, frozenset(_needed(n))) for n in nodes]
+        return self._orders[outputs]
+
+    def _step(self, node: Node, values: Mapping[Node, Values], sizes: dict[str, int]) -> Values:
+        if isinstance(node.params, Result):
+            return (values[node.args[0]][node.params.index],)
+        args = [values[a][0] for a in node.args]
+        match node.params:
+            case Loop() as loop:
+                results = self._loop(loop, node, args, sizes)
+            case While() as loop:
+                results = self._while(loop, node, args, sizes)
+            case Branch() as branch:
+                taken = branch.then if args[0] else branch.otherwise
+                results = self._region(taken, args[1:], sizes)
+            case Custom() as custom:
+                results = self._region(custom.forward, args, sizes)
+            case _:
+                results = (_compute(node, args, sizes),)
+        return tuple(
+            _fit(node, value, type, sizes)
+            for value, type in zip(results, _types(node), strict=True)
+        )
+
+    def _region(self, region: Region, args: Sequence[Array], sizes: Mapping[str, int]) -> Values:
+        return self.run(region.inputs, region.outputs, args, sizes)
+
+    def _loop(self, loop: Loop, node: Node, args: Sequence[Array], sizes: dict[str, int]) -> Values:
+        trip = max(int(args[0]), 0)
+        carried: Values = tuple(args[1 : 1 + loop.carried])
+        captured = args[1 + loop.carried :]
+        rows: list[Values] = []
+        for i in range(trip):
+            out = self._region(loop.body, (np.asarray(i), *carried, *captured), sizes)
+            carried = out[: loop.carried]
+            rows.append(out[loop.carried :])
+        _bind(node, loop.length, trip, sizes)
+        return carried + _stack(rows, node.items[loop.carried :], sizes)
+
+    def _while(
+        self, loop: While, node: Node, args: Sequence[Array], sizes: dict[str, int]
+    ) -> Values:
+        carried: Values = tuple(args[: loop.carried])
+        captured = args[loop.carried :]
+        rows: list[Values] = []
+        while self._region(loop.cond, (*carried, *captured), sizes)[0]:
+            out = self._region(loop.body, (*carried, *captured), sizes)
+            carried = out[: loop.carried]
+            rows.append(out[loop.carried :])
+        _bind(node, loop.length, len(rows), sizes)
+        stacked = _stack(rows, node.items[loop.carried : -1], sizes)
+        return (*carried, *stacked, np.asarray(len(rows)))
+
+
+def _compute(node: Node, args: Sequence[Array], sizes: Mapping[str, int]) -> Array:
+    if node.op in ELEMENTWISE:
+        return ELEMENTWISE[node.op].evaluate(*args)
+    if node.op in STRUCTURAL:
+        return STRUCTURAL[node.op].evaluate(args, node.params, sizes)
+    raise InternalError(f"no meaning in NumPy is known for {node}")
+
+
+def _bind(node: Node, length: Dim, trip: int, sizes: dict[str, int]) -> None:
+    """Give a loop's symbol its trip count, or check the count that was known before."""
+    if length.name is not None:
+        sizes.setdefault(length.name, trip)
+    if length.evaluate(sizes) != trip:
+        raise InternalError(f"{node} ran {trip} times, not {length} = {length.evaluate(sizes)}")
+
+
+def _stack(rows: Sequence[Values], types: Sequence[ArrayType], sizes: Mapping[str, int]) -> Values:
+    if rows:
+        return tuple(np.stack(column) for column in zip(*rows, strict=True))
+    return tuple(
+        np.empty([d.evaluate(sizes) for d in t.shape], dtype=t.dtype.numpy_name) for t in types
+    )
+
+
+def _fit(node: Node, value: Any, type: ArrayType, sizes: Mapping[str, int]) -> Array:
+    """The value with the dtype of its type, where NumPy widened it; its shape must be right."""
+    array = np.asarray(value, dtype=type.dtype.numpy_name)
+    if array.shape != tuple(dim.evaluate(sizes) for dim in type.shape):
+        raise InternalError(f"{node.op.name} gives the shape {array.shape}, not {type}")
+    return array
+
+
+def _types(node: Node) -> tuple[ArrayType, ...]:
+    return node.type.items if isinstance(node.type, TupleType) else (node.type,)
+
+
+def _needed(node: Node) -> set[str]:
+    """The symbols a node reads: those of its type and parameters, less those it binds itself."""
+    if isinstance(node.params, Result):
+        return set()  # its argument has run
+    needed = set(_symbols(node.params))
+    for type in _types(node):
+        needed |= set(_symbols(type))
+    for region in node.regions:
+        inside = [n for n in toposort(region.outputs) if n.op is not INPUT]
+        bound = {name for n in inside for name in _bound(n)}
+        needed |= {name for n in inside for name in _needed(n)} - bound
+    return needed - set(_bound(node))
+
+
+def _bound(node: Node) -> Iterator[str]:
+    match node.params:
+        case Loop(length=length) | While(length=length) if length.name is not None:
+            yield length.name
+        case _:
+            pass
+
+
+def _symbols(value: object) -> Iterator[str]:
+    match value:
+        case Dim():
+            yield from value.symbols()
+        case Region():
+            pass
+        case tuple():
+            for item in cast("tuple[object, ...]", value):
+                yield from _symbols(item)
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                yield from _symbols(getattr(value, field.name))
+        case _:
+            pass
