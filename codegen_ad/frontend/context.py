@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
 from codegen_ad.errors import CodegenError
+from codegen_ad.frontend.views import Step
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
@@ -38,6 +39,27 @@ class Context(Protocol):
 
     def fresh(self, node: Node, *, weak: bool = False) -> Value:
         """A new array that shares memory with nothing."""
+        ...
+
+    def view(self, value: Value, step: Step) -> Value:
+        """A view of an array through one more step; shares memory with it."""
+        ...
+
+    def items(self, value: Value, what: str = "argument") -> list[Value]:
+        """The items of a tuple, list, range, zip or other sequence of static length, or the rows of
+        an array whose first axis has a static length; refused otherwise."""
+        ...
+
+    def is_array(self, value: Value) -> bool:
+        """Whether the value is data: an array, or a scalar that is not known now (weak or not)."""
+        ...
+
+    def iota(self, start: Dim | int, length: Dim | int, step: int = 1) -> Node:
+        """The i8 vector `start, start + step, …`."""
+        ...
+
+    def write(self, target: Value, value: Value) -> None:
+        """`target[...] = value` for an array: broadcast, cast, seen by every view of its storage."""
         ...
 
     def static(self, value: Value, what: str) -> object:

@@ -1,0 +1,176 @@
+"""What a name may be bound to while a function is read.
+
+A value is one of these, or a plain Python object that is known now: a number, a string, None, a tuple
+of values, a NamedTuple of values, a dtype, `np.newaxis`. Symbolic sizes are `Dim`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.views import Step
+from codegen_ad.ir.dims import Dim
+from codegen_ad.source import SourceText
+
+PathStep = tuple[str, str]
+Provenance = tuple[PathStep, ...]
+"""How an object outside is reached from the function being read: `(("global", "config"), …)`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cell:
+    """The identity of something that can change; what it holds is in the `Store`."""
+
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An array or a scalar whose numbers are not known now: a view of a storage.
+
+    `weak` marks a Python number, which does not take part in NumPy's promotion of dtypes.
+    """
+
+    cell: Cell
+    steps: tuple[Step, ...] = ()
+    weak: bool = False
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """A list made in the function; its items are in the store."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Dict:
+    """A dict made in the function or passed to it; its items are in the store."""
+
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A dataclass instance passed to the function or made in it; its fields are in the store."""
+
+    cls: type
+    cell: Cell
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """`range(start, start + step * length, step)`, where start and length may be symbolic."""
+
+    start: Dim
+    length: Dim
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicRange:
+    """A range whose length depends on data: good for a `for` loop only."""
+
+    start: Array | int | Dim
+    stop: Array | int | Dim
+    step: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """An object that the function found outside: a module, function, class, or any instance."""
+
+    object: Any
+    path: Provenance
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outside) and other.object is self.object
+
+    def __hash__(self) -> int:
+        return id(self.object)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Closure:
+    """A `def` or `lambda` inside the function, with the frame it sees."""
+
+    name: str
+    node: ast.FunctionDef | ast.Lambda
+    frame: Any
+    defaults: tuple[Value, ...]
+    kw_defaults: Mapping[str, Value] = field(default_factory=dict[str, Value])
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A function with arguments already given: a bound method, a `functools.partial`."""
+
+    function: Value
+    args: tuple[Value, ...] = ()
+    kwargs: tuple[tuple[str, Value], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayMethod:
+    """`array.name`, to be called."""
+
+    array: Value
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence_:
+    """What iterating gives, when the number of items is known: `zip`, `enumerate`, `dict.items()`."""
+
+    items: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Zipped:
+    """`zip(...)` or `enumerate(...)` over at least one thing of symbolic length."""
+
+    parts: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """`reversed(...)` of something of symbolic length."""
+
+    of: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Unbound:
+    """What a name holds that is bound on some paths only; the reason is part of the refusal."""
+
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class Frame:
+    """One call being read: its names, its source, and the frame around it."""
+
+    name: str
+    source: SourceText
+    env: dict[str, Value]
+    parent: Frame | None = None
+    globals: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    closure: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    path: Provenance = ()
+    locals: frozenset[str] = frozenset()
+    returns: bool = False
+
+
+NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+
+
+def is_number(value: Value) -> bool:
+    """Whether the value is a real number known now."""
+    return isinstance(value, NUMBERS)
