@@ -1,12 +1,12 @@
 """The builder: the only maker of nodes, owner of the intern table, the notes and the open scopes.
 
-Within one builder, equal nodes are the same object. While a region is being built, its nodes are kept
-in a scope of their own, so that what is computed inside a branch is computed only there.
+Within one builder, equal nodes are the same object. While a region is being built, its nodes are
+kept in a scope of their own, so that what is computed inside a branch is computed only there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -89,11 +89,16 @@ class Scope:
             if node in seen:
                 continue
             seen.add(node)
-            if node in own:
+            if node in own and not _is_result_from(node, own):
                 stack.extend(reversed(node.args))
             elif not is_constant_expression(node):
                 captured.append(node)
         return tuple(outputs), captured
+
+
+def _is_result_from(node: Node, own: set[Node]) -> bool:
+    """Whether it picks a result of a node outside `own`: it is captured in that node's place."""
+    return node.op is RESULT and node.args[0] not in own
 
 
 class Builder:
@@ -140,7 +145,7 @@ class Builder:
         return tuple(self.node(RESULT, (node,), Result(i)) for i in range(len(node.items)))
 
     @contextmanager
-    def at(self, origin: Origin | None, *, gradient: bool | None = None) -> Iterator[None]:
+    def at(self, origin: Origin | None, *, gradient: bool | None = None) -> Generator[None]:
         """Nodes made inside get this origin; `gradient` marks them as part of a derivative."""
         before = self._origin, self._gradient
         self._origin = origin
@@ -152,7 +157,7 @@ class Builder:
             self._origin, self._gradient = before
 
     @contextmanager
-    def scope(self) -> Iterator[Scope]:
+    def scope(self) -> Generator[Scope]:
         """Open a region: what is made inside stays inside."""
         scope = Scope(self)
         self._scopes.append(scope)

@@ -1,7 +1,8 @@
 """Symbolic array dimensions: integer polynomials in named sizes, in one canonical form.
 
-`x[1:-1]` of an `n`-vector has `n - 2` elements, an `(n, d)` matrix ravelled has `d*n`. Two dimensions
-are the same if and only if they are equal, so that broadcasting and fusion can compare them.
+`x[1:-1]` of an `n`-vector has `n - 2` elements, an `(n, d)` matrix ravelled has `d*n`. Broadcasting
+and fusion compare dimensions with `==`: polynomials that are the same everywhere are equal, and so
+are floor divisions that differ by whole parts, common factors or nesting.
 Never holds a value that depends on data: a size that only the run knows gets a symbol of its own.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import total_ordering
+from math import gcd
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,17 @@ class Dim:
         return total
 
     def evaluate(self, values: Mapping[str, int]) -> int:
-        """The size when the symbols have these values."""
-        return self.substitute({k: Dim.constant(v) for k, v in values.items()}).value
+        """The size when the symbols have these values, of which none may be missing."""
+        total = 0
+        for monomial, coefficient in self.terms:
+            product = coefficient
+            for atom in monomial:
+                if isinstance(atom, str):
+                    product *= values[atom]
+                else:
+                    product *= atom.numerator.evaluate(values) // atom.divisor
+            total += product
+        return total
 
     def __add__(self, other: Dim | int) -> Dim:
         return _collect([*self.terms, *as_dim(other).terms])
@@ -116,28 +127,39 @@ class Dim:
 
     def __floordiv__(self, divisor: int) -> Dim:
         assert divisor > 0
-        if self.is_constant:
-            return Dim.constant(self.value // divisor)
-        if all(coefficient % divisor == 0 for _, coefficient in self.terms):
-            return Dim(tuple((m, c // divisor) for m, c in self.terms))
-        return Dim((((FloorDivision(self, divisor),), 1),))
+        # (divisor*whole + rest) // divisor = whole + rest // divisor
+        whole = _collect([(m, c // divisor) for m, c in self.terms])
+        rest = self - whole * divisor
+        if rest.is_constant:
+            return whole
+        # (shared*p + c) // (shared*q) = (p + c // shared) // q
+        shared = gcd(divisor, *(c for m, c in rest.terms if m))
+        rest = _collect([(m, c // shared) for m, c in rest.terms])
+        divisor //= shared
+        # (p // q + r) // s = (p + q*r) // (q*s)
+        inner = [m[0] for m, c in rest.terms if len(m) == 1 and c == 1]
+        divisions = [atom for atom in inner if isinstance(atom, FloorDivision)]
+        if len(divisions) == 1:
+            (inside,) = divisions
+            others = rest - Dim((((inside,), 1),))
+            flat = inside.numerator + others * inside.divisor
+            return whole + flat // (inside.divisor * divisor)
+        return whole + Dim((((FloorDivision(rest, divisor),), 1),))
 
     def exact_quotient(self, other: Dim) -> Dim | None:
-        """`self / other` if `other` is one term that divides every term of `self`, else None."""
-        if len(other.terms) != 1:
-            return Dim.constant(1) if self == other else None
-        ((divisor_monomial, divisor),) = other.terms
-        terms: list[tuple[Monomial, int]] = []
-        for monomial, coefficient in self.terms:
-            rest = list(monomial)
-            for atom in divisor_monomial:
-                if atom not in rest:
-                    return None
-                rest.remove(atom)
-            if coefficient % divisor:
+        """`self / other` if that is a polynomial with integer coefficients, else None."""
+        if not other.terms:
+            return None
+        # Long division; the terms stand in a graded order, so the leading one goes away each time.
+        (leader, divisor), quotient, rest = other.terms[0], ZERO, self
+        while rest.terms:
+            monomial, coefficient = rest.terms[0]
+            factors = _without(monomial, leader)
+            if factors is None or coefficient % divisor:
                 return None
-            terms.append((tuple(rest), coefficient // divisor))
-        return _collect(terms)
+            step = Dim(((factors, coefficient // divisor),))
+            quotient, rest = quotient + step, rest - step * other
+        return quotient
 
     def __lt__(self, other: Dim) -> bool:
         return str(self) < str(other)
@@ -163,6 +185,15 @@ class Dim:
 def as_dim(value: Dim | int) -> Dim:
     """`value` as a dimension."""
     return value if isinstance(value, Dim) else Dim.constant(value)
+
+
+def _without(monomial: Monomial, divisor: Monomial) -> Monomial | None:
+    rest = list(monomial)
+    for atom in divisor:
+        if atom not in rest:
+            return None
+        rest.remove(atom)
+    return tuple(rest)
 
 
 def _collect(terms: list[tuple[Monomial, int]]) -> Dim:

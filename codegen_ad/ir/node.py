@@ -1,11 +1,12 @@
 """Nodes, operations, regions and programs: immutable values, nothing else.
 
-A node is (operation, arguments, parameters, type). Where it came from and what the user calls it are
-kept beside it, in the builder's `Notes`. Engine, passes and planner look at an operation's kind.
+A node is (operation, arguments, parameters, type). Where it came from and what the user calls it
+are kept beside it, in the builder's `Notes`. Engine, passes and planner look at the kind only.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -104,19 +105,19 @@ class Region:
     outputs: tuple[Node, ...]
 
 
-class RegionParams(Params):
+class RegionParams(Params, ABC):
     """Parameters that own regions."""
 
     __slots__ = ()
 
     @property
+    @abstractmethod
     def regions(self) -> tuple[Region, ...]:
         """The regions, in order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def with_regions(self, regions: tuple[Region, ...]) -> RegionParams:
         """The same parameters around other regions."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
 """The text form of a program: what errors, tests, goldens and `explain` show.
 
 One line a node, `%2: f8[n] = multiply %0, %1   ; line 3`; regions are indented below their owner.
-Names are given in order of appearance, so equal programs print equally.
+Names are given in order of appearance and each region has its own, so equal programs print equally.
 """
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
+from typing import cast
 
 from codegen_ad.ir.builder import INPUT, Input, Result
-from codegen_ad.ir.node import Node, Notes, Params, Program, Region, RegionParams, toposort
+from codegen_ad.ir.node import Node, Notes, Params, Program, Region, toposort
 
 
 def program_text(program: Program) -> str:
@@ -32,7 +33,8 @@ def params_text(params: Params | None) -> str:
     if params is None or isinstance(params, Input | Result):
         return ""
     parts: list[str] = []
-    for field in fields(params):  # pyright: ignore[reportArgumentType]
+    assert is_dataclass(params)
+    for field in fields(params):
         value = getattr(params, field.name)
         if isinstance(value, Region):
             continue
@@ -42,8 +44,7 @@ def params_text(params: Params | None) -> str:
 
 def _value_text(value: object) -> str:
     if isinstance(value, tuple):
-        inside = ", ".join(_value_text(v) for v in value)  # pyright: ignore[reportUnknownVariableType]
-        return f"({inside})"
+        return f"({', '.join(_value_text(v) for v in cast('tuple[object, ...]', value))})"
     return str(value)
 
 
@@ -53,13 +54,16 @@ class _Printer:
         self.names: dict[Node, str] = {}
         self.lines: list[str] = []
         self.count = 0
+        self.declared: dict[str, int] = {}
 
     def declare(self, node: Node) -> str:
         params = node.params
         assert isinstance(params, Input)
         name = f"%{params.name}"
-        if name in self.names.values():
-            name = f"%{params.name}.{sum(n.startswith(name) for n in self.names.values())}"
+        number = self.declared.get(name, 0)
+        self.declared[name] = number + 1
+        if number:
+            name = f"{name}.{number}"
         self.names[node] = name
         return f"{name}: {node.type}"
 
@@ -86,11 +90,15 @@ class _Printer:
             remarks += [user] if user else []
             remark = f"   ; {', '.join(remarks)}" if remarks else ""
             self.lines.append(f"{indent}{self.name(node)}: {node.type} = {text}{remark}")
-            if isinstance(node.params, RegionParams):
-                for region in node.params.regions:
-                    head = ", ".join(self.declare(i) for i in region.inputs)
-                    self.lines.append(f"{indent}  ({head}) {{")
-                    self.body(toposort(region.outputs), indent + "    ")
-                    outs = ", ".join(self.name(o) for o in region.outputs)
-                    self.lines.append(f"{indent}    yield {outs}")
-                    self.lines.append(f"{indent}  }}")
+            for region in node.regions:
+                self.region(region, indent + "  ")
+
+    def region(self, region: Region, indent: str) -> None:
+        outside, self.names = self.names, {}
+        head = ", ".join(self.declare(i) for i in region.inputs)
+        self.lines.append(f"{indent}({head}) {{")
+        self.body(toposort(region.outputs), indent + "  ")
+        outs = ", ".join(self.name(o) for o in region.outputs)
+        self.lines.append(f"{indent}  yield {outs}")
+        self.lines.append(f"{indent}}}")
+        self.names = outside

@@ -102,7 +102,7 @@ class BroadcastError(Exception):
 def broadcast_shapes(*shapes: Shape) -> Shape:
     """NumPy's broadcasting over symbolic shapes.
 
-    A symbol stands for a size other than 1, because a size of 1 is known when a kernel is specialised.
+    A symbol stands for a size other than 1: a size of 1 is known when a kernel is specialised.
 
     Raises
     ------

@@ -1,11 +1,15 @@
-"""Check that a program is well formed. Tests call this after every stage; it never changes anything."""
+"""Check that a program is well formed. Tests call this after every stage.
+
+This room finds mistakes and never repairs one: nothing here changes a program.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegen_ad.ir.builder import INPUT
-from codegen_ad.ir.node import Node, Program, Region, toposort
+from codegen_ad.ir.builder import INPUT, RESULT
+from codegen_ad.ir.node import Node, Program, toposort
+from codegen_ad.ir.types import TupleType, Type
 
 
 class InvalidProgram(Exception):
@@ -29,21 +33,25 @@ def _verify_scope(where: str, inputs: Sequence[Node], outputs: Sequence[Node]) -
     if len(set(inputs)) != len(inputs) or any(i.op is not INPUT for i in inputs):
         raise InvalidProgram(f"{where}: inputs must be distinct input nodes")
     declared = set(inputs)
-    keys: dict[object, Node] = {}
-    for node in toposort(outputs):
-        if node.op is INPUT:
-            if node not in declared:
-                raise InvalidProgram(f"{where}: {node.params} is used but not declared")
-            continue
-        inferred = node.op.infer([a.type for a in node.args], node.params)
+    twins: dict[object, Node] = {}
+    for node in (*inputs, *toposort(outputs)):
+        if node.op is INPUT and node not in declared:
+            raise InvalidProgram(f"{where}: {node.params} is used but not declared")
+        if node.op is not RESULT and any(isinstance(a.type, TupleType) for a in node.args):
+            raise InvalidProgram(f"{where}: {node.op.name} takes several results as one value")
+        inferred = _inferred(where, node)
         if inferred != node.type:
             raise InvalidProgram(f"{where}: {node.op.name} is {inferred}, not {node.type}")
-        twin = keys.setdefault((node.op, node.args, node.params), node)
-        if twin is not node:
+        if twins.setdefault((node.op, node.args, node.params), node) is not node:
             raise InvalidProgram(f"{where}: {node.op.name} exists twice")
         for number, region in enumerate(node.regions):
-            _verify_region(f"{where}/{node.op.name}[{number}]", region)
+            _verify_scope(f"{where}/{node.op.name}[{number}]", region.inputs, region.outputs)
+    if any(isinstance(o.type, TupleType) for o in outputs):
+        raise InvalidProgram(f"{where}: an output has several results")
 
 
-def _verify_region(where: str, region: Region) -> None:
-    _verify_scope(where, region.inputs, region.outputs)
+def _inferred(where: str, node: Node) -> Type:
+    try:
+        return node.op.infer([a.type for a in node.args], node.params)
+    except Exception as error:  # a typing rule refuses, or meets what it does not expect
+        raise InvalidProgram(f"{where}: {node.op.name} is mistyped: {error!r}") from error
