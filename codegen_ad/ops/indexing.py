@@ -11,8 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.ir.node import Kind, Op, Params, TypeMismatch
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import product
+from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
 from codegen_ad.ir.types import ArrayType, DType, Type, broadcast_shapes
+from codegen_ad.ops import constants, make
 from codegen_ad.ops.entry import Array, Sizes, Structural
 from codegen_ad.ops.movement import Span, slices_of
 
@@ -91,12 +94,55 @@ def _update(args: Sequence[Array], params: Any, sizes: Sizes) -> Array:
     return target
 
 
+def gather_pullback(b: Builder, node: Node, g: Node) -> tuple[Node | None, ...]:
+    """Zeros with `g` added at the places read: the engine adds it to what is there already."""
+    x, *indices = node.args
+    zeros = make.full(b, x.array.shape, 0, g.array.dtype)
+    return (make.scatter(b, zeros, g, *indices, accumulate=True), *(None for _ in indices))
+
+
+def scatter_pullback(b: Builder, node: Node, g: Node) -> tuple[Node | None, ...]:
+    """Where values replace, the old ones get nothing, and of those for one place only the last one."""
+    assert isinstance(node.params, Scatter)
+    _, values, *indices = node.args
+    none = (None for _ in indices)
+    read = make.gather(b, g, *indices)
+    if node.params.accumulate:
+        return (g, read, *none)
+    old = make.scatter(b, g, make.zeros_like(b, values), *indices, accumulate=False)
+    return (old, _of_the_last(b, node, read), *none)
+
+
+def _of_the_last(b: Builder, node: Node, g: Node) -> Node:
+    """`g` where a value is the last one that is written to its place, else 0."""
+    target, _, *indices = node.args
+    shape = broadcast_shapes(*(i.array.shape for i in indices))
+    if not shape or any(i.op is constants.IOTA and i.array.shape == shape for i in indices):
+        return g  # one place, or all places different
+    number = make.reshape(b, make.iota(b, product(shape)), shape)
+    places = make.full(b, target.array.shape[: len(indices)], 0, DType.INT64)
+    winners = make.scatter(b, places, number, *indices, accumulate=False)
+    last = make.apply(b, "equal", make.gather(b, winners, *indices), number)
+    rows = make.restore(b, last, g.array.shape, range(len(shape), g.array.rank))
+    return make.where(b, rows, g, make.constant(b, 0, g.array.dtype))
+
+
+def update_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    _, values = node.args
+    assert isinstance(node.params, Update)
+    spans = node.params.spans
+    read = make.slice_(b, g, spans)
+    if node.params.accumulate:
+        return (g, read)
+    return (make.update(b, g, make.full(b, values.array.shape, 0, g.array.dtype), spans), read)
+
+
 GATHER = Op("gather", Kind.GATHER, _infer_gather)
 SCATTER = Op("scatter", Kind.SCATTER, _infer_scatter)
 UPDATE = Op("update", Kind.UPDATE, _infer_update)
 
 TABLE = (
-    Structural(GATHER, _gather),
-    Structural(SCATTER, _scatter),
-    Structural(UPDATE, _update),
+    Structural(GATHER, _gather, gather_pullback),
+    Structural(SCATTER, _scatter, scatter_pullback),
+    Structural(UPDATE, _update, update_pullback),
 )

@@ -7,27 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from codegen_ad import ops
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.ops import BY_NAME
-from codegen_ad.ops.constants import CONSTANT, IOTA, SIZE, Literal, Size
-from codegen_ad.ops.indexing import GATHER, SCATTER, UPDATE, Scatter, Update
-from codegen_ad.ops.movement import (
-    BROADCAST_TO,
-    CONCATENATE,
-    RESHAPE,
-    SLICE,
-    TRANSPOSE,
-    Axis,
-    Order,
-    Span,
-    Spans,
-    ToShape,
-)
-from codegen_ad.ops.reduction import CONTRACT, SUM, Contract, Reduce
-from codegen_ad.ops.unary import CAST, Cast
+
+# The tables write their adjoints with this module, so it takes whole modules and looks inside late.
+from codegen_ad.ops import constants, indexing, movement, reduction, unary
 
 
 def constant(b: Builder, value: float | int | bool, dtype: DType = DType.FLOAT64) -> Node:
@@ -38,14 +25,14 @@ def constant(b: Builder, value: float | int | bool, dtype: DType = DType.FLOAT64
         text = repr(float(value))
     else:
         text = str(int(value))
-    return b.node(CONSTANT, (), Literal(text, dtype))
+    return b.node(constants.CONSTANT, (), constants.Literal(text, dtype))
 
 
 def constant_value(node: Node) -> float | int | bool | None:
     """The number if the node is a literal (or a broadcast one), else None."""
-    while node.op is BROADCAST_TO:
+    while node.op is movement.BROADCAST_TO:
         (node,) = node.args
-    return node.params.value if isinstance(node.params, Literal) else None
+    return node.params.value if isinstance(node.params, constants.Literal) else None
 
 
 def size(b: Builder, dim: Dim | int) -> Node:
@@ -53,12 +40,12 @@ def size(b: Builder, dim: Dim | int) -> Node:
     dim = as_dim(dim)
     if dim.is_constant:
         return constant(b, dim.value, DType.INT64)
-    return b.node(SIZE, (), Size(dim))
+    return b.node(constants.SIZE, (), constants.Size(dim))
 
 
 def iota(b: Builder, length: Dim | int) -> Node:
     """The integers `0 … length - 1`."""
-    return b.node(IOTA, (), Size(as_dim(length)))
+    return b.node(constants.IOTA, (), constants.Size(as_dim(length)))
 
 
 def cast(b: Builder, x: Node, dtype: DType) -> Node:
@@ -68,12 +55,12 @@ def cast(b: Builder, x: Node, dtype: DType) -> Node:
     value = constant_value(x)
     if value is not None and not x.array.shape:
         return constant(b, value, dtype)
-    return b.node(CAST, (x,), Cast(dtype))
+    return b.node(unary.CAST, (x,), unary.Cast(dtype))
 
 
 def apply(b: Builder, name: str, *args: Node) -> Node:
     """The elementwise operation of that name."""
-    return b.node(BY_NAME[name], args)
+    return b.node(ops.BY_NAME[name], args)
 
 
 def add(b: Builder, x: Node, y: Node) -> Node:
@@ -120,7 +107,7 @@ def reshape(b: Builder, x: Node, shape: Shape) -> Node:
     """`x` in C order with another shape."""
     if x.array.shape == shape:
         return x
-    return b.node(RESHAPE, (x,), ToShape(shape))
+    return b.node(movement.RESHAPE, (x,), movement.ToShape(shape))
 
 
 def expand_dims(b: Builder, x: Node, axis: int) -> Node:
@@ -133,36 +120,36 @@ def broadcast_to(b: Builder, x: Node, shape: Shape) -> Node:
     """`x` broadcast to `shape`."""
     if x.array.shape == shape:
         return x
-    return b.node(BROADCAST_TO, (x,), ToShape(shape))
+    return b.node(movement.BROADCAST_TO, (x,), movement.ToShape(shape))
 
 
 def transpose(b: Builder, x: Node, axes: Sequence[int]) -> Node:
     """Result axis `i` is axis `axes[i]` of `x`."""
     if tuple(axes) == tuple(range(x.array.rank)):
         return x
-    return b.node(TRANSPOSE, (x,), Order(tuple(axes)))
+    return b.node(movement.TRANSPOSE, (x,), movement.Order(tuple(axes)))
 
 
-def whole(dim: Dim) -> Span:
+def whole(dim: Dim) -> movement.Span:
     """The span of a whole axis."""
-    return Span(as_dim(0), 1, dim)
+    return movement.Span(as_dim(0), 1, dim)
 
 
-def slice_(b: Builder, x: Node, spans: Sequence[Span]) -> Node:
+def slice_(b: Builder, x: Node, spans: Sequence[movement.Span]) -> Node:
     """The elements in `spans`, one for each axis."""
     if all(s == whole(d) for s, d in zip(spans, x.array.shape, strict=True)):
         return x
-    return b.node(SLICE, (x,), Spans(tuple(spans)))
+    return b.node(movement.SLICE, (x,), movement.Spans(tuple(spans)))
 
 
 def concatenate(b: Builder, parts: Sequence[Node], axis: int) -> Node:
     """The parts one after another along `axis`."""
-    return parts[0] if len(parts) == 1 else b.node(CONCATENATE, tuple(parts), Axis(axis))
+    return parts[0] if len(parts) == 1 else b.node(movement.CONCATENATE, tuple(parts), movement.Axis(axis))
 
 
 def sum_(b: Builder, x: Node, axes: Sequence[int]) -> Node:
     """The sum over `axes`."""
-    return b.node(SUM, (x,), Reduce(tuple(sorted(axes)))) if axes else x
+    return b.node(reduction.SUM, (x,), reduction.Reduce(tuple(sorted(axes)))) if axes else x
 
 
 def contract(
@@ -170,25 +157,25 @@ def contract(
 ) -> Node:
     """An einsum with integer labels."""
     return b.node(
-        CONTRACT, tuple(operands), Contract(tuple(tuple(l) for l in labels), tuple(output))
+        reduction.CONTRACT, tuple(operands), reduction.Contract(tuple(tuple(l) for l in labels), tuple(output))
     )
 
 
 def gather(b: Builder, x: Node, *indices: Node) -> Node:
     """`x[indices]` with integer arrays on the leading axes."""
-    return b.node(GATHER, (x, *indices))
+    return b.node(indexing.GATHER, (x, *indices))
 
 
 def scatter(b: Builder, x: Node, values: Node, *indices: Node, accumulate: bool) -> Node:
     """`x` with `values` put (or added) at `indices` on the leading axes."""
-    return b.node(SCATTER, (x, values, *indices), Scatter(accumulate))
+    return b.node(indexing.SCATTER, (x, values, *indices), indexing.Scatter(accumulate))
 
 
 def update(
-    b: Builder, x: Node, values: Node, spans: Sequence[Span], *, accumulate: bool = False
+    b: Builder, x: Node, values: Node, spans: Sequence[movement.Span], *, accumulate: bool = False
 ) -> Node:
     """`x` with the slice `spans` replaced by `values`, or with `values` added to it."""
-    return b.node(UPDATE, (x, values), Update(tuple(spans), accumulate))
+    return b.node(indexing.UPDATE, (x, values), indexing.Update(tuple(spans), accumulate))
 
 
 def sum_to(b: Builder, x: Node, shape: Shape) -> Node:
@@ -200,3 +187,17 @@ def sum_to(b: Builder, x: Node, shape: Shape) -> Node:
         if a < extra or (shape[a - extra] == ONE and dim != ONE)
     ]
     return reshape(b, sum_(b, x, axes), shape)
+
+
+def flip(b: Builder, x: Node, axis: int) -> Node:
+    """`x` backwards along `axis`."""
+    spans = [whole(d) for d in x.array.shape]
+    spans[axis] = movement.Span(x.array.shape[axis] - 1, -1, x.array.shape[axis])
+    return slice_(b, x, spans)
+
+
+def restore(b: Builder, x: Node, shape: Shape, axes: Sequence[int]) -> Node:
+    """`x`, from which `axes` of `shape` were reduced away, broadcast back to `shape`."""
+    if tuple(sorted(axes)) != tuple(range(len(axes))):  # leading axes come back by themselves
+        x = reshape(b, x, tuple(ONE if a in axes else d for a, d in enumerate(shape)))
+    return broadcast_to(b, x, shape)

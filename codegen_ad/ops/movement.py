@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.ir.dims import Dim, product
-from codegen_ad.ir.node import Kind, Op, Params, TypeMismatch
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ZERO, Dim, product
+from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
 from codegen_ad.ir.types import ArrayType, BroadcastError, Shape, Type, broadcast_shapes
+from codegen_ad.ops import make
 from codegen_ad.ops.entry import Array, Sizes, Structural
 
 
@@ -138,6 +140,41 @@ def _concatenate(args: Sequence[Array], params: Any, _: Sizes) -> Array:
     return np.concatenate(args, axis=params.axis)
 
 
+def reshape_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    return (make.reshape(b, g, node.args[0].array.shape),)
+
+
+def broadcast_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    return (make.sum_to(b, g, node.args[0].array.shape),)
+
+
+def transpose_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    assert isinstance(node.params, Order)
+    axes = node.params.axes
+    return (make.transpose(b, g, tuple(axes.index(a) for a in range(len(axes)))),)
+
+
+def slice_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """Zeros with `g` added at the places read: the engine adds it to what is there already."""
+    (x,) = node.args
+    assert isinstance(node.params, Spans)
+    zeros = make.full(b, x.array.shape, 0, g.array.dtype)
+    return (make.update(b, zeros, g, node.params.spans, accumulate=True),)
+
+
+def concatenate_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    assert isinstance(node.params, Axis)
+    start = ZERO
+    cotangents: list[Node] = []
+    for part in node.args:
+        length = part.array.shape[node.params.axis]
+        spans = [make.whole(d) for d in part.array.shape]
+        spans[node.params.axis] = Span(start, 1, length)
+        cotangents.append(make.slice_(b, g, spans))
+        start = start + length
+    return tuple(cotangents)
+
+
 RESHAPE = Op("reshape", Kind.MOVEMENT, _infer_reshape)
 BROADCAST_TO = Op("broadcast_to", Kind.MOVEMENT, _infer_broadcast)
 TRANSPOSE = Op("transpose", Kind.MOVEMENT, _infer_transpose)
@@ -145,9 +182,9 @@ SLICE = Op("slice", Kind.MOVEMENT, _infer_slice)
 CONCATENATE = Op("concatenate", Kind.MOVEMENT, _infer_concatenate)
 
 TABLE = (
-    Structural(RESHAPE, _reshape),
-    Structural(BROADCAST_TO, _broadcast),
-    Structural(TRANSPOSE, _transpose),
-    Structural(SLICE, _slice),
-    Structural(CONCATENATE, _concatenate),
+    Structural(RESHAPE, _reshape, reshape_pullback),
+    Structural(BROADCAST_TO, _broadcast, broadcast_pullback),
+    Structural(TRANSPOSE, _transpose, transpose_pullback),
+    Structural(SLICE, _slice, slice_pullback),
+    Structural(CONCATENATE, _concatenate, concatenate_pullback),
 )

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Kind, Op, Params, TypeMismatch
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ONE, Dim, product
+from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
 from codegen_ad.ir.types import ArrayType, BroadcastError, DType, Type
+from codegen_ad.ops import make, scan
 from codegen_ad.ops.entry import Array, Evaluate, Sizes, Structural
 
 
@@ -71,6 +73,60 @@ def _contract(args: Sequence[Array], params: Any, _: Sizes) -> Array:
     return np.asarray(np.einsum(*operands, list(params.output)), dtype=args[0].dtype)
 
 
+def sum_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    (x,) = node.args
+    return (make.restore(b, g, x.array.shape, _axes(node)),)
+
+
+def prod_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """The product of the others: of those before, times that of those after. Never divides."""
+    (x,) = node.args
+    axes = _axes(node)
+    kept = [a for a in range(x.array.rank) if a not in axes]
+    order = (*kept, *axes)
+    front = make.transpose(b, x, order)
+    shape = tuple(x.array.shape[a] for a in kept)
+    flat = make.reshape(b, front, (*shape, product(tuple(x.array.shape[a] for a in axes))))
+    last = len(kept)
+    before = scan.exclusive_product(b, flat, last)
+    after = make.flip(b, scan.exclusive_product(b, make.flip(b, flat, last), last), last)
+    others = make.reshape(b, make.multiply(b, before, after), front.array.shape)
+    back = make.transpose(b, others, tuple(order.index(a) for a in range(x.array.rank)))
+    return (make.multiply(b, make.restore(b, g, x.array.shape, axes), back),)
+
+
+def extremum_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """Ties share equally."""
+    (x,) = node.args
+    axes, shape = _axes(node), x.array.shape
+    chosen = make.apply(b, "equal", x, make.restore(b, node, shape, axes))
+    count = make.sum_(b, make.cast(b, chosen, x.array.dtype), axes)
+    share = make.restore(b, make.divide(b, g, count), shape, axes)
+    return (make.where(b, chosen, share, make.constant(b, 0, x.array.dtype)),)
+
+
+def contract_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """The einsum of `g` with the other operands; a label that only one operand has is spread."""
+    params = node.params
+    assert isinstance(params, Contract)
+    cotangents: list[Node] = []
+    for k, (x, labels) in enumerate(zip(node.args, params.operands, strict=True)):
+        others = [*node.args[:k], *node.args[k + 1 :]]
+        used = [*params.operands[:k], *params.operands[k + 1 :]]
+        known = {label for operand in (params.output, *used) for label in operand}
+        part = [label for label in labels if label in known]
+        inner = make.contract(b, (g, *others), (params.output, *used), part)
+        shape = [d if label in known else ONE for d, label in zip(x.array.shape, labels, strict=True)]
+        spread = make.reshape(b, inner, tuple(shape))
+        cotangents.append(make.broadcast_to(b, spread, x.array.shape))
+    return tuple(cotangents)
+
+
+def _axes(node: Node) -> tuple[int, ...]:
+    assert isinstance(node.params, Reduce)
+    return node.params.axes
+
+
 SUM = Op("sum", Kind.REDUCE, _infer_reduce)
 PROD = Op("prod", Kind.REDUCE, _infer_reduce)
 MAX = Op("max", Kind.REDUCE, _infer_reduce)
@@ -80,11 +136,11 @@ ALL = Op("all", Kind.REDUCE, _infer_reduce)
 CONTRACT = Op("contract", Kind.CONTRACT, _infer_contract)
 
 TABLE = (
-    Structural(SUM, _reduction(np.sum)),
-    Structural(PROD, _reduction(np.prod)),
-    Structural(MAX, _reduction(np.max)),
-    Structural(MIN, _reduction(np.min)),
+    Structural(SUM, _reduction(np.sum), sum_pullback),
+    Structural(PROD, _reduction(np.prod), prod_pullback),
+    Structural(MAX, _reduction(np.max), extremum_pullback),
+    Structural(MIN, _reduction(np.min), extremum_pullback),
     Structural(ANY, _reduction(np.any)),
     Structural(ALL, _reduction(np.all)),
-    Structural(CONTRACT, _contract),
+    Structural(CONTRACT, _contract, contract_pullback),
 )
