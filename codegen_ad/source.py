@@ -14,6 +14,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
+from typing import cast
 
 from codegen_ad.errors import UnsupportedSyntax
 
@@ -38,7 +39,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """The text of one function, dedented so that it parses by itself.
+    """The text of one function, dedented so that it parses by itself (a lambda: within brackets).
 
     `first_line` is the number of the text's first line in the file, and `def_line` that of the
     `def` or `lambda`; they differ when there are decorators. `columns` says for each line how many
@@ -57,6 +58,17 @@ class SourceText:
     def column(self) -> int:
         """The column of the text's first character in the file."""
         return self.columns[0]
+
+    def parse(self) -> Function:
+        """Return the function's node, with the lines and columns of `text`."""
+        # Within brackets, as a lambda may go over several lines only there.
+        tree = ast.parse(f"(\n{self.text}\n)" if self.text.startswith("lambda") else self.text)
+        node = tree.body[0]
+        if isinstance(node, ast.Expr):
+            ast.increment_lineno(node, -1)
+            node = node.value
+        assert isinstance(node, Function)
+        return node
 
     def locate(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword) -> Location:
         """Return where a node that was parsed from `text` stands; of several lines, the first."""
@@ -87,8 +99,7 @@ def source_of(function: object) -> SourceText:
     UnsupportedSyntax
         If there is no text, or if the text found is not what the function was compiled from.
     """
-    if isinstance(function, MethodType):
-        function = function.__func__
+    function = function.__func__ if isinstance(function, MethodType) else function
     if not isinstance(function, FunctionType):
         raise UnsupportedSyntax(
             f"codegen_ad cannot see into `{_name(function)}`: it has no Python source "
@@ -104,9 +115,8 @@ def source_of(function: object) -> SourceText:
     assert node.end_col_offset is not None
     whole = lines[first - 1 : node.end_lineno]
     text = list(whole)
-    if _ends_early(text[-1], node):
-        text[-1] = text[-1].encode()[: node.end_col_offset].decode()
     if isinstance(node, ast.Lambda):
+        text[-1] = text[-1].encode()[: node.end_col_offset].decode()
         column = _characters(text[0], node.col_offset)
         text[0] = text[0][column:]
         columns = (column, *(0 for _ in text[1:]))
@@ -146,15 +156,15 @@ def code_digest(code: CodeType) -> str:
 def _constants(constants: tuple[object, ...]) -> list[str]:
     texts: list[str] = []
     for value in constants:
-        match value:
-            case CodeType():
-                texts.append(f"code {code_digest(value)}")
-            case tuple():
-                texts.append(f"({','.join(_constants(value))})")  # pyright: ignore[reportUnknownArgumentType]
-            case frozenset():
-                texts.append(f"{{{','.join(sorted(_constants(tuple(value))))}}}")  # pyright: ignore[reportUnknownArgumentType]
-            case _:
-                texts.append(repr(value))
+        if isinstance(value, CodeType):
+            texts.append(f"code {code_digest(value)}")
+        elif isinstance(value, tuple):
+            texts.append(f"({','.join(_constants(cast('tuple[object, ...]', value)))})")
+        elif isinstance(value, frozenset):  # its order changes from process to process
+            members = _constants(tuple(cast("frozenset[object]", value)))
+            texts.append(f"{{{','.join(sorted(members))}}}")
+        else:
+            texts.append(repr(value))
     return texts
 
 
@@ -191,12 +201,13 @@ def _find(code: CodeType, lines: list[str]) -> Function:
     assert isinstance(tree, ast.Module)
     assert isinstance(module, CodeType)
     nodes = [node for node in _functions(tree) if _stands_at(node, code)]
-    if _REWRITTEN in code.co_names:  # pytest rewrites `assert`, so only the place can be compared
-        twins = [code]
-    else:
-        digest = code_digest(code)
-        twins = [c for c in _codes(module) if _same_place(c, code) and code_digest(c) == digest]
-    if not twins or not nodes:
+    # pytest rewrites `assert`, so that only the place can be compared.
+    known = _REWRITTEN in code.co_names or code_digest(code) in {
+        code_digest(other)
+        for other in _codes(module)
+        if other.co_firstlineno == code.co_firstlineno
+    }
+    if not known or not nodes:
         raise _changed(code)
     if len(nodes) > 1:  # several lambdas begin on this line
         nodes = [node for node in nodes if _is_body(node, code)]
@@ -246,14 +257,6 @@ def _stands_at(node: Function, code: CodeType) -> bool:
     return name == code.co_name and first == code.co_firstlineno
 
 
-def _same_place(one: CodeType, other: CodeType) -> bool:
-    return (
-        one.co_name == other.co_name
-        and one.co_firstlineno == other.co_firstlineno
-        and list(one.co_positions()) == list(other.co_positions())
-    )
-
-
 def _is_body(node: Function, code: CodeType) -> bool:
     """Tell whether an instruction of the code spans the whole body of a lambda: its return does."""
     if not isinstance(node, ast.Lambda):
@@ -264,13 +267,6 @@ def _is_body(node: Function, code: CodeType) -> bool:
 
 def _decorators(node: Function) -> list[ast.expr]:
     return [] if isinstance(node, ast.Lambda) else node.decorator_list
-
-
-def _ends_early(line: str, node: Function) -> bool:
-    """Tell whether more than a comment follows the function on its last line."""
-    assert node.end_col_offset is not None
-    rest = line.encode()[node.end_col_offset :].decode().strip()
-    return isinstance(node, ast.Lambda) or (rest != "" and not rest.startswith("#"))
 
 
 def _indentation(lines: list[str]) -> tuple[int, ...]:

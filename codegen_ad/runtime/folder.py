@@ -81,7 +81,7 @@ def refuse_if_shared(path: Path) -> None:
         return
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     what = "folder" if stat.S_ISDIR(status.st_mode) else "file"
     if status.st_uid != os.geteuid():
