@@ -109,7 +109,7 @@ def test_a_function_in_a_file():
         "def plain(x):\n"
         '    """Return more.\n'
         "\n"
-        "  Odd indentation.\n"
+        "    Odd indentation.\n"
         '    """\n'
         "    return x + 1  # one\n"
     )
@@ -214,6 +214,7 @@ def in_file(tmp_path, text, name="f"):
         ("def f(x):\n    return x", "def f(x):\n    return x\n"),
         ("if 1:\n  def f(x):\n    return f'''\n{x}'''\n", "def f(x):\n  return f'''\n{x}'''\n"),
         ("from __future__ import annotations\ndef f(x: y): return x\n", "def f(x: y): return x\n"),
+        ('if 1:\n  def f(x):\n    """a\n b"""\n', 'def f(x):\n  """a\n b"""\n'),
         ("f = lambda x: x; g = 1\n", "lambda x: x"),
         ("f = (lambda x: x)\n", "lambda x: x"),
         ("f = lambda: 0\n", "lambda: 0"),
