@@ -1,0 +1,256 @@
+"""Reverse mode: a program, and the gradient of its outputs beside them, as one program.
+
+Nodes are visited from the outputs to the inputs, each with its finished cotangent. What the
+cotangents of a node's arguments are is asked of its table entry; control flow has rules of its own.
+Un-broadcasting happens here and nowhere else. A cotangent may be kept in a smaller shape that
+broadcasts to its node's, so that what is one number stays one number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from codegen_ad.derive.expression import build
+from codegen_ad.derive.masked import Masks
+from codegen_ad.derive.scalar import partials
+from codegen_ad.derive.structured import RULES, Replacement
+from codegen_ad.errors import NotDifferentiable
+from codegen_ad.ir.builder import Builder, Result
+from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
+from codegen_ad.ops import ELEMENTWISE, STRUCTURAL, make
+from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
+from codegen_ad.ops.movement import BROADCAST_TO
+from codegen_ad.ops.unary import Tap
+
+
+def differentiate(
+    program: Program,
+    wrt: Sequence[Node],
+    *,
+    cotangents: Sequence[Node] | None = None,
+    taps: Sequence[str] = (),
+) -> Program:
+    """The program with the gradients in `wrt`, and at the taps named, as further outputs.
+
+    One scalar output is differentiated by itself. Otherwise the result is the vector-Jacobian
+    product: it takes one cotangent more for each floating output, `g` or `g_<output>`, unless
+    `cotangents` gives their nodes. Gradients are named `d_<name>`.
+
+    Raises
+    ------
+    NotDifferentiable
+        If `wrt` is not floating point, or an operation on the way has no derivative.
+    """
+    for node in wrt:
+        _check_differentiable(program, node)
+    b = Builder()
+    b.notes = Notes(
+        dict(program.notes.origins), dict(program.notes.names), set(program.notes.gradients)
+    )
+    rebuilt = b.substitute((*program.outputs, *wrt), {})
+    outputs, wrt = rebuilt[: len(program.outputs)], rebuilt[len(program.outputs) :]
+    targets = [*wrt, *(_tap(outputs, name) for name in taps)]
+    names = [*(b.notes.names.get(node, "wrt") for node in wrt), *taps]
+
+    floats = [k for k, o in enumerate(outputs) if o.array.dtype.is_float]
+    if cotangents is None and len(floats) == 1 and not outputs[floats[0]].array.shape:
+        cotangents = [make.constant(b, 1.0, outputs[floats[0]].array.dtype)]
+    elif cotangents is None:
+        letters = [f"g_{program.output_names[k]}" if len(floats) > 1 else "g" for k in floats]
+        cotangents = [
+            b.input(name, outputs[k].array) for name, k in zip(letters, floats, strict=True)
+        ]
+    seeds = [(outputs[k], g) for k, g in zip(floats, cotangents, strict=True)]
+
+    gradients, outputs = pull(b, seeds, targets, outputs)
+    found = [_full(b, t, g) for t, g in zip(targets, gradients, strict=True)]
+    own = [c for c in cotangents if c.op.kind is Kind.INPUT and c not in program.inputs]
+    return Program(
+        program.name,
+        (*program.inputs, *own),
+        (*outputs, *found),
+        tuple(_distinct([*program.output_names, *(f"d_{name}" for name in names)])),
+        b.notes,
+    )
+
+
+def pull(
+    b: Builder,
+    seeds: Sequence[tuple[Node, Node]],
+    wrt: Sequence[Node],
+    primal: Sequence[Node] = (),
+) -> tuple[list[Node | None], list[Node]]:
+    """The cotangents of `wrt`, given those of other nodes, and `primal` again.
+
+    A cotangent is None where it is zero, and may have a smaller shape that broadcasts to the full
+    one. `primal` comes back because its loops may have to record more.
+    """
+    order = toposort(output for output, _ in seeds)
+    sweep = _Sweep(b, active(order, wrt))
+    for output, g in seeds:
+        sweep.give(output, g)
+    for node in reversed(order):
+        sweep.visit(node)
+    found = [sweep.adjoints.get(node) for node in wrt]
+    settled = iter(_settle(b, [*(g for g in found if g is not None), *primal], sweep.replaced))
+    return [g if g is None else next(settled) for g in found], list(settled)
+
+
+def active(order: Iterable[Node], wrt: Iterable[Node]) -> set[Node]:
+    """The nodes of `order` through which the outputs depend on `wrt`."""
+    found = set(wrt)
+    for node in order:
+        if any(a in found for a in node.args) and _carries(node):
+            found.add(node)
+    return found
+
+
+class _Sweep:
+    """The cotangents so far, on the way from the outputs to the inputs."""
+
+    def __init__(self, b: Builder, active: set[Node]) -> None:
+        self.b = b
+        self.active = active
+        self.adjoints: dict[Node, Node] = {}
+        self.results: dict[Node, list[Node | None]] = {}
+        self.replaced: list[Replacement] = []
+        self.masks = Masks(b)
+
+    def give(self, node: Node, g: Node) -> None:
+        """Add `g` to the cotangent of `node`."""
+        if node not in self.active:
+            return
+        while g.op is BROADCAST_TO:
+            self.masks.reshaped(g, g.args[0])
+            (g,) = g.args
+        before = self.adjoints.get(node)
+        self.adjoints[node] = g if before is None else self._sum(node, before, g)
+
+    def visit(self, node: Node) -> None:
+        """Hand the finished cotangent of `node` on to its arguments."""
+        if node not in self.adjoints and node not in self.results:
+            return
+        with self.b.at(self.b.notes.origins.get(node), gradient=True):
+            if node in self.results:
+                self._structured(node)
+                return
+            g = self.adjoints[node]
+            _name(self.b.notes, node, g)
+            if isinstance(node.params, Result):
+                (source,) = node.args
+                known = self.results.setdefault(source, [None] * len(source.items))
+                known[node.params.index] = _full(self.b, node, g)
+            elif node.op in ELEMENTWISE:
+                self._elementwise(node, g)
+            elif any(a in self.active for a in node.args):
+                self._moved(node, g)
+
+    def _elementwise(self, node: Node, g: Node) -> None:
+        entry = ELEMENTWISE[node.op]
+        bindings = dict(zip(entry.arguments, node.args, strict=True)) | {"out": node}
+        for arg, text in zip(node.args, partials(entry), strict=True):
+            if arg not in self.active or not text:
+                continue
+            contribution = self.masks.times(g, build(self.b, text, bindings))
+            if contribution is None:
+                continue
+            if arg.array.shape != node.array.shape:
+                full = _full(self.b, node, contribution)
+                contribution = make.sum_to(self.b, full, arg.array.shape)
+            self.give(arg, contribution)
+
+    def _moved(self, node: Node, g: Node) -> None:
+        pullback = STRUCTURAL[node.op].pullback
+        if pullback is None:
+            raise NotDifferentiable(
+                f"`{node.op.name}` has no derivative here.\n"
+                "Wrap its argument in stop_gradient(...) if it is meant to be a constant."
+            )
+        full = _full(self.b, node, g)
+        self.masks.reshaped(g, full)
+        self.masks.through(node, full)
+        for arg, contribution in zip(node.args, pullback(self.b, node, full), strict=True):
+            if contribution is not None:
+                self.give(arg, contribution)
+
+    def _structured(self, node: Node) -> None:
+        wanted = [a in self.active for a in node.args]
+        pulled = RULES[node.op.kind](self.b, node, self.results[node], wanted, pull)
+        if pulled.results is not None:
+            self.replaced.append((node, pulled.results))
+        for arg, contribution in zip(node.args, pulled.cotangents, strict=True):
+            if contribution is not None:
+                self.give(arg, contribution)
+
+    def _sum(self, node: Node, x: Node, y: Node) -> Node:
+        """`x + y`; what is added at places of zeros is added at those places of the other."""
+        b = self.b
+        for whole, part in ((x, y), (y, x)):
+            target = part.args[0] if part.args else part
+            if not _adds_in_places(part) or make.constant_value(target) != 0:
+                continue
+            return b.node(part.op, (_full(b, node, whole), *part.args[1:]), part.params)
+        return self.masks.add(x, y)
+
+
+def _adds_in_places(node: Node) -> bool:
+    return node.op in (SCATTER, UPDATE) and (
+        isinstance(node.params, Scatter | Update) and node.params.accumulate
+    )
+
+
+def _settle(b: Builder, outputs: Sequence[Node], replaced: Sequence[Replacement]) -> list[Node]:
+    """`outputs` with the results of loops replaced; the last loop was replaced first."""
+    mapping: dict[Node, Node] = {}
+    for old, results in reversed(replaced):
+        settled = b.substitute(results, mapping)
+        mapping.update(zip(b.results(old), settled, strict=True))
+    return b.substitute(outputs, mapping) if mapping else list(outputs)
+
+
+def _full(b: Builder, node: Node, g: Node | None) -> Node:
+    """The cotangent of `node` in its full shape."""
+    if g is None:
+        g = make.constant(b, 0, node.array.dtype)
+    return make.broadcast_to(b, g, node.array.shape)
+
+
+def _carries(node: Node) -> bool:
+    """Whether a cotangent can come to the node."""
+    if node.op.kind in (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL):
+        return any(item.dtype.is_float for item in node.items)
+    return node.array.dtype.is_float
+
+
+def _name(notes: Notes, node: Node, g: Node) -> None:
+    if node in notes.names and g in notes.gradients and g.op.kind is not Kind.CONSTANT:
+        notes.names.setdefault(g, f"d_{notes.names[node]}")
+
+
+def _tap(outputs: Sequence[Node], name: str) -> Node:
+    found = [n for n in toposort(outputs) if isinstance(n.params, Tap) and n.params.name == name]
+    if not found:
+        raise NotDifferentiable(
+            f"the result does not depend on a value named `{name}` outside of loops and branches.\n"
+            "Name an intermediate value that is assigned at the top of the function."
+        )
+    return found[-1]
+
+
+def _check_differentiable(program: Program, node: Node) -> None:
+    if not node.array.dtype.is_float:
+        name = program.notes.names.get(node, "wrt")
+        raise NotDifferentiable(
+            f"`{name}` is {node.type}: there is no derivative with respect to integers or booleans.\n"
+            f"Pass `{name}` as floating point numbers, or leave it out of `wrt`."
+        )
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    result: list[str] = []
+    for name in names:
+        number, candidate = 1, name
+        while candidate in result:
+            candidate, number = f"{name}_{number}", number + 1
+        result.append(candidate)
+    return result
