@@ -126,7 +126,8 @@ def test_terms_are_canonical(a: Dim) -> None:
 def test_order_is_total(some: list[Dim]) -> None:
     ordered = sorted(some)
     assert all(a <= b for a, b in pairwise(ordered))
-    assert sorted(list(reversed(some))) == ordered  # noqa: C413, C414
+    backwards = some[::-1]
+    assert sorted(backwards) == ordered
 
 
 @given(polynomials, polynomials)
