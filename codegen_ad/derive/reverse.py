@@ -13,7 +13,10 @@ from collections.abc import Iterable, Sequence
 from codegen_ad.derive.expression import build
 from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.scalar import partials
-from codegen_ad.derive.structured import RULES, Replacement
+from codegen_ad.derive.branches import branch_pullback
+from codegen_ad.derive.calls import custom_pullback
+from codegen_ad.derive.loops import loop_pullback
+from codegen_ad.derive.structured import Cotangents, Replacement, active, full
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Result
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
@@ -21,6 +24,13 @@ from codegen_ad.ops import ELEMENTWISE, STRUCTURAL, make
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO
 from codegen_ad.ops.unary import Tap
+
+RULES = {
+    Kind.LOOP: loop_pullback,
+    Kind.WHILE: loop_pullback,
+    Kind.BRANCH: branch_pullback,
+    Kind.CALL: custom_pullback,
+}
 
 
 def differentiate(
@@ -63,7 +73,7 @@ def differentiate(
     seeds = [(outputs[k], g) for k, g in zip(floats, cotangents, strict=True)]
 
     gradients, outputs = pull(b, seeds, targets, outputs)
-    found = [_full(b, t, g) for t, g in zip(targets, gradients, strict=True)]
+    found = [full(b, t, g) for t, g in zip(targets, gradients, strict=True)]
     own = [c for c in cotangents if c.op.kind is Kind.INPUT and c not in program.inputs]
     return Program(
         program.name,
@@ -94,15 +104,6 @@ def pull(
     found = [sweep.adjoints.get(node) for node in wrt]
     settled = iter(_settle(b, [*(g for g in found if g is not None), *primal], sweep.replaced))
     return [g if g is None else next(settled) for g in found], list(settled)
-
-
-def active(order: Iterable[Node], wrt: Iterable[Node]) -> set[Node]:
-    """The nodes of `order` through which the outputs depend on `wrt`."""
-    found = set(wrt)
-    for node in order:
-        if any(a in found for a in node.args) and _carries(node):
-            found.add(node)
-    return found
 
 
 class _Sweep:
@@ -139,7 +140,7 @@ class _Sweep:
             if isinstance(node.params, Result):
                 (source,) = node.args
                 known = self.results.setdefault(source, [None] * len(source.items))
-                known[node.params.index] = _full(self.b, node, g)
+                known[node.params.index] = full(self.b, node, g)
             elif node.op in ELEMENTWISE:
                 self._elementwise(node, g)
             elif any(a in self.active for a in node.args):
@@ -155,8 +156,8 @@ class _Sweep:
             if contribution is None:
                 continue
             if arg.array.shape != node.array.shape:
-                full = _full(self.b, node, contribution)
-                contribution = make.sum_to(self.b, full, arg.array.shape)
+                spread = full(self.b, node, contribution)
+                contribution = make.sum_to(self.b, spread, arg.array.shape)
             self.give(arg, contribution)
 
     def _moved(self, node: Node, g: Node) -> None:
@@ -166,21 +167,28 @@ class _Sweep:
                 f"`{node.op.name}` has no derivative here.\n"
                 "Wrap its argument in stop_gradient(...) if it is meant to be a constant."
             )
-        full = _full(self.b, node, g)
-        self.masks.reshaped(g, full)
-        self.masks.through(node, full)
-        for arg, contribution in zip(node.args, pullback(self.b, node, full), strict=True):
+        whole = full(self.b, node, g)
+        self.masks.reshaped(g, whole)
+        self.masks.through(node, whole)
+        for arg, contribution in zip(node.args, pullback(self.b, node, whole), strict=True):
             if contribution is not None:
                 self.give(arg, contribution)
 
     def _structured(self, node: Node) -> None:
-        wanted = [a in self.active for a in node.args]
-        pulled = RULES[node.op.kind](self.b, node, self.results[node], wanted, pull)
+        alone = [a in self.active and node.args.count(a) == 1 for a in node.args]
+        given = Cotangents(
+            self.results[node],
+            [a in self.active for a in node.args],
+            [self.adjoints.get(a) if once else None for a, once in zip(node.args, alone, strict=True)],
+        )
+        pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:
             self.replaced.append((node, pulled.results))
-        for arg, contribution in zip(node.args, pulled.cotangents, strict=True):
-            if contribution is not None:
-                self.give(arg, contribution)
+        for arg, g, before in zip(node.args, pulled.cotangents, given.so_far, strict=True):
+            if g is not None and before is not None:
+                self.adjoints[arg] = g
+            elif g is not None:
+                self.give(arg, g)
 
     def _sum(self, node: Node, x: Node, y: Node) -> Node:
         """`x + y`; what is added at places of zeros is added at those places of the other."""
@@ -189,7 +197,7 @@ class _Sweep:
             target = part.args[0] if part.args else part
             if not _adds_in_places(part) or make.constant_value(target) != 0:
                 continue
-            return b.node(part.op, (_full(b, node, whole), *part.args[1:]), part.params)
+            return b.node(part.op, (full(b, node, whole), *part.args[1:]), part.params)
         return self.masks.add(x, y)
 
 
@@ -206,20 +214,6 @@ def _settle(b: Builder, outputs: Sequence[Node], replaced: Sequence[Replacement]
         settled = b.substitute(results, mapping)
         mapping.update(zip(b.results(old), settled, strict=True))
     return b.substitute(outputs, mapping) if mapping else list(outputs)
-
-
-def _full(b: Builder, node: Node, g: Node | None) -> Node:
-    """The cotangent of `node` in its full shape."""
-    if g is None:
-        g = make.constant(b, 0, node.array.dtype)
-    return make.broadcast_to(b, g, node.array.shape)
-
-
-def _carries(node: Node) -> bool:
-    """Whether a cotangent can come to the node."""
-    if node.op.kind in (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL):
-        return any(item.dtype.is_float for item in node.items)
-    return node.array.dtype.is_float
 
 
 def _name(notes: Notes, node: Node, g: Node) -> None:

@@ -1,32 +1,101 @@
-"""What the rules for control flow have in common: their shape, and the list of them."""
+"""What the rules for control flow have in common.
+
+A rule rebuilds the primal inside the region of the adjoint, on fresh inputs in place of the captured
+values, and calls the engine on it. The cotangent that a captured value has already is taken in and
+added to inside, so that adding one element in a loop costs one addition, not an array's length.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.node import Kind, Node
+from codegen_ad.ir.node import Kind, Node, Region, toposort
+from codegen_ad.ops import make
+
+Seed = tuple[Node, Node]
+"""A node and a cotangent of it."""
 
 Replacement = tuple[Node, Sequence[Node]]
 """A loop, and the nodes to use in place of its results."""
 
 Pull = Callable[
-    [Builder, Sequence[tuple[Node, Node]], Sequence[Node], Sequence[Node]],
+    [Builder, Sequence[Seed], Sequence[Node], Sequence[Node]],
     tuple[list[Node | None], list[Node]],
 ]
-"""`derive.reverse.pull`, handed to the rules, which call it on the regions."""
+"""`derive.reverse.pull`, handed to the rules, which call it on regions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cotangents:
+    """What a rule is given.
+
+    Attributes
+    ----------
+    of_results : the cotangent of each result, or None.
+    wanted : whether the cotangent of an argument is asked for.
+    so_far : the cotangent that an argument has from elsewhere, to be added to; or None.
+    """
+
+    of_results: Sequence[Node | None]
+    wanted: Sequence[bool]
+    so_far: Sequence[Node | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The cotangent of each argument, and what replaces the node's results, if anything does."""
+    """What a rule gives: the cotangent of each argument, with what it had where `so_far` was given.
+
+    `results` are the nodes to use in place of the node's results, where the node was replaced.
+    """
 
     cotangents: Sequence[Node | None]
     results: Sequence[Node] | None = None
 
 
-Rule = Callable[[Builder, Node, Sequence[Node | None], Sequence[bool], Pull], Pulled]
-"""`(builder, node, cotangent of each result, which arguments matter, pull)`."""
+Rule = Callable[[Builder, Node, Cotangents, Pull], Pulled]
 
-RULES: Mapping[Kind, Rule] = {}
+
+def active(order: Iterable[Node], wrt: Iterable[Node]) -> set[Node]:
+    """The nodes of `order`, and of `wrt`, through which outputs depend on `wrt`."""
+    found = set(wrt)
+    for node in order:
+        if any(a in found for a in node.args) and _carries(node):
+            found.add(node)
+    return found
+
+
+def _carries(node: Node) -> bool:
+    """Whether a cotangent can come to the node."""
+    if node.op.kind in (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL):
+        return any(item.dtype.is_float for item in node.items)
+    return node.array.dtype.is_float
+
+
+def full(b: Builder, node: Node, g: Node | None) -> Node:
+    """The cotangent of `node` in its full shape."""
+    if g is None:
+        g = make.constant(b, 0, node.array.dtype)
+    return make.broadcast_to(b, g, node.array.shape)
+
+
+def placeholders(b: Builder, nodes: Sequence[Node], prefix: str = "") -> list[Node]:
+    """A fresh region input for each node, called as the node is."""
+    return [b.input(prefix + b.notes.names.get(n, "value"), n.array) for n in nodes]
+
+
+def inline(b: Builder, nodes: Sequence[Node], inputs: Sequence[Node], args: Sequence[Node]) -> list[Node]:
+    """`nodes` of a region rebuilt here, with `args` in place of its inputs."""
+    with b.at(None, gradient=False):
+        return b.substitute(nodes, dict(zip(inputs, args, strict=True)))
+
+
+def used(regions: Sequence[Region], inputs: Sequence[Sequence[Node]]) -> list[int]:
+    """The positions of the inputs that at least one of the regions needs."""
+    reached = [set(toposort(region.outputs)) for region in regions]
+    return [
+        k
+        for k in range(len(inputs[0]))
+        if any(own[k] in nodes for own, nodes in zip(inputs, reached, strict=True))
+    ]

@@ -1,0 +1,76 @@
+"""The adjoint of a branch is a branch on the same condition.
+
+Each side computes again what it needs of that side of the primal, so that nothing of the side that
+was not taken is ever executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codegen_ad.derive.structured import (
+    Cotangents,
+    Pull,
+    Pulled,
+    full,
+    inline,
+    placeholders,
+    used,
+)
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.node import Node, Region
+from codegen_ad.ops.control import BRANCH, Branch
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One side of the adjoint: its inputs, the cotangents it yields, and which of them it changed."""
+
+    inputs: Sequence[Node]
+    outputs: Sequence[Node]
+    changed: Sequence[bool]
+
+
+def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pulled:
+    """Cotangents of the captured values, from a branch on the same condition."""
+    branch = node.params
+    assert isinstance(branch, Branch)
+    condition, *captured = node.args
+    gs = [g for g in given.of_results if g is not None]
+    results = [k for k, g in enumerate(given.of_results) if g is not None]
+    wanted = [k for k in range(len(captured)) if given.wanted[1 + k]]
+    starts = [full(b, captured[k], given.so_far[1 + k]) for k in wanted]
+    outer = [*captured, *gs, *starts]
+
+    def pull_side(region: Region) -> _Side:
+        with b.scope():
+            inputs = placeholders(b, outer)
+            values, start = inputs[: len(captured)], inputs[len(captured) + len(gs) :]
+            outputs = inline(b, [region.outputs[k] for k in results], region.inputs, values)
+            seeds = [
+                (values[k], s)
+                for k, s in zip(wanted, start, strict=True)
+                if given.so_far[1 + k] is not None
+            ]
+            seeds += zip(outputs, inputs[len(captured) :], strict=False)
+            pulled, _ = pull(b, seeds, [values[k] for k in wanted], ())
+            return _Side(
+                inputs,
+                [full(b, captured[k], g) for k, g in zip(wanted, pulled, strict=True)],
+                [g is not None and g is not s for g, s in zip(pulled, start, strict=True)],
+            )
+
+    sides = [pull_side(region) for region in branch.regions]
+    changed = [k for k in range(len(wanted)) if any(side.changed[k] for side in sides)]
+    regions = [Region((), tuple(side.outputs[k] for k in changed)) for side in sides]
+    keep = used(regions, [side.inputs for side in sides])
+    then, otherwise = (
+        Region(tuple(side.inputs[k] for k in keep), region.outputs)
+        for side, region in zip(sides, regions, strict=True)
+    )
+    adjoint = b.node(BRANCH, (condition, *(outer[k] for k in keep)), Branch(then, otherwise))
+    cotangents: list[Node | None] = [None] * len(node.args)
+    for k, g in zip(changed, b.results(adjoint), strict=True):
+        cotangents[1 + wanted[k]] = g
+    return Pulled(cotangents)
