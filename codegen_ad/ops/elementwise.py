@@ -53,7 +53,7 @@ ARITHMETIC = (
         at=((0.25,), (4.0,)),
     ),
     elementwise(
-        "cbrt", "x", "math.cbrt(x)", also=(math.cbrt,), partials=("1 / (3 * out * out)",),
+        "cbrt", "x", "np.cbrt(x)", also=(math.cbrt,), partials=("1 / (3 * out * out)",),
         at=((-8.0,), (0.5,)),
     ),
     elementwise(
@@ -87,7 +87,7 @@ ARITHMETIC = (
 EXPONENTIAL = (
     elementwise("exp", "x", "math.exp(x)", also=(math.exp,), formula="exp(x)", reuse_output=True,
         at=((-700.0,), (0.0,), (2.0,))),
-    elementwise("exp2", "x", "2.0 ** x", also=(math.exp2,), formula="2**x", reuse_output=True,
+    elementwise("exp2", "x", "np.exp2(x)", also=(math.exp2,), formula="2**x", reuse_output=True,
         at=((-3.0,), (0.5,))),
     elementwise("expm1", "x", "math.expm1(x)", also=(math.expm1,), partials=("out + 1",),
         at=((1e-9,), (1.0,))),
@@ -140,10 +140,10 @@ SPECIAL = (
 )
 
 PIECEWISE_CONSTANT = (
-    elementwise("sign", "x", "float(x > 0.0) - float(x < 0.0)", same, partials=("0",)),
-    elementwise("floor", "x", "math.floor(x)", also=(math.floor,), partials=("0",)),
-    elementwise("ceil", "x", "math.ceil(x)", also=(math.ceil,), partials=("0",)),
-    elementwise("trunc", "x", "math.trunc(x)", also=(math.trunc,), partials=("0",)),
+    elementwise("sign", "x", "np.sign(x)", same, partials=("0",)),
+    elementwise("floor", "x", "np.floor(x)", also=(math.floor,), partials=("0",)),
+    elementwise("ceil", "x", "np.ceil(x)", also=(math.ceil,), partials=("0",)),
+    elementwise("trunc", "x", "np.trunc(x)", also=(math.trunc,), partials=("0",)),
     elementwise("rint", "x", "np.rint(x)", partials=("0",)),
     elementwise("floor_divide", "xy", "x // y", same, also=(operator.floordiv,),
         partials=("0", "0")),

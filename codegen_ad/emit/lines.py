@@ -1,0 +1,209 @@
+"""Statements as lines of Python, with the user's lines quoted above what they explain."""
+
+from __future__ import annotations
+
+from codegen_ad.emit.spell import (
+    chain,
+    spell,
+    spell_dim,
+    spell_element,
+    spell_literal,
+    spell_shape,
+)
+from codegen_ad.ir.types import DType
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Allocate,
+    Assign,
+    Check,
+    CopyInto,
+    Expr,
+    Fill,
+    For,
+    Grow,
+    If,
+    Index,
+    Let,
+    LibraryCall,
+    Load,
+    Note,
+    Number,
+    Statement,
+    Store,
+    Var,
+    View,
+    While,
+)
+
+WIDTH = 100
+INDENT = "    "
+
+_AUGMENTED = {"sum": "+=", "prod": "*="}
+_LIBRARY = {
+    "solve": "np.linalg.solve",
+    "inv": "np.linalg.inv",
+    "det": "np.linalg.det",
+    "cholesky": "np.linalg.cholesky",
+    "argsort": "np.argsort",
+}
+
+
+class Writer:
+    """Collects the lines of one function's body."""
+
+    def __init__(self, function: str, parameters: frozenset[str]) -> None:
+        self.function = function
+        self.parameters = parameters
+        self.lines: list[str] = []
+        self._last: Note | None = None
+
+    def block(self, statements: list[Statement], depth: int) -> None:
+        """Write statements, indented."""
+        if not statements:
+            self.line("pass", depth)
+        for statement in statements:
+            self.comment(statement, depth)
+            self.statement(statement, depth)
+
+    def line(self, text: str, depth: int) -> None:
+        """Write one line."""
+        self.lines.append(INDENT * depth + text)
+
+    def comment(self, statement: Statement, depth: int) -> None:
+        """Quote the user's line above the first of the statements it explains."""
+        note = statement.note
+        silent = isinstance(statement, For | Allocate | Fill | Grow) or (
+            isinstance(statement, Assign)
+            and all(isinstance(e, Number) for e in statement.exprs)
+        )
+        if silent or note.origin is None or note == self._last:
+            return
+        self._last = note
+        where = f"line {note.origin.line}"
+        if note.origin.function != self.function:
+            where += f" of {note.origin.function}"
+        text = f"{'gradient of ' if note.gradient else ''}{where}: {note.origin.text}"
+        room = WIDTH - len(INDENT * depth) - 2
+        if len(text) > room:
+            text = text[: room - 1].rstrip() + "…"
+        self.line(f"# {text}", depth)
+
+    def assign(self, target: str, expr: Expr, depth: int, sign: str = "=") -> None:
+        """Write an assignment, broken at the terms of a long sum."""
+        text = f"{target} {sign} {spell(expr)}"
+        parts = chain(expr) if len(text) + len(INDENT * depth) > WIDTH else None
+        if parts is None:
+            self.line(text, depth)
+            return
+        self.line(f"{target} {sign} (", depth)
+        for part in parts:
+            self.line(part, depth + 1)
+        self.line(")", depth)
+
+    def statement(self, statement: Statement, depth: int) -> None:
+        """Write one statement and what is in it."""
+        match statement:
+            case Let(name, expr):
+                self.assign(name, expr, depth)
+            case Assign((name,), (expr,)):
+                self.assign(name, expr, depth)
+            case Assign(names, exprs):
+                self.line(f"{', '.join(names)} = {', '.join(map(spell, exprs))}", depth)
+            case Accumulate():
+                self._accumulate(statement, depth)
+            case Store(buffer, indices, expr):
+                self.assign(spell_element(buffer, indices), expr, depth)
+            case Allocate():
+                self._allocate(statement, depth)
+            case Fill(buffer, value):
+                self.line(f"{buffer}[:] = {value!r}", depth)
+            case CopyInto(target, source):
+                self.line(f"{target}[:] = {source}", depth)
+            case View(buffer, source, shape):
+                text = f"np.ascontiguousarray({source}).reshape({spell_shape(shape)})"
+                self.line(f"{buffer} = {text}", depth)
+            case LibraryCall():
+                self._call(statement, depth)
+            case Check():
+                self._check(statement, depth)
+            case For(variable, extent, body):
+                self.line(f"for {variable} in range({spell_dim(extent)}):", depth)
+                self.block(body, depth + 1)
+            case While(test, condition, body):
+                self.line("while True:", depth)
+                self.block(test, depth + 1) if test else None
+                self.line(f"if not ({spell(condition)}):", depth + 1)
+                self.line("break", depth + 2)
+                self.block(body, depth + 1)
+            case Grow(buffers, count):
+                self._grow(buffers, count, depth)
+            case If(condition, then, otherwise):
+                self.line(f"if {spell(condition)}:", depth)
+                self.block(then, depth + 1)
+                if otherwise:
+                    self.line("else:", depth)
+                    self.block(otherwise, depth + 1)
+
+    def _accumulate(self, statement: Accumulate, depth: int) -> None:
+        target, expr = spell(statement.target), statement.expr
+        if statement.how in _AUGMENTED:
+            self.assign(target, expr, depth, _AUGMENTED[statement.how])
+        elif statement.how in ("any", "all"):
+            word = "or" if statement.how == "any" else "and"
+            self.line(f"{target} = {target} {word} {spell(expr)}", depth)
+        else:
+            # A nan, once met, stays: it is neither above nor equal to anything.
+            value, sign = spell(expr), ">" if statement.how == "max" else "<"
+            test = f"{value} {sign} {target} or {value} != {value}"
+            self.line(f"{target} = {value} if {test} else {target}", depth)
+
+    def _allocate(self, statement: Allocate, depth: int) -> None:
+        shape, dtype = spell_shape(statement.shape), ""
+        if statement.dtype is not DType.FLOAT64:
+            dtype = f", dtype=np.{statement.dtype.numpy_name}"
+        if statement.fill is None:
+            text = f"np.empty({shape}{dtype})"
+        elif statement.fill == 0:
+            text = f"np.zeros({shape}{dtype})"
+        else:
+            literal = spell_literal(statement.fill, statement.dtype)
+            text = f"np.full({shape}, {literal}{dtype})"
+        self.line(f"{statement.buffer} = {text}", depth)
+
+    def _call(self, statement: LibraryCall, depth: int) -> None:
+        arguments = [
+            self._argument(a, t)
+            for a, t in zip(statement.arguments, statement.transposed, strict=True)
+        ]
+        if statement.into:
+            self.line(f"np.dot({', '.join(arguments)}, out={statement.result})", depth)
+            return
+        if statement.function == "argsort":
+            arguments.append('kind="mergesort"')
+        text = f"{_LIBRARY[statement.function]}({', '.join(arguments)})"
+        self.line(f"{statement.result} = {text}", depth)
+
+    def _argument(self, name: str, transposed: bool) -> str:
+        # Only a parameter can be strided in a way that BLAS can't read.
+        text = f"np.ascontiguousarray({name})" if name in self.parameters else name
+        return f"{text}.T" if transposed else text
+
+    def _check(self, statement: Check, depth: int) -> None:
+        name, size = statement.name, spell_dim(statement.extent)
+        origin = statement.note.origin
+        line = f"line {origin.line}: " if origin is not None else ""
+        self.line(f"if {name} < 0:", depth)
+        self.line(f"{name} += {size}", depth + 1)
+        self.line(f"if {name} < 0 or {name} >= {size}:", depth)
+        message = f"{line}index is out of bounds for axis {statement.axis}"
+        self.line(f'raise IndexError("{message}")', depth + 1)
+
+    def _grow(self, buffers: tuple[str, ...], count: str, depth: int) -> None:
+        self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)
+        for buffer in buffers:
+            self.line(f"{buffer} = np.concatenate(({buffer}, np.empty_like({buffer})))", depth + 1)
+
+
+def is_plain(expr: Expr) -> bool:
+    """Whether an expression is a name, a number or an element."""
+    return isinstance(expr, Var | Number | Index | Load)

@@ -1,0 +1,140 @@
+"""The text of expressions: the only place where Python source is made of parts.
+
+Operations are spelled as their table entries say; parentheses come from Python's own printer, so they
+stand only where needed.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+from functools import cache
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import BY_NAME, ELEMENTWISE
+from codegen_ad.plan.kernel import Apply, Expr, Index, Load, Number, Var
+
+CASTS = {
+    DType.FLOAT64: "float(x)",
+    DType.FLOAT32: "np.float32(x)",
+    DType.INT64: "int(x)",
+    DType.INT32: "np.int32(x)",
+    DType.BOOL: "x != 0",
+}
+
+
+def spell(expr: Expr) -> str:
+    """The expression as Python source."""
+    return ast.unparse(tree(expr))
+
+
+def tree(expr: Expr) -> ast.expr:
+    """The expression as a Python syntax tree."""
+    match expr:
+        case Var(name):
+            return ast.Name(name)
+        case Number(text, dtype):
+            return _number(text, dtype)
+        case Index(dim):
+            return _parsed(spell_dim(dim))
+        case Load(buffer, indices):
+            return _element(buffer, indices)
+        case Apply(op, args, dtype):
+            return _apply(op, [tree(a) for a in args], dtype)
+
+
+def spell_element(buffer: str, indices: tuple[Dim, ...]) -> str:
+    """One element of a buffer."""
+    return ast.unparse(_element(buffer, indices))
+
+
+def spell_dim(dim: Dim) -> str:
+    """A size or index."""
+    return ast.unparse(_parsed(str(dim)))
+
+
+def spell_shape(shape: tuple[Dim, ...]) -> str:
+    """A shape argument: a number for one axis, else a tuple."""
+    if len(shape) == 1:
+        return spell_dim(shape[0])
+    return f"({', '.join(map(spell_dim, shape))})"
+
+
+def spell_literal(value: float, dtype: DType) -> str:
+    """A literal number of a dtype."""
+    if dtype is DType.BOOL:
+        return str(bool(value))
+    text = repr(float(value)) if dtype.is_float else str(int(value))
+    return ast.unparse(_number(text, dtype))
+
+
+def chain(expr: Expr) -> list[str] | None:
+    """The operands of a long sum or difference, each with its sign in front, for line breaks."""
+    node = tree(expr)
+    parts: list[str] = []
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        sign = "+" if isinstance(node.op, ast.Add) else "-"
+        right = ast.unparse(node.right)
+        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Add | ast.Sub):
+            right = f"({right})"
+        parts.append(f"{sign} {right}")
+        node = node.left
+    if not parts:
+        return None
+    return [ast.unparse(node), *reversed(parts)]
+
+
+def _element(buffer: str, indices: tuple[Dim, ...]) -> ast.expr:
+    items = [_parsed(spell_dim(d)) for d in indices]
+    index = items[0] if len(items) == 1 else ast.Tuple(items)
+    return ast.Subscript(ast.Name(buffer), index)
+
+
+def _number(text: str, dtype: DType) -> ast.expr:
+    if dtype in (DType.BOOL, DType.INT64):
+        return _parsed(text)
+    if dtype is DType.INT32:
+        return _parsed(f"np.int32({text})")
+    value = float(text)
+    if math.isnan(value):
+        plain = "math.nan"
+    elif math.isinf(value):
+        plain = "math.inf" if value > 0 else "-math.inf"
+    else:
+        plain = repr(value)
+    return _parsed(f"np.float32({plain})" if dtype is DType.FLOAT32 else plain)
+
+
+def _apply(op: str, args: list[ast.expr], dtype: DType) -> ast.expr:
+    if op == "cast":
+        return _substituted(CASTS[dtype], {"x": args[0]})
+    entry = ELEMENTWISE[BY_NAME[op]]
+    return _substituted(entry.spelling, dict(zip(entry.arguments, args, strict=True)))
+
+
+def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:
+    return _Substitute(values).visit(_parsed(text))
+
+
+def _parsed(text: str) -> ast.expr:
+    # A fresh tree each time: substitution changes it.
+    return ast.parse(text, mode="eval").body
+
+
+class _Substitute(ast.NodeTransformer):
+    def __init__(self, values: dict[str, ast.expr]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return self.values.get(node.id, node)
+
+
+@cache
+def repeated(op: str) -> bool:
+    """Whether the spelling of an operation names an argument more than once."""
+    entry = ELEMENTWISE.get(BY_NAME[op])
+    if entry is None:
+        return False
+    names = [n.id for n in ast.walk(ast.parse(entry.spelling)) if isinstance(n, ast.Name)]
+    return any(names.count(letter) > 1 for letter in entry.arguments)

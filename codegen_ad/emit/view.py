@@ -1,0 +1,135 @@
+"""What templates are handed: frozen, with finished strings only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen_ad.emit.lines import WIDTH, Writer
+from codegen_ad.emit.spell import spell
+from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
+
+FASTMATH = '{"contract", "nsz", "reassoc"}'
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a kernel file says of itself.
+
+    `source` is `module:function`, `summary` the docstring's first line.
+    """
+
+    source: str
+    function: str
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class KernelView:
+    """A kernel as text."""
+
+    name: str
+    source: str
+    summary: str
+    types: tuple[str, ...]
+    cost: tuple[str, ...]
+    imports: tuple[str, ...]
+    fastmath: str
+    head: tuple[str, ...]
+    body: tuple[str, ...]
+    returned: str
+    parameters: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+
+def view(kernel: Kernel, about: About, cost: Cost, *, outputs_given: bool = False) -> KernelView:
+    """The kernel as text for a template.
+
+    With `outputs_given`, output arrays are further parameters, `value` alone is returned, and
+    nothing is allocated for them.
+    """
+    writer = Writer(about.function, frozenset(p.name for p in kernel.parameters))
+    for symbol, parameter, axis in kernel.sizes:
+        writer.line(f"{symbol} = {parameter}.shape[{axis}]", 0)
+    arrays = [o for o in kernel.outputs if isinstance(o, str)]
+    statements = kernel.body
+    copied: list[str] = []
+    if outputs_given:
+        allocated = {
+            s.buffer: s for s in statements if isinstance(s, Allocate) and s.buffer in arrays
+        }
+        unfilled = {b for b, s in allocated.items() if s.fill is None}
+        copied = [a for a in arrays if a not in unfilled]
+        statements = [
+            s for s in statements if not (isinstance(s, Allocate) and s.buffer in unfilled)
+        ]
+    if statements:
+        writer.block(statements, 0)
+    for buffer in copied:
+        writer.line(f"{buffer}_out[:] = {buffer}", 0)
+    names = [p.name for p in kernel.parameters]
+    if outputs_given:
+        names += [f"{a}_out" if a in copied else a for a in arrays]
+    returned = [
+        o if isinstance(o, str) else spell(o)
+        for o in kernel.outputs
+        if not (outputs_given and isinstance(o, str))
+    ]
+    body = tuple(writer.lines)
+    return KernelView(
+        kernel.name,
+        about.source,
+        about.summary,
+        wrapped([_type(p) for p in kernel.parameters]),
+        cost.lines(),
+        imports(body + tuple(returned)),
+        FASTMATH,
+        head(kernel.name, names),
+        body,
+        ", ".join(returned),
+        tuple(names),
+        tuple(o if isinstance(o, str) else spell(o) for o in kernel.outputs),
+    )
+
+
+def imports(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The import lines that the text needs, sorted as formatters do."""
+    text = "\n".join(lines)
+    found: list[str] = []
+    if "math." in text:
+        found += ["import math", ""]
+    if "np." in text:
+        found.append("import numpy as np")
+    return (*found, "from numba import njit")
+
+
+def head(name: str, parameters: list[str]) -> tuple[str, ...]:
+    """The `def` line, one parameter a line where it gets too long."""
+    line = f"def {name}({', '.join(parameters)}):"
+    if len(line) <= WIDTH:
+        return (line,)
+    inside = ", ".join(parameters)
+    if len(inside) + 4 <= WIDTH:
+        return (f"def {name}(", f"    {inside}", "):")
+    return (f"def {name}(", *(f"    {p}," for p in parameters), "):")
+
+
+def wrapped(items: list[str], gap: str = "    ") -> tuple[str, ...]:
+    """Items in lines of at most `WIDTH`."""
+    lines: list[str] = []
+    for item in items:
+        if lines and len(lines[-1]) + len(gap) + len(item) <= WIDTH:
+            lines[-1] += gap + item
+        else:
+            lines.append(item)
+    return tuple(lines)
+
+
+def _type(parameter: Parameter) -> str:
+    sizes = f"[{', '.join(map(str, parameter.shape))}]" if parameter.shape else ""
+    return f"{parameter.name}: {parameter.dtype}{sizes}"
+
+
+def uses_loops(kernel: Kernel) -> bool:
+    """Whether the kernel has any loop."""
+    return any(type(s).__name__ in ("For", "While") for s in walk(kernel.body))

@@ -1,0 +1,107 @@
+"""A program becomes a kernel plan: planning is tried until every node that needs memory has it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen_ad.errors import InternalError
+from codegen_ad.ir.builder import Input
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.text import program_text
+from codegen_ad.plan import names, tidy
+from codegen_ad.plan.access import NeedsStorage
+from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
+from codegen_ad.plan.planner import Planner
+from codegen_ad.plan.schedule import plan_region
+from codegen_ad.plan.scope import Scope, Stored
+from codegen_ad.plan.units import Keep, Marks, stored_whole
+
+ATTEMPTS = 400
+
+
+def plan(
+    program: Program,
+    *,
+    name: str,
+    sizes: Sequence[tuple[str, int, int]],
+    outer: Sequence[Dim] = (),
+    blas: bool = True,
+) -> Kernel:
+    """Plan a program as one kernel.
+
+    Parameters
+    ----------
+    program : simplified, with custom calls inlined.
+    name : the kernel's name.
+    sizes : where each size symbol is read: `(symbol, input number, axis)`.
+    outer : sizes in the order in which loops over them should nest, the rows of the data first.
+    blas : whether large matrix products may be library calls.
+    """
+    marks = Marks()
+    ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
+    for _ in range(ATTEMPTS):
+        try:
+            return _attempt(program, name, sizes, Marks(set(marks.full), dict(marks.local)), ranks, blas)
+        except NeedsStorage as cause:
+            if cause.node in marks.full:
+                break
+            marks.full.add(cause.node)
+        except Keep as cause:
+            if cause.depth is None:
+                marks.full.add(cause.node)
+            elif cause.node in marks.local:
+                break
+            else:
+                marks.local[cause.node] = cause.depth
+    raise InternalError("planning does not come to an end", program_text(program))
+
+
+def _attempt(
+    program: Program,
+    name: str,
+    sizes: Sequence[tuple[str, int, int]],
+    marks: Marks,
+    ranks: dict[Dim, int],
+    blas: bool,
+) -> Kernel:
+    root = Scope(None, is_region=True)
+    p = Planner(program.notes, marks, ranks, blas, root)
+    parameters: list[Parameter] = []
+    for node in program.inputs:
+        assert isinstance(node.params, Input)
+        type = node.array
+        parameters.append(Parameter(node.params.name, type.dtype, type.shape, type.rank))
+        if type.shape:
+            root.stored[node] = stored_whole(node, node.params.name, owned=False)
+        else:
+            root.values[node, ()] = Var(node.params.name, type.dtype)
+    results = plan_region(p, root, program.outputs)
+    outputs: list[Expr | str] = []
+    for node, result in zip(program.outputs, results, strict=True):
+        if not isinstance(result, Stored):
+            outputs.append(result)
+            continue
+        buffer = result.buffer
+        if node in program.inputs or buffer in outputs or not result.owned:
+            buffer = _copy_of(p, root, node, buffer)
+        outputs.append(buffer)
+    kernel = Kernel(
+        name,
+        tuple(parameters),
+        tuple((s, parameters[i].name, axis) for s, i, axis in sizes),
+        p.prologue + root.statements,
+        tuple(outputs),
+        program.output_names,
+        tuple(o.array.shape for o in program.outputs),
+        tuple(o.array.dtype for o in program.outputs),
+    )
+    tidy.tidy(kernel)
+    names.assign(kernel, p.names, program.notes)
+    return kernel
+
+
+def _copy_of(p: Planner, root: Scope, node: Node, buffer: str) -> str:
+    fresh = p.allocate(root, node, node.array.shape, node.array.dtype)
+    root.statements.append(CopyInto(fresh, buffer, p.elements.note(node)))
+    return fresh

@@ -1,0 +1,254 @@
+"""Loops, whiles and branches: their regions become the bodies of Python's own statements.
+
+Carried scalars are variables that change, carried arrays are buffers that are written in place where
+nothing reads the old value; what the derivative needs later is stacked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Kind, Node, Region
+from codegen_ad.ir.types import ArrayType
+from codegen_ad.ops.control import Branch, Loop, While
+from codegen_ad.plan import kernel
+from codegen_ad.plan.kernel import Apply, Assign, CopyInto, Expr, For, Grow, If, Index, Number, Var
+from codegen_ad.plan.memory import row_store
+from codegen_ad.plan.nests import Nest
+from codegen_ad.plan.planner import Planner
+from codegen_ad.plan.scope import Scope, Stored
+from codegen_ad.plan.units import stored_whole
+from codegen_ad.ir.types import DType
+
+PlanRegion = Callable[
+    [Planner, Scope, Sequence[Node], Sequence[Nest]], list[Expr | Stored]
+]
+Carried = list[tuple[Node, str]]
+
+
+def emit(p: Planner, scope: Scope, node: Node, plan_region: PlanRegion) -> None:
+    """The statements of a structured node; its results get their values and places."""
+    match node.params:
+        case Loop():
+            _loop(p, scope, node, node.params, plan_region)
+        case While():
+            _while(p, scope, node, node.params, plan_region)
+        case Branch():
+            _branch(p, scope, node, node.params, plan_region)
+        case _:
+            raise AssertionError(f"{node.op.name} should have been inlined")
+
+
+def _results(p: Planner, scope: Scope, node: Node) -> dict[int, Node]:
+    users = p.region(scope).users.get(node, [])
+    found: dict[int, Node] = {}
+    for user in users:
+        assert user.op.kind is Kind.RESULT
+        found[getattr(user.params, "index")] = user  # noqa: B009
+    return found
+
+
+def _start(p: Planner, scope: Scope, node: Node, init: Sequence[Node], inputs: Sequence[Node]) -> list[str]:
+    """Variables and buffers of the carried values, holding their first values."""
+    names: list[str] = []
+    note = p.elements.note(node)
+    scalars: list[tuple[str, Expr]] = []
+    for first, inside in zip(init, inputs, strict=True):
+        if not first.array.shape:
+            name = p.names.fresh(inside)
+            scalars.append((name, p.elements.value(scope, first, ())))
+        else:
+            place = scope.stored[first]
+            if place.owned and p.region(scope).is_last_use(first, node) and (
+                sum(a is first for a in node.args) == 1
+            ):
+                name = place.buffer
+            else:
+                name = p.allocate(scope, inside, first.array.shape, first.array.dtype)
+                scope.statements.append(CopyInto(name, place.buffer, note))
+        names.append(name)
+    for name, expr in scalars:
+        scope.statements.append(Assign((name,), (expr,), note))
+    return names
+
+
+def _enter(p: Planner, scope: Scope, body: Scope, region: Region, first: int, names: list[str], captured: Sequence[Node]) -> None:
+    """Bind the inputs of a region: carried values from `first` on, then captured ones."""
+    inputs = region.inputs[first:]
+    for node, name in zip(inputs, names, strict=False):
+        if node.array.shape:
+            body.stored[node] = stored_whole(node, name, owned=True)
+        else:
+            body.values[node, ()] = Var(name, node.array.dtype)
+    for node, outer in zip(inputs[len(names):], captured, strict=True):
+        if node.array.shape:
+            place = scope.stored[outer]
+            body.stored[node] = Stored(place.buffer, place.axes, owned=False)
+        else:
+            body.values[node, ()] = p.elements.value(scope, outer, ())
+
+
+def _advance(p: Planner, body: Scope, names: list[str], outputs: Sequence[Node], results: Sequence[Expr | Stored], node: Node) -> None:
+    """The end of a body: every carried value becomes the next one."""
+    note = p.elements.note(node)
+    left: list[str] = []
+    right: list[Expr] = []
+    used: set[str] = set()
+    for name, output, result in zip(names, outputs, results, strict=True):
+        if not isinstance(result, Stored):
+            if result != Var(name, output.array.dtype):
+                left.append(name)
+                right.append(result)
+            continue
+        if result.buffer == name:
+            used.add(name)
+    for name, output, result in zip(names, outputs, results, strict=True):
+        if not isinstance(result, Stored) or result.buffer == name:
+            continue
+        source = result.buffer
+        dtype = output.array.dtype
+        if not result.owned or source in used or source in names:
+            copy = p.allocate(body, output, output.array.shape, dtype)
+            body.statements.append(CopyInto(copy, source, note))
+            source = copy
+        used.add(source)
+        left += [name, source]
+        right += [Var(source, dtype), Var(name, dtype)]
+    if left:
+        body.statements.append(Assign(tuple(left), tuple(right), note))
+
+
+def _finish(p: Planner, scope: Scope, node: Node, names: Sequence[str]) -> None:
+    for index, result in _results(p, scope, node).items():
+        if index >= len(names):
+            continue
+        type = result.array
+        if type.shape:
+            scope.stored[result] = stored_whole(result, names[index], owned=True)
+        else:
+            scope.values[result, ()] = Var(names[index], type.dtype)
+
+
+def _loop(p: Planner, scope: Scope, node: Node, params: Loop, plan_region: PlanRegion) -> None:
+    trip, *rest = node.args
+    init, captured = rest[: params.carried], rest[params.carried :]
+    extent = _trip_count(p, scope, node, trip, params.length)
+    stacks = _stacks(p, scope, node, params.carried, params.stacked, params.length)
+    names = _start(p, scope, node, init, params.body.inputs[1 : 1 + params.carried])
+    variable = p.names.fresh(params.body.inputs[0])
+    body = Scope(scope, is_region=True, symbols={variable}, extents={variable: extent})
+    body.values[params.body.inputs[0], ()] = Index(Dim.symbol(variable))
+    _enter(p, scope, body, params.body, 1, names, captured)
+    _body(p, body, node, params.body, names, stacks, Dim.symbol(variable), plan_region)
+    note = p.elements.note(node)
+    scope.statements.append(For(variable, extent, body.statements, note))
+    _finish(p, scope, node, [*names, *stacks])
+
+
+def _body(p: Planner, body: Scope, node: Node, region: Region, names: list[str], stacks: list[str], row: Dim, plan_region: PlanRegion) -> None:
+    outputs = region.outputs
+    pushed = outputs[len(names):]
+    rows = [
+        row_store(p, value, stack, row) for value, stack in zip(pushed, stacks, strict=True)
+    ]
+    results = plan_region(p, body, outputs[: len(names)], rows)
+    _advance(p, body, names, outputs[: len(names)], results, node)
+
+
+def _trip_count(p: Planner, scope: Scope, node: Node, trip: Node, length: Dim) -> Dim:
+    """The number of trips as an index expression; a fresh symbol of the node becomes a variable."""
+    known = p.elements.index(scope, trip, ())
+    value = p.elements.value(scope, trip, ())
+    if length.name is not None and not _is_bound(scope, length.name):
+        p.names.reserved.add(length.name)
+        note = p.elements.note(node)
+        scope.statements.append(Assign((length.name,), (value,), note))
+        scope.region().symbols.add(length.name)
+        return length
+    if known is not None:
+        return known
+    return length
+
+
+def _is_bound(scope: Scope, name: str) -> bool:
+    return any(name in s.symbols for s in scope.all_outward())
+
+
+def _stacks(p: Planner, scope: Scope, node: Node, carried: int, stacked: int, length: Dim) -> list[str]:
+    names: list[str] = []
+    for index in range(carried, carried + stacked):
+        type: ArrayType = node.items[index]
+        result = _results(p, scope, node).get(index, node)
+        names.append(p.allocate(scope, result, type.shape, type.dtype))
+    return names
+
+
+def _while(p: Planner, scope: Scope, node: Node, params: While, plan_region: PlanRegion) -> None:
+    init, captured = node.args[: params.carried], node.args[params.carried :]
+    note = p.elements.note(node)
+    names = _start(p, scope, node, init, params.body.inputs[: params.carried])
+    assert params.length.name is not None
+    count = params.length.name
+    p.names.reserved.add(count)
+    zero = Number("0", DType.INT64)
+    scope.statements.append(Assign((count,), (zero,), note))
+    scope.region().symbols.add(count)
+    stacks: list[str] = []
+    for index in range(params.carried, params.carried + params.stacked):
+        type = node.items[index]
+        shape = (Dim.constant(16), *type.shape[1:])
+        result = _results(p, scope, node).get(index, node)
+        stacks.append(p.allocate(scope, result, shape, type.dtype))
+    test = Scope(scope, is_region=True)
+    _enter(p, scope, test, params.cond, 0, names, captured)
+    (condition,) = plan_region(p, test, params.cond.outputs, ())
+    assert not isinstance(condition, Stored)
+    body = Scope(scope, is_region=True)
+    _enter(p, scope, body, params.body, 0, names, captured)
+    if stacks:
+        body.statements.append(Grow(tuple(stacks), count, note))
+    _body(p, body, node, params.body, names, stacks, Dim.symbol(count), plan_region)
+    one = Apply("add", (Index(Dim.symbol(count)), Number("1", DType.INT64)), DType.INT64)
+    body.statements.append(Assign((count,), (one,), note))
+    scope.statements.append(
+        kernel.While(test.statements, condition, body.statements, count, note)
+    )
+    _finish(p, scope, node, [*names, *stacks, count])
+
+
+def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: PlanRegion) -> None:
+    condition, *captured = node.args
+    test = p.elements.value(scope, condition, ())
+    note = p.elements.note(node)
+    results = _results(p, scope, node)
+    names: dict[int, str] = {}
+    for index, result in results.items():
+        type = result.array
+        if type.shape:
+            names[index] = p.allocate(scope, result, type.shape, type.dtype)
+        else:
+            names[index] = p.names.fresh(result)
+    sides: list[list[kernel.Statement]] = []
+    for region in params.regions:
+        side = Scope(scope, is_region=True)
+        _enter(p, scope, side, region, 0, [], captured)
+        wanted = [region.outputs[i] for i in names]
+        values = plan_region(p, side, wanted, ())
+        left: list[str] = []
+        right: list[Expr] = []
+        for name, value in zip(names.values(), values, strict=True):
+            if isinstance(value, Stored):
+                side.statements.append(CopyInto(name, value.buffer, note))
+            else:
+                left.append(name)
+                right.append(value)
+        if left:
+            side.statements.append(Assign(tuple(left), tuple(right), note))
+        sides.append(side.statements)
+    scope.statements.append(If(test, sides[0], sides[1], note))
+    for index, result in results.items():
+        if result.array.shape:
+            scope.stored[result] = stored_whole(result, names[index], owned=True)
+        else:
+            scope.values[result, ()] = Var(names[index], result.array.dtype)

@@ -1,0 +1,178 @@
+"""What a kernel costs, counted on its plan: operations, bytes, and what is stored.
+
+Counts are for one turn of the innermost loop that each statement stands in; they predict, they do not
+measure.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Allocate,
+    Apply,
+    Assign,
+    Expr,
+    For,
+    If,
+    Kernel,
+    Let,
+    LibraryCall,
+    Load,
+    Statement,
+    Store,
+    While,
+    blocks,
+)
+from codegen_ad.plan.units import COSTLY
+
+WEIGHT_COSTLY = 15
+WEIGHT_DIVIDE = 4
+"""Simple operations that a transcendental function and a division are taken to cost."""
+
+FREE = {"cast", "negative", "where"}
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Operations by class, and bytes, in a loop over `extent` (1 outside loops)."""
+
+    extent: Dim
+    simple: int
+    divisions: int
+    costly: tuple[tuple[str, int], ...]
+    read: int
+    written: int
+
+    @property
+    def weight(self) -> int:
+        """Operations, weighted."""
+        functions = sum(n for _, n in self.costly)
+        return self.simple + WEIGHT_DIVIDE * self.divisions + WEIGHT_COSTLY * functions
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The cost of a kernel, loop by loop, the predicted ratio to the value alone, what is stored."""
+
+    loops: tuple[Work, ...]
+    calls: tuple[str, ...]
+    ratio: float | None
+    stored: tuple[str, ...]
+
+    def lines(self) -> tuple[str, ...]:
+        """The cost as text for a kernel's docstring."""
+        lines = [self._loop(w) for w in self.loops if w.extent != ONE and w.weight]
+        if self.calls:
+            lines.append(f"Library calls: {', '.join(self.calls)}.")
+        stored = ", ".join(self.stored) or "nothing of the data's length"
+        lines.append(f"Stored: {stored}.")
+        if self.ratio is not None:
+            lines.append(f"Predicted cost relative to the value alone: {self.ratio:.1f}.")
+        return tuple(lines)
+
+    def _loop(self, work: Work) -> str:
+        parts = [f"{work.simple + work.divisions} operations"]
+        parts += [f"{n} {name}" for name, n in work.costly]
+        traffic = f"{work.read} bytes read, {work.written} written"
+        return f"Cost for each of {work.extent}: {', '.join(parts)}; {traffic}."
+
+
+def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:
+    """Count the operations of a kernel; `value_only` is the plan of the value alone."""
+    loops: dict[Dim, Counter[str]] = {}
+    _count(kernel.body, ONE, loops)
+    calls = tuple(
+        s.function for s in _all(kernel.body) if isinstance(s, LibraryCall)
+    )
+    own = {o for o in kernel.outputs if isinstance(o, str)}
+    stored = tuple(
+        f"{s.buffer}[{', '.join(map(str, s.shape))}]"
+        for s in _all(kernel.body)
+        if isinstance(s, Allocate) and s.buffer not in own
+        and any(not d.is_constant for d in s.shape)
+    )  # fmt: skip
+    works = tuple(_work(extent, counted) for extent, counted in loops.items())
+    ratio = None
+    if value_only is not None and not calls:
+        before = cost(value_only)
+        ratio = _ratio(works, before.loops)
+    return Cost(works, calls, ratio, stored)
+
+
+def _ratio(after: tuple[Work, ...], before: tuple[Work, ...]) -> float | None:
+    """Weighted operations in the most frequent loops of each."""
+    old = {w.extent: w.weight for w in before if w.extent != ONE}
+    new = {w.extent: w.weight for w in after if w.extent in old}
+    total = sum(old.values())
+    return sum(new.values()) / total if total else None
+
+
+def _all(body: list[Statement]) -> list[Statement]:
+    found: list[Statement] = []
+    for statement in body:
+        found.append(statement)
+        for block in blocks(statement):
+            found += _all(block)
+    return found
+
+
+def _count(body: list[Statement], extent: Dim, loops: dict[Dim, Counter[str]]) -> None:
+    counted = loops.setdefault(extent, Counter())
+    for statement in body:
+        match statement:
+            case For(extent=inner, body=block):
+                _count(block, extent * inner, loops)
+            case While(test=test, body=block):
+                _count(test, extent, loops)
+                _count(block, extent, loops)
+            case If(condition=condition, then=then, otherwise=otherwise):
+                _expression(condition, counted)
+                _count(then, extent, loops)
+                _count(otherwise, extent, loops)
+            case Let(expr=expr):
+                _expression(expr, counted)
+            case Assign(exprs=exprs):
+                for expr in exprs:
+                    _expression(expr, counted)
+            case Accumulate(target=target, expr=expr):
+                counted["simple"] += 1
+                _expression(expr, counted)
+                if isinstance(target, Load):
+                    counted["written"] += target.dtype.size
+            case Store(expr=expr):
+                counted["written"] += expr.dtype.size
+                _expression(expr, counted)
+            case _:
+                pass
+
+
+def _expression(expr: Expr, counted: Counter[str]) -> None:
+    match expr:
+        case Apply(op, args):
+            if op in COSTLY:
+                counted[f"costly {op}"] += 1
+            elif op == "divide":
+                counted["divisions"] += 1
+            elif op not in FREE:
+                counted["simple"] += 1
+            for arg in args:
+                _expression(arg, counted)
+        case Load():
+            counted["read"] += expr.dtype.size
+        case _:
+            pass
+
+
+def _work(extent: Dim, counted: Counter[str]) -> Work:
+    costly = tuple(
+        (name.removeprefix("costly "), n)
+        for name, n in sorted(counted.items())
+        if name.startswith("costly ")
+    )
+    return Work(
+        extent, counted["simple"], counted["divisions"], costly, counted["read"], counted["written"]
+    )

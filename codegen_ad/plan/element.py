@@ -1,0 +1,355 @@
+"""The value of one element of a node, as a scalar expression: movements gone, shared parts named.
+
+Every operation gets a name of its own here; `tidy` puts single uses back where they belong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Kind, Node, Notes
+from codegen_ad.ir.types import DType
+from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
+from codegen_ad.ops.unary import CAST
+from codegen_ad.plan.access import (
+    Added,
+    Gathered,
+    NeedsStorage,
+    Point,
+    Pointwise,
+    Reduction,
+    Same,
+    access,
+    is_unrolled,
+    unrolled_points,
+)
+from codegen_ad.plan.kernel import (
+    Apply,
+    Assign,
+    Check,
+    Expr,
+    Index,
+    Let,
+    Load,
+    Note,
+    Number,
+    Var,
+)
+from codegen_ad.plan.scope import Scope
+
+LARGEST_POWER = 32
+"""Powers up to this exponent are products."""
+
+_COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum",
+            "any": "logical_or", "all": "logical_and"}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Names:
+    """Provisional names, `@1`, `@2`, …, which `names.assign` replaces."""
+
+    count: int = 0
+    meaning: dict[str, tuple[Node, Point]] = field(default_factory=dict[str, tuple[Node, Point]])
+    reserved: set[str] = field(default_factory=set[str])
+
+    def fresh(self, node: Node | None = None, point: Point = ()) -> str:
+        """A new name; the element of `node` at `point` is what it stands for."""
+        self.count += 1
+        name = f"@{self.count}"
+        if node is not None:
+            self.meaning[name] = node, point
+        return name
+
+
+@dataclass(slots=True)
+class Elements:
+    """Makes expressions of elements in a scope."""
+
+    notes: Notes
+    names: Names
+
+    def note(self, node: Node) -> Note:
+        """Where a statement for `node` comes from."""
+        return Note(self.notes.origins.get(node), node in self.notes.gradients)
+
+    def value(self, scope: Scope, node: Node, point: Point) -> Expr:
+        """The element of `node` at `point`, with every operation named in its home scope."""
+        known = scope.value(node, point)
+        if known is not None:
+            return known
+        place = scope.place(node, point)
+        if place is not None:
+            home = scope.home(point)
+            return self.let(home, node, point, Load(place.buffer, place.indices(point),
+                                                    node.array.dtype))  # fmt: skip
+        return self.compute(scope, node, point)
+
+    def compute(self, scope: Scope, node: Node, point: Point) -> Expr:
+        """The same, computed even if `node` has a buffer (that is about to be filled)."""
+        known = scope.value(node, point)
+        if known is not None:
+            return known
+        if node.op.kind is Kind.CONSTANT:
+            return _constant(node, point)
+        home = scope.home(point)
+        match access(node, point):
+            case Same(source, there):
+                return self.value(scope, source, there)
+            case Pointwise(operands):
+                if node.op.name == "power":
+                    product = self._power(scope, (node, point), operands[0], operands[1])
+                    if product is not None:
+                        home.values[node, point] = product
+                        return product
+                index = self.index(scope, node, point)
+                if index is not None:
+                    return Index(index)
+                args = tuple(self.value(scope, a, p) for a, p in operands)
+                return self.let(home, node, point, Apply(node.op.name, args, node.array.dtype))
+            case Added(operands):
+                terms = [self.value(scope, a, p) for a, p in operands]
+                kept = [t for t in terms if not (isinstance(t, Number) and float(t.text) == 0.0)]
+                if len(kept) < 2:
+                    return kept[0] if kept else terms[0]
+                return self.let(home, node, point, Apply("add", tuple(kept), node.array.dtype))
+            case Reduction() as reduction:
+                assert all(is_unrolled(e) for e in reduction.extents), "reduction not planned"
+                return self.let(home, node, point, self.written_out(scope, reduction))
+            case Gathered(source, indices, rest):
+                return self._gathered(scope, node, point, source, indices, rest)
+
+    def let(self, home: Scope, node: Node, point: Point, expr: Expr) -> Expr:
+        """Name an expression in its home scope."""
+        name = self.names.fresh(node, point)
+        home.statements.append(Let(name, expr, node, self.note(node)))
+        home.symbols.add(name)
+        variable = Var(name, expr.dtype)
+        home.values[node, point] = variable
+        return variable
+
+    def written_out(self, scope: Scope, reduction: Reduction) -> Expr:
+        """A reduction over unrolled axes as one expression."""
+        dtype = reduction.node.array.dtype
+        terms = [self.product(scope, reduction, p) for p in unrolled_points(reduction.extents)]
+        if not terms:
+            return identity(reduction.how, dtype)
+        total = terms[0]
+        for term in terms[1:]:
+            total = Apply(_COMBINE[reduction.how], (total, term), dtype)
+        return total
+
+    def product(self, scope: Scope, reduction: Reduction, reduced: Point) -> Expr:
+        """One term of a reduction: the product of its operands at a point of the reduced axes."""
+        operands = reduction.operands_at(reduced)
+        factors = [self.value(scope, a, p) for a, p in operands]
+        kept = [f for f in factors if not (isinstance(f, Number) and float(f.text) == 1.0)]
+        if not kept:
+            return factors[0]
+        result = kept[0]
+        for factor in kept[1:]:
+            result = Apply("multiply", (result, factor), reduction.node.array.dtype)
+        return result
+
+    def index(self, scope: Scope, node: Node, point: Point) -> Dim | None:
+        """The integer element as an index expression, if it is one."""
+        if node.array.dtype not in (DType.INT64, DType.INT32):
+            return None
+        if isinstance(node.params, Literal):
+            return Dim.constant(int(node.params.value))
+        if isinstance(node.params, Size):
+            return node.params.dim if node.op is SIZE else point[0]
+        known = scope.value(node, point)
+        if isinstance(known, Index):
+            return known.dim
+        if isinstance(known, Var):
+            return Dim.symbol(known.name)
+        if scope.place(node, point) is not None:
+            return None
+        if node.op.kind is Kind.MOVEMENT:
+            try:
+                step = access(node, point)
+            except NeedsStorage:
+                return None
+            assert isinstance(step, Same)
+            return self.index(scope, step.node, step.point)
+        rule = _INDEX_RULES.get(node.op.name)
+        if rule is None or node.op.kind is not Kind.ELEMENTWISE:
+            return None
+        step = access(node, point)
+        assert isinstance(step, Pointwise)
+        parts = [self.index(scope, a, p) for a, p in step.operands]
+        return None if any(p is None for p in parts) else rule(*[p for p in parts if p is not None])
+
+    def _gathered(
+        self,
+        scope: Scope,
+        node: Node,
+        point: Point,
+        source: Node,
+        indices: tuple[tuple[Node, Point], ...],
+        rest: Point,
+    ) -> Expr:
+        places = tuple(
+            self.checked(scope, i, p, dim, axis)
+            for axis, ((i, p), dim) in enumerate(zip(indices, source.array.shape, strict=False))
+        )
+        full = (*places, *rest)
+        if scope.place(source, full) is None:
+            if scope.value(source, full) is None and any(not p.is_constant for p in places):
+                raise NeedsStorage(source)
+            return self.value(scope, source, full)
+        element = self.value(scope, source, full)
+        scope.home(point).values[node, point] = element
+        return element
+
+    def checked(self, scope: Scope, node: Node, point: Point, extent: Dim, axis: int) -> Dim:
+        """An index into an axis of size `extent`, known or checked at run time to lie inside it."""
+        dim = self.index(scope, node, point)
+        if dim is not None and inside(scope, dim, extent):
+            return dim
+        value = Index(dim) if dim is not None else self.value(scope, node, point)
+        home = scope.home(point)
+        name = self.names.fresh(node, point)
+        home.statements.append(Assign((name,), (value,), self.note(node)))
+        home.statements.append(Check(name, extent, axis, self.note(node)))
+        home.symbols.add(name)
+        return Dim.symbol(name)
+
+    def _power(
+        self,
+        scope: Scope,
+        power: tuple[Node, Point],
+        base: tuple[Node, Point],
+        exponent: tuple[Node, Point],
+    ) -> Expr | None:
+        """Powers with a known or a running integer exponent, as products."""
+        dim = self._exponent(scope, *exponent)
+        if dim is None:
+            return None
+        if dim.is_constant:
+            if 0 <= dim.value <= LARGEST_POWER:
+                return self._fixed_power(scope, power, *base, dim.value)
+            return None
+        return self._running_power(scope, power, *base, dim)
+
+    def _exponent(self, scope: Scope, node: Node, point: Point) -> Dim | None:
+        if isinstance(node.params, Literal):
+            value = float(node.params.value)
+            return Dim.constant(int(value)) if value.is_integer() else None
+        if node.op is CAST:
+            step = access(node, point)
+            assert isinstance(step, Pointwise)
+            return self.index(scope, *step.operands[0])
+        if node.op.kind is Kind.MOVEMENT:
+            step = access(node, point)
+            return self._exponent(scope, step.node, step.point) if isinstance(step, Same) else None
+        return None
+
+    def _fixed_power(
+        self, scope: Scope, power: tuple[Node, Point], node: Node, point: Point, exponent: int
+    ) -> Expr:
+        if exponent == 0:
+            return Number("1.0", node.array.dtype)
+        if exponent == 1:
+            return self.value(scope, node, point)
+        home = scope.home(point)
+        key = (node, point, exponent)
+        if key not in home.powers:
+            half = exponent // 2
+            if (node, point, exponent - 1) in home.powers:
+                half = 1
+            low = self._fixed_power(scope, (node, point), node, point, half)
+            high = self._fixed_power(scope, (node, point), node, point, exponent - half)
+            name = self.names.fresh(*power)
+            expr = Apply("multiply", (high, low), node.array.dtype)
+            home.statements.append(Let(name, expr, power[0], self.note(power[0])))
+            home.symbols.add(name)
+            home.powers[key] = Var(name, node.array.dtype)
+        return home.powers[key]
+
+    def _running_power(
+        self, scope: Scope, power: tuple[Node, Point], node: Node, point: Point, exponent: Dim
+    ) -> Expr | None:
+        """`base ** k` in a loop over `k` from 0: one product each time around."""
+        for inner in scope.chain():
+            loops = [s for s in exponent.symbols() if s in inner.extents]
+            if inner.is_region or len(loops) != 1 or inner.parent is None:
+                continue
+            start = exponent - Dim.symbol(loops[0])
+            if not start.is_constant or not 0 <= start.value <= LARGEST_POWER:
+                return None
+            if any(loops[0] in p.symbols() for p in point):
+                return None
+            key = (node, point, start.value)
+            if key not in inner.powers:
+                base = self.value(inner.parent, node, point)
+                first = self._fixed_power(inner.parent, power, node, point, start.value)
+                name = self.names.fresh(*power)
+                variable = Var(name, node.array.dtype)
+                note = self.note(power[0])
+                inner.parent.statements.append(Assign((name,), (first,), note))
+                step = Apply("multiply", (variable, base), node.array.dtype)
+                inner.closing.append(Assign((name,), (step,), note))
+                inner.powers[key] = variable
+            return inner.powers[key]
+        return None
+
+
+def identity(how: str, dtype: DType) -> Number:
+    """The result of reducing nothing."""
+    if dtype is DType.BOOL:
+        return Number(str(how == "all"), dtype)
+    values = {"sum": 0, "prod": 1, "max": "-inf", "min": "inf"}
+    value = values[how]
+    if dtype.is_float:
+        return Number(repr(float(value)), dtype)
+    if how in ("max", "min"):
+        bits = 8 * dtype.size - 1
+        return Number(str(-(2**bits) if how == "max" else 2**bits - 1), dtype)
+    return Number(str(value), dtype)
+
+
+def inside(scope: Scope, dim: Dim, extent: Dim) -> bool:
+    """Whether `0 <= dim < extent` for all values of the loop variables, as far as can be proved."""
+    low, high = dim, extent - 1 - dim
+    for name in sorted(set(dim.symbols())):
+        size = scope.extent(name)
+        if size is None:
+            continue
+        low, high = _smallest(low, name, size), _smallest(high, name, size)
+    return all(d.is_constant and d.value >= 0 for d in (low, high))
+
+
+def _smallest(dim: Dim, name: str, size: Dim) -> Dim:
+    at_start = dim.substitute({name: Dim.constant(0)})
+    slope = dim.substitute({name: Dim.constant(1)}) - at_start
+    if not slope.is_constant:
+        return dim
+    return at_start if slope.value >= 0 else dim.substitute({name: size - 1})
+
+
+def _constant(node: Node, point: Point) -> Expr:
+    if isinstance(node.params, Literal):
+        return Number(node.params.text, node.params.dtype)
+    assert isinstance(node.params, Size)
+    return Index(point[0] if node.op is IOTA else node.params.dim)
+
+
+_INDEX_RULES: dict[str, Callable[..., Dim]] = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "negative": lambda x: -x,
+    "cast": lambda x: x,
+}
+
+
+def free_points(extents: tuple[Dim, ...], fresh: Callable[[Dim], Dim]) -> Iterator[Point]:
+    """Points over some axes: unrolled axes written out, one fresh symbol for each other axis."""
+    symbols = {a: fresh(e) for a, e in enumerate(extents) if not is_unrolled(e)}
+    fixed = [a for a in range(len(extents)) if a not in symbols]
+    for combination in unrolled_points(tuple(extents[a] for a in fixed)):
+        values = dict(zip(fixed, combination, strict=True)) | symbols
+        yield tuple(values[a] for a in range(len(extents)))

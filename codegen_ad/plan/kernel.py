@@ -1,0 +1,273 @@
+"""What a plan is made of: scalar expressions, statements, buffers, and the kernel around them.
+
+Index expressions are `Dim` polynomials over size symbols, loop variables and integer variables.
+A name that starts with "@" is a variable that `names` has not named yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Origin
+from codegen_ad.ir.types import DType, Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """A scalar variable."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal, as text, of a dtype."""
+
+    text: str
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index expression or a size, as an integer value."""
+
+    dim: Dim
+
+    @property
+    def dtype(self) -> DType:
+        """Sizes and indices are 64-bit integers."""
+        return DType.INT64
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One element of a buffer."""
+
+    buffer: str
+    indices: tuple[Dim, ...]
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """An elementwise operation, by name, on scalars."""
+
+    op: str
+    args: tuple[Expr, ...]
+    dtype: DType
+
+
+Expr = Var | Number | Index | Load | Apply
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Where a statement comes from, and whether it belongs to the derivative."""
+
+    origin: Origin | None = None
+    gradient: bool = False
+
+
+@dataclass(slots=True)
+class Let:
+    """`name = expr`, once. `node` is what it computes, for its name."""
+
+    name: str
+    expr: Expr
+    node: Node | None
+    note: Note
+
+
+@dataclass(slots=True)
+class Assign:
+    """`names = exprs`, all at once, to variables that change: carried values, accumulators."""
+
+    names: tuple[str, ...]
+    exprs: tuple[Expr, ...]
+    note: Note
+
+
+@dataclass(slots=True)
+class Accumulate:
+    """`target = target (how) expr`; `how` is sum, prod, max, min, any or all."""
+
+    target: Var | Load
+    how: str
+    expr: Expr
+    note: Note
+
+
+@dataclass(slots=True)
+class Store:
+    """`buffer[indices] = expr`."""
+
+    buffer: str
+    indices: tuple[Dim, ...]
+    expr: Expr
+    note: Note
+
+
+@dataclass(slots=True)
+class Allocate:
+    """A new buffer; `fill` is None for uninitialised memory. An output's buffer may come from outside."""
+
+    buffer: str
+    shape: Shape
+    dtype: DType
+    fill: float | None
+    note: Note
+    output: bool = False
+
+
+@dataclass(slots=True)
+class Fill:
+    """Set all elements of a buffer."""
+
+    buffer: str
+    value: float
+    note: Note
+
+
+@dataclass(slots=True)
+class CopyInto:
+    """`target[...] = source`, two buffers of one shape."""
+
+    target: str
+    source: str
+    note: Note
+
+
+@dataclass(slots=True)
+class View:
+    """`buffer` is `source` in another shape (C order, no copy where it is contiguous)."""
+
+    buffer: str
+    source: str
+    shape: Shape
+    note: Note
+
+
+@dataclass(slots=True)
+class LibraryCall:
+    """`results = function(arguments)`: BLAS, linear algebra, sorting. Arguments are buffers.
+
+    `transposed` says which arguments go in transposed; `into` writes the result into a buffer.
+    """
+
+    result: str
+    function: str
+    arguments: tuple[str, ...]
+    transposed: tuple[bool, ...]
+    note: Note
+    into: bool = False
+
+
+@dataclass(slots=True)
+class Check:
+    """Make `name` a valid index of an axis of size `extent`: wrap a negative one, else raise."""
+
+    name: str
+    extent: Dim
+    axis: int
+    note: Note
+
+
+@dataclass(slots=True)
+class For:
+    """`for variable in range(extent)`."""
+
+    variable: str
+    extent: Dim
+    body: list[Statement]
+    note: Note
+
+
+@dataclass(slots=True)
+class While:
+    """`while True`: run `test`, leave unless `condition`, run `body`; `count` counts the trips."""
+
+    test: list[Statement]
+    condition: Expr
+    body: list[Statement]
+    count: str
+    note: Note
+
+
+@dataclass(slots=True)
+class Grow:
+    """Make room in `buffers` for one more leading row, when `count` rows are full."""
+
+    buffers: tuple[str, ...]
+    count: str
+    note: Note
+
+
+@dataclass(slots=True)
+class If:
+    """A branch."""
+
+    condition: Expr
+    then: list[Statement]
+    otherwise: list[Statement]
+    note: Note
+
+
+Statement = (
+    Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Check
+    | For | While | Grow | If
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of the kernel: an array or a scalar."""
+
+    name: str
+    dtype: DType
+    shape: Shape
+    rank: int
+
+
+@dataclass(slots=True)
+class Kernel:
+    """A planned function.
+
+    `sizes` says how each size symbol is read: `(symbol, parameter, axis)`. `outputs` are the names
+    returned: variables of rank 0, or buffers.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    sizes: tuple[tuple[str, str, int], ...]
+    body: list[Statement]
+    outputs: tuple[Expr | str, ...]
+    output_names: tuple[str, ...]
+    output_shapes: tuple[Shape, ...]
+    output_dtypes: tuple[DType, ...]
+    stored: list[str] = field(default_factory=list[str])
+
+
+def blocks(statement: Statement) -> Iterator[list[Statement]]:
+    """The statement lists inside a statement."""
+    match statement:
+        case For(body=body):
+            yield body
+        case While(test=test, body=body):
+            yield test
+            yield body
+        case If(then=then, otherwise=otherwise):
+            yield then
+            yield otherwise
+        case _:
+            pass
+
+
+def walk(statements: list[Statement]) -> Iterator[Statement]:
+    """All statements, outer before inner, in order."""
+    for statement in statements:
+        yield statement
+        for block in blocks(statement):
+            yield from walk(block)

@@ -1,0 +1,157 @@
+"""Names for a kernel's variables: the user's own where there is one, `d_name` for its adjoint.
+
+Unnamed parts of a statement are `r_1`, `r_2`, … after the statement's target, so that an edit of one
+statement renames nothing elsewhere. Elements of a small array end in their index: `w_0`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+from codegen_ad.ir.builder import INPUT, Input
+from codegen_ad.ir.dims import ONE
+from codegen_ad.ir.node import Node, Notes, Origin
+from codegen_ad.plan.access import Point
+from codegen_ad.plan.element import Names
+from codegen_ad.plan.kernel import (
+    Allocate,
+    Assign,
+    For,
+    Kernel,
+    Let,
+    LibraryCall,
+    Load,
+    Statement,
+    View,
+    blocks,
+)
+from codegen_ad.plan.rename import rename_expr, rename_statement
+
+LOOP_NAMES = "ijklm"
+TAKEN = {"np", "math", "njit", "numba", "range", *keyword.kwlist, *dir(builtins)}
+
+
+def assign(kernel: Kernel, provisional: Names, notes: Notes) -> None:
+    """Give every provisional name of a kernel its final name."""
+    namer = _Namer(provisional, notes)
+    namer.taken |= {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
+    namer.taken |= provisional.reserved
+    for name, output in zip(kernel.output_names, kernel.outputs, strict=True):
+        known = output if isinstance(output, str) else getattr(output, "name", None)
+        if isinstance(known, str) and known.startswith("@") and known not in namer.final:
+            namer.final[known] = namer.unique(name)
+    namer.block(kernel.body, 0)
+    rename = namer.rename
+    for statement in kernel.body:
+        rename_statement(statement, rename)
+    kernel.outputs = tuple(
+        rename(o) if isinstance(o, str) else rename_expr(o, rename) for o in kernel.outputs
+    )
+
+
+class _Namer:
+    def __init__(self, provisional: Names, notes: Notes) -> None:
+        self.provisional = provisional
+        self.notes = notes
+        self.taken: set[str] = set(TAKEN)
+        self.final: dict[str, str] = {}
+        self.known: dict[tuple[Node, Point], str] = {}
+        self.loops: set[str] = set()
+        self.targets: dict[Origin, str] = {}
+        for node, name in notes.names.items():
+            origin = notes.origins.get(node)
+            if origin is not None and node not in notes.gradients:
+                self.targets.setdefault(origin, name)
+
+    def rename(self, name: str) -> str:
+        return self.final.get(name, name)
+
+    def unique(self, name: str) -> str:
+        candidate, count = name, 0
+        while candidate in self.taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        self.taken.add(candidate)
+        return candidate
+
+    def block(self, body: list[Statement], depth: int) -> None:
+        for statement in body:
+            match statement:
+                case For(variable=variable):
+                    self.loop(variable, depth)
+                    self.block(statement.body, depth + 1)
+                case Let(name=name):
+                    self.define(name, buffer=False, load=isinstance(statement.expr, Load))
+                case Assign(names=names):
+                    for name in names:
+                        self.define(name, buffer=False, load=False)
+                case Allocate(buffer=name) | View(buffer=name) | LibraryCall(result=name):
+                    self.define(name, buffer=True, load=False)
+                case _:
+                    for inner in blocks(statement):
+                        self.block(inner, depth)
+
+    def loop(self, variable: str, depth: int) -> None:
+        if not variable.startswith("@") or variable in self.final:
+            return
+        meaning = self.provisional.meaning.get(variable)
+        if meaning is not None and meaning[0] in self.notes.names:
+            name = self.notes.names[meaning[0]]
+            if name not in self.taken or name in self.loops:
+                self.final[variable] = name
+                self.loops.add(name)
+                self.taken.add(name)
+                return
+        letter = LOOP_NAMES[depth % len(LOOP_NAMES)]
+        while letter in self.taken and letter not in self.loops:
+            letter += "_"
+            if letter.count("_") > 1:
+                letter = self.unique(letter.rstrip("_") + "_1")
+                break
+        self.loops.add(letter)
+        self.taken.add(letter)
+        self.final[variable] = letter
+
+    def define(self, name: str, *, buffer: bool, load: bool) -> None:
+        if not name.startswith("@") or name in self.final:
+            return
+        meaning = self.provisional.meaning.get(name)
+        if meaning is None:
+            self.final[name] = self.unique("t")
+            return
+        node, point = meaning
+        if not buffer and (node, point) in self.known:
+            self.final[name] = self.known[node, point]
+            return
+        self.final[name] = self.unique(self.wish(node, point, load=load))
+        if not buffer:
+            self.known[node, point] = self.final[name]
+
+    def wish(self, node: Node, point: Point, *, load: bool) -> str:
+        base = self.notes.names.get(node)
+        if base is None and node.op is INPUT:
+            assert isinstance(node.params, Input)
+            base = node.params.name
+        if base is not None:
+            return base + self.suffix(node, point, loops=load)
+        origin = self.notes.origins.get(node)
+        target = self.targets.get(origin) if origin is not None else None
+        if target is None:
+            target = "value" if origin is None or origin.text.startswith("return") else "part"
+        target = re.sub(r"\W", "_", target)
+        if node in self.notes.gradients:
+            target = f"d_{target}" if not target.startswith("d_") else target
+        return f"{target}_1" if target not in self.taken else target
+
+    def suffix(self, node: Node, point: Point, *, loops: bool) -> str:
+        parts: list[str] = []
+        for dim, position in zip(node.array.shape, point, strict=False):
+            if dim == ONE:
+                continue
+            if position.is_constant:
+                parts.append(str(position.value))
+            elif loops and position.name is not None:
+                parts.append(self.rename(position.name).replace("@", ""))
+        return "".join(f"_{p}" for p in parts)

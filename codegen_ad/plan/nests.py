@@ -1,0 +1,229 @@
+"""Loop nests: one nest fills one buffer or computes one reduction; nests over the same size fuse.
+
+A nest has axes; an axis is bound when a loop over it is open. When all axes that need loops are bound,
+what is left is written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import Shape
+from codegen_ad.plan.access import Point, Reduction, access, is_unrolled, unrolled_points
+from codegen_ad.plan.element import identity
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Apply,
+    Assign,
+    Expr,
+    For,
+    Load,
+    Note,
+    Store,
+    Var,
+)
+from codegen_ad.plan.planner import Planner
+from codegen_ad.plan.scope import Scope, Stored
+from codegen_ad.plan.units import Local, Needs, Total, reduced_extents
+
+Place = Callable[[Scope, Point], Point]
+
+
+@dataclass(frozen=True, slots=True)
+class IntoBuffer:
+    """Elements of a node go into a buffer, at `place(scope, point)`.
+
+    `itself` says that the buffer is the node's own, so that its elements are computed, not read.
+    """
+
+    buffer: str
+    place: Place
+    accumulate: bool
+    itself: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IntoTotal:
+    """Terms of a reduction go into a variable."""
+
+    variable: Var
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class IntoTotals:
+    """Terms of a reduction go into the elements of a buffer."""
+
+    buffer: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nest:
+    """Axes to run over, with what is bound so far, and where the elements go.
+
+    The axes are the node's own, followed by the reduced ones where the sink is a total.
+    """
+
+    node: Node
+    extents: Shape
+    values: tuple[Dim | None, ...]
+    sink: IntoBuffer | IntoTotal | IntoTotals
+
+    def open_axes(self) -> list[Dim]:
+        """The sizes that still need a loop, in order."""
+        return [
+            e
+            for e, v in zip(self.extents, self.values, strict=True)
+            if v is None and not is_unrolled(e)
+        ]
+
+    def bind(self, extent: Dim, variable: Dim) -> Nest:
+        """The nest inside a loop over its first open axis of this size."""
+        values = list(self.values)
+        for axis, (e, v) in enumerate(zip(self.extents, self.values, strict=True)):
+            if v is None and e == extent:
+                values[axis] = variable
+                break
+        return replace(self, values=tuple(values))
+
+    def points(self, fresh: Callable[[Dim], Dim] | None = None) -> Iterator[Point]:
+        """All points that are left; open axes get a fresh symbol each."""
+        symbols = [
+            fresh(e) if v is None and not is_unrolled(e) and fresh is not None else v
+            for e, v in zip(self.extents, self.values, strict=True)
+        ]
+        missing = [a for a, v in enumerate(symbols) if v is None]
+        for combination in unrolled_points(tuple(self.extents[a] for a in missing)):
+            full = dict(zip(missing, combination, strict=True))
+            yield tuple(full[a] if v is None else v for a, v in enumerate(symbols))
+
+    def reduction_at(self, point: Point) -> tuple[Reduction, Point]:
+        """For a total: the reduction and the point of its reduced axes."""
+        rank = self.node.array.rank
+        step = access(self.node, point[:rank])
+        assert isinstance(step, Reduction)
+        return step, point[rank:]
+
+
+def needs_of(p: Planner, scope: Scope, nest: Nest) -> Needs:
+    """What the nest needs in this scope."""
+    out = Needs()
+    for point in nest.points(p.walker.fresh):
+        match nest.sink:
+            case IntoBuffer(itself=True):
+                p.walker.inside(scope, nest.node, point, out)
+            case IntoBuffer():
+                p.walker.element(scope, nest.node, point, None, out)
+            case _:
+                reduction, reduced = nest.reduction_at(point)
+                for arg, there in reduction.operands_at(reduced):
+                    p.walker.element(scope, arg, there, None, out)
+    return out
+
+
+def fill(p: Planner, scope: Scope, node: Node) -> Nest:
+    """A nest that fills a new buffer with `node`: element by element, or adding up row by row."""
+    shape = node.array.shape
+    if node.op.kind.value in ("reduce", "contract") and p.walker.accumulates(node):
+        how = "sum" if node.op.kind.value == "contract" else node.op.name
+        start = float(identity(how, node.array.dtype).text)
+        buffer = p.allocate(scope, node, shape, node.array.dtype, start)
+        extents = (*shape, *reduced_extents(node))
+        return Nest(node, extents, (None,) * len(extents), IntoTotals(buffer, how))
+    buffer = p.allocate(scope, node, shape, node.array.dtype)
+    sink = IntoBuffer(buffer, lambda _, point: point, accumulate=False, itself=True)
+    return Nest(node, shape, (None,) * len(shape), sink)
+
+
+def fill_local(p: Planner, scope: Scope, unit: Local) -> tuple[Nest, Stored]:
+    """A nest that fills a buffer with the part of a node that a loop body uses repeatedly."""
+    node = unit.node
+    axes = tuple(a for a, v in enumerate(unit.pattern) if v is None)
+    shape = tuple(node.array.shape[a] for a in axes)
+    buffer = p.allocate(scope, node, shape, node.array.dtype)
+    stored = Stored(buffer, axes, owned=True)
+    sink = IntoBuffer(buffer, lambda _, q: stored.indices(q), accumulate=False, itself=True)
+    return Nest(node, node.array.shape, unit.pattern, sink), stored
+
+
+def total(p: Planner, scope: Scope, unit: Total) -> Nest:
+    """A nest that computes one element of a reduction; its variable starts at the identity."""
+    node = unit.node
+    how = "sum" if node.op.kind.value == "contract" else node.op.name
+    variable = Var(p.names.fresh(node, unit.point), node.array.dtype)
+    start = identity(how, node.array.dtype)
+    scope.statements.append(Assign((variable.name,), (start,), p.elements.note(node)))
+    extents = (*node.array.shape, *reduced_extents(node))
+    gone = (None,) * (len(extents) - len(unit.point))
+    return Nest(node, extents, (*unit.point, *gone), IntoTotal(variable, how))
+
+
+def partition(p: Planner, nests: list[Nest]) -> list[tuple[Dim | None, list[Nest]]]:
+    """Nests that run in one loop, with the loop's size; None for nests that need no loop here."""
+    groups: list[tuple[Dim | None, list[Nest]]] = []
+    rest = list(nests)
+    while rest:
+        axes = rest[0].open_axes()
+        if not axes:
+            groups.append((None, [rest.pop(0)]))
+            continue
+        extent = min(axes, key=lambda e: (p.walker.rank(e), axes.index(e)))
+        members = [n for n in rest if extent in n.open_axes()]
+        groups.append((extent, members))
+        rest = [n for n in rest if n not in members]
+    return groups
+
+
+def open_loop(p: Planner, scope: Scope, extent: Dim) -> tuple[Scope, Dim]:
+    """The scope of a loop over `extent`, and its variable."""
+    name = p.names.fresh()
+    inner = Scope(scope, is_region=False, symbols={name}, extents={name: extent})
+    return inner, Dim.symbol(name)
+
+
+def close_loop(scope: Scope, inner: Scope, variable: Dim, extent: Dim, note: Note) -> None:
+    """Put the finished loop into the scope around it."""
+    assert variable.name is not None
+    scope.statements.append(For(variable.name, extent, inner.statements + inner.closing, note))
+
+
+def write_out(p: Planner, scope: Scope, nest: Nest) -> None:
+    """The statements of a nest whose loops are all open."""
+    note = p.elements.note(nest.node)
+    match nest.sink:
+        case IntoBuffer(buffer, place, accumulate, itself):
+            # All elements before the first store: they may read what is written.
+            ready: list[tuple[Point, Expr]] = []
+            for point in nest.points():
+                get = p.elements.compute if itself else p.elements.value
+                expr = get(scope, nest.node, point)
+                ready.append((place(scope, point), expr))
+            for indices, expr in ready:
+                if accumulate:
+                    target = Load(buffer, indices, nest.node.array.dtype)
+                    scope.statements.append(Accumulate(target, "sum", expr, note))
+                else:
+                    scope.statements.append(Store(buffer, indices, expr, note))
+        case IntoTotal(variable, how):
+            terms = [_term(p, scope, nest, q) for q in nest.points()]
+            if how == "sum" and terms:
+                whole = terms[0]
+                for term in terms[1:]:
+                    whole = Apply("add", (whole, term), variable.dtype)
+                terms = [whole]
+            scope.statements.extend(Accumulate(variable, how, term, note) for term in terms)
+        case IntoTotals(buffer, how):
+            rank = nest.node.array.rank
+            for point in nest.points():
+                target = Load(buffer, point[:rank], nest.node.array.dtype)
+                term = _term(p, scope, nest, point)
+                scope.statements.append(Accumulate(target, how, term, note))
+
+
+def _term(p: Planner, scope: Scope, nest: Nest, point: Point) -> Expr:
+    reduction, reduced = nest.reduction_at(point)
+    return p.elements.product(scope, reduction, reduced)

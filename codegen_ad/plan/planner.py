@@ -1,0 +1,91 @@
+"""The planner's working state, shared by the modules that emit loops, storage and control flow.
+
+It owns provisional names and allocations; it decides nothing about order or fusion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Notes, toposort
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.element import Elements, Names
+from codegen_ad.plan.kernel import Allocate, Fill, Note, Statement
+from codegen_ad.plan.scope import Scope
+from codegen_ad.plan.units import Marks, Walker
+
+
+@dataclass(slots=True)
+class Region:
+    """What is known of the nodes of the region being planned."""
+
+    position: dict[Node, int]
+    users: dict[Node, list[Node]]
+    outputs: tuple[Node, ...]
+
+    @staticmethod
+    def of(outputs: Sequence[Node]) -> Region:
+        """Positions in program order, users of each node, and the outputs, which must survive."""
+        nodes = toposort(outputs)
+        users: dict[Node, list[Node]] = {n: [] for n in nodes}
+        for node in nodes:
+            for arg in dict.fromkeys(node.args):
+                users[arg].append(node)
+        return Region({n: i for i, n in enumerate(nodes)}, users, tuple(outputs))
+
+    def is_last_use(self, node: Node, user: Node) -> bool:
+        """Whether `user` is the only one that reads `node`."""
+        return self.users[node] == [user] and node not in self.outputs
+
+
+@dataclass(slots=True)
+class Planner:
+    """State of one attempt at planning."""
+
+    notes: Notes
+    marks: Marks
+    ranks: dict[Dim, int]
+    blas: bool
+    root: Scope
+    names: Names = field(default_factory=Names)
+    prologue: list[Statement] = field(default_factory=list[Statement])
+    regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])
+
+    elements: Elements = field(init=False)
+    walker: Walker = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.elements = Elements(self.notes, self.names)
+        self.walker = Walker(self.elements, self.marks, self.ranks, self.blas)
+
+    def region(self, scope: Scope) -> Region:
+        """The region that a scope belongs to."""
+        return self.regions[scope.region()]
+
+    def allocate(
+        self, scope: Scope, node: Node, shape: Shape, dtype: DType, fill: float | None = None
+    ) -> str:
+        """A new buffer for (a part of) `node`, made as far out as its size is known.
+
+        Inside loops the memory is allocated once and filled each time.
+        """
+        name = self.names.fresh(node)
+        note = self.elements.note(node)
+        if scope is self.root:
+            scope.statements.append(Allocate(name, shape, dtype, fill, note))
+            return name
+        target = self._statements_for(scope, shape)
+        target.append(Allocate(name, shape, dtype, None, note))
+        if fill is not None:
+            scope.statements.append(Fill(name, fill, note))
+        return name
+
+    def _statements_for(self, scope: Scope, shape: Shape) -> list[Statement]:
+        names = {name for dim in shape for name in dim.symbols()}
+        for candidate in scope.all_outward():
+            if candidate is not self.root and names & candidate.symbols:
+                return candidate.statements
+        late = names & self.root.symbols
+        return self.root.statements if late else self.prologue

@@ -1,0 +1,253 @@
+"""The order of work in one scope: discovery, dependencies, what to keep, and fused emission.
+
+Units that depend on each other get increasing levels; on each level, nests over the same size run in
+one loop, whose body is scheduled the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.plan import control, memory, nests
+from codegen_ad.plan.kernel import Expr
+from codegen_ad.plan.nests import Nest
+from codegen_ad.plan.planner import Planner, Region
+from codegen_ad.plan.scope import Scope, Stored
+from codegen_ad.plan.units import (
+    Buffer,
+    Keep,
+    Local,
+    Needs,
+    Scalar,
+    Structured,
+    Total,
+    Unit,
+    is_expensive,
+    stored_whole,
+)
+
+Item = Nest | Unit
+
+
+@dataclass(slots=True)
+class Work:
+    """Everything to be done in one scope."""
+
+    needs: dict[Item, Needs] = field(default_factory=dict[Item, Needs])
+    after: dict[Item, set[Item]] = field(default_factory=dict[Item, set[Item]])
+    copies: set[Item] = field(default_factory=set[Item])
+
+    def depends(self, item: Item, other: Item) -> bool:
+        """Whether `item` comes after `other`, directly or not."""
+        stack, seen = [item], {item}
+        while stack:
+            for before in self.after[stack.pop()]:
+                if before is other:
+                    return True
+                if before not in seen:
+                    seen.add(before)
+                    stack.append(before)
+        return False
+
+    def levels(self) -> dict[Item, int]:
+        """The level of each item: one more than the highest that it comes after."""
+        level: dict[Item, int] = {}
+        for start in self.needs:
+            stack = [start]
+            while stack:
+                item = stack[-1]
+                missing = [b for b in self.after[item] if b not in level]
+                if missing:
+                    stack.extend(missing)
+                    continue
+                stack.pop()
+                level[item] = 1 + max((level[b] for b in self.after[item]), default=-1)
+        return level
+
+
+def plan_region(
+    p: Planner, scope: Scope, outputs: Sequence[Node], extra: Sequence[Nest] = ()
+) -> list[Expr | Stored]:
+    """Plan a region: afterwards each output is a scalar expression or stands in memory."""
+    p.regions[scope] = Region.of([*outputs, *(n.node for n in extra)])
+    p.regions[scope].outputs = tuple(outputs)
+    items: list[Unit] = []
+    for node in outputs:
+        if not node.array.shape:
+            items.append(Scalar(node))
+        elif node.op.kind.value == "result":
+            items.append(Structured(node.args[0]))
+        elif node not in scope.stored:
+            p.marks.full.add(node)
+            items.append(Buffer(node))
+    schedule(p, scope, [*extra, *items])
+    return [
+        p.elements.value(scope, n, ()) if not n.array.shape else scope.stored[n] for n in outputs
+    ]
+
+
+def schedule(p: Planner, scope: Scope, roots: Iterable[Item]) -> None:
+    """Emit the roots and all they need into the scope, in an order that fuses what can be fused."""
+    work = _discover(p, scope, roots)
+    memory.order_writes(p, scope, work)
+    level = work.levels()
+    position = p.region(scope).position
+    items = sorted(work.needs, key=lambda i: (level[i], position.get(i.node, -1)))
+    top = max(level.values(), default=-1)
+    _keep_shared(p, scope, work, [[i for i in items if level[i] == k] for k in range(top + 1)])
+    for k in range(top + 1):
+        _emit_level(p, scope, work, [i for i in items if level[i] == k])
+
+
+def _discover(p: Planner, scope: Scope, roots: Iterable[Item]) -> Work:
+    work = Work()
+    pending: list[Item] = list(dict.fromkeys(roots))
+    while pending:
+        item = pending.pop(0)
+        if item in work.needs:
+            continue
+        work.needs[item] = _needs(p, scope, item)
+        pending.extend(work.needs[item].units)
+    for item, needs in work.needs.items():
+        work.after[item] = {u for u in needs.units if u != item}
+    return work
+
+
+def _needs(p: Planner, scope: Scope, item: Item) -> Needs:
+    out = Needs()
+    match item:
+        case Nest():
+            return nests.needs_of(p, scope, item)
+        case Scalar(node):
+            p.walker.element(scope, node, (), None, out)
+        case Structured(node):
+            p.walker.region_inputs(scope, node, out)
+        case Total(node, point):
+            nest = nests.Nest(
+                node,
+                (*node.array.shape, *nests.reduced_extents(node)),
+                (*point, *(None for _ in nests.reduced_extents(node))),
+                nests.IntoTotals("", ""),
+            )
+            return nests.needs_of(p, scope, nest)
+        case Local(node, pattern):
+            sink = nests.IntoBuffer("", lambda _, q: q, accumulate=False, itself=True)
+            return nests.needs_of(p, scope, Nest(node, node.array.shape, pattern, sink))
+        case Buffer(node):
+            return memory.needs_of(p, scope, node)
+    return out
+
+
+def _nests_of(items: Sequence[Item], p: Planner) -> list[Item]:
+    return [i for i in items if isinstance(i, Nest | Total | Local) or _is_filled(i, p)]
+
+
+def _is_filled(item: Item, p: Planner) -> bool:
+    return isinstance(item, Buffer) and memory.is_filled(p, item.node)
+
+
+def _keep_shared(p: Planner, scope: Scope, work: Work, levels: list[list[Item]]) -> None:
+    """Give memory to expensive nodes that several loops of this scope would compute."""
+    groups: list[dict[Node, set[Node | None]]] = []
+    for items in levels:
+        looping = _nests_of(items, p)
+        by_extent: dict[Dim, dict[Node, set[Node | None]]] = {}
+        for item in items:
+            passing = work.needs[item].passing
+            if item in looping:
+                axes = _open_axes(item)
+                extent = min(axes, key=p.walker.rank, default=None)
+                group = by_extent.setdefault(extent, {}) if extent is not None else {}
+                if extent is None:
+                    groups.append(group)
+            else:
+                group = {}
+                groups.append(group)
+            for node, users in passing.items():
+                group.setdefault(node, set()).update(users)
+        groups.extend(by_extent.values())
+    count: dict[Node, int] = {}
+    for group in groups:
+        for node in group:
+            count[node] = count.get(node, 0) + 1
+    shared = [n for n, times in count.items() if times > 1]
+    for node in shared:
+        users = [u for g in groups for u in g.get(node, ())]
+        boundary = any(u is None or count.get(u, 1) == 1 for u in users)
+        if boundary and is_expensive(node, scope, p.marks, inner=not scope.is_region):
+            raise Keep(node, None if scope.is_region else scope.depth)
+
+
+def _open_axes(item: Item) -> list[Dim]:
+    match item:
+        case Nest():
+            return item.open_axes()
+        case Total(node):
+            return [e for e in nests.reduced_extents(node) if not nests.is_unrolled(e)]
+        case Local(node, pattern):
+            pairs = zip(node.array.shape, pattern, strict=True)
+            return [e for e, v in pairs if v is None and not nests.is_unrolled(e)]
+        case _:
+            sizes = item.node.array.shape
+            if item.node.op.kind.value in ("reduce", "contract"):
+                sizes = (*sizes, *nests.reduced_extents(item.node))
+            return [e for e in sizes if not nests.is_unrolled(e)]
+
+
+def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> None:
+    ready: list[Nest] = []
+    finish: list[tuple[Node, object]] = []
+    for item in items:
+        match item:
+            case Nest():
+                ready.append(item)
+            case Total(node, point):
+                nest = nests.total(p, scope, item)
+                assert isinstance(nest.sink, nests.IntoTotal)
+                ready.append(nest)
+                finish.append((node, (point, nest.sink.variable)))
+            case Local(node, pattern):
+                nest, stored = nests.fill_local(p, scope, item)
+                ready.append(nest)
+                finish.append((node, (pattern, stored)))
+            case Buffer(node) if memory.is_filled(p, node):
+                constant = memory.constant_buffer(p, scope, node)
+                if constant is not None:
+                    scope.stored[node] = constant
+                    continue
+                nest = nests.fill(p, scope, node)
+                assert not isinstance(nest.sink, nests.IntoTotal)
+                ready.append(nest)
+                finish.append((node, stored_whole(node, nest.sink.buffer, owned=True)))
+            case _:
+                pass
+    for extent, members in nests.partition(p, ready):
+        if extent is None:
+            nests.write_out(p, scope, members[0])
+            continue
+        inner, variable = nests.open_loop(p, scope, extent)
+        schedule(p, inner, [m.bind(extent, variable) for m in members])
+        nests.close_loop(scope, inner, variable, extent, p.elements.note(members[0].node))
+    for node, result in finish:
+        match result:
+            case Stored():
+                scope.stored[node] = result
+            case (pattern, Stored() as stored):
+                scope.local[node, pattern] = stored
+            case (point, variable):
+                scope.values[node, point] = variable
+            case _:
+                raise AssertionError
+    for item in items:
+        match item:
+            case Scalar(node):
+                p.elements.value(scope, node, ())
+            case Structured(node):
+                control.emit(p, scope, node, plan_region)
+            case Buffer(node) if not memory.is_filled(p, node):
+                memory.emit(p, scope, node, copy=item in work.copies, run=schedule)
+            case _:
+                pass

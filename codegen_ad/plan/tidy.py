@@ -1,0 +1,154 @@
+"""Make planned code read as if written by hand: single uses go back into their expression, dead names go.
+
+Nothing moves across a write to what it reads, into a loop, or out of the statement it came from.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from functools import cache
+
+from codegen_ad.ops import BY_NAME, ELEMENTWISE
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Apply,
+    Expr,
+    Index,
+    Kernel,
+    Let,
+    Load,
+    Number,
+    Statement,
+    Var,
+    blocks,
+    walk,
+)
+from codegen_ad.plan.rename import (
+    dims,
+    expressions,
+    names_in,
+    replace_expressions,
+    written,
+)
+
+LARGEST_EXPRESSION = 14
+"""No expression grows beyond this many operations by putting single uses back."""
+
+
+def tidy(kernel: Kernel) -> None:
+    """Inline single uses and remove dead names, until nothing changes."""
+    outputs = [o for o in kernel.outputs if not isinstance(o, str)]
+    while True:
+        uses = _count_uses(kernel.body, outputs)
+        changed = _remove_dead(kernel.body, uses)
+        uses = _count_uses(kernel.body, outputs)
+        changed |= _inline(kernel.body, uses)
+        if not changed:
+            return
+
+
+def _count_uses(body: list[Statement], outputs: list[Expr]) -> Counter[str]:
+    uses: Counter[str] = Counter()
+    for statement in walk(body):
+        weight = 3 if isinstance(statement, Accumulate) and statement.how in ("max", "min") else 1
+        for expr in expressions(statement):
+            for _ in range(weight):
+                _count(expr, uses)
+        for dim in dims(statement):
+            # An index is spelled where it stands: two uses, so that its name stays.
+            for symbol in dim.symbols():
+                uses[symbol] += 2
+    for expr in outputs:
+        _count(expr, uses)
+        _count(expr, uses)
+    return uses
+
+
+def _count(expr: Expr, uses: Counter[str]) -> None:
+    if isinstance(expr, Apply):
+        for arg, times in zip(expr.args, _repetitions(expr.op, len(expr.args)), strict=True):
+            for _ in range(times):
+                _count(arg, uses)
+        return
+    if isinstance(expr, Load | Index):
+        for name in names_in(expr):
+            uses[name] += 2
+        return
+    for name in names_in(expr):
+        uses[name] += 1
+
+
+@cache
+def _repetitions(op: str, count: int) -> tuple[int, ...]:
+    """How often the spelling of an operation names each argument."""
+    entry = ELEMENTWISE.get(BY_NAME[op])
+    if entry is None:
+        return (1,) * count
+    found = [n.id for n in ast.walk(ast.parse(entry.spelling)) if isinstance(n, ast.Name)]
+    return tuple(found.count(letter) for letter in entry.arguments)
+
+
+def _remove_dead(body: list[Statement], uses: Counter[str]) -> bool:
+    changed = False
+    for statement in list(body):
+        if isinstance(statement, Let) and not uses[statement.name]:
+            body.remove(statement)
+            changed = True
+        for block in blocks(statement):
+            changed |= _remove_dead(block, uses)
+    return changed
+
+
+def _inline(body: list[Statement], uses: Counter[str]) -> bool:
+    changed = False
+    for statement in body:
+        for block in blocks(statement):
+            changed |= _inline(block, uses)
+    position = 0
+    while position < len(body):
+        statement = body[position]
+        if isinstance(statement, Let) and uses[statement.name] == 1:
+            target = _only_use(body, position, statement)
+            if target is not None:
+                replace_expressions(target, lambda e, let=statement: _put(e, let))
+                del body[position]
+                changed = True
+                continue
+        position += 1
+    return changed
+
+
+def _only_use(body: list[Statement], position: int, let: Let) -> Statement | None:
+    reads = set(names_in(let.expr))
+    for statement in body[position + 1 :]:
+        if any(let.name in names_in(e) for e in expressions(statement)):
+            return statement if _fits(let, statement) else None
+        for inner in walk([statement]):
+            if not reads.isdisjoint(written(inner)):
+                return None
+    return None
+
+
+def _fits(let: Let, statement: Statement) -> bool:
+    if isinstance(statement, Accumulate) and let.name in names_in(statement.target):
+        return False
+    if isinstance(let.expr, Load):
+        return True
+    total = _operations(let.expr) + sum(map(_operations, expressions(statement)))
+    same = let.note == statement.note
+    return same and total <= LARGEST_EXPRESSION
+
+
+def _operations(expr: Expr) -> int:
+    return 1 + sum(map(_operations, expr.args)) if isinstance(expr, Apply) else 0
+
+
+def _put(expr: Expr, let: Let) -> Expr:
+    match expr:
+        case Var(name) if name == let.name:
+            return let.expr
+        case Apply(op, args, dtype):
+            return Apply(op, tuple(_put(a, let) for a in args), dtype)
+        case Var() | Number() | Index() | Load() | Apply():
+            return expr

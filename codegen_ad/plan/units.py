@@ -1,0 +1,332 @@
+"""The units of work of one scope, and what each needs: the discovery before anything is emitted.
+
+A unit fills one buffer, computes one reduction, or runs one operation as a whole. `Walker` follows a
+unit's elements through everything that is computed in passing and lists what must be there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from codegen_ad.ir.builder import INPUT
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.node import Kind, Node
+from codegen_ad.ir.types import Shape
+from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
+from codegen_ad.ops.movement import CONCATENATE, RESHAPE
+from codegen_ad.ops.reduction import Contract, Reduce
+from codegen_ad.plan.access import (
+    Added,
+    Gathered,
+    NeedsStorage,
+    Point,
+    Pointwise,
+    Reduction,
+    Same,
+    access,
+    is_unrolled,
+    summed_labels,
+)
+from codegen_ad.plan.element import Elements, free_points, inside
+from codegen_ad.plan.scope import Pattern, Scope, Stored
+
+STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
+WHOLE = (Kind.SCAN, Kind.LINALG, Kind.SCATTER)
+COSTLY = frozenset(
+    "exp exp2 expm1 log log2 log10 log1p logaddexp expit softplus sin cos tan arcsin arccos arctan "
+    "arctan2 sinh cosh tanh arcsinh arccosh arctanh erf erfc power cbrt hypot".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """Fill a buffer with a whole node."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """Fill a buffer with a part of a node, inside a loop."""
+
+    node: Node
+    pattern: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """One element of a reduction."""
+
+    node: Node
+    point: Point
+
+
+@dataclass(frozen=True, slots=True)
+class Structured:
+    """A loop, a while or a branch, with all its results."""
+
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A scalar that must be computed at a certain place, because memory changes later."""
+
+    node: Node
+
+
+Unit = Buffer | Local | Total | Structured | Scalar
+
+
+@dataclass(slots=True)
+class Marks:
+    """What planning has learnt so far: nodes that stand in memory, whole or within loops."""
+
+    full: set[Node] = field(default_factory=set[Node])
+    local: dict[Node, int] = field(default_factory=dict[Node, int])
+
+
+class Keep(Exception):
+    """A node that is wanted in several loops is worth keeping; planning starts again."""
+
+    def __init__(self, node: Node, depth: int | None) -> None:
+        super().__init__(node.op.name)
+        self.node = node
+        self.depth = depth
+
+
+@dataclass(slots=True)
+class Needs:
+    """What a unit needs: other units, memory it reads, and nodes it computes in passing."""
+
+    units: dict[Unit, None] = field(default_factory=dict[Unit, None])
+    reads: dict[Node, set[Point]] = field(default_factory=dict[Node, set[Point]])
+    passing: dict[Node, set[Node | None]] = field(default_factory=dict[Node, set[Node | None]])
+    seen: set[tuple[Node, Point]] = field(default_factory=set[tuple[Node, Point]])
+
+
+def is_free(point: Point) -> bool:
+    """Whether a point runs over an axis that no open loop runs over."""
+    return any(name.startswith("?") for dim in point for name in dim.symbols())
+
+
+def is_whole(node: Node, large: bool) -> bool:
+    """Whether a node is computed by one library call or one piece of code, never by element."""
+    return node.op.kind in WHOLE or (large and node.op.kind is Kind.CONTRACT and is_product(node))
+
+
+def is_product(node: Node) -> bool:
+    """Whether a contraction is a matrix product of large sizes: work for BLAS."""
+    params = node.params
+    assert isinstance(params, Contract)
+    if len(node.args) != 2 or any(len(labels) != 2 for labels in params.operands):
+        return False
+    first, second = params.operands
+    shared = [label for label in first if label in second]
+    if len(shared) != 1 or shared[0] in params.output or len(params.output) != 2:
+        return False
+    sizes = [d for a in node.args for d in a.array.shape]
+    return all(not d.is_constant or d.value > 16 for d in sizes) and node.array.dtype.is_float
+
+
+class Walker:
+    """Follows elements of nodes and collects what they need in one scope."""
+
+    def __init__(self, elements: Elements, marks: Marks, ranks: dict[Dim, int], blas: bool) -> None:
+        self.elements = elements
+        self.marks = marks
+        self.ranks = ranks
+        self.blas = blas
+        self._fresh = 0
+
+    def fresh(self, extent: Dim) -> Dim:
+        """A symbol for an axis that no loop runs over yet."""
+        self._fresh += 1
+        return Dim.symbol(f"?{self._fresh}")
+
+    def rank(self, extent: Dim) -> int:
+        """How far out a loop over this size belongs: 0 is outermost."""
+        if extent in self.ranks:
+            return self.ranks[extent]
+        inside = [self.ranks.get(Dim.symbol(s), len(self.ranks)) for s in extent.symbols()]
+        return min(inside, default=len(self.ranks))
+
+    def needs_buffer(self, node: Node) -> bool:
+        """Whether a node stands in memory as a whole."""
+        return node in self.marks.full or is_whole(node, self.blas)
+
+    def element(self, scope: Scope, node: Node, point: Point, user: Node | None, out: Needs) -> None:
+        """Add what the element of `node` at `point` needs."""
+        if (node, point) in out.seen:
+            if is_free(point) and node in out.passing:
+                out.passing[node].add(user)
+            return
+        out.seen.add((node, point))
+        if scope.value(node, point) is not None:
+            return
+        if scope.place(node, point) is not None:
+            out.reads.setdefault(node, set()).add(point)
+            return
+        kind = node.op.kind
+        if kind is Kind.CONSTANT:
+            return
+        if kind is Kind.RESULT:
+            out.units[Structured(node.args[0])] = None
+            out.reads.setdefault(node, set()).add(point)
+            return
+        if self.needs_buffer(node):
+            assert scope.is_region, f"{node.op.name} should stand in memory by now"
+            out.units[Buffer(node)] = None
+            out.reads.setdefault(node, set()).add(point)
+            return
+        if kind is INPUT.kind:
+            raise AssertionError(f"input {node.params} has no place")
+        depth = self.marks.local.get(node)
+        if depth is not None and scope.depth == depth and is_free(point):
+            pattern = tuple(None if is_free((p,)) else p for p in point)
+            out.units[Local(node, pattern)] = None
+            return
+        if is_free(point):
+            out.passing.setdefault(node, set()).add(user)
+        self.inside(scope, node, point, out)
+
+    def inside(self, scope: Scope, node: Node, point: Point, out: Needs) -> None:
+        """Add what computing the element needs, even if `node` itself has a buffer."""
+        match access(node, point):
+            case Same(source, there):
+                self.element(scope, source, there, node, out)
+            case Pointwise(operands) | Added(operands):
+                for arg, there in operands:
+                    self.element(scope, arg, there, node, out)
+            case Reduction() as reduction:
+                self.reduction(scope, reduction, out)
+            case Gathered(source, indices, rest):
+                places: list[Dim | None] = []
+                for arg, there in indices:
+                    self.element(scope, arg, there, node, out)
+                    places.append(self.elements.index(scope, arg, there))
+                known = [p for p in places if p is not None]
+                exact = len(known) == len(places) and all(
+                    p.is_constant and inside(scope, p, d)
+                    for p, d in zip(known, source.array.shape, strict=False)
+                )
+                if not exact and not self.can_stand(scope, source):
+                    raise NeedsStorage(source)
+                head = tuple(p if p is not None else self.fresh(ONE) for p in places)
+                self.element(scope, source, (*head, *rest), node, out)
+
+    def can_stand(self, scope: Scope, node: Node) -> bool:
+        """Whether a node is, or will be, in memory as a whole."""
+        stored = scope.place(node, (ONE,) * node.array.rank)
+        return (
+            (stored is not None and len(stored.axes) == node.array.rank)
+            or node.op.kind is Kind.RESULT
+            or self.needs_buffer(node)
+        )
+
+    def reduction(self, scope: Scope, reduction: Reduction, out: Needs) -> None:
+        """Add what a reduction at one point needs."""
+        node, point = reduction.node, reduction.point
+        loops = [e for e in reduction.extents if not is_unrolled(e)]
+        if loops and not is_free(point):
+            out.units[Total(node, point)] = None
+            return
+        if loops and scope.is_region and self.accumulates(node):
+            raise NeedsStorage(node)
+        for reduced in free_points(reduction.extents, self.fresh):
+            for arg, there in reduction.operands_at(reduced):
+                self.element(scope, arg, there, node, out)
+
+    def accumulates(self, node: Node) -> bool:
+        """Whether a reduction with results of unknown size sums over the outer loop.
+
+        The sum over the rows of a table is accumulated row by row; a dot product of each row is not.
+        """
+        kept = [d for d in node.array.shape if not is_unrolled(d)]
+        gone = [d for d in reduced_extents(node) if not is_unrolled(d)]
+        return bool(gone) and bool(kept) and min(map(self.rank, gone)) < min(map(self.rank, kept))
+
+    def region_inputs(self, scope: Scope, node: Node, out: Needs) -> None:
+        """Add what a structured node needs: its arguments, arrays as buffers."""
+        for arg in node.args:
+            self.whole(scope, arg, out)
+
+    def whole(self, scope: Scope, node: Node, out: Needs) -> None:
+        """Add what it takes to have all of a node: in memory, or as a scalar."""
+        if not node.array.shape:
+            self.element(scope, node, (), None, out)
+            return
+        if not self.can_stand(scope, node):
+            if node.op.kind is Kind.CONSTANT:
+                out.units[Buffer(node)] = None
+                return
+            raise NeedsStorage(node)
+        self.element(scope, node, tuple(self.fresh(d) for d in node.array.shape), None, out)
+
+
+def reduced_extents(node: Node) -> Shape:
+    """The sizes of the axes a reduction or contraction sums over."""
+    if isinstance(node.params, Reduce):
+        return tuple(node.args[0].array.shape[a] for a in node.params.axes)
+    assert isinstance(node.params, Contract)
+    sizes = {
+        label: dim
+        for arg, labels in zip(node.args, node.params.operands, strict=True)
+        for label, dim in zip(labels, arg.array.shape, strict=True)
+    }
+    return tuple(sizes[label] for label in summed_labels(node.params))
+
+
+def is_expensive(node: Node, scope: Scope, marks: Marks, *, inner: bool) -> bool:
+    """Whether computing an element again costs more than keeping it.
+
+    A reduction with a loop always does; inside a loop, where a buffer is small, so does a
+    transcendental function.
+    """
+    stack, seen = [node], {node}
+    while stack:
+        current = stack.pop()
+        if current is not node and (current in marks.full or current in scope.region().stored):
+            continue
+        if current.op.kind in (Kind.REDUCE, Kind.CONTRACT) and not all(
+            is_unrolled(e) for e in reduced_extents(current)
+        ):
+            return True
+        if inner and current.op.name in COSTLY:
+            return True
+        for arg in current.args:
+            if arg not in seen:
+                seen.add(arg)
+                stack.append(arg)
+    return False
+
+
+def written_in_place(node: Node) -> Node | None:
+    """The argument that an update or a scatter writes into."""
+    return node.args[0] if node.op in (UPDATE, SCATTER) else None
+
+
+def is_accumulating(node: Node) -> bool:
+    """Whether an update or scatter adds to what is there."""
+    return isinstance(node.params, Update | Scatter) and node.params.accumulate
+
+
+def is_view(node: Node) -> bool:
+    """Whether a node in memory is another view of its argument's memory."""
+    return node.op is RESHAPE
+
+
+def is_pieces(node: Node) -> bool:
+    """Whether a node in memory is filled piece by piece."""
+    return node.op is CONCATENATE
+
+
+def stored_whole(node: Node, buffer: str, *, owned: bool) -> Stored:
+    """The place of a node that a buffer holds entirely."""
+    return Stored(buffer, tuple(range(node.array.rank)), owned)
+
+
+def iterate_axes(node: Node) -> Iterator[int]:
+    """The axes of a node that are not of size 1."""
+    return (a for a, d in enumerate(node.array.shape) if d != ONE)
