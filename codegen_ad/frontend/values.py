@@ -126,13 +126,6 @@ class ArrayMethod:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence_:
-    """What iterating gives, when the number of items is known: `zip`, `enumerate`, `dict.items()`."""
-
-    items: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Zipped:
     """`zip(...)` or `enumerate(...)` over at least one thing of symbolic length."""
 
@@ -165,7 +158,7 @@ class Frame:
     closure: Mapping[str, Any] = field(default_factory=dict[str, Any])
     path: Provenance = ()
     locals: frozenset[str] = frozenset()
-    returns: bool = False
+    tree: ast.FunctionDef | ast.Lambda | None = None
 
 
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)

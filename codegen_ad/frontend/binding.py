@@ -1,0 +1,213 @@
+"""Assignment: names, unpacking, subscripts, attributes, and in-place operators."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
+
+from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend import data, indexing
+from codegen_ad.frontend.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.outside import lookup
+from codegen_ad.frontend.values import Array, Cell, Dict, List, Outside, Record
+from codegen_ad.ir.builder import INPUT
+from codegen_ad.ir.dims import as_dim
+from codegen_ad.ir.node import Kind
+from codegen_ad.ops import make
+from codegen_ad.ops.unary import TAP, Tap
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def bind(m: Machine, target: ast.expr, value: Value) -> None:
+    """`target = value`."""
+    with m.spot(target):
+        match target:
+            case ast.Name(id=name):
+                m.frame.env[name] = named(m, name, value)
+            case ast.Tuple(elts=elts) | ast.List(elts=elts):
+                _unpack(m, elts, value)
+            case ast.Subscript(value=owner, slice=index):
+                put(m, m.evaluate(m, owner), m.evaluate(m, index), value)
+            case ast.Attribute(value=owner, attr=name):
+                _set_attribute(m, m.evaluate(m, owner), name, value)
+            case _:
+                m.refuse("This target of an assignment is not translated.", "Assign to a name.")
+
+
+def named(m: Machine, name: str, value: Value) -> Value:
+    """The value, which the user calls `name` from now on; wrapped where its gradient is wanted."""
+    if not isinstance(value, Array):
+        return value
+    if name in m.taps and len(m.frames) == 1:
+        tapped = m.b.node(TAP, (m.read(value),), Tap(name))
+        if value.steps:
+            data.write(m, value, m.fresh(tapped))
+        else:
+            m.store[value.cell] = tapped
+        m.tapped.add(name)
+    node = m.read(value)
+    if node.op is not INPUT and node.op.kind is not Kind.CONSTANT:
+        m.b.notes.names.setdefault(node, name)
+    return value
+
+
+def _unpack(m: Machine, elts: Sequence[ast.expr], value: Value) -> None:
+    stars = [i for i, e in enumerate(elts) if isinstance(e, ast.Starred)]
+    if isinstance(value, Array) and not stars:
+        shape = m.type_of(value).shape
+        if not shape:
+            m.refuse("A single number cannot be unpacked.", error=ShapeMismatch)
+        m.equate(shape[0], as_dim(len(elts)), f"{m.text()} = ...")
+    items = m.items(value, "value that is unpacked")
+    if stars:
+        (star,) = stars
+        after = len(elts) - star - 1
+        if len(items) < len(elts) - 1:
+            m.refuse(f"There are {len(items)} values to unpack, and {len(elts) - 1} are needed.")
+        middle = m.list_of(items[star : len(items) - after])
+        items = [*items[:star], middle, *items[len(items) - after :]]
+    elif len(items) != len(elts):
+        m.refuse(
+            f"There are {len(items)} values to unpack into {len(elts)} names.", error=ShapeMismatch
+        )
+    for element, item in zip(elts, items, strict=True):
+        bind(m, element.value if isinstance(element, ast.Starred) else element, item)
+
+
+def put(m: Machine, owner: Value, index: Value, value: Value) -> None:
+    """`owner[index] = value`."""
+    match owner:
+        case Array():
+            indexing.put(m, owner, index, value)
+        case List(cell):
+            own(m, cell)
+            items = list(m.store[cell])
+            place = m.static(index, "position in a list")
+            if isinstance(place, slice):
+                items[place] = m.items(value, "value written")
+            elif isinstance(place, int) and -len(items) <= place < len(items):
+                items[place] = value
+            else:
+                m.refuse(f"The list has {len(items)} items, and this writes at {place}.")
+            m.store[cell] = tuple(items)
+        case Dict(cell):
+            own(m, cell)
+            m.store[cell] = {**m.store[cell], m.static(index, "key"): value}
+        case _:
+            m.refuse(f"{m.describe(owner).capitalize()} cannot be written to.")
+
+
+def own(m: Machine, cell: Cell) -> None:
+    """Refuse to change a container that the function found outside."""
+    if cell in m.foreign:
+        m.refuse(
+            f"This changes `{m.foreign[cell]}`, which lives outside the function.",
+            "Make a copy inside, and return it if it is needed.",
+        )
+
+
+def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
+    if isinstance(owner, Record):
+        m.store[owner.cell] = {**m.store[owner.cell], name: value}
+        return
+    if isinstance(owner, Outside):
+        m.refuse(
+            f"This sets `{name}` of an object that lives outside the function.",
+            "Return the value instead.",
+        )
+    m.refuse(f"An attribute of {m.describe(owner)} cannot be set.")
+
+
+def augment(m: Machine, statement: ast.AugAssign) -> None:
+    """`target op= value`: in place where NumPy writes in place, seen by every view."""
+    with m.spot(statement.target):
+        target = statement.target
+        match target:
+            case ast.Name(id=name):
+                old = lookup(m, name)
+                value = m.evaluate(m, statement.value)
+                m.frame.env[name] = named(m, name, _in_place(m, statement, old, value))
+            case ast.Subscript(value=owner_node, slice=index_node):
+                owner, index = m.evaluate(m, owner_node), m.evaluate(m, index_node)
+                _augment_item(m, statement, owner, index)
+            case ast.Attribute(value=owner_node, attr=name):
+                owner = m.evaluate(m, owner_node)
+                old = m.evaluate(m, ast.copy_location(_load(target), target))
+                value = m.evaluate(m, statement.value)
+                _set_attribute(m, owner, name, _in_place(m, statement, old, value))
+            case _:
+                m.refuse("This target of an in-place operator is not translated.")
+
+
+def _load(target: ast.Attribute) -> ast.expr:
+    return ast.Attribute(target.value, target.attr, ast.Load())
+
+
+def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Value) -> None:
+    if isinstance(owner, Array) and indexing.is_mask(m, index):
+        value = m.evaluate(m, statement.value)
+        if isinstance(value, Array) and m.type_of(value).rank:
+            m.refuse(
+                "An array written under a boolean mask must have as many elements as the mask "
+                "picks, which depends on the data.",
+                "Use np.where(mask, new, old) on the whole array.",
+            )
+        new = _operate(m, statement, owner, value)
+        indexing.put_masked_whole(m, owner, index, new)
+        return
+    from codegen_ad.frontend.expressions import subscript
+
+    old = subscript(m, owner, index)
+    value = m.evaluate(m, statement.value)
+    if isinstance(owner, Array):
+        put(m, owner, index, _operate(m, statement, old, value))
+    else:
+        put(m, owner, index, _in_place(m, statement, old, value))
+
+
+def _operate(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> Value:
+    if isinstance(statement.op, ast.MatMult):
+        import numpy as np
+
+        return m.call(Outside(np.matmul, ()), [old, value], {})
+    return operate(m, OPERATORS[type(statement.op)], [old, value])
+
+
+def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> Value:
+    """What the name is bound to afterwards: the same array, written, or a new value."""
+    if isinstance(old, List) and isinstance(statement.op, ast.Add):
+        own(m, old.cell)
+        m.store[old.cell] = (*m.store[old.cell], *m.items(value, "list added"))
+        return old
+    new = _operate(m, statement, old, value)
+    if not isinstance(old, Array) or not m.type_of(old).rank:
+        return new
+    kind, result = m.type_of(old), m.type_of(cast("Array", new))
+    if result.rank > kind.rank or not _casts(m, result.dtype.value, kind.dtype.value):
+        m.refuse(
+            f"NumPy cannot put {result} into {kind} in place.",
+            f"Write `{m.text()} = {m.text()} ... ` instead, which makes a new array.",
+        )
+    node = make.cast(m.b, m.node(new), kind.dtype)
+    data.write(m, old, m.fresh(node))
+    return replace(old)
+
+
+def _casts(m: Machine, source: str, target: str) -> bool:
+    import numpy as np
+
+    return np.can_cast(source, target, "same_kind")
+
+
+def delete(m: Machine, target: ast.expr) -> None:
+    """`del target`."""
+    with m.spot(target):
+        if isinstance(target, ast.Name) and target.id in m.frame.env:
+            del m.frame.env[target.id]
+            return
+        m.refuse("`del` of anything but a name is not translated.", "Leave it out.")

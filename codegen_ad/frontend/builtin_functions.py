@@ -1,0 +1,446 @@
+"""Python's own functions, and the methods of lists, dicts, tuples and strings."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import UnknownFunction
+from codegen_ad.frontend import binding, branches, data
+from codegen_ad.frontend.arithmetic import BY_NAME, compare_sizes, elementwise, operate, simplest
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.values import (
+    Array,
+    ArrayMethod,
+    Bound,
+    Closure,
+    Dict,
+    DynamicRange,
+    List,
+    Outside,
+    Range,
+    Record,
+    Reversed,
+    Zipped,
+)
+from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+Args = Sequence[Value]
+Named = Mapping[str, Value]
+
+
+def _range(m: Any, args: Args, _: Named) -> Value:
+    given = [m.static(a, "argument of range") if not isinstance(a, Array) else a for a in args]
+    if not 1 <= len(given) <= 3:
+        m.refuse(f"`range` takes one to three arguments, and gets {len(given)}.")
+    start, stop = (0, given[0]) if len(given) == 1 else given[:2]
+    step = given[2] if len(given) == 3 else 1
+    if not isinstance(step, int) or step == 0:
+        m.refuse("The step of a range must be an integer other than 0 that is known.")
+    if isinstance(start, Array) or isinstance(stop, Array):
+        return DynamicRange(start, stop, step)
+    low, high = m.dim(start, "start of the range"), m.dim(stop, "end of the range")
+    reach = high - low if step > 0 else low - high
+    if reach.is_constant:
+        reach = as_dim(max(0, reach.value))
+    else:
+        m.require(reach, 0, m.text())
+    return Range(low, (reach + (abs(step) - 1)) // abs(step), step)
+
+
+def _len(m: Any, args: Args, _: Named) -> Value:
+    (value,) = args
+    match value:
+        case Array():
+            shape = m.type_of(value).shape
+            if not shape:
+                m.refuse("A single number has no length.")
+            return simplest(shape[0])
+        case Range(length=length):
+            return simplest(length)
+        case _:
+            return len(m.items(value, "argument of len"))
+
+
+def _enumerate(m: Any, args: Args, kwargs: Named) -> Value:
+    start = m.static(args[1] if len(args) > 1 else kwargs.get("start", 0), "start of enumerate")
+    items = m.try_items(args[0]) if not isinstance(args[0], Array) else None
+    if items is not None:
+        return tuple((start + i, item) for i, item in enumerate(items))
+    length = _length(m, args[0])
+    return Zipped((Range(as_dim(start), length), args[0]))
+
+
+def _zip(m: Any, args: Args, _: Named) -> Value:
+    if any(isinstance(a, Array | Range | Zipped | Reversed) for a in args):
+        return Zipped(tuple(args))
+    columns = [m.items(a, "argument of zip") for a in args]
+    return tuple(zip(*columns, strict=False))
+
+
+def _length(m: Any, value: Value) -> Dim:
+    match value:
+        case Array():
+            shape = m.type_of(value).shape
+            if not shape:
+                m.refuse("A single number cannot be iterated over.")
+            return shape[0]
+        case Range(length=length):
+            return length
+        case Reversed(of):
+            return _length(m, of)
+        case Zipped(parts):
+            lengths = [_length(m, p) for p in parts]
+            for other in lengths[1:]:
+                m.equate(lengths[0], other, m.text())
+            return lengths[0]
+        case _:
+            return as_dim(len(m.items(value, "value iterated over")))
+
+
+length_of = _length
+
+
+def _reversed(m: Any, args: Args, _: Named) -> Value:
+    if isinstance(args[0], Array | Zipped | Range):
+        return Reversed(args[0])
+    return tuple(m.items(args[0], "argument of reversed"))[::-1]
+
+
+def _isinstance(m: Any, args: Args, _: Named) -> Value:
+    value, wanted = args
+    flat = [w.object if isinstance(w, Outside) else w
+            for w in (wanted if isinstance(wanted, tuple) else (wanted,))]  # pyright: ignore # fmt: skip
+    return any(issubclass(kind, w) for kind in _classes(m, value) for w in flat)  # pyright: ignore
+
+
+def _classes(m: Any, value: Value) -> list[type]:
+    match value:
+        case Array():
+            kind = m.type_of(value)
+            if kind.shape:
+                return [np.ndarray]
+            if not value.weak:
+                return [getattr(np, kind.dtype.numpy_name)]
+            return [bool if kind.dtype is DType.BOOL else float if kind.dtype.is_float else int]
+        case Dim():
+            return [int]
+        case List():
+            return [list]
+        case Dict():
+            return [dict]
+        case Record(cls):
+            return [cls]
+        case Range():
+            return [range]
+        case Outside(found):
+            return [type(found)]
+        case _:
+            return [type(value)]
+
+
+def _type(m: Any, args: Args, _: Named) -> Value:
+    (kind,) = _classes(m, args[0])
+    return Outside(kind, ())
+
+
+def _tuple(m: Any, args: Args, _: Named) -> Value:
+    return tuple(m.items(args[0], "argument of tuple")) if args else ()
+
+
+def _list(m: Any, args: Args, _: Named) -> Value:
+    return m.list_of(m.items(args[0], "argument of list") if args else [])
+
+
+def _dict(m: Any, args: Args, kwargs: Named) -> Value:
+    found: dict[Any, Value] = {}
+    for arg in args:
+        if isinstance(arg, Dict):
+            found.update(m.store[arg.cell])
+        else:
+            for pair in m.items(arg, "argument of dict"):
+                key, value = m.items(pair, "pair")
+                found[m.static(key, "key")] = value
+    return m.dict_of({**found, **kwargs})
+
+
+def _number(dtype: DType, kind: type) -> Callable[..., Value]:
+    def convert(m: Any, args: Args, _: Named) -> Value:
+        value = args[0] if args else 0
+        if isinstance(value, Dim) and dtype is DType.INT64:
+            return value
+        if not isinstance(value, Array | Dim):
+            try:
+                return kind(m.static(value, "number"))
+            except (TypeError, ValueError) as error:
+                m.refuse(f"`{m.text()}` fails when the function runs: {error}.")
+        node = m.node(value)
+        if node.array.rank:
+            m.refuse(
+                f"An array cannot become one {kind.__name__}.", f"Use `.astype({kind.__name__})`."
+            )
+        if dtype is DType.BOOL:
+            found = branches.decide(m, value)
+            return found if isinstance(found, bool) else m.fresh(found, weak=True)
+        return m.fresh(make.cast(m.b, node, dtype), weak=True)
+
+    return convert
+
+
+def _sum(m: Any, args: Args, kwargs: Named) -> Value:
+    start = args[1] if len(args) > 1 else kwargs.get("start", 0)
+    items = m.try_items(args[0])
+    if items is None:
+        return m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
+    total: Value = start
+    for place, item in enumerate(items):
+        total = item if place == 0 and total == 0 and isinstance(item, Array) else operate(
+            m, operator.add, [total, item]
+        )
+    return total
+
+
+def _extreme(name: str, keep_first: Callable[..., Any]) -> Callable[..., Value]:
+    def choose(m: Any, args: Args, kwargs: Named) -> Value:
+        if kwargs:
+            m.refuse(f"`{name}` with `{next(iter(kwargs))}=` is not translated.")
+        items = list(args) if len(args) > 1 else m.try_items(args[0])
+        if items is None:
+            reduce = np.max if name == "max" else np.min
+            return m.call(Outside(reduce, ()), [args[0]], {})
+        if not items:
+            m.refuse(f"`{name}` of nothing.")
+        best = items[0]
+        for item in items[1:]:
+            best = _better(m, name, keep_first, best, item)
+        return best
+
+    return choose
+
+
+def _better(m: Any, name: str, keep_first: Callable[..., Any], best: Value, item: Value) -> Value:
+    if not isinstance(best, Array) and not isinstance(item, Array):
+        if isinstance(best, Dim) or isinstance(item, Dim):
+            one, other = m.dim(best, "argument"), m.dim(item, "argument")
+            found = compare_sizes(m, keep_first, one, other)
+            if found is not None:
+                return best if found else item
+        else:
+            return best if keep_first(best, item) else item
+    for value in (best, item):
+        if isinstance(value, Array) and m.type_of(value).rank:
+            m.refuse(f"`{name}` of arrays has no meaning in NumPy.", f"Use np.{name}imum(a, b).")
+    return elementwise(m, BY_NAME[f"{name}imum"], [best, item])
+
+
+def _any(m: Any, args: Args, _: Named) -> Value:
+    return _quantified(m, args[0], stop=True)
+
+
+def _all(m: Any, args: Args, _: Named) -> Value:
+    return _quantified(m, args[0], stop=False)
+
+
+def _quantified(m: Any, value: Value, *, stop: bool) -> Value:
+    items = m.try_items(value)
+    if items is None or isinstance(value, Array):
+        return m.call(Outside(np.any if stop else np.all, ()), [value], {})
+    found: Value = not stop
+    for item in items:
+        truth = branches.decide(m, item)
+        if isinstance(truth, bool):
+            if truth is stop:
+                return stop
+            continue
+        flag = m.fresh(truth, weak=True)
+        name = "logical_or" if stop else "logical_and"
+        found = flag if isinstance(found, bool) else elementwise(m, BY_NAME[name], [found, flag])
+    return found
+
+
+def _print(m: Any, _: Args, __: Named) -> Value:
+    m.remarks[f"`{m.text()}` on line {m.line()} is left out: compiled code prints nothing."] = None
+    return None
+
+
+def _getattr(m: Any, args: Args, _: Named) -> Value:
+    name = m.static(args[1], "name of an attribute")
+    if len(args) == 3 and not _hasattr(m, args[:2], {}):
+        return args[2]
+    from codegen_ad.frontend.expressions import attribute
+
+    return attribute(m, args[0], name)
+
+
+def _hasattr(m: Any, args: Args, _: Named) -> Value:
+    owner, name = args[0], m.static(args[1], "name of an attribute")
+    if isinstance(owner, Outside):
+        return hasattr(owner.object, name)
+    if isinstance(owner, Record):
+        return name in m.store[owner.cell] or hasattr(owner.cls, name)
+    return any(hasattr(kind, name) for kind in _classes(m, owner))
+
+
+def _callable(_: Any, args: Args, __: Named) -> Value:
+    value = args[0]
+    if isinstance(value, Outside):
+        return callable(value.object)
+    return isinstance(value, Closure | Bound | ArrayMethod)
+
+
+def _map(m: Any, args: Args, _: Named) -> Value:
+    columns = [m.items(a, "argument of map") for a in args[1:]]
+    return tuple(m.call(args[0], list(row), {}) for row in zip(*columns, strict=False))
+
+
+def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
+    found = m.static(tuple(m.items(args[0], "argument of sorted")), "list that is sorted")
+    if "key" in kwargs:
+        m.refuse("`sorted` with `key=` is not translated.")
+    return m.list_of(sorted(found, reverse=bool(kwargs.get("reverse", False))))
+
+
+def _static(function: Callable[..., Any]) -> Callable[..., Value]:
+    def run(m: Any, args: Args, kwargs: Named) -> Value:
+        plain = [m.static(a, "argument") for a in args]
+        named = {k: m.static(v, "argument") for k, v in kwargs.items()}
+        try:
+            return function(*plain, **named)
+        except Exception as error:
+            m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+
+    return run
+
+
+def _slice(_: Any, args: Args, __: Named) -> Value:
+    return slice(*args)
+
+
+def _pow(m: Any, args: Args, _: Named) -> Value:
+    return operate(m, operator.pow, args)
+
+
+def _divmod(m: Any, args: Args, _: Named) -> Value:
+    return (operate(m, operator.floordiv, args), operate(m, operator.mod, args))
+
+
+BUILTINS: dict[Any, Callable[..., Value]] = {
+    range: _range, len: _len, enumerate: _enumerate, zip: _zip, reversed: _reversed,
+    isinstance: _isinstance, type: _type, tuple: _tuple, list: _list, dict: _dict,
+    float: _number(DType.FLOAT64, float), int: _number(DType.INT64, int),
+    bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),
+    min: _extreme("min", operator.le), any: _any, all: _all, print: _print, getattr: _getattr,
+    hasattr: _hasattr, callable: _callable, map: _map, sorted: _sorted, slice: _slice, pow: _pow,
+    divmod: _divmod, str: _static(str), repr: _static(repr), issubclass: _static(issubclass),
+    operator.index: _static(operator.index),
+}  # fmt: skip
+
+
+def METHODS_OF(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) -> Value:
+    """A method of a list, dict, tuple, string or number."""
+    match owner:
+        case List(cell):
+            found = _list_method(m, owner, name, args)
+        case Dict(cell):
+            found = _dict_method(m, m.store[cell], name, args)
+        case tuple():
+            found = _tuple_method(m, cast("Any", owner), name, args, kwargs)
+        case str() | bool() | int() | float() | np.generic():
+            method = getattr(owner, name, None)
+            found = _MISSING if method is None else _static(method)(m, args, kwargs)
+        case _:
+            found = _MISSING
+    if found is _MISSING:
+        m.refuse(
+            f"codegen_ad does not know the method `{name}` of {m.describe(owner)}.",
+            error=UnknownFunction,
+        )
+    return found
+
+
+_MISSING = object()
+
+
+def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
+    items = m.store[owner.cell]
+    if name not in ("index", "count", "copy"):
+        binding.own(m, owner.cell)
+    match name, len(args):
+        case "append", 1:
+            m.store[owner.cell] = (*items, args[0])
+            return None
+        case "extend", 1:
+            m.store[owner.cell] = (*items, *m.items(args[0], "argument of extend"))
+            return None
+        case "insert", 2:
+            place = m.static(args[0], "position")
+            changed = list(items)
+            changed.insert(place, args[1])
+            m.store[owner.cell] = tuple(changed)
+            return None
+        case "pop", _:
+            place = m.static(args[0], "position") if args else -1
+            if not -len(items) <= place < len(items):
+                m.refuse(f"The list has {len(items)} items, and this takes out number {place}.")
+            changed = list(items)
+            found = changed.pop(place)
+            m.store[owner.cell] = tuple(changed)
+            return found
+        case "reverse", 0:
+            m.store[owner.cell] = items[::-1]
+            return None
+        case "clear", 0:
+            m.store[owner.cell] = ()
+            return None
+        case "copy", 0:
+            return m.list_of(items)
+        case ("index" | "count"), 1:
+            return _tuple_method(m, items, name, args, {})
+        case _:
+            return _MISSING
+
+
+def _dict_method(m: Machine, held: dict[Any, Value], name: str, args: Args) -> Value:
+    match name:
+        case "items":
+            return tuple(held.items())
+        case "keys":
+            return tuple(held)
+        case "values":
+            return tuple(held.values())
+        case "get":
+            key = m.static(args[0], "key")
+            return held.get(key, args[1] if len(args) > 1 else None)
+        case "copy":
+            return m.dict_of(held)
+        case _:
+            return _MISSING
+
+
+def _tuple_method(m: Machine, owner: Any, name: str, args: Args, kwargs: Named) -> Value:
+    match name:
+        case "_replace":
+            return owner._replace(**kwargs)
+        case "_asdict":
+            return m.dict_of(owner._asdict())
+        case "index" | "count":
+            plain = m.static(tuple(owner), "sequence")
+            try:
+                return getattr(plain, name)(m.static(args[0], "value"))
+            except ValueError as error:
+                m.refuse(f"`{m.text()}` fails when the function runs: {error}.")
+        case _:
+            return _MISSING
+
+
+_ = (ast, ModuleType, data)

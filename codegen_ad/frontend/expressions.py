@@ -1,0 +1,377 @@
+"""Expressions: one function that knows every kind, and the longer ones beside it."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Iterator, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import UnknownFunction
+from codegen_ad.frontend import binding, branches, indexing, loops
+from codegen_ad.frontend.arithmetic import OPERATORS, operate, simplest, truth
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.outside import attribute_of, import_, lookup
+from codegen_ad.frontend.refusals import refuse_expression
+from codegen_ad.frontend.values import (
+    Array,
+    ArrayMethod,
+    Bound,
+    Closure,
+    Dict,
+    Frame,
+    List,
+    Outside,
+    Range,
+    Record,
+)
+from codegen_ad.frontend.views import Transposed
+from codegen_ad.ir.dims import Dim, product
+from codegen_ad.ir.types import BroadcastError
+from codegen_ad.ops import BY_NAME
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def evaluate(m: Machine, node: ast.expr) -> Value:
+    """The value of an expression; errors point at it."""
+    with m.spot(node):
+        try:
+            return _evaluate(m, node)
+        except BroadcastError as error:
+            m.equate(error.first, error.second, m.text())
+            raise
+
+
+def _evaluate(m: Machine, node: ast.expr) -> Value:
+    match node:
+        case ast.Constant(value=value):
+            if isinstance(value, complex | bytes):
+                m.refuse(f"codegen_ad does not compute with {type(value).__name__} numbers.")
+            return value
+        case ast.Name(id=name):
+            return lookup(m, name)
+        case ast.BinOp(left=left, op=op, right=right):
+            if isinstance(op, ast.MatMult):
+                pair = [m.evaluate(m, left), m.evaluate(m, right)]
+                return m.call(Outside(np.matmul, ()), pair, {})
+            return operate(m, OPERATORS[type(op)], [m.evaluate(m, left), m.evaluate(m, right)])
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return branches.negated(m, m.evaluate(m, operand))
+        case ast.UnaryOp(op=op, operand=operand):
+            return operate(m, OPERATORS[type(op)], [m.evaluate(m, operand)])
+        case ast.BoolOp(op=op, values=values):
+            return branches.connective(m, values, stop=isinstance(op, ast.Or))
+        case ast.Compare():
+            return _comparison(m, node)
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            return branches.conditional(m, test, body, orelse)
+        case ast.Call():
+            return _call(m, node)
+        case ast.Attribute(value=owner, attr=name):
+            return attribute(m, m.evaluate(m, owner), name)
+        case ast.Subscript(value=owner, slice=index):
+            return subscript(m, m.evaluate(m, owner), m.evaluate(m, index))
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            bounds = (lower, upper, step)
+            return slice(*(None if x is None else m.evaluate(m, x) for x in bounds))
+        case ast.Tuple(elts=elts):
+            return tuple(_spread(m, elts))
+        case ast.List(elts=elts):
+            return m.list_of(_spread(m, elts))
+        case ast.Dict(keys=keys, values=values):
+            return _dict(m, keys, values)
+        case ast.Lambda(args=args):
+            return closure(m, "<lambda>", node, args)
+        case ast.NamedExpr(target=target, value=value):
+            found = m.evaluate(m, value)
+            m.frame.env[target.id] = found
+            return found
+        case ast.ListComp(elt=elt, generators=generators):
+            return m.list_of([m.evaluate(m, elt) for _ in _generate(m, generators)])
+        case ast.GeneratorExp(elt=elt, generators=generators):
+            return tuple(m.evaluate(m, elt) for _ in _generate(m, generators))
+        case ast.DictComp(key=key, value=value, generators=generators):
+            pairs = [
+                (m.static(m.evaluate(m, key), "key"), m.evaluate(m, value))
+                for _ in _generate(m, generators)
+            ]
+            return m.dict_of(dict(pairs))
+        case ast.JoinedStr(values=values):
+            return "".join(_formatted(m, v) for v in values)
+        case _:
+            refuse_expression(m, node)
+
+
+def _spread(m: Machine, elements: Sequence[ast.expr]) -> list[Value]:
+    found: list[Value] = []
+    for element in elements:
+        if isinstance(element, ast.Starred):
+            found.extend(m.items(m.evaluate(m, element.value), "starred value"))
+        else:
+            found.append(m.evaluate(m, element))
+    return found
+
+
+def _dict(m: Machine, keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> Value:
+    found: dict[Any, Value] = {}
+    for key, value in zip(keys, values, strict=True):
+        given = m.evaluate(m, value)
+        if key is not None:
+            found[m.static(m.evaluate(m, key), "key")] = given
+        elif isinstance(given, Dict):
+            found.update(m.store[given.cell])
+        else:
+            m.refuse(f"`**` needs a dict here, not {m.describe(given)}.")
+    return m.dict_of(found)
+
+
+def _formatted(m: Machine, node: ast.expr) -> str:
+    if isinstance(node, ast.Constant):
+        return str(node.value)
+    assert isinstance(node, ast.FormattedValue)
+    value = m.static(m.evaluate(m, node.value), "value in a formatted string")
+    pattern = "" if node.format_spec is None else str(m.evaluate(m, node.format_spec))
+    if node.conversion != -1:
+        value = {"r": repr, "s": str, "a": ascii}[chr(node.conversion)](value)
+    return format(value, pattern)
+
+
+def _call(m: Machine, node: ast.Call) -> Value:
+    function = m.evaluate(m, node.func)
+    args = _spread(m, node.args)
+    kwargs: dict[str, Value] = {}
+    for keyword in node.keywords:
+        value = m.evaluate(m, keyword.value)
+        if keyword.arg is not None:
+            kwargs[keyword.arg] = value
+        elif isinstance(value, Dict):
+            kwargs.update(m.store[value.cell])
+        else:
+            m.refuse(f"`**` needs a dict here, not {m.describe(value)}.")
+    with m.spot(node):
+        return m.call(function, args, kwargs)
+
+
+def _comparison(m: Machine, node: ast.Compare) -> Value:
+    found: Value = None
+    left = m.evaluate(m, node.left)
+    for place, (op, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
+        right = m.evaluate(m, right_node)
+        value = compare(m, op, left, right)
+        if place == 0:
+            found = value
+        elif not isinstance(found, Array) and not found:
+            return False
+        elif not isinstance(found, Array):
+            found = value
+        elif isinstance(value, Array) or not value:
+            one, other = truth(m, found), truth(m, value)
+            m.broadcast(one.array.shape, other.array.shape)
+            if one.array.rank or other.array.rank:
+                m.refuse(
+                    "A chained comparison of arrays has no single truth value in NumPy.",
+                    "Write `(a < b) & (b < c)`.",
+                )
+            found = m.fresh(m.b.node(_AND, (one, other)), weak=True)
+        left = right
+    return found
+
+
+_AND = BY_NAME["logical_and"]
+
+
+def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
+    """One comparison."""
+    match op:
+        case ast.Is() | ast.IsNot():
+            same = _identical(left, right)
+            return same if isinstance(op, ast.Is) else not same
+        case ast.In() | ast.NotIn():
+            return _contains(m, left, right) is isinstance(op, ast.In)
+        case _:
+            pass
+    data = (Array, Range, Dim)
+    if isinstance(op, ast.Eq | ast.NotEq) and not (
+        isinstance(left, data) or isinstance(right, data)
+    ):
+        plain = [m.try_items(v) if isinstance(v, tuple | List) else None for v in (left, right)]
+        if plain[0] is not None and plain[1] is not None:
+            equal = len(plain[0]) == len(plain[1]) and all(
+                branches.known(m, compare(m, ast.Eq(), a, b), "comparison")
+                for a, b in zip(*cast("list[list[Value]]", plain), strict=True)
+            )
+            return equal is isinstance(op, ast.Eq)
+    unlike = isinstance(left, str) or isinstance(right, str) or left is None or right is None
+    if unlike and isinstance(op, ast.Eq | ast.NotEq):
+        return (left == right) is isinstance(op, ast.Eq)
+    return operate(m, OPERATORS[type(op)], [left, right])
+
+
+def _identical(left: Value, right: Value) -> bool:
+    if isinstance(left, Outside) and isinstance(right, Outside):
+        return left.object is right.object
+    if isinstance(left, Array | List | Dict | Record):
+        return left == right
+    return left is right
+
+
+def _contains(m: Machine, item: Value, container: Value) -> bool:
+    if isinstance(container, str):
+        return str(m.static(item, "operand")) in container
+    for other in m.items(container, "right side of `in`"):
+        if branches.known(m, compare(m, ast.Eq(), item, other), "comparison"):
+            return True
+    return False
+
+
+def _generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
+    """Run through a comprehension, its names bound in a frame of their own."""
+    outer = m.frame
+    frame = Frame(outer.name, outer.source, {}, outer, path=outer.path)
+    m.frames.append(frame)
+    try:
+        yield from _nested(m, generators)
+    finally:
+        m.frames.pop()
+
+
+def _nested(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
+    if not generators:
+        yield
+        return
+    first, *rest = generators
+    if first.is_async:
+        refuse_expression(m, m.spots[-1])
+    with m.spot(first.iter):
+        items = m.items(m.evaluate(m, first.iter), "iterable of a comprehension")
+    for item in items:
+        binding.bind(m, first.target, item)
+        if all(branches.known(m, m.evaluate(m, test), "condition") for test in first.ifs):
+            yield from _nested(m, rest)
+
+
+def closure(
+    m: Machine, name: str, node: ast.FunctionDef | ast.Lambda, args: ast.arguments
+) -> Closure:
+    """A function defined inside, with its defaults as they are now."""
+    defaults = tuple(m.evaluate(m, d) for d in args.defaults)
+    kw_defaults = {
+        a.arg: m.evaluate(m, d)
+        for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True)
+        if d is not None
+    }
+    return Closure(name, node, m.frame, defaults, kw_defaults)
+
+
+def attribute(m: Machine, owner: Value, name: str) -> Value:
+    """`owner.name`."""
+    match owner:
+        case Array() | Range() | Dim():
+            return _array_attribute(m, owner, name)
+        case Outside():
+            return attribute_of(m, owner, name)
+        case Record(cls, cell):
+            if name in m.store[cell]:
+                return m.store[cell][name]
+            found = getattr(cls, name, None)
+            if callable(found):
+                return Bound(import_(m, found, ()), (owner,))
+            if isinstance(found, property) and found.fget is not None:
+                return m.call(import_(m, found.fget, ()), [owner], {})
+        case tuple() if hasattr(owner, "_fields"):
+            if name in cast("Any", owner)._fields:
+                return getattr(cast("Any", owner), name)
+            found = getattr(type(cast("Any", owner)), name, None)
+            if callable(found) and name not in ("_replace", "_asdict", "count", "index"):
+                return Bound(import_(m, found, ()), (owner,))
+            return ArrayMethod(owner, name)
+        case List() | Dict() | tuple() | str():
+            return ArrayMethod(owner, name)
+        case bool() | int() | float() | np.generic():
+            found = getattr(owner, name, None)
+            if found is not None and not callable(found):
+                return found
+            return ArrayMethod(owner, name)
+        case _:
+            pass
+    m.refuse(f"codegen_ad does not know the attribute `{name}` of {m.describe(owner)}.")
+
+
+def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:
+    from codegen_ad.frontend.calls import METHODS
+
+    if isinstance(owner, Array):
+        kind = m.type_of(owner)
+        match name:
+            case "shape":
+                return tuple(d.value if d.is_constant else d for d in kind.shape)
+            case "ndim":
+                return kind.rank
+            case "size":
+                return simplest(product(kind.shape))
+            case "dtype":
+                return Outside(np.dtype(kind.dtype.numpy_name), ())
+            case "T":
+                if kind.rank < 2:
+                    return owner
+                return m.view(owner, Transposed(tuple(range(kind.rank))[::-1]))
+            case "real":
+                return owner
+            case "itemsize":
+                return kind.dtype.size
+            case _:
+                pass
+        if name in METHODS:
+            return ArrayMethod(owner, name)
+    m.refuse(
+        f"codegen_ad does not know `.{name}` of an array.",
+        "Write it with functions and operators of NumPy that it knows.",
+        UnknownFunction,
+    )
+
+
+def subscript(m: Machine, owner: Value, index: Value) -> Value:
+    """`owner[index]`."""
+    if isinstance(owner, Array):
+        return indexing.get(m, owner, index)
+    if isinstance(owner, Dict):
+        key = m.static(index, "key")
+        if key not in m.store[owner.cell]:
+            m.refuse(f"`{m.text()}` fails when the function runs: there is no key {key!r}.")
+        return m.store[owner.cell][key]
+    if isinstance(owner, Outside) and not isinstance(owner.object, ModuleType):
+        key = m.static(index, "key")
+        try:
+            found = owner.object[key]
+        except Exception as error:
+            m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+        return import_(m, found, (*owner.path, ("item", str(key))))
+    items = m.try_items(owner)
+    if items is None:
+        if isinstance(owner, Range):
+            return indexing.get(m, m.fresh(m.node(owner)), index)
+        m.refuse(f"{m.describe(owner).capitalize()} cannot be subscripted.")
+    if isinstance(index, Array) and isinstance(owner, tuple | List):
+        loops.unroll(m)
+        m.refuse(
+            f"The position in {m.describe(owner)} depends on data.",
+            "Make it an array: `np.stack(items)[i]`.",
+        )
+    place = m.static(index, "position")
+    if isinstance(place, Dim):
+        m.refuse("The position in a sequence depends on the size of an array.")
+    try:
+        found = items[operator.index(place)] if not isinstance(place, slice) else items[place]
+    except (IndexError, TypeError) as error:
+        m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+    if isinstance(place, slice):
+        whole = cast("list[Value]", found)
+        if isinstance(owner, str):
+            return owner[place]
+        return m.list_of(whole) if isinstance(owner, List) else tuple(whole)
+    return found

@@ -1,0 +1,293 @@
+"""Subscripts of arrays: which are views, which copy, and how each is written through."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend import data
+from codegen_ad.frontend.arithmetic import truth
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes import dim_text, sign
+from codegen_ad.frontend.values import Array, List, Range
+from codegen_ad.frontend.views import Indexed, Reshaped, Sliced, Transposed, inverse
+from codegen_ad.ir.dims import ONE, Dim, as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+@dataclass(frozen=True, slots=True)
+class _New:
+    """`np.newaxis` in a subscript."""
+
+
+@dataclass(frozen=True, slots=True)
+class _At:
+    """A position that is known as a size."""
+
+    place: Dim
+
+
+Part = _New | _At | Span | Node
+
+
+def get(m: Machine, array: Array, index: Value) -> Value:
+    """`array[index]`."""
+    if _mask(m, index) is not None:
+        m.refuse(
+            "The size of an array picked by a boolean mask depends on the data.",
+            "Use np.where(mask, x, 0.0), or a sum with `where=mask`.",
+        )
+    parts = _parts(m, array, index)
+    if _is_advanced(parts):
+        view, nodes, order = _advanced(m, array, parts)
+        gathered = make.gather(m.b, m.read(view), *nodes)
+        return m.fresh(make.transpose(m.b, gathered, inverse(order)))
+    view = _basic(m, array, parts)
+    return view if m.type_of(view).rank else m.fresh(m.read(view), weak=array.weak)
+
+
+def put(m: Machine, array: Array, index: Value, value: Value) -> None:
+    """`array[index] = value`."""
+    mask = _mask(m, index)
+    if mask is not None:
+        _put_masked(m, array, mask, value)
+        return
+    parts = _parts(m, array, index)
+    if not _is_advanced(parts):
+        data.write(m, _basic(m, array, parts), value)
+        return
+    view, nodes, order = _advanced(m, array, parts)
+    target = m.read(view)
+    place = m.broadcast(*(n.array.shape for n in nodes)) + target.array.shape[len(nodes) :]
+    seen = tuple(place[a] for a in inverse(order))
+    node = make.cast(m.b, m.node(value, "value written"), target.array.dtype)
+    node = make.transpose(m.b, data.fitted(m, node, seen), order)
+    data.write(m, view, m.fresh(make.scatter(m.b, target, node, *nodes, accumulate=False)))
+
+
+def is_mask(m: Machine, index: Value) -> bool:
+    """Whether a subscript is a boolean mask."""
+    return _mask(m, index) is not None
+
+
+def put_masked_whole(m: Machine, array: Array, index: Value, value: Value) -> None:
+    """`array[mask] = value[mask]`, without picking."""
+    mask = _mask(m, index)
+    assert mask is not None
+    _put_masked(m, array, mask, value, whole=True)
+
+
+def _mask(m: Machine, index: Value) -> Array | None:
+    if isinstance(index, tuple) and len(cast("tuple[Value, ...]", index)) == 1:
+        (index,) = cast("tuple[Value, ...]", index)
+    if isinstance(index, Array) and (kind := m.type_of(index)).dtype is DType.BOOL and kind.shape:
+        return index
+    parts = cast("tuple[Value, ...]", index) if isinstance(index, tuple) else ()
+    if any(isinstance(p, Array) and m.type_of(p).dtype is DType.BOOL for p in parts):
+        m.refuse(
+            "A boolean mask together with other subscripts picks a number of elements that depends "
+            "on the data.",
+            "Use np.where(mask, new, old) on the whole array.",
+        )
+    return None
+
+
+def _put_masked(
+    m: Machine, array: Array, mask: Array, value: Value, *, whole: bool = False
+) -> None:
+    """`array[mask] = value`, where the value is the same for all that are picked."""
+    kind, chosen = m.type_of(array), m.read(mask)
+    for have, want in zip(chosen.array.shape, kind.shape, strict=False):
+        if have != want:
+            m.equate(want, have, m.text())
+    rest = kind.rank - chosen.array.rank
+    node = make.cast(m.b, m.node(value, "value written"), kind.dtype)
+    if rest < 0 or (node.array.rank > rest and not whole):
+        m.refuse(
+            "An array written under a boolean mask must have as many elements as the mask "
+            "picks, which depends on the data.",
+            "Write one number, or use np.where(mask, new, old) on the whole array.",
+        )
+    chosen = make.reshape(m.b, chosen, (*chosen.array.shape, *(ONE for _ in range(rest))))
+    old = m.read(array)
+    new = make.where(
+        m.b,
+        make.broadcast_to(m.b, chosen, kind.shape),
+        make.broadcast_to(m.b, node, kind.shape),
+        old,
+    )
+    data.write(m, array, m.fresh(new))
+
+
+def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
+    """One part for each axis, and for each new axis, in order."""
+    given = list(cast("tuple[Value, ...]", index)) if isinstance(index, tuple) else [index]
+    shape = m.type_of(array).shape
+    taken = sum(i is not None and not isinstance(i, EllipsisType) for i in given)
+    if taken > len(shape):
+        m.refuse(
+            f"{taken} subscripts for an array of {len(shape)} axes.", error=ShapeMismatch
+        )
+    rest: list[Value] = [slice(None)] * (len(shape) - taken)
+    dots = [p for p, i in enumerate(given) if isinstance(i, EllipsisType)]
+    if len(dots) > 1:
+        m.refuse("A subscript has more than one `...`.")
+    given = [*given[: dots[0]], *rest, *given[dots[0] + 1 :]] if dots else [*given, *rest]
+    parts: list[Part] = []
+    axis = 0
+    for item in given:
+        if item is None:
+            parts.append(_New())
+            continue
+        parts.append(_part(m, item, shape[axis]))
+        axis += 1
+    return parts
+
+
+def _part(m: Machine, item: Value, dim: Dim) -> Part:
+    match item:
+        case slice():
+            return span(m, item, dim)
+        case bool() | np.bool_():
+            m.refuse("A subscript is True or False, which picks nothing by position.")
+        case int() | np.integer() | Dim():
+            return _At(place(m, item, dim))
+        case Array() | tuple() | List() | Range():
+            node = m.node(item, "subscript")
+            if node.array.dtype not in (DType.INT64, DType.INT32):
+                m.refuse(
+                    f"A subscript has dtype {node.array.dtype}; positions are integers.",
+                    "Convert it: `i.astype(int)`.",
+                )
+            return node
+        case _:
+            m.refuse(f"An array cannot be subscripted by {m.describe(item)}.")
+
+
+def place(m: Machine, item: int | Dim | np.integer, dim: Dim) -> Dim:
+    """A position counted from the front, checked against the size now or when called."""
+    where = item if isinstance(item, Dim) else as_dim(int(item))
+    if sign(where) == -1:
+        where = where + dim
+        m.require(where, 0, m.text())
+    else:
+        m.require(dim, where + 1, m.text())
+    return where
+
+
+def span(m: Machine, item: slice, dim: Dim) -> Span:
+    """A slice as start, step and length; bounds beyond the array are refused when called."""
+    step = m.static(item.step, "slice step")
+    step = 1 if step is None else step
+    if not isinstance(step, int) or step == 0:
+        m.refuse(f"A slice step must be an integer other than 0, not {step!r}.")
+    forwards = step > 0
+    start = _bound(m, item.start, dim, as_dim(0) if forwards else dim - 1, first=True)
+    stop = _bound(m, item.stop, dim, dim if forwards else as_dim(-1), first=False)
+    reach = stop - start if forwards else start - stop
+    if reach.is_constant and reach.value <= 0:
+        return Span(as_dim(0), 1, as_dim(0))
+    m.require(reach, 0, m.text())
+    length = (reach + (abs(step) - 1)) // abs(step)
+    return Span(start, step, length)
+
+
+def _bound(m: Machine, value: Value, dim: Dim, default: Dim, *, first: bool) -> Dim:
+    if value is None:
+        return default
+    if isinstance(value, Array):
+        m.refuse(
+            "A slice bound depends on data, so the size of the result does too.",
+            "Use np.where with a mask over positions, or pass the bound as a static argument.",
+        )
+    where = m.dim(value, "slice bound")
+    if dim.is_constant and where.is_constant:
+        bound = where.value + (dim.value if where.value < 0 else 0)
+        return as_dim(min(max(bound, 0), dim.value))
+    if sign(where) == -1:
+        where = where + dim
+        m.require(where, 0, m.text())
+        return where
+    m.require(dim, where, m.text())
+    return where
+
+
+def _is_advanced(parts: Sequence[Part]) -> bool:
+    return any(isinstance(p, Node) and p.array.rank for p in parts)
+
+
+def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
+    """The view through slices, positions and new axes."""
+    shape = m.type_of(array).shape
+    axes = [p for p in parts if not isinstance(p, _New)]
+    spans = tuple(
+        p if isinstance(p, Span) else Span(p.place, 1, ONE) if isinstance(p, _At) else make.whole(d)
+        for p, d in zip(axes, shape, strict=True)
+    )
+    view: Value = array
+    if any(s != make.whole(d) for s, d in zip(spans, shape, strict=True)):
+        view = m.view(view, Sliced(spans))
+    chosen = [(a, p) for a, p in enumerate(axes) if isinstance(p, Node)]
+    if chosen:
+        where = tuple(make.cast(m.b, p, DType.INT64) for _, p in chosen)
+        view = m.view(view, Indexed(tuple(a for a, _ in chosen), where))
+    rest = [p for p in parts if not isinstance(p, Node)]
+    if any(isinstance(p, _New | _At) for p in rest):
+        out: Shape = tuple(p.length if isinstance(p, Span) else ONE for p in rest if not isinstance(p, _At))
+        view = m.view(view, Reshaped(out))
+    assert isinstance(view, Array)
+    return view
+
+
+def _advanced(
+    m: Machine, array: Array, parts: Sequence[Part]
+) -> tuple[Array, list[Node], tuple[int, ...]]:
+    """The view whose leading axes the index arrays pick from, those, and the result's order.
+
+    Gathering gives the axes of the index arrays first. NumPy leaves them where the index arrays
+    stood if these stand side by side; axis `i` of what is gathered is axis `order[i]` of NumPy's.
+    """
+    b = m.b
+    basic = [make.whole(d) if isinstance(p, Node | _At) else p
+             for p, d in _with_dims(m, array, parts)]  # fmt: skip
+    view: Value = _basic(m, array, basic)
+    nodes = [
+        make.cast(b, p, DType.INT64) if isinstance(p, Node) else make.size(b, p.place)
+        for p in parts
+        if isinstance(p, Node | _At)
+    ]
+    where = [i for i, p in enumerate(parts) if isinstance(p, Node | _At)]
+    others = [i for i in range(len(parts)) if i not in where]
+    view = m.view(view, Transposed((*where, *others)))
+    assert isinstance(view, Array)
+    shape = m.broadcast(*(n.array.shape for n in nodes))
+    together = where == list(range(where[0], where[-1] + 1))
+    before = where[0] if together else 0
+    count = len(shape)
+    order = (
+        *range(before, before + count),
+        *range(before),
+        *range(before + count, count + len(others)),
+    )
+    return view, nodes, order
+
+
+def _with_dims(m: Machine, array: Array, parts: Sequence[Part]) -> list[tuple[Part, Dim]]:
+    dims = iter(m.type_of(array).shape)
+    return [(p, ONE if isinstance(p, _New) else next(dims)) for p in parts]
+
+
+def shape_text(m: Machine, shape: Shape) -> str:
+    """A shape in the user's terms."""
+    return "(" + ", ".join(dim_text(d, m.size_names) for d in shape) + ")"

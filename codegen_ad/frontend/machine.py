@@ -1,0 +1,390 @@
+"""The state of one reading, and the services that the rest of the frontend works with.
+
+It holds the builder, the store of all storages, the stack of frames and the place being read. It
+knows no statement, no expression and no function: those are rooms of their own.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import numpy as np
+
+from codegen_ad.errors import CodegenError, ShapeMismatch, SourceError, UnsupportedSyntax
+from codegen_ad.frontend import data, views
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes import Facts, Requirement, Restart, dim_text, smallest
+from codegen_ad.frontend.values import (
+    Array,
+    Cell,
+    Dict,
+    Frame,
+    List,
+    Provenance,
+    Range,
+    Reversed,
+    Zipped,
+    is_number,
+)
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.node import Node, Origin
+from codegen_ad.ir.types import ArrayType, BroadcastError, DType, Shape, broadcast_shapes
+from codegen_ad.ops import make
+from codegen_ad.source import Location
+
+Evaluate = Callable[["Machine", ast.expr], Value]
+Execute = Callable[["Machine", Sequence[ast.stmt]], None]
+Call = Callable[["Machine", Value, Sequence[Value], Mapping[str, Value]], Value]
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """What a branch may change: the names of the frame and all that the store holds."""
+
+    env: dict[str, Value]
+    store: dict[Cell, Any]
+    tangled: dict[Cell, dict[Cell, str]]
+
+
+@dataclass(slots=True, eq=False)
+class Machine:
+    """One reading of one function; implements `codegen_ad.frontend.context.Context`."""
+
+    b: Builder
+    facts: Facts
+    evaluate: Evaluate
+    execute: Execute
+    call_value: Call
+    taps: tuple[str, ...] = ()
+    size_names: dict[str, str] = field(default_factory=dict[str, str])
+    store: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
+    tangled: dict[Cell, dict[Cell, str]] = field(default_factory=dict[Cell, dict[Cell, str]])
+    foreign: dict[Cell, str] = field(default_factory=dict[Cell, str])
+    frames: list[Frame] = field(default_factory=list[Frame])
+    spots: list[ast.expr | ast.stmt] = field(default_factory=list[ast.expr | ast.stmt])
+    dependencies: dict[Provenance, None] = field(default_factory=dict[Provenance, None])
+    captured: dict[Provenance, tuple[Array, Any]] = field(
+        default_factory=dict[Provenance, tuple[Array, Any]]
+    )
+    outside: dict[int, Value] = field(default_factory=dict[int, Value])
+    remarks: dict[str, None] = field(default_factory=dict[str, None])
+    symbols: int = 0
+    guarded: int = 0
+    tapped: set[str] = field(default_factory=set[str])
+    roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
+    kept: list[Any] = field(default_factory=list[Any])
+
+    # The place -------------------------------------------------------------------------------
+
+    @property
+    def frame(self) -> Frame:
+        """The call being read."""
+        return self.frames[-1]
+
+    @contextmanager
+    def spot(self, node: ast.expr | ast.stmt) -> Iterator[None]:
+        """Errors raised inside point at `node`."""
+        self.spots.append(node)
+        try:
+            yield
+        finally:
+            self.spots.pop()
+
+    def where(self) -> Location | None:
+        """The place in the user's code that is being read."""
+        return self.frame.source.locate(self.spots[-1]) if self.frames and self.spots else None
+
+    def line(self, node: ast.expr | ast.stmt | None = None) -> int:
+        """The line of a node, counted from the `def`."""
+        node = node or self.spots[-1]
+        source = self.frame.source
+        return node.lineno - (source.def_line - source.first_line)
+
+    def origin(self, node: ast.stmt | ast.expr) -> Origin:
+        """The provenance of what a statement makes."""
+        text = self.frame.source.text.splitlines()[node.lineno - 1].strip()
+        return Origin(self.frame.name, self.line(node), text)
+
+    def text(self, node: ast.AST | None = None) -> str:
+        """The user's text of an expression, on one line."""
+        return ast.unparse(node or self.spots[-1])
+
+    # Refusals --------------------------------------------------------------------------------
+
+    def refuse(
+        self, message: str, instead: str = "", error: type[CodegenError] | None = None
+    ) -> NoReturn:
+        """Refuse what stands at the present place: what is wrong, and what to write instead."""
+        kind = error or UnsupportedSyntax
+        text = f"{message}\n{instead}" if instead else message
+        raise kind(text, where=self.where()) if issubclass(kind, SourceError) else kind(text)
+
+    # Storages --------------------------------------------------------------------------------
+
+    def fresh(self, node: Node, *, weak: bool = False, label: str = "") -> Array:
+        """A new array that shares memory with nothing."""
+        cell = Cell(label)
+        self.store[cell] = node
+        return Array(cell, weak=weak)
+
+    def list_of(self, items: Sequence[Value]) -> List:
+        """A new list."""
+        cell = Cell()
+        self.store[cell] = tuple(items)
+        return List(cell)
+
+    def dict_of(self, items: Mapping[Any, Value]) -> Dict:
+        """A new dict."""
+        cell = Cell()
+        self.store[cell] = dict(items)
+        return Dict(cell)
+
+    def read(self, array: Array) -> Node:
+        """The present value of an array."""
+        return views.read(self.b, self.store[array.cell], array.steps)
+
+    def type_of(self, array: Array) -> ArrayType:
+        """Dtype and shape of an array."""
+        return self.read(array).array
+
+    def view(self, value: Value, step: views.Step) -> Value:
+        """A view of an array through one more step; shares memory with it."""
+        if not isinstance(value, Array):
+            value = self.fresh(self.node(value))
+        read_only = value.read_only or isinstance(step, views.Broadcast)
+        return Array(value.cell, (*value.steps, step), value.weak, read_only)
+
+    def tangle(self, one: Cell, other: Cell, reason: str) -> None:
+        """Two storages may be the same memory: refuse writes to one while the other is in use."""
+        self.tangled.setdefault(one, {})[other] = reason
+        self.tangled.setdefault(other, {})[one] = reason
+
+    def snapshot(self) -> Snapshot:
+        """What a branch may change, as it is now."""
+        tangled = {cell: dict(partners) for cell, partners in self.tangled.items()}
+        return Snapshot(dict(self.frame.env), dict(self.store), tangled)
+
+    def restore(self, saved: Snapshot) -> None:
+        """Go back to an earlier state; it can be gone back to again."""
+        self.frame.env = dict(saved.env)
+        self.store = {**self.roots, **saved.store}
+        self.tangled = {cell: dict(partners) for cell, partners in saved.tangled.items()}
+
+    # Sizes -----------------------------------------------------------------------------------
+
+    def fresh_symbol(self) -> Dim:
+        """A size that only the run knows, and that no argument's shape tells."""
+        self.symbols += 1
+        return Dim.symbol(f"trips_{self.symbols}")
+
+    def equate(self, first: Dim, second: Dim, what: str) -> None:
+        """Require two sizes to be the same; reading starts again if that is news."""
+        if first == second:
+            return
+        one, other = (dim_text(d, self.size_names) for d in (first, second))
+        difference = first - second
+        if not difference.is_constant:
+            message = f"line {self.line()}: {what} needs {one} == {other}"
+            if self.facts.solve(first, second, message):
+                raise Restart
+        self.refuse(
+            f"`{what}` needs {one} and {other} to be the same size, and they are not."
+            if difference.is_constant
+            else f"`{what}` needs {one} == {other}, which cannot be settled before the call.",
+            "Check the shapes of the arrays, for example by printing them.",
+            ShapeMismatch,
+        )
+
+    def require(self, at_least: Dim, minimum: Dim | int, what: str) -> None:
+        """Require a size to be at least `minimum` when the kernel is called."""
+        least = as_dim(minimum)
+        bound = smallest(at_least - least, 0)
+        if bound is not None and bound >= 0:
+            return
+        one, other = (dim_text(d, self.size_names) for d in (at_least, least))
+        if (at_least - least).is_constant:
+            self.refuse(
+                f"`{what}` needs a size of at least {other}, and it is {one}.",
+                "Check the shapes of the arrays, for example by printing them.",
+                ShapeMismatch,
+            )
+        message = f"line {self.line()}: {what} needs {one} >= {other}"
+        self.facts.demand(Requirement("at_least", at_least, least, message))
+
+    def broadcast(self, *shapes: Shape) -> Shape:
+        """The shape that NumPy broadcasts to; sizes that must agree are equated."""
+        try:
+            return broadcast_shapes(*shapes)
+        except BroadcastError as error:
+            self.equate(error.first, error.second, self.text())
+            raise AssertionError("equal sizes do not fail to broadcast") from error
+
+    def dim(self, value: Value, what: str) -> Dim:
+        """The value as a size: a Python int or a symbolic size; refused otherwise."""
+        match value:
+            case Dim():
+                return value
+            case bool() | np.bool_():
+                return Dim.constant(int(value))
+            case int() | np.integer():
+                return Dim.constant(int(value))
+            case Array():
+                self.refuse(
+                    f"The {what} depends on data, and the size of an array must not.",
+                    "Use a size that comes from an argument's shape, or a number.",
+                )
+            case _:
+                self.refuse(f"The {what} must be an integer, not {self.describe(value)}.")
+
+    def axes(self, value: Value, rank: int, what: str = "axis") -> tuple[int, ...]:
+        """A static axis argument (None means all) as sorted, non-negative axes; checked."""
+        if value is None:
+            return tuple(range(rank))
+        raw = self.static(value, what)
+        given = list(raw) if isinstance(raw, tuple | list) else [raw]  # pyright: ignore
+        axes: set[int] = set()
+        for axis in given:  # pyright: ignore[reportUnknownVariableType]
+            if not isinstance(axis, int | np.integer) or not -rank <= axis < rank:
+                self.refuse(
+                    f"The {what} is {axis}, and the array has {rank} axes.", error=ShapeMismatch
+                )
+            axes.add(int(axis) % rank)
+        if len(axes) != len(given):  # pyright: ignore[reportUnknownArgumentType]
+            self.refuse(f"The {what} names one axis twice.", error=ShapeMismatch)
+        return tuple(sorted(axes))
+
+    # Values ----------------------------------------------------------------------------------
+
+    def node(self, value: Value, what: str = "argument") -> Node:
+        """The value as an array node."""
+        return data.node_of(self, value, what)
+
+    def promote(self, *values: Value, floating: bool = False) -> list[Node]:
+        """The values as nodes of one dtype by NumPy's rules."""
+        return data.promote(self, values, floating=floating)
+
+    def write(self, target: Value, value: Value) -> None:
+        """`target[...] = value` for an array."""
+        assert isinstance(target, Array)
+        data.write(self, target, value)
+
+    def is_array(self, value: Value) -> bool:
+        """Whether the value is data."""
+        return isinstance(value, Array)
+
+    def is_static(self, value: Value) -> bool:
+        """Whether the value is known now."""
+        match value:
+            case Array():
+                return False
+            case tuple():
+                return all(self.is_static(v) for v in value)  # pyright: ignore
+            case List(cell):
+                return all(self.is_static(v) for v in self.store[cell])
+            case Dict(cell):
+                return all(self.is_static(v) for v in self.store[cell].values())
+            case _:
+                return True
+
+    def static(self, value: Value, what: str) -> Any:
+        """The Python value, which must be known now; refused otherwise."""
+        match value:
+            case Array():
+                self.refuse(
+                    f"The {what} depends on data, and must be known before the function runs.",
+                    "Write a number, or pass it as a static argument.",
+                )
+            case tuple() if type(value) is tuple:
+                return tuple(self.static(v, what) for v in value)  # pyright: ignore
+            case List(cell):
+                return [self.static(v, what) for v in self.store[cell]]
+            case Dict(cell):
+                return {k: self.static(v, what) for k, v in self.store[cell].items()}
+            case _:
+                return getattr(value, "object", value)
+
+    def items(self, value: Value, what: str = "argument") -> list[Value]:
+        """The items of a sequence whose length is known now."""
+        found = self.try_items(value)
+        if found is None:
+            self.refuse(f"The {what} must have a length that is known, not {self.describe(value)}.")
+        return found
+
+    def try_items(self, value: Value) -> list[Value] | None:
+        """The items of a sequence whose length is known now, else None."""
+        match value:
+            case tuple() | str():
+                return list(value)  # pyright: ignore[reportUnknownArgumentType]
+            case List(cell) | Dict(cell):
+                return list(self.store[cell])
+            case Range(start, length, step) if length.is_constant:
+                places = [start + step * i for i in range(length.value)]
+                return [d.value if d.is_constant else d for d in places]
+            case Array() if (shape := self.type_of(value).shape) and shape[0].is_constant:
+                return [self.row(value, i) for i in range(shape[0].value)]
+            case Zipped(parts):
+                columns = [self.try_items(p) for p in parts]
+                if any(c is None for c in columns):
+                    return None
+                return list(zip(*(c for c in columns if c is not None), strict=False))
+            case Reversed(of):
+                found = self.try_items(of)
+                return None if found is None else found[::-1]
+            case _:
+                return None
+
+    def row(self, array: Array, index: Node | int) -> Value:
+        """`array[index]` on the first axis: a view, or a new scalar."""
+        shape = self.type_of(array).shape
+        if isinstance(index, Node):
+            row = self.view(array, views.Indexed((0,), (index,)))
+        else:
+            whole = [make.whole(d) for d in shape[1:]]
+            span = make.Span(as_dim(index), 1, as_dim(1))
+            row = self.view(array, views.Sliced((span, *whole)))
+            row = self.view(row, views.Reshaped(shape[1:]))
+        assert isinstance(row, Array)
+        return row if len(shape) > 1 else self.fresh(self.read(row))
+
+    def iota(self, start: Dim | int, length: Dim | int, step: int = 1) -> Node:
+        """The i8 vector `start, start + step, …`."""
+        b = self.b
+        numbers = make.iota(b, length)
+        if step != 1:
+            numbers = make.multiply(b, numbers, make.constant(b, step, DType.INT64))
+        if as_dim(start) != as_dim(0):
+            numbers = make.add(b, numbers, make.size(b, start))
+        return numbers
+
+    def call(self, function: Value, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+        """Call any callable value."""
+        return self.call_value(self, function, args, kwargs)
+
+    def default_dtype(self) -> DType:
+        """What NumPy makes of Python floats."""
+        return DType.FLOAT64
+
+    def describe(self, value: Value) -> str:
+        """The value in words, for messages."""
+        match value:
+            case Array():
+                kind = self.type_of(value)
+                return f"an array {kind}" if kind.shape else f"a number that depends on data ({kind})"
+            case Dim():
+                return f"the size {dim_text(value, self.size_names)}"
+            case None:
+                return "None"
+            case List():
+                return "a list"
+            case Dict():
+                return "a dict"
+            case _ if is_number(value) or isinstance(value, str):
+                return repr(value)
+            case _:
+                inner = getattr(value, "object", value)
+                return f"an object of type {type(inner).__name__}"

@@ -1,0 +1,246 @@
+"""From a function and a signature to a program, and to what must be known to call it."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from types import FunctionType, MethodType
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import InternalError, NotDifferentiable, UnsupportedSyntax
+from codegen_ad.frontend import calls, expressions, statements
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.machine import Machine
+from codegen_ad.frontend.naming import size_symbols
+from codegen_ad.frontend.output import OutputTree, flatten
+from codegen_ad.frontend.outside import import_
+from codegen_ad.frontend.sizes import Facts, Requirement, Restart
+from codegen_ad.frontend.values import Array, Cell, Dict, List, Provenance, Record
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.types import ArrayType
+from codegen_ad.signature import (
+    ArrayForm,
+    Form,
+    MappingForm,
+    Path,
+    ScalarForm,
+    SequenceForm,
+    Signature,
+    StaticForm,
+    leaves,
+    path_text,
+)
+from codegen_ad.source import SourceText, source_of
+
+from codegen_ad.frontend.data import DTYPES, dtype_named  # isort: skip
+
+_ATTEMPTS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A parameter of the kernel: an argument of the user's function, or an array outside.
+
+    A captured array is passed at every call; `source` says how it is reached from the function.
+    """
+
+    name: str
+    path: Path
+    node: Node
+    captured: bool
+    source: Provenance = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All that was found out about a function for one signature.
+
+    `sizes` says from which axis of which leaf each size symbol is read; symbols that turned out to
+    be equal to others are among them, because `requirements` speak of them. Arguments are taken to
+    be distinct arrays: writing to one does not change another.
+    """
+
+    program: Program
+    builder: Builder
+    leaves: tuple[Leaf, ...]
+    output: OutputTree
+    sizes: tuple[tuple[str, int, int], ...]
+    requirements: tuple[Requirement, ...]
+    dependencies: tuple[Provenance, ...]
+    source: SourceText
+    notes: tuple[str, ...]
+
+
+def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) -> Reading:
+    """Read a Python function for arguments of these forms.
+
+    Raises
+    ------
+    UnsupportedSyntax, UnknownFunction, ShapeMismatch
+        If the function holds what codegen_ad does not translate; the error points at it.
+    """
+    plain = function.__func__ if isinstance(function, MethodType) else function
+    source = source_of(plain)
+    assert isinstance(plain, FunctionType)
+    tree = calls.parse(source)
+    if isinstance(tree, ast.AsyncFunctionDef):
+        raise UnsupportedSyntax("`async def` is not translated.\nWrite an ordinary function.")
+    facts = Facts()
+    for _ in range(_ATTEMPTS):
+        attempt = _Attempt(plain, signature, taps, source, tree, facts)
+        try:
+            return attempt.run()
+        except Restart:
+            continue
+        except RecursionError as error:
+            raise UnsupportedSyntax(
+                f"`{plain.__name__}` is nested too deeply for codegen_ad to read.\n"
+                "Split long expressions over several statements."
+            ) from error
+    raise InternalError("reading the function does not come to an end")
+
+
+class _Attempt:
+    """One attempt at reading, with what is known from earlier ones."""
+
+    def __init__(
+        self,
+        function: FunctionType,
+        signature: Signature,
+        taps: tuple[str, ...],
+        source: SourceText,
+        tree: ast.FunctionDef | ast.Lambda,
+        facts: Facts,
+    ) -> None:
+        self.function = function
+        self.signature = signature
+        self.source = source
+        self.tree = tree
+        self.symbols = size_symbols(signature, tree)
+        if not facts.order:
+            facts.order = tuple(s.name for s in self.symbols)
+        self.machine = Machine(
+            Builder(), facts, expressions.evaluate, statements.execute, calls.call, taps,
+            {s.name: s.text for s in self.symbols},
+        )  # fmt: skip
+        self.leaves: list[Leaf] = []
+
+    def run(self) -> Reading:
+        m = self.machine
+        env = self._parameters()
+        value = calls.enter(m, self.function, (), self.tree, self.source, env)
+        missing = [t for t in m.taps if t not in m.tapped]
+        if missing:
+            raise NotDifferentiable(
+                f"`{missing[0]}` is not assigned an array in `{self.function.__name__}`, so there "
+                "is no gradient of it.\nName variables that the function assigns."
+            )
+        m.frames.append(calls.frame_for(self.function, (), self.tree, self.source, {}))
+        with m.spot(self.tree.body[-1] if isinstance(self.tree, ast.FunctionDef) else self.tree.body):
+            outputs, names, output = flatten(m, value, {leaf.name for leaf in self.leaves})
+        self._captured()
+        program = Program(
+            self.function.__name__ if self.function.__name__.isidentifier() else "function",
+            tuple(leaf.node for leaf in self.leaves),
+            tuple(outputs),
+            tuple(names),
+            m.b.notes,
+        )
+        return Reading(
+            program,
+            m.b,
+            tuple(self.leaves),
+            output,
+            self._sizes(),
+            tuple(m.facts.requirements.values()),
+            tuple(m.dependencies),
+            self.source,
+            tuple(m.remarks),
+        )
+
+    def _parameters(self) -> dict[str, Value]:
+        env: dict[str, Value] = {}
+        for name, form in self.signature.parameters:
+            env[name] = self._argument((name,), form)
+        given = self.tree.args
+        if given.kwarg is not None and given.kwarg.arg not in env:
+            env[given.kwarg.arg] = self.machine.dict_of({})
+        if given.vararg is not None and given.vararg.arg not in env:
+            env[given.vararg.arg] = ()
+        return self._defaults(env)
+
+    def _defaults(self, env: dict[str, Value]) -> dict[str, Value]:
+        """Parameters that the signature lacks have their default."""
+        given = self.tree.args
+        positional = [a.arg for a in (*given.posonlyargs, *given.args)]
+        defaults = self.function.__defaults__ or ()
+        pairs = dict(zip(positional[len(positional) - len(defaults) :], defaults, strict=True))
+        for name, default in (pairs | (self.function.__kwdefaults__ or {})).items():
+            if name not in env:
+                env[name] = import_(self.machine, default, (("default", name),))
+        return env
+
+    def _argument(self, path: Path, form: Form) -> Value:
+        m = self.machine
+        match form:
+            case ArrayForm(dtype, shape):
+                kind = DTYPES.get(dtype) or dtype_named(m, dtype)
+                dims = tuple(
+                    self._size(path, axis) if size is None else as_dim(size)
+                    for axis, size in enumerate(shape)
+                )
+                return self._leaf(path, ArrayType(kind, dims), weak=False)
+            case ScalarForm(kind):
+                dtype = DTYPES["f8" if kind is float else "i8"]
+                return self._leaf(path, ArrayType(dtype), weak=True)
+            case StaticForm(value):
+                return import_(m, value, ())
+            case SequenceForm(cls, items):
+                values = [self._argument((*path, i), item) for i, item in enumerate(items)]
+                if cls is list:
+                    return m.list_of(values)
+                return cast("Any", cls)._make(values) if hasattr(cls, "_make") else tuple(values)
+            case MappingForm(cls, keys, items):
+                held = {
+                    k: self._argument((*path, k), item) for k, item in zip(keys, items, strict=True)
+                }
+                if cls is dict:
+                    return m.dict_of(held)
+                cell = Cell()
+                m.store[cell] = held
+                return Record(cls, cell)
+
+    def _size(self, path: Path, axis: int) -> Dim:
+        (name,) = [s.name for s in self.symbols if s.path == path and s.axis == axis]
+        return self.machine.facts.substitution.get(name, Dim.symbol(name))
+
+    def _leaf(self, path: Path, kind: ArrayType, *, weak: bool) -> Array:
+        name = path_text(path)
+        node = self.machine.b.input(name, kind)
+        self.leaves.append(Leaf(name, path, node, captured=False))
+        return self.machine.fresh(node, weak=weak, label=name)
+
+    def _captured(self) -> None:
+        m = self.machine
+        for path, (value, _) in m.captured.items():
+            self.leaves.append(Leaf(value.cell.label, (value.cell.label,), m.roots[value.cell], captured=True, source=path))
+
+    def _sizes(self) -> tuple[tuple[str, int, int], ...]:
+        place = {leaf.path: i for i, leaf in enumerate(self.leaves)}
+        found = [(s.name, place[s.path], s.axis) for s in self.symbols]
+        for leaf in self.leaves:
+            if leaf.captured:
+                source = next(a for p, (_, a) in self.machine.captured.items() if p == leaf.source)
+                found += [
+                    (f"{leaf.name}_{axis}", place[leaf.path], axis)
+                    for axis, size in enumerate(source.shape)
+                    if size != 1
+                ]
+        return tuple(found)
+
+
+_ = (np, List, Dict, leaves)

@@ -1,0 +1,124 @@
+"""Symbolic sizes: which are known to be the same, and what must be checked when a kernel is called.
+
+Reading starts again whenever something new is learned, so that a program never holds two symbols for
+one size. Nothing here looks at values or nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from codegen_ad.ir.dims import ONE, ZERO, Dim, FloorDivision
+
+
+class Restart(Exception):
+    """Something was learned that changes what has been read already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What must hold between sizes for a kernel to be right; checked when it is called."""
+
+    kind: Literal["equal", "at_least"]
+    first: Dim
+    second: Dim
+    message: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """What has been learned in earlier attempts at reading a function."""
+
+    order: tuple[str, ...] = ()
+    substitution: dict[str, Dim] = field(default_factory=dict[str, Dim])
+    requirements: dict[tuple[str, Dim, Dim], Requirement] = field(
+        default_factory=dict[tuple[str, Dim, Dim], Requirement]
+    )
+    unrolled: set[object] = field(default_factory=set[object])
+
+    def solve(self, first: Dim, second: Dim, message: str) -> bool:
+        """Make two sizes the same from now on; False where that is impossible or not linear."""
+        difference = _without_common_factor(first - second)
+        for name in reversed(self.order):
+            value = _solved_for(name, difference)
+            if value is None:
+                continue
+            if value.is_constant and (value.value < 0 or value == ONE):
+                return False
+            here = {name: value}
+            self.substitution = {k: d.substitute(here) for k, d in self.substitution.items()}
+            self.substitution[name] = value
+            self.demand(Requirement("equal", first, second, message))
+            return True
+        return False
+
+    def demand(self, requirement: Requirement) -> None:
+        """Remember what a call must fulfil, once."""
+        key = (requirement.kind, requirement.first, requirement.second)
+        self.requirements.setdefault(key, requirement)
+
+
+def _without_common_factor(difference: Dim) -> Dim:
+    """`d*n - d*m` is zero exactly where `n - m` is: a size of zero makes both arrays empty."""
+    if not difference.terms:
+        return difference
+    common = set(difference.terms[0][0]).intersection(*(set(m) for m, _ in difference.terms))
+    for atom in sorted(common, key=str):
+        quotient = difference.exact_quotient(Dim((((atom,), 1),)))
+        if quotient is not None:
+            return _without_common_factor(quotient)
+    return difference
+
+
+def _solved_for(name: str, difference: Dim) -> Dim | None:
+    """The value of the symbol for which `difference` is zero, where it stands alone and once."""
+    alone = {m: c for m, c in difference.terms if m == (name,)}
+    if list(alone.values()) not in ([1], [-1]):
+        return None
+    rest = Dim(tuple(t for t in difference.terms if t[0] != (name,)))
+    if name in rest.symbols():
+        return None
+    return -rest if alone[(name,)] == 1 else rest
+
+
+def smallest(dim: Dim, least: int = 2) -> int | None:
+    """A lower bound of a size whose symbols are all at least `least`, or None."""
+    bound = 0
+    for monomial, coefficient in dim.terms:
+        if not monomial:
+            bound += coefficient
+        elif coefficient < 0:
+            return None
+        else:
+            bound += coefficient * _smallest_product(monomial, least)
+    return bound
+
+
+def _smallest_product(monomial: tuple[str | FloorDivision, ...], least: int) -> int:
+    product = 1
+    for atom in monomial:
+        if isinstance(atom, FloorDivision):
+            inside = smallest(atom.numerator, least)
+            product *= max(0, (inside or 0) // atom.divisor)
+        else:
+            product *= least
+    return product
+
+
+def sign(dim: Dim) -> int | None:
+    """The sign of a difference of sizes that are not empty: 1, 0, -1, or None if it depends."""
+    if dim == ZERO:
+        return 0
+    low, high = smallest(dim), smallest(-dim)
+    if low is not None and low > 0:
+        return 1
+    if high is not None and high > 0:
+        return -1
+    return None
+
+
+def dim_text(dim: Dim, names: Mapping[str, str]) -> str:
+    """The size in the user's terms: `x.shape[0] - 1`."""
+    return str(dim.substitute({s: Dim.symbol(names.get(s, s)) for s in dim.symbols()}))

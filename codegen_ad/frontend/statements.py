@@ -1,0 +1,177 @@
+"""Statements, one after another; jumps are flags that the rest of a block asks for."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from codegen_ad.errors import UnsupportedSyntax
+from codegen_ad.frontend import binding, branches, loops
+from codegen_ad.frontend.expressions import closure
+from codegen_ad.frontend.refusals import refuse_statement
+from codegen_ad.frontend.values import Array, Unbound
+from codegen_ad.ir.node import Node
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+JUMPS = ("%return", "%break", "%continue")
+
+
+def execute(m: Machine, statements: Sequence[ast.stmt]) -> None:
+    """Run a block: up to its end, or to where every path has jumped away."""
+    for place, statement in enumerate(statements):
+        jumped = jump(m)
+        if jumped is True:
+            return
+        if isinstance(jumped, Node):
+            rest = statements[place:]
+            going_on = make.apply(m.b, "logical_not", jumped)
+            branches.branch(m, going_on, lambda rest=rest: execute(m, rest), lambda: None)
+            return
+        with m.spot(statement), m.b.at(m.origin(statement)):
+            if _statement(m, statement, statements[place + 1 :]):
+                return
+
+
+def jump(m: Machine) -> bool | Node:
+    """Whether a `return`, `break` or `continue` has been reached."""
+    found: Node | None = None
+    for name in JUMPS:
+        flag = m.frame.env.get(name, False)
+        if flag is True:
+            return True
+        if isinstance(flag, Array):
+            node = m.read(flag)
+            found = node if found is None else make.apply(m.b, "logical_or", found, node)
+    return False if found is None else found
+
+
+def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
+    """Run one statement; True if it has run `rest` too."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            found = m.evaluate(m, value)
+            for target in targets:
+                binding.bind(m, target, found)
+        case ast.AugAssign():
+            binding.augment(m, node)
+        case ast.AnnAssign(target=target, value=value):
+            if value is not None:
+                binding.bind(m, target, m.evaluate(m, value))
+        case ast.Expr(value=value):
+            if not isinstance(value, ast.Constant):
+                m.evaluate(m, value)
+        case ast.If():
+            return _if(m, node, rest)
+        case ast.For():
+            loops.for_(m, node)
+        case ast.While():
+            loops.while_(m, node)
+        case ast.Return(value=value):
+            found = None if value is None else m.evaluate(m, value)
+            m.frame.env |= {"%value": found, "%return": True}
+        case ast.Break():
+            m.frame.env["%break"] = True
+        case ast.Continue():
+            m.frame.env["%continue"] = True
+        case ast.Pass():
+            pass
+        case ast.FunctionDef(name=name, args=args, decorator_list=decorators):
+            if decorators:
+                m.refuse(
+                    "A decorator on an inner function is not translated.",
+                    "Define the decorated function outside.",
+                )
+            m.frame.env[name] = closure(m, name, node, args)
+        case ast.Assert(test=test, msg=message):
+            _assert(m, test, message)
+        case ast.Raise(exc=error):
+            _raise(m, error)
+        case ast.Delete(targets=targets):
+            for target in targets:
+                binding.delete(m, target)
+        case _:
+            refuse_statement(m, node)
+    return False
+
+
+def _if(m: Machine, node: ast.If, rest: Sequence[ast.stmt]) -> bool:
+    value = m.evaluate(m, node.test)
+    with m.spot(node.test):
+        condition = branches.decide(m, value)
+    if not isinstance(condition, Node):
+        execute(m, node.body if condition else node.orelse)
+        return False
+    leaves = [_always_jumps(node.body), _always_jumps(node.orelse)]
+    whole = any(leaves)
+    m.guarded += 1
+
+    def side(body: Sequence[ast.stmt], *, go_on: bool) -> None:
+        execute(m, [*body, *rest] if go_on else body)
+
+    branches.branch(
+        m,
+        condition,
+        lambda: side(node.body, go_on=whole and not leaves[0]),
+        lambda: side(node.orelse, go_on=whole and not leaves[1]),
+    )
+    m.guarded -= 1
+    return whole
+
+
+def _always_jumps(body: Sequence[ast.stmt]) -> bool:
+    """Whether a block cannot fall through: then what follows belongs to the other side."""
+    if not body:
+        return False
+    match body[-1]:
+        case ast.Return() | ast.Break() | ast.Continue() | ast.Raise():
+            return True
+        case ast.If(body=then, orelse=otherwise):
+            return _always_jumps(then) and _always_jumps(otherwise)
+        case _:
+            return False
+
+
+def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
+    value = m.evaluate(m, test)
+    with m.spot(test):
+        found = branches.decide(m, value)
+        if isinstance(found, Node):
+            m.refuse(
+                "This `assert` depends on data, and compiled code raises no exceptions.",
+                "Check the arguments before the call, or leave the assert out.",
+            )
+        if not found:
+            text = "" if message is None else f": {m.static(m.evaluate(m, message), 'message')}"
+            m.refuse(f"This `assert` fails for these arguments{text}.")
+
+
+def _raise(m: Machine, error: ast.expr | None) -> None:
+    if m.guarded:
+        m.refuse(
+            "This `raise` depends on data, and compiled code raises no exceptions.",
+            "Check the arguments before the call, or return np.nan.",
+        )
+    shown = "" if error is None else f": {m.text(error)}"
+    m.refuse(f"The function raises an exception for these arguments{shown}.")
+
+
+def result(m: Machine) -> object:
+    """What the frame's function returned."""
+    env = m.frame.env
+    returned = env.get("%return", False)
+    if returned is False:
+        return None
+    if returned is not True:
+        m.refuse(
+            f"`{m.frame.name}` returns a value on some paths only, depending on data.",
+            "Return a value on every path.",
+            UnsupportedSyntax,
+        )
+    value = env["%value"]
+    if isinstance(value, Unbound):
+        m.refuse(value.reason.replace("`%value`", "What is returned"))
+    return value
