@@ -73,4 +73,4 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
     cotangents: list[Node | None] = [None] * len(node.args)
     for k, g in zip(changed, b.results(adjoint), strict=True):
         cotangents[1 + wanted[k]] = g
-    return Pulled(cotangents)
+    return Pulled(cotangents, totals=[1 + wanted[k] for k in changed])

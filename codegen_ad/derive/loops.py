@@ -134,7 +134,8 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
             cotangents[offset + live[k]] = g
         for k, g in zip(added, found[len(changed) :], strict=True):
             cotangents[offset + params.carried + captured[k]] = g
-    return Pulled(cotangents, results)
+    totals = [offset + params.carried + captured[k] for k in added]
+    return Pulled(cotangents, totals, results)
 
 
 def _live(view: _View, given: Cotangents, wanted: Sequence[bool]) -> list[int]:

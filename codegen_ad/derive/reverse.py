@@ -184,10 +184,10 @@ class _Sweep:
         pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:
             self.replaced.append((node, pulled.results))
-        for arg, g, before in zip(node.args, pulled.cotangents, given.so_far, strict=True):
-            if g is not None and before is not None:
-                self.adjoints[arg] = g
-            elif g is not None:
+        for position, (arg, g) in enumerate(zip(node.args, pulled.cotangents, strict=True)):
+            if position in pulled.totals and given.so_far[position] is not None:
+                self.adjoints.pop(arg, None)
+            if g is not None:
                 self.give(arg, g)
 
     def _sum(self, node: Node, x: Node, y: Node) -> Node:

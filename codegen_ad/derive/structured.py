@@ -7,7 +7,7 @@ added to inside, so that adding one element in a loop costs one addition, not an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.ir.builder import Builder
@@ -45,12 +45,17 @@ class Cotangents:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What a rule gives: the cotangent of each argument, with what it had where `so_far` was given.
+    """What a rule gives.
 
-    `results` are the nodes to use in place of the node's results, where the node was replaced.
+    Attributes
+    ----------
+    cotangents : what comes to each argument, or None.
+    totals : the positions of those that have `so_far` in them already.
+    results : the nodes to use in place of the node's results, where the node was replaced.
     """
 
     cotangents: Sequence[Node | None]
+    totals: Collection[int] = ()
     results: Sequence[Node] | None = None
 
 
