@@ -1,0 +1,158 @@
+"""What several topics need to build programs with: sizes, axes moved, elements picked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen_ad.frontend.library.binding import Call
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ONE, Dim, as_dim, product
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+from codegen_ad.ops.reduction import MAX, Reduce
+from codegen_ad.ops.unary import STOP_GRADIENT
+
+
+def like(b: Builder, value: float | int | bool, x: Node) -> Node:
+    """A literal of the dtype of `x`."""
+    return make.constant(b, value, x.array.dtype)
+
+
+def apply(b: Builder, name: str, *args: Node | float) -> Node:
+    """The elementwise operation of that name; numbers become literals of the first node's dtype."""
+    (first, *_) = [a for a in args if isinstance(a, Node) and a.array.dtype is not DType.BOOL] or [
+        a for a in args if isinstance(a, Node)
+    ]
+    nodes = [a if isinstance(a, Node) else like(b, a, first) for a in args]
+    return make.apply(b, name, *nodes)
+
+
+def size_as(b: Builder, dim: Dim, dtype: DType) -> Node:
+    """A dimension as a scalar of this dtype."""
+    return make.cast(b, make.size(b, dim), dtype)
+
+
+def as_float(b: Builder, x: Node) -> Node:
+    """`x`, in f8 if it holds integers or booleans."""
+    return x if x.array.dtype.is_float else make.cast(b, x, DType.FLOAT64)
+
+
+def as_bool(b: Builder, x: Node) -> Node:
+    """Whether each element is true, as Python sees it: everything but zero."""
+    return x if x.array.dtype is DType.BOOL else apply(b, "not_equal", x, 0)
+
+
+def stop(b: Builder, x: Node) -> Node:
+    """`x`, with no derivative."""
+    return b.node(STOP_GRADIENT, (x,))
+
+
+def ravel(b: Builder, x: Node) -> Node:
+    """The elements in C order."""
+    return make.reshape(b, x, (product(x.array.shape),))
+
+
+def kept(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape after a reduction over `axes` with `keepdims`."""
+    return tuple(ONE if a in axes else d for a, d in enumerate(shape))
+
+
+def moved(rank: int, source: int, target: int) -> tuple[int, ...]:
+    """The order of axes that brings axis `source` to place `target`."""
+    order = [a for a in range(rank) if a != source]
+    order.insert(target, source)
+    return tuple(order)
+
+
+def span(
+    b: Builder, x: Node, axis: int, start: Dim | int, length: Dim | int, step: int = 1
+) -> Node:
+    """The elements `start, start + step, …` along one axis, `length` of them."""
+    spans = [make.whole(d) for d in x.array.shape]
+    spans[axis] = Span(as_dim(start), step, as_dim(length))
+    return make.slice_(b, x, spans)
+
+
+def pick(b: Builder, x: Node, axis: int, index: Dim | int) -> Node:
+    """One element along an axis, which goes away; a negative number counts from the end."""
+    dims = x.array.shape
+    start = as_dim(index)
+    if isinstance(index, int) and index < 0:
+        start = dims[axis] + index
+    part = span(b, x, axis, start, 1)
+    return make.reshape(b, part, (*dims[:axis], *dims[axis + 1 :]))
+
+
+def take(b: Builder, x: Node, indices: Node, axis: int) -> Node:
+    """`x` at `indices` along one axis, in the place of which the axes of `indices` stand."""
+    rank = x.array.rank
+    front = make.transpose(b, x, moved(rank, axis, 0))
+    picked = make.gather(b, front, indices)
+    count = indices.array.rank
+    rest = list(range(count, count + rank - 1))
+    return make.transpose(b, picked, (*rest[:axis], *range(count), *rest[axis:]))
+
+
+def along(b: Builder, x: Node, axis: int, vector: Node) -> Node:
+    """`vector` with axes of size 1, so that it stands along `axis` of `x`."""
+    shape = [ONE] * x.array.rank
+    shape[axis] = vector.array.shape[0]
+    return make.reshape(b, vector, tuple(shape))
+
+
+def take_along(b: Builder, x: Node, indices: Node, axis: int) -> Node:
+    """`x[…, indices[…], …]`: an index for each place, along `axis`."""
+    grid = [
+        indices if a == axis else along(b, x, a, make.iota(b, d))
+        for a, d in enumerate(x.array.shape)
+    ]
+    return make.gather(b, x, *grid)
+
+
+def maximum_of(b: Builder, x: Node, axes: Sequence[int]) -> Node:
+    """The largest element over `axes`, which stay with size 1, without a derivative.
+
+    Where it is infinite or NaN it is 0, so that subtracting it makes no NaN of an infinity.
+    """
+    top = stop(b, b.node(MAX, (x,), Reduce(tuple(axes)))) if axes else stop(b, x)
+    top = make.reshape(b, top, kept(x.array.shape, axes))
+    return make.where(b, apply(b, "isfinite", top), top, like(b, 0, top))
+
+
+def unify(call: Call, first: Dim, second: Dim) -> Dim:
+    """The dimension that two axes have in common; refused by name if they cannot agree."""
+    if first != second:
+        call.ctx.equate(first, second, call.name)
+    return first
+
+
+def at_least(call: Call, dim: Dim, minimum: Dim | int) -> None:
+    """Require a size of at least `minimum`."""
+    call.ctx.require(dim - minimum, 0, call.name)
+
+
+def nonempty(call: Call, x: Node, axes: Sequence[int]) -> None:
+    """Require at least one element to be reduced."""
+    for axis in axes:
+        call.ctx.require(x.array.shape[axis], 1, call.name)
+
+
+def common_shape(call: Call, *shapes: Shape) -> Shape:
+    """The shape that all of these broadcast to; sizes that must agree are equated."""
+    rank = max(len(s) for s in shapes)
+    result: list[Dim] = []
+    for axis in range(-rank, 0):
+        dim = ONE
+        for shape in shapes:
+            if len(shape) >= -axis and shape[axis] != ONE:
+                dim = shape[axis] if dim == ONE else unify(call, dim, shape[axis])
+        result.append(dim)
+    return tuple(result)
+
+
+def broadcast(call: Call, *nodes: Node) -> list[Node]:
+    """The nodes, broadcast to their common shape."""
+    shape = common_shape(call, *(n.array.shape for n in nodes))
+    return [make.broadcast_to(call.b, n, shape) for n in nodes]

@@ -1,0 +1,340 @@
+"""Products of matrices and tensors: every one of them is an einsum."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import ravel, unify
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+from codegen_ad.ops.reduction import SUM
+
+
+def operands(call: Call, *names: str) -> list[Node]:
+    """The arguments as nodes of one dtype, which a product of them can have."""
+    nodes = call.ctx.promote(*(call.value(name) for name in names))
+    if nodes[0].array.dtype is DType.BOOL:
+        call.refuse(
+            f"`{call.name}` of booleans is not supported.",
+            "Convert one of them, with `.astype(int)`.",
+        )
+    return nodes
+
+
+def dot_of(call: Call, x: Node, y: Node) -> Node:
+    """`np.dot`: the last axis of `x` with the last but one of `y`."""
+    b = call.b
+    if not x.array.rank or not y.array.rank:
+        return make.multiply(b, x, y)
+    return tensordot_of(call, x, y, [x.array.rank - 1], [max(y.array.rank - 2, 0)])
+
+
+def tensordot_of(call: Call, x: Node, y: Node, of_x: Sequence[int], of_y: Sequence[int]) -> Node:
+    """The sum of products over the axes `of_x` of one and `of_y` of the other, pair by pair."""
+    first = list(range(x.array.rank))
+    second = list(range(x.array.rank, x.array.rank + y.array.rank))
+    for i, j in zip(of_x, of_y, strict=True):
+        agree(call, x, i, y, j)
+        second[j] = first[i]
+    output = [label for a, label in enumerate(first) if a not in of_x]
+    output += [label for a, label in enumerate(second) if a not in of_y]
+    return make.contract(call.b, [x, y], [first, second], output)
+
+
+def agree(call: Call, x: Node, i: int, y: Node, j: int) -> None:
+    """Require axis `i` of `x` and axis `j` of `y`, which are summed over together, to agree."""
+    unify(call, x.array.shape[i], y.array.shape[j])
+
+
+def matmul_of(call: Call, x: Node, y: Node) -> Node:
+    """`x @ y`: products of the last two axes, the leading ones broadcast."""
+    for position, operand in (("first", x), ("second", y)):
+        if not operand.array.rank:
+            call.refuse(
+                f"The {position} operand of `{call.name}` is a scalar.",
+                "Multiply by a scalar with `*`.",
+            )
+    row, column = x.array.rank - 1, max(y.array.rank - 2, 0)
+    agree(call, x, row, y, column)
+    batch = max(x.array.rank, y.array.rank, 2) - 2
+    summed, left, right = batch, batch + 1, batch + 2
+    of_x = [*range(batch - max(x.array.rank - 2, 0), batch), left, summed]
+    of_y = [*range(batch - max(y.array.rank - 2, 0), batch), summed, right]
+    output = [*range(batch), left, right]
+    if x.array.rank == 1:
+        of_x, output = [summed], [label for label in output if label != left]
+    if y.array.rank == 1:
+        of_y, output = [summed], [label for label in output if label != right]
+    return einsum_of(call, [x, y], [of_x, of_y], output)
+
+
+def einsum_of(
+    call: Call,
+    nodes: Sequence[Node],
+    labels: Sequence[Sequence[int]],
+    output: Sequence[int],
+) -> Node:
+    """An einsum in which axes of size 1 broadcast and a label may repeat within an operand."""
+    b = call.b
+    dims: dict[int, Dim] = {}
+    for node, names in zip(nodes, labels, strict=True):
+        for dim, label in zip(node.array.shape, names, strict=True):
+            known = dims.setdefault(label, dim)
+            if known == ONE:
+                dims[label] = dim
+            elif dim != ONE:
+                unify(call, known, dim)
+    parts: list[Node] = []
+    final: list[list[int]] = []
+    for node, names in zip(nodes, labels, strict=True):
+        node, left = _diagonals(call, node, list(names))
+        squeezed = [
+            a for a, label in enumerate(left) if node.array.shape[a] == ONE and dims[label] != ONE
+        ]
+        shape = tuple(d for a, d in enumerate(node.array.shape) if a not in squeezed)
+        parts.append(make.reshape(b, node, shape))
+        final.append([label for a, label in enumerate(left) if a not in squeezed])
+    if len(parts) == 1:
+        return _single(b, parts[0], final[0], output)
+    return make.contract(b, parts, final, output)
+
+
+def _single(b: Builder, x: Node, labels: list[int], output: Sequence[int]) -> Node:
+    """An einsum of one operand: a sum and a transpose."""
+    gone = [a for a, label in enumerate(labels) if label not in output]
+    left = [label for label in labels if label in output]
+    return make.transpose(b, reduced(b, SUM, x, gone), [left.index(label) for label in output])
+
+
+def _diagonals(call: Call, x: Node, labels: list[int]) -> tuple[Node, list[int]]:
+    """`x` with each repeated label's axes replaced by their diagonal."""
+    b = call.b
+    while len(set(labels)) < len(labels):
+        label = next(label for label in labels if labels.count(label) > 1)
+        axes = [a for a, label in enumerate(labels) if label == label]
+        rest = [a for a in range(len(labels)) if a not in axes]
+        for axis in axes[1:]:
+            unify(call, x.array.shape[axes[0]], x.array.shape[axis])
+        places = make.iota(b, x.array.shape[axes[0]])
+        x = make.gather(b, make.transpose(b, x, [*axes, *rest]), *([places] * len(axes)))
+        labels = [label, *(labels[a] for a in rest)]
+    return x, labels
+
+
+@signature("np.dot: a b out=None")
+def dot(call: Call) -> Value:
+    """The product of vectors, matrices or tensors."""
+    return call.fresh(dot_of(call, *operands(call, "a", "b")))
+
+
+MATMUL = "x1 x2 out=None * casting='same_kind' order='K' dtype=None subok=True axes=None axis=None"
+
+
+@signature(f"np.matmul: {MATMUL}")
+def matmul(call: Call) -> Value:
+    """The product of matrices, or of stacks of them."""
+    call.only_default("casting", "order", "dtype", "subok", "axes", "axis")
+    return call.fresh(matmul_of(call, *operands(call, "x1", "x2")))
+
+
+@signature("np.vdot: a b")
+def vdot(call: Call) -> Value:
+    """The sum of the products of all elements."""
+    x, y = operands(call, "a", "b")
+    return call.fresh(dot_of(call, ravel(call.b, x), ravel(call.b, y)))
+
+
+@signature("np.vecdot: x1 x2 * axis=-1")
+def vecdot(call: Call) -> Value:
+    """The products of vectors along one axis, the other axes broadcast."""
+    x, y = operands(call, "x1", "x2")
+    rank = max(x.array.rank, y.array.rank)
+    if call.integer("axis") != -1:
+        call.only_default("axis", instead="Move the axis to the end with `np.moveaxis`.")
+    agree(call, x, x.array.rank - 1, y, y.array.rank - 1)
+    labels = [list(range(rank - n.array.rank, rank)) for n in (x, y)]
+    return call.fresh(einsum_of(call, [x, y], labels, list(range(rank - 1))))
+
+
+@signature("np.inner: a b")
+def inner(call: Call) -> Value:
+    """The sum of products over the last axes of both."""
+    x, y = operands(call, "a", "b")
+    if not x.array.rank or not y.array.rank:
+        return call.fresh(make.multiply(call.b, x, y))
+    axes = [x.array.rank - 1], [y.array.rank - 1]
+    return call.fresh(tensordot_of(call, x, y, *axes))
+
+
+@signature("np.outer: a b out=None")
+def outer(call: Call) -> Value:
+    """All products of an element of one and an element of the other."""
+    x, y = (ravel(call.b, n) for n in operands(call, "a", "b"))
+    return call.fresh(make.contract(call.b, [x, y], [[0], [1]], [0, 1]))
+
+
+@signature("np.tensordot: a b axes=2")
+def tensordot(call: Call) -> Value:
+    """The sum of products over the axes given."""
+    x, y = operands(call, "a", "b")
+    axes = call.static("axes")
+    if isinstance(axes, list | tuple):
+        of_x, of_y = (_several(call, a) for a in cast("Sequence[object]", axes))
+    else:
+        number = call.integer("axes")
+        of_x, of_y = range(x.array.rank - number, x.array.rank), range(number)
+    if len(of_x) != len(of_y):
+        call.refuse(
+            f"`np.tensordot` is given {len(of_x)} axes of one operand, {len(of_y)} of the other.",
+            "Give the same number for both.",
+        )
+    left = [call.one_axis(a, x.array.rank, "axes") for a in of_x]
+    right = [call.one_axis(a, y.array.rank, "axes") for a in of_y]
+    return call.fresh(tensordot_of(call, x, y, left, right))
+
+
+def _several(call: Call, value: object) -> list[int]:
+    items = cast("Sequence[object]", value) if isinstance(value, list | tuple) else [value]
+    return [call.as_integer(item, "axes") for item in items]
+
+
+@signature("np.kron: a b")
+def kron(call: Call) -> Value:
+    """The Kronecker product."""
+    b = call.b
+    x, y = operands(call, "a", "b")
+    rank = max(x.array.rank, y.array.rank)
+    x, y = (make.reshape(b, n, (ONE,) * (rank - n.array.rank) + n.array.shape) for n in (x, y))
+    first, second = list(range(0, 2 * rank, 2)), list(range(1, 2 * rank, 2))
+    out = make.contract(b, [x, y], [first, second], list(range(2 * rank)))
+    shape = tuple(p * q for p, q in zip(x.array.shape, y.array.shape, strict=True))
+    return call.fresh(make.reshape(b, out, shape))
+
+
+@signature("np.linalg.multi_dot: arrays * out=None")
+def multi_dot(call: Call) -> Value:
+    """The product of several matrices, from the end where a vector stands."""
+    nodes = call.ctx.promote(*call.items("arrays"))
+    if len(nodes) < 2:
+        call.refuse("`np.linalg.multi_dot` needs at least two arrays.", "Leave it out.")
+    if nodes[-1].array.rank == 1:
+        out = nodes[-1]
+        for node in reversed(nodes[:-1]):
+            out = dot_of(call, node, out)
+    else:
+        out = nodes[0]
+        for node in nodes[1:]:
+            out = dot_of(call, out, node)
+    return call.fresh(out)
+
+
+@signature("np.trace: a offset=0 axis1=0 axis2=1 dtype=None out=None")
+def trace(call: Call) -> Value:
+    """The sum of a diagonal."""
+    x = call.node("a")
+    x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    line = diagonal_of(call, x, call.integer("offset"), call.static("axis1"), call.static("axis2"))
+    return call.fresh(make.sum_(call.b, line, (line.array.rank - 1,)))
+
+
+def diagonal_of(call: Call, x: Node, offset: int, axis1: object, axis2: object) -> Node:
+    """The diagonal of two axes, on a new last axis."""
+    b, rank = call.b, x.array.rank
+    if rank < 2:
+        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
+    i, j = call.one_axis(axis1, rank, "axis1"), call.one_axis(axis2, rank, "axis2")
+    if i == j:
+        call.refuse(f"`{call.name}` has the same axis twice.", "Give two different axes.")
+    rest = [a for a in range(rank) if a not in (i, j)]
+    front = make.transpose(b, x, [i, j, *rest])
+    length = diagonal_length(call, x.array.shape[i], x.array.shape[j], offset)
+    places = make.iota(b, length)
+    shifted = places
+    if offset:
+        step = make.constant(b, abs(offset), DType.INT64)
+        shifted = make.add(b, places, step)
+    line = make.gather(b, front, *((places, shifted) if offset >= 0 else (shifted, places)))
+    return make.transpose(b, line, [*range(1, rank - 1), 0])
+
+
+def diagonal_length(call: Call, rows: Dim, columns: Dim, offset: int) -> Dim:
+    """The number of elements on a diagonal."""
+    down, across = rows + min(offset, 0), columns - max(offset, 0)
+    difference = down - across
+    if not difference.is_constant:
+        call.refuse(
+            f"The length of the diagonal of a ({rows}, {columns}) matrix is not known when the "
+            f"function is compiled.",
+            "Cut the matrix to a square one first, `x[:k, :k]`, or index it: `x[i, i]`.",
+        )
+    length = down if difference.value < 0 else across
+    if length.is_constant:
+        return Dim.constant(max(length.value, 0))
+    call.ctx.require(length, 0, call.name)
+    return length
+
+
+@signature("np.cross: a b axisa=-1 axisb=-1 axisc=-1 axis=None")
+def cross(call: Call) -> Value:
+    """The cross product of vectors with three components on the last axis."""
+    call.only_default(
+        "axisa", "axisb", "axisc", "axis", instead="Move the vectors' axis to the end."
+    )
+    b = call.b
+    x, y = operands(call, "a", "b")
+    parts: list[list[Node]] = []
+    for node in (x, y):
+        last = node.array.rank - 1
+        unify(call, node.array.shape[last], Dim.constant(3))
+        parts.append([make.slice_(b, node, _component(node, k)) for k in range(3)])
+    p, q = parts
+    out = [
+        make.subtract(
+            b,
+            make.multiply(b, p[(k + 1) % 3], q[(k + 2) % 3]),
+            make.multiply(b, p[(k + 2) % 3], q[(k + 1) % 3]),
+        )
+        for k in range(3)
+    ]
+    return call.fresh(make.concatenate(b, out, out[0].array.rank - 1))
+
+
+def _component(x: Node, k: int) -> list[Span]:
+    spans = [make.whole(d) for d in x.array.shape]
+    spans[-1] = Span(Dim.constant(k), 1, ONE)
+    return spans
+
+
+FUNCTIONS: dict[object, Handler] = {
+    np.dot: dot,
+    np.matmul: matmul,
+    operator.matmul: matmul,
+    np.vdot: vdot,
+    np.vecdot: vecdot,
+    np.inner: inner,
+    np.outer: outer,
+    np.tensordot: tensordot,
+    np.kron: kron,
+    np.cross: cross,
+    np.trace: trace,
+    np.linalg.multi_dot: multi_dot,
+    np.linalg.matmul: matmul,
+    np.linalg.vecdot: vecdot,
+    np.linalg.outer: outer,
+    np.linalg.tensordot: tensordot,
+    np.linalg.cross: cross,
+}
+
+METHODS: dict[str, Handler] = {"dot": dot, "trace": trace}

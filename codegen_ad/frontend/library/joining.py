@@ -1,0 +1,374 @@
+"""Arrays put together, taken apart and repeated; parts of matrices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import apply, at_least, like, ravel, span, take, unify
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.contractions import diagonal_of
+from codegen_ad.frontend.views import Sliced
+from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+
+
+def joined(call: Call, parts: Sequence[Node], axis: int) -> Node:
+    """The parts one after another; all other sizes must agree."""
+    first = parts[0].array
+    for part in parts[1:]:
+        if part.array.rank != first.rank:
+            call.refuse(
+                f"`{call.name}` is given arrays of {first.rank} and of {part.array.rank} axes.",
+                "Give all of them the same number of axes.",
+            )
+        for a, (ours, theirs) in enumerate(zip(first.shape, part.array.shape, strict=True)):
+            if a != axis:
+                unify(call, ours, theirs)
+    return make.concatenate(call.b, parts, axis)
+
+
+def _parts(call: Call, name: str) -> list[Node]:
+    values = call.items(name)
+    if not values:
+        call.refuse(f"`{call.name}` is given no arrays.", "Give at least one.")
+    nodes = call.ctx.promote(*values)
+    if call.has("dtype"):
+        nodes = [make.cast(call.b, n, call.dtype("dtype", n.array.dtype)) for n in nodes]
+    return nodes
+
+
+@signature("np.concatenate: arrays axis=0 out=None * dtype=None casting='same_kind'")
+def concatenate(call: Call) -> Value:
+    """The arrays one after another along an axis they have."""
+    call.only_default("casting")
+    parts = _parts(call, "arrays")
+    if "axis" in call.given and not call.has("axis"):
+        return call.fresh(joined(call, [ravel(call.b, p) for p in parts], 0))
+    return call.fresh(joined(call, parts, call.axis("axis", parts[0].array.rank)))
+
+
+@signature("np.stack: arrays axis=0 out=None * dtype=None casting='same_kind'")
+def stack(call: Call) -> Value:
+    """The arrays one after another along a new axis."""
+    call.only_default("casting")
+    parts = _parts(call, "arrays")
+    axis = call.axis("axis", parts[0].array.rank + 1)
+    return call.fresh(_stacked(call, parts, axis))
+
+
+def _stacked(call: Call, parts: Sequence[Node], axis: int) -> Node:
+    return joined(call, [make.expand_dims(call.b, p, axis) for p in parts], axis)
+
+
+@signature("np.vstack: tup * dtype=None casting='same_kind'")
+def vstack(call: Call) -> Value:
+    """The arrays below one another; vectors are rows."""
+    call.only_default("casting")
+    b = call.b
+    parts = [
+        make.reshape(b, p, (ONE,) * (2 - p.array.rank) + p.array.shape) if p.array.rank < 2 else p
+        for p in _parts(call, "tup")
+    ]
+    return call.fresh(joined(call, parts, 0))
+
+
+@signature("np.hstack: tup * dtype=None casting='same_kind'")
+def hstack(call: Call) -> Value:
+    """The arrays beside one another."""
+    call.only_default("casting")
+    parts = [p if p.array.rank else make.reshape(call.b, p, (ONE,)) for p in _parts(call, "tup")]
+    return call.fresh(joined(call, parts, 0 if parts[0].array.rank == 1 else 1))
+
+
+@signature("np.dstack: tup")
+def dstack(call: Call) -> Value:
+    """The arrays behind one another."""
+    b = call.b
+    parts: list[Node] = []
+    for p in _parts(call, "tup"):
+        shape = (ONE,) * (2 - p.array.rank) + p.array.shape
+        parts.append(make.reshape(b, p, (*shape, ONE)) if p.array.rank < 3 else p)
+    return call.fresh(joined(call, parts, 2))
+
+
+@signature("np.column_stack: tup")
+def column_stack(call: Call) -> Value:
+    """The arrays beside one another; vectors are columns."""
+    b = call.b
+    parts: list[Node] = []
+    for p in _parts(call, "tup"):
+        column = p if p.array.rank else make.reshape(b, p, (ONE,))
+        parts.append(make.expand_dims(b, column, 1) if column.array.rank == 1 else column)
+    return call.fresh(joined(call, parts, 1))
+
+
+@signature("np.append: arr values axis=None")
+def append(call: Call) -> Value:
+    """The values after the array."""
+    parts = call.ctx.promote(call.value("arr"), call.value("values"))
+    if not call.has("axis"):
+        return call.fresh(joined(call, [ravel(call.b, p) for p in parts], 0))
+    return call.fresh(joined(call, parts, call.axis("axis", parts[0].array.rank)))
+
+
+def _split(call: Call, axis: int, *, equal: bool) -> Value:
+    dim = call.node("ary").array.shape[axis]
+    value = call.static("indices_or_sections")
+    if isinstance(value, list | tuple):
+        return _split_at(
+            call, axis, [ZERO, *_places(call, dim, cast("Sequence[object]", value)), dim]
+        )
+    number = call.as_integer(value, "indices_or_sections")
+    if number < 1:
+        call.refuse(f"`{call.name}` into {number} parts.", "Ask for at least one part.")
+    part = dim.exact_quotient(Dim.constant(number))
+    if part is not None:
+        return _split_at(call, axis, [part * i for i in range(number + 1)])
+    if equal or not dim.is_constant:
+        call.refuse(
+            f"`{call.name}` of {dim} elements into {number} parts: it is not known when the "
+            f"function is compiled that they divide equally.",
+            "Give the places to split at, as a list.",
+        )
+    size, more = divmod(dim.value, number)
+    return _split_at(call, axis, [as_dim(i * size + min(i, more)) for i in range(number + 1)])
+
+
+def _places(call: Call, dim: Dim, value: Sequence[object]) -> list[Dim]:
+    places: list[Dim] = []
+    for item in value:
+        place = item if isinstance(item, Dim) else as_dim(call.as_integer(item, "indices"))
+        if place.is_constant and place.value < 0:
+            place = dim + place
+        if dim.is_constant and place.is_constant:
+            place = as_dim(min(max(place.value, 0), dim.value))
+        else:
+            at_least(call, dim, place)
+        places.append(place)
+    return places
+
+
+def _split_at(call: Call, axis: int, places: Sequence[Dim]) -> Value:
+    """Views between each two places."""
+    value = call.value("ary")
+    shape = call.node("ary").array.shape
+    parts: list[Value] = []
+    for start, stop in pairwise(places):
+        length = stop - start
+        if length.is_constant:
+            length = as_dim(max(length.value, 0))
+        else:
+            at_least(call, length, 0)
+        spans = [make.whole(d) for d in shape]
+        spans[axis] = Span(start, 1, length)
+        parts.append(call.ctx.view(value, Sliced(tuple(spans))))
+    return tuple(parts)
+
+
+@signature("np.split: ary indices_or_sections axis=0")
+def split(call: Call) -> Value:
+    """Views of the equal parts of an array, or of what lies between places."""
+    return _split(call, call.axis("axis", call.node("ary").array.rank), equal=True)
+
+
+@signature("np.array_split: ary indices_or_sections axis=0")
+def array_split(call: Call) -> Value:
+    """Views of parts that may differ in size by one."""
+    return _split(call, call.axis("axis", call.node("ary").array.rank), equal=False)
+
+
+@signature("np.hsplit: ary indices_or_sections")
+def hsplit(call: Call) -> Value:
+    """Views of parts beside one another."""
+    rank = call.node("ary").array.rank
+    return _split(call, call.one_axis(0 if rank == 1 else 1, rank), equal=True)
+
+
+@signature("np.vsplit: ary indices_or_sections")
+def vsplit(call: Call) -> Value:
+    """Views of parts below one another."""
+    return _split(call, call.one_axis(0, call.node("ary").array.rank), equal=True)
+
+
+@signature("np.tile: A reps")
+def tile(call: Call) -> Value:
+    """The array repeated as a whole, along each axis."""
+    b, x = call.b, call.node("A")
+    value = call.value("reps")
+    single = isinstance(call.ctx.static(value, "reps"), int | Dim)
+    times = [call.ctx.dim(v, "reps") for v in ([value] if single else call.items("reps"))]
+    rank = max(x.array.rank, len(times))
+    times = [ONE] * (rank - len(times)) + times
+    shape = (ONE,) * (rank - x.array.rank) + x.array.shape
+    apart = [d for dim in shape for d in (ONE, dim)]
+    wide = [d for number, dim in zip(times, shape, strict=True) for d in (number, dim)]
+    out = make.broadcast_to(b, make.reshape(b, x, tuple(apart)), tuple(wide))
+    final = tuple(number * dim for number, dim in zip(times, shape, strict=True))
+    return call.fresh(make.reshape(b, out, final))
+
+
+@signature("np.repeat: a repeats axis=None")
+def repeat(call: Call) -> Value:
+    """Each element repeated."""
+    b, x = call.b, call.node("a")
+    if call.has("axis"):
+        axis = call.axis("axis", x.array.rank)
+    else:
+        x, axis = ravel(b, x), 0
+    value = call.static("repeats")
+    dims = x.array.shape
+    if isinstance(value, list | tuple):
+        counts = call.integers("repeats")
+        unify(call, dims[axis], as_dim(len(counts)))
+        places = [i for i, number in enumerate(counts) for _ in range(number)]
+        return call.fresh(take(b, x, call.node_of(tuple(places)), axis))
+    number = call.dim("repeats")
+    wide = (*dims[: axis + 1], number, *dims[axis + 1 :])
+    out = make.broadcast_to(b, make.expand_dims(b, x, axis + 1), wide)
+    shape = (*dims[:axis], dims[axis] * number, *dims[axis + 1 :])
+    return call.fresh(make.reshape(b, out, shape))
+
+
+def rolled(call: Call, x: Node, shift: int, axis: int) -> Node:
+    """`x` shifted along an axis, round the end; by no more than its size."""
+    b, dim = call.b, x.array.shape[axis]
+    if dim.is_constant:
+        shift = shift % dim.value if dim.value else 0
+    else:
+        at_least(call, dim, abs(shift))
+    if not shift:
+        return x
+    start = dim - shift if shift > 0 else as_dim(-shift)
+    parts = [span(b, x, axis, start, dim - start), span(b, x, axis, 0, start)]
+    return make.concatenate(b, parts, axis)
+
+
+@signature("np.roll: a shift axis=None")
+def roll(call: Call) -> Value:
+    """The array shifted along axes, round the end."""
+    b, x = call.b, call.node("a")
+    if not call.ctx.is_static(call.value("shift")):
+        return call.fresh(_rolled_by_data(call, x))
+    shifts = call.integers("shift")
+    if not call.has("axis"):
+        out = rolled(call, ravel(b, x), sum(shifts), 0)
+        return call.fresh(make.reshape(b, out, x.array.shape))
+    axes = [call.one_axis(a, x.array.rank) for a in call.integers("axis")]
+    number = max(len(shifts), len(axes))
+    if len(shifts) not in (1, number) or len(axes) not in (1, number):
+        call.refuse("`np.roll` needs one shift for each axis.", "Give as many of both.")
+    for i in range(number):
+        x = rolled(call, x, shifts[i % len(shifts)], axes[i % len(axes)])
+    return call.fresh(x)
+
+
+def _rolled_by_data(call: Call, x: Node) -> Node:
+    b = call.b
+    flat = not call.has("axis")
+    line, axis = (ravel(b, x), 0) if flat else (x, call.axis("axis", x.array.rank))
+    dim = line.array.shape[axis]
+    shift = make.cast(b, call.node("shift"), DType.INT64)
+    places = make.subtract(b, make.iota(b, dim), shift)
+    out = take(b, line, make.apply(b, "remainder", places, make.size(b, dim)), axis)
+    return make.reshape(b, out, x.array.shape) if flat else out
+
+
+def band(call: Call, x: Node, k: int) -> Node:
+    """Where column minus row is at most `k`, over the last two axes."""
+    b = call.b
+    if x.array.rank < 2:
+        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
+    rows = make.expand_dims(b, make.iota(b, x.array.shape[-2]), 1)
+    columns = make.iota(b, x.array.shape[-1])
+    return apply(b, "less_equal", columns, apply(b, "add", rows, k) if k else rows)
+
+
+@signature("np.tril: m k=0")
+def tril(call: Call) -> Value:
+    """The array with zeros above a diagonal."""
+    x = call.node("m")
+    return call.fresh(make.where(call.b, band(call, x, call.integer("k")), x, like(call.b, 0, x)))
+
+
+@signature("np.triu: m k=0")
+def triu(call: Call) -> Value:
+    """The array with zeros below a diagonal."""
+    x = call.node("m")
+    below = band(call, x, call.integer("k") - 1)
+    return call.fresh(make.where(call.b, below, like(call.b, 0, x), x))
+
+
+@signature("np.diagonal: a offset=0 axis1=0 axis2=1")
+def diagonal(call: Call) -> Value:
+    """A diagonal of two axes."""
+    axes = call.static("axis1"), call.static("axis2")
+    return call.fresh(diagonal_of(call, call.node("a"), call.integer("offset"), *axes))
+
+
+@signature("np.linalg.diagonal: x * offset=0")
+def diagonals(call: Call) -> Value:
+    """The diagonals of a stack of matrices."""
+    return call.fresh(diagonal_of(call, call.node("x"), call.integer("offset"), -2, -1))
+
+
+@signature("np.diag: v k=0")
+def diag(call: Call) -> Value:
+    """The diagonal of a matrix, or the matrix that has a vector on its diagonal."""
+    x, k = call.node("v"), call.integer("k")
+    if x.array.rank == 2:
+        return call.fresh(diagonal_of(call, x, k, 0, 1))
+    if x.array.rank != 1:
+        call.refuse("`np.diag` takes a vector or a matrix.", "Use `np.diagonal` for stacks.")
+    return call.fresh(_on_diagonal(call, x, k))
+
+
+@signature("np.diagflat: v k=0")
+def diagflat(call: Call) -> Value:
+    """The matrix that has all elements on its diagonal."""
+    return call.fresh(_on_diagonal(call, ravel(call.b, call.node("v")), call.integer("k")))
+
+
+def _on_diagonal(call: Call, x: Node, k: int) -> Node:
+    b, (dim,) = call.b, x.array.shape
+    side = dim + abs(k)
+    rows = columns = make.iota(b, dim)
+    if k:
+        shifted = apply(b, "add", rows, abs(k))
+        rows, columns = (rows, shifted) if k > 0 else (shifted, columns)
+    empty = make.full(b, (side, side), 0, x.array.dtype)
+    return make.scatter(b, empty, x, rows, columns, accumulate=False)
+
+
+FUNCTIONS: dict[object, Handler] = {
+    np.concatenate: concatenate,
+    np.concat: concatenate,
+    np.stack: stack,
+    np.vstack: vstack,
+    np.hstack: hstack,
+    np.dstack: dstack,
+    np.column_stack: column_stack,
+    np.append: append,
+    np.split: split,
+    np.array_split: array_split,
+    np.hsplit: hsplit,
+    np.vsplit: vsplit,
+    np.tile: tile,
+    np.repeat: repeat,
+    np.roll: roll,
+    np.tril: tril,
+    np.triu: triu,
+    np.diagonal: diagonal,
+    np.linalg.diagonal: diagonals,
+    np.diag: diag,
+    np.diagflat: diagflat,
+}
+
+METHODS: dict[str, Handler] = {"repeat": repeat, "diagonal": diagonal}

@@ -1,0 +1,107 @@
+"""Functions that are refused by name, each with its reason and with what to write instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+import numpy as np
+
+from codegen_ad.errors import UnknownFunction
+from codegen_ad.frontend.context import Context, Handler, Value
+
+_SIZE = "The size of its result depends on data."
+_SVD = "It needs an eigenvalue or singular value decomposition, which is not here yet."
+_COMPLEX = "It needs complex numbers, which are not here yet."
+_OUTSIDE = "Compute it outside the function and pass the result in."
+_MASK = "Use a mask, for example `np.where(condition, x, 0)`."
+
+REASONS: tuple[tuple[str, str, str], ...] = (
+    (_SIZE, _MASK, "nonzero flatnonzero argwhere extract compress"),
+    (
+        _SIZE,
+        _OUTSIDE,
+        "unique union1d intersect1d setdiff1d setxor1d trim_zeros bincount histogram histogram2d"
+        " histogramdd tril_indices triu_indices",
+    ),
+    (
+        _SVD,
+        "Use `np.linalg.solve` or `np.linalg.cholesky` where they do, or pass the result in.",
+        "linalg.svd linalg.svdvals linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.qr"
+        " linalg.pinv linalg.lstsq linalg.cond linalg.matrix_rank roots polyfit",
+    ),
+    (
+        "It solves for several axes at once.",
+        "Reshape to a matrix and use `np.linalg.solve` or `np.linalg.inv`.",
+        "linalg.tensorsolve linalg.tensorinv",
+    ),
+    (
+        _COMPLEX,
+        "Write the sum over sines and cosines, or pass the transform in.",
+        "fft.fft fft.ifft fft.rfft fft.irfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.fftn"
+        " fft.ifftn fft.rfftn fft.irfftn fft.hfft fft.ihfft",
+    ),
+    (_COMPLEX, "Use `np.arctan2` on the two parts.", "angle imag"),
+    (
+        "It calls a Python function for every element or slice.",
+        "Write the loop, or use functions of whole arrays.",
+        "apply_along_axis apply_over_axes fromfunction frompyfunc",
+    ),
+    (
+        "It works on the bits of integers.",
+        _OUTSIDE,
+        "left_shift right_shift packbits unpackbits gcd lcm",
+    ),
+    (
+        "It splits numbers into parts, which codegen_ad does not compile.",
+        "Use `np.floor` and subtract.",
+        "modf frexp ldexp nextafter spacing",
+    ),
+    (
+        "There is no operation for it yet.",
+        _OUTSIDE,
+        "i0 unwrap cov corrcoef partition argpartition lexsort delete insert resize choose digitize"
+        " nanmedian nanquantile nanpercentile nanargmax nanargmin block",
+    ),
+)
+
+
+def refusal(name: str, why: str, instead: str) -> Handler:
+    """The handler that refuses a function."""
+
+    def handler(ctx: Context, args: Sequence[Value], kwargs: Mapping[str, Value]) -> NoReturn:
+        ctx.refuse(f"`{name}` is not supported. {why}", instead, UnknownFunction)
+
+    return handler
+
+
+def _found(name: str) -> object | None:
+    """The function of that name in this NumPy, or None."""
+    place: object = np
+    for part in name.split("."):
+        place = getattr(place, part, None)
+    return place
+
+
+def _table() -> dict[object, Handler]:
+    table: dict[object, Handler] = {}
+    for why, instead, names in REASONS:
+        for name in names.split():
+            found = _found(name)
+            if found is not None:
+                table[found] = refusal(f"np.{name}", why, instead)
+    return table
+
+
+FUNCTIONS = _table()
+
+METHODS: dict[str, Handler] = {
+    "nonzero": refusal(".nonzero()", _SIZE, _MASK),
+    "compress": refusal(".compress()", _SIZE, _MASK),
+    "resize": refusal(".resize()", "It changes the size of an array.", "Use `np.resize` outside."),
+    "partition": refusal(".partition()", "There is no operation for it yet.", "Use `np.sort`."),
+    "tobytes": refusal(".tobytes()", "Compiled code has no bytes objects.", _OUTSIDE),
+    "view": refusal(
+        ".view()", "It looks at the bytes of numbers as other numbers.", "Use `.astype(...)`."
+    ),
+}

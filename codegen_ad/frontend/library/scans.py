@@ -1,0 +1,231 @@
+"""Functions that run along one axis: cumulative sums, differences, quadrature, sorting, picking."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import (
+    apply,
+    as_float,
+    at_least,
+    common_shape,
+    like,
+    ravel,
+    span,
+    take,
+    take_along,
+    unify,
+)
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.frontend.library.reductions import reduced, without_nan
+from codegen_ad.ir.node import Node, Op
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Axis
+from codegen_ad.ops.reduction import SUM
+from codegen_ad.ops.scan import ARGSORT, CUMPROD, CUMSUM
+
+
+def _line(call: Call, name: str = "a") -> tuple[Node, int]:
+    """An array and one axis of it; flattened if the axis is None."""
+    x = call.node(name)
+    if not call.has("axis"):
+        return ravel(call.b, x), 0
+    return x, call.axis("axis", x.array.rank)
+
+
+def _line_by_default(call: Call, name: str = "a") -> tuple[Node, int]:
+    """An array and one axis of it, the last if none is given; flattened if the axis is None."""
+    x = call.node(name)
+    if "axis" in call.given and not call.has("axis"):
+        return ravel(call.b, x), 0
+    return x, call.axis("axis", x.array.rank)
+
+
+def _cumulative(call: Call, op: Op, neutral: int | None = None) -> Value:
+    x, axis = _line(call)
+    x = x if neutral is None else without_nan(call.b, x, neutral)
+    x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    return call.fresh(call.b.node(op, (x,), Axis(axis)))
+
+
+@signature("np.cumsum: a axis=None dtype=None out=None")
+def cumsum(call: Call) -> Value:
+    """The running sum."""
+    return _cumulative(call, CUMSUM)
+
+
+@signature("np.cumprod: a axis=None dtype=None out=None")
+def cumprod(call: Call) -> Value:
+    """The running product."""
+    return _cumulative(call, CUMPROD)
+
+
+@signature("np.nancumsum: a axis=None dtype=None out=None")
+def nancumsum(call: Call) -> Value:
+    """The running sum of what is not NaN."""
+    return _cumulative(call, CUMSUM, 0)
+
+
+@signature("np.nancumprod: a axis=None dtype=None out=None")
+def nancumprod(call: Call) -> Value:
+    """The running product of what is not NaN."""
+    return _cumulative(call, CUMPROD, 1)
+
+
+@signature("np.sort: a axis=-1 kind=None order=None * stable=None")
+def sort(call: Call) -> Value:
+    """The elements in ascending order."""
+    call.only_default("order")
+    call.ignore("kind", "stable")
+    x, axis = _line_by_default(call)
+    places = call.b.node(ARGSORT, (x,), Axis(axis))
+    return call.fresh(take_along(call.b, x, places, axis))
+
+
+@signature("np.argsort: a axis=-1 kind=None order=None * stable=None")
+def argsort(call: Call) -> Value:
+    """The places of the elements in ascending order; equal ones stay in order."""
+    call.only_default("order")
+    call.ignore("kind", "stable")
+    x, axis = _line_by_default(call)
+    return call.fresh(call.b.node(ARGSORT, (x,), Axis(axis)))
+
+
+@signature("np.take: a indices axis=None out=None mode='raise'")
+def take_(call: Call) -> Value:
+    """Elements, or slices along an axis, at places."""
+    b, mode = call.b, call.static("mode")
+    x, axis = _line(call)
+    indices = _indices(call, "indices")
+    size = make.size(b, x.array.shape[axis])
+    if mode == "wrap":
+        indices = make.apply(b, "remainder", indices, size)
+    elif mode == "clip":
+        last = apply(b, "subtract", size, 1)
+        indices = make.apply(b, "minimum", apply(b, "maximum", indices, 0), last)
+    return call.fresh(take(b, x, indices, axis))
+
+
+def _indices(call: Call, name: str) -> Node:
+    indices = call.node(name)
+    if indices.array.dtype not in (DType.INT64, DType.INT32):
+        call.refuse(f"`{name}` of `{call.name}` must be integers.", "Convert: `.astype(int)`.")
+    return make.cast(call.b, indices, DType.INT64)
+
+
+@signature("np.take_along_axis: a indices axis=-1")
+def take_along_axis(call: Call) -> Value:
+    """For each place, the element that an index picks along an axis."""
+    x, axis = _line_by_default(call)
+    indices = _indices(call, "indices")
+    if indices.array.rank != x.array.rank:
+        call.refuse(
+            "`np.take_along_axis` needs as many axes of indices as of elements.",
+            "Add axes to the indices with `np.expand_dims`.",
+        )
+    shapes = (n.array.shape for n in (x, indices))
+    common_shape(call, *(tuple(d for a, d in enumerate(s) if a != axis) for s in shapes))
+    return call.fresh(take_along(call.b, x, indices, axis))
+
+
+def count_before(call: Call, table: Node, x: Node, *, right: bool) -> Node:
+    """How many elements of a sorted vector stand before each of `x`; NaN stands last."""
+    b = call.b
+    probe = make.expand_dims(b, x, x.array.rank)
+    before = make.apply(b, "less_equal" if right else "less", table, probe)
+    if x.array.dtype.is_float:
+        missing = apply(b, "isnan", probe)
+        if not right:
+            known = make.apply(b, "logical_not", apply(b, "isnan", table))
+            missing = make.apply(b, "logical_and", missing, known)
+        before = make.apply(b, "logical_or", before, missing)
+    return reduced(b, SUM, make.cast(b, before, DType.INT64), (x.array.rank,))
+
+
+@signature("np.searchsorted: a v side='left' sorter=None")
+def searchsorted(call: Call) -> Value:
+    """Where elements would be inserted into a sorted vector."""
+    call.only_default("sorter", instead="Sort the vector first: `a[sorter]`.")
+    table, x = call.ctx.promote(call.value("a"), call.value("v"))
+    if table.array.rank != 1:
+        call.refuse("`np.searchsorted` takes a vector.", "Pass `a.ravel()`.")
+    return call.fresh(count_before(call, table, x, right=call.static("side") == "right"))
+
+
+@signature("np.interp: x xp fp left=None right=None period=None")
+def interp(call: Call) -> Value:
+    """Linear interpolation between points; beyond them the value of the last."""
+    b = call.b
+    call.only_default("period", instead="Reduce the points to one period first, with `%`.")
+    x, xs, ys = call.ctx.promote(*(call.value(n) for n in ("x", "xp", "fp")), floating=True)
+    for node in (xs, ys):
+        if node.array.rank != 1:
+            call.refuse("`np.interp` takes vectors of points.", "Pass `xp.ravel()`.")
+    number = unify(call, xs.array.shape[0], ys.array.shape[0])
+    at_least(call, number, 2)
+    last = apply(b, "subtract", make.size(b, number), 2)
+    place = apply(b, "subtract", count_before(call, xs, x, right=True), 1)
+    place = make.apply(b, "minimum", apply(b, "maximum", place, 0), last)
+    after = apply(b, "add", place, 1)
+    x0, x1, y0, y1 = (make.gather(b, n, p) for n in (xs, ys) for p in (place, after))
+    slope = make.divide(b, make.subtract(b, y1, y0), make.subtract(b, x1, x0))
+    out = make.add(b, make.multiply(b, slope, make.subtract(b, x, x0)), y0)
+    for name, end, beyond in (("left", 0, "less"), ("right", -1, "greater")):
+        limit, value = (_end(call, n, end) for n in (xs, ys))
+        if call.has(name):
+            value = make.cast(b, call.node(name), x.array.dtype)
+        out = make.where(b, make.apply(b, beyond, x, limit), value, out)
+    return call.fresh(
+        make.where(b, make.apply(b, "equal", x, _end(call, xs, -1)), _end(call, ys, -1), out)
+    )
+
+
+def _end(call: Call, x: Node, index: int) -> Node:
+    start = x.array.shape[0] - 1 if index else 0
+    return make.reshape(call.b, span(call.b, x, 0, start, 1), ())
+
+
+@signature("np.polyval: p x")
+def polyval(call: Call) -> Value:
+    """A polynomial, highest coefficient first."""
+    b = call.b
+    p, x = call.ctx.promote(call.value("p"), call.value("x"))
+    number = p.array.shape[0]
+    if not number.is_constant:
+        x = as_float(b, x)
+        powers = apply(b, "subtract", make.cast(b, make.size(b, number - 1), x.array.dtype), 0)
+        exponents = make.subtract(b, powers, make.cast(b, make.iota(b, number), x.array.dtype))
+        terms = make.apply(b, "power", make.expand_dims(b, x, x.array.rank), exponents)
+        terms = make.multiply(b, terms, make.cast(b, p, x.array.dtype))
+        return call.fresh(reduced(b, SUM, terms, (x.array.rank,)))
+    out = make.broadcast_to(b, like(b, 0, x), x.array.shape)
+    for k in range(number.value):
+        coefficient = make.reshape(b, span(b, p, 0, k, 1), ())
+        out = coefficient if not k else make.add(b, make.multiply(b, out, x), coefficient)
+    return call.fresh(make.broadcast_to(b, out, x.array.shape))
+
+
+FUNCTIONS: dict[object, Handler] = {
+    np.cumsum: cumsum,
+    np.cumprod: cumprod,
+    np.nancumsum: nancumsum,
+    np.nancumprod: nancumprod,
+    np.sort: sort,
+    np.argsort: argsort,
+    np.take: take_,
+    np.take_along_axis: take_along_axis,
+    np.searchsorted: searchsorted,
+    np.interp: interp,
+    np.polyval: polyval,
+}
+
+METHODS: dict[str, Handler] = {
+    "cumsum": cumsum,
+    "cumprod": cumprod,
+    "argsort": argsort,
+    "take": take_,
+    "searchsorted": searchsorted,
+}

@@ -1,0 +1,180 @@
+"""`scipy.special`, by name: SciPy is never imported here.
+
+Handlers are found by a function's name and checked against the module, if the user has imported it.
+"""
+
+from __future__ import annotations
+
+import math
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import apply, broadcast, kept, like, maximum_of, nonempty
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.library.refused import refusal
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.node import Node
+from codegen_ad.ops import make
+from codegen_ad.ops.reduction import SUM
+
+
+def _unary(call: Call) -> Node:
+    call.only_default("where", "casting", "order", "dtype", "subok")
+    (x,) = call.ctx.promote(call.value("x"), floating=True)
+    return x
+
+
+def _pair(call: Call) -> list[Node]:
+    return broadcast(call, *call.ctx.promote(call.value("x"), call.value("y"), floating=True))
+
+
+def elementwise(name: str) -> Handler:
+    """The handler of a SciPy function that is one operation of the elementwise table."""
+
+    @signature(
+        f"scipy.special.{name}: x out=None where=True casting='same_kind' order='K' dtype=None"
+        " subok=True"
+    )
+    def handler(call: Call) -> Value:
+        return call.fresh(apply(call.b, name, _unary(call)))
+
+    return handler
+
+
+@signature("scipy.special.logit: x out=None")
+def logit(call: Call) -> Value:
+    """`log(x / (1 - x))`."""
+    b, x = call.b, _unary(call)
+    return call.fresh(make.subtract(b, apply(b, "log", x), apply(b, "log1p", make.negative(b, x))))
+
+
+@signature("scipy.special.log_expit: x out=None")
+def log_expit(call: Call) -> Value:
+    """The logarithm of the logistic function."""
+    b, x = call.b, _unary(call)
+    return call.fresh(make.negative(b, apply(b, "softplus", make.negative(b, x))))
+
+
+@signature("scipy.special.ndtr: x out=None")
+def ndtr(call: Call) -> Value:
+    """The cumulative distribution of the standard normal."""
+    b, x = call.b, _unary(call)
+    return call.fresh(
+        apply(b, "multiply", apply(b, "erfc", apply(b, "multiply", x, -math.sqrt(0.5))), 0.5)
+    )
+
+
+@signature("scipy.special.xlogy: x y out=None")
+def xlogy(call: Call) -> Value:
+    """`x * log(y)`, and 0 where `x` is 0 whatever `y` is."""
+    b = call.b
+    x, y = _pair(call)
+    return call.fresh(make.multiply(b, x, apply(b, "log", _beside_zero(b, x, y, 0.0, 1.0))))
+
+
+@signature("scipy.special.xlog1py: x y out=None")
+def xlog1py(call: Call) -> Value:
+    """`x * log1p(y)`, and 0 where `x` is 0 whatever `y` is."""
+    b = call.b
+    x, y = _pair(call)
+    return call.fresh(make.multiply(b, x, apply(b, "log1p", _beside_zero(b, x, y, -1.0, 0.0))))
+
+
+def _beside_zero(b: Builder, x: Node, y: Node, pole: float, safe: float) -> Node:
+    """`y`, but `safe` where `x` is 0 and the logarithm is not finite; NaN stays.
+
+    Where the logarithm is finite the product is 0 by itself, and its derivative is the logarithm.
+    """
+    infinite = make.apply(
+        b, "logical_or", apply(b, "less_equal", y, pole), apply(b, "equal", y, math.inf)
+    )
+    both = make.apply(b, "logical_and", apply(b, "equal", x, 0), infinite)
+    return make.where(b, both, like(b, safe, y), y)
+
+
+@signature("scipy.special.entr: x out=None")
+def entr(call: Call) -> Value:
+    """`-x * log(x)`: 0 at 0, -inf below."""
+    b, x = call.b, _unary(call)
+    inside = apply(b, "greater", x, 0)
+    safe = make.where(b, inside, x, like(b, 1, x))
+    value = make.negative(b, make.multiply(b, safe, apply(b, "log", safe)))
+    value = make.where(b, inside, value, make.where(b, apply(b, "isnan", x), x, like(b, 0, x)))
+    return call.fresh(make.where(b, apply(b, "less", x, 0), like(b, -math.inf, x), value))
+
+
+def _exponents(call: Call) -> tuple[Node, tuple[int, ...], Node]:
+    """`x`, its axes, and its largest elements, which have no derivative: it cancels."""
+    (x,) = call.ctx.promote(call.value("x"), floating=True)
+    axes = call.axes("axis", x.array.rank)
+    nonempty(call, x, axes)
+    return x, axes, maximum_of(call.b, x, axes)
+
+
+@signature("scipy.special.logsumexp: x axis=None b=None keepdims=False return_sign=False")
+def logsumexp(call: Call) -> Value:
+    """The logarithm of the sum of exponentials, which neither overflow nor all vanish."""
+    b = call.b
+    call.only_default("return_sign", instead="Use the weights' signs yourself.")
+    if call.has("b"):
+        x, weights = broadcast(
+            call, *call.ctx.promote(call.value("x"), call.value("b"), floating=True)
+        )
+        none = apply(b, "equal", weights, 0)
+        x = make.where(b, none, like(b, -math.inf, x), x)
+    else:
+        (x,), weights = call.ctx.promote(call.value("x"), floating=True), None
+    axes = call.axes("axis", x.array.rank)
+    nonempty(call, x, axes)
+    top = maximum_of(b, x, axes)
+    terms = apply(b, "exp", make.subtract(b, x, top))
+    terms = terms if weights is None else make.multiply(b, weights, terms)
+    total = reduced(b, SUM, terms, axes, keepdims=True)
+    out = make.add(b, apply(b, "log", total), top)
+    if not call.flag("keepdims"):
+        left = tuple(d for a, d in enumerate(x.array.shape) if a not in axes)
+        out = make.reshape(b, out, left)
+    return call.fresh(out)
+
+
+@signature("scipy.special.softmax: x axis=None")
+def softmax(call: Call) -> Value:
+    """Exponentials that sum to 1."""
+    b = call.b
+    x, axes, top = _exponents(call)
+    terms = apply(b, "exp", make.subtract(b, x, top))
+    total = make.reshape(b, make.sum_(b, terms, axes), kept(x.array.shape, axes))
+    return call.fresh(make.divide(b, terms, total))
+
+
+@signature("scipy.special.log_softmax: x axis=None")
+def log_softmax(call: Call) -> Value:
+    """The logarithm of `softmax`."""
+    b = call.b
+    x, axes, top = _exponents(call)
+    shifted = make.subtract(b, x, top)
+    total = reduced(b, SUM, apply(b, "exp", shifted), axes, keepdims=True)
+    return call.fresh(make.subtract(b, shifted, apply(b, "log", total)))
+
+
+def unknown(name: str, module: str = "scipy.special") -> Handler:
+    """The handler that refuses a function of SciPy by name."""
+    return refusal(
+        f"{module}.{name}" if name else module,
+        "codegen_ad does not know it.",
+        "Write its formula out, or give its derivative with @codegen_ad.custom_derivative.",
+    )
+
+
+NAMES: dict[str, Handler] = {
+    **{n: elementwise(n) for n in ("expit", "erf", "erfc", "expm1", "log1p", "exp2", "cbrt")},
+    "logit": logit,
+    "log_expit": log_expit,
+    "ndtr": ndtr,
+    "xlogy": xlogy,
+    "xlog1py": xlog1py,
+    "entr": entr,
+    "logsumexp": logsumexp,
+    "softmax": softmax,
+    "log_softmax": log_softmax,
+}
