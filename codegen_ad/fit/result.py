@@ -160,5 +160,10 @@ def _array(value: Any) -> str:
     if array.size > LARGE:
         low, high = _number(array.min()), _number(array.max())
         return f"array of shape {array.shape}, from {low} to {high}"
-    text = np.array2string(array, precision=8, max_line_width=1000, separator=", ")
-    return " ".join(text.split())
+    return _nested(array.tolist())
+
+
+def _nested(value: list[Any] | float) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_nested, value))}]"
+    return _number(value)
