@@ -1,0 +1,91 @@
+"""The passes in order, and why each stands where it does."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+
+from codegen_ad.ir.node import Program
+from codegen_ad.ir.verify import verify
+from codegen_ad.passes.arithmetic import ROUNDING
+from codegen_ad.passes.constants import constants
+from codegen_ad.passes.dead import dead
+from codegen_ad.passes.erase import erase
+from codegen_ad.passes.hoist import hoist_scalars
+from codegen_ad.passes.simplify import simplify
+
+OnPass = Callable[[str, Program], None]
+"""Called with the name of a pass and the program it made."""
+
+
+def before(
+    program: Program,
+    *,
+    granted: frozenset[str] = ROUNDING,
+    fired: Counter[str] | None = None,
+    on_pass: OnPass | None = None,
+    check: bool = False,
+) -> Program:
+    """The program made smaller before it is differentiated; what differentiation looks at stays."""
+    algebra = partial(simplify, granted=granted, fired=fired)
+    return _run(
+        program,
+        (
+            # Algebra first: a literal exponent becomes a product, whose derivative is simpler.
+            ("simplify", algebra),
+            # Then what literals have decided: sides of branches that are never taken.
+            ("constants", constants),
+            # What nobody reads need not be differentiated.
+            ("dead", dead),
+        ),
+        on_pass,
+        check,
+    )
+
+
+def run(
+    program: Program,
+    *,
+    granted: frozenset[str] = ROUNDING,
+    fired: Counter[str] | None = None,
+    on_pass: OnPass | None = None,
+    check: bool = False,
+) -> Program:
+    """The program made ready to be planned; `fired` counts how often each rule was applied."""
+    algebra = partial(simplify, granted=granted, fired=fired)
+    hoist = partial(hoist_scalars, granted=granted, fired=fired)
+    return _run(
+        program,
+        (
+            # Differentiation is done, so what only it looks at goes first: it hides algebra.
+            ("erase", erase),
+            # Literals may decide branches now that calls are written out.
+            ("constants", constants),
+            # Adjoints come with zeros, ones, signs and broadcasts that mean nothing.
+            ("simplify", algebra),
+            # After the algebra, because a factor is found only where it stands as one.
+            ("hoist", hoist),
+            # What hoisting leaves behind: ones, numbers next to numbers.
+            ("simplify", algebra),
+            # Last, because every pass before may leave something unread.
+            ("dead", dead),
+        ),
+        on_pass,
+        check,
+    )
+
+
+def _run(
+    program: Program,
+    passes: tuple[tuple[str, Callable[[Program], Program]], ...],
+    on_pass: OnPass | None,
+    check: bool,
+) -> Program:
+    for name, run_pass in passes:
+        program = run_pass(program)
+        if check:
+            verify(program)
+        if on_pass is not None:
+            on_pass(name, program)
+    return program
