@@ -162,7 +162,7 @@ class _Merge:
         if one is other:
             return one
         if _ABSENT in (one, other) or isinstance(one, Unbound) or isinstance(other, Unbound):
-            if name == "%value":
+            if name == "%value" or self._over(one, other):
                 return self._filled(one, other)
             return Unbound(f"`{name}` has a value on one path only, and is read here.")
         return self.value(one, other, name)
@@ -282,6 +282,12 @@ class _Merge:
             "A list or dict has other items on one path than on the other, depending on data.",
             "Give it the same items on both paths, or use an array.",
         )
+
+    def _over(self, one: Value, other: Value) -> bool:
+        """Whether the function is over on the path where the value is missing."""
+        missing = self.then if one is _ABSENT or isinstance(one, Unbound) else self.otherwise
+        present = other if missing is self.then else one
+        return not isinstance(present, Unbound) and missing.env.get("%return") is True
 
     def _filled(self, one: Value, other: Value) -> Value:
         """The value returned on one path; on the other path nothing is returned yet."""

@@ -35,6 +35,7 @@ from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, Origin
 from codegen_ad.ir.types import ArrayType, BroadcastError, DType, Shape, broadcast_shapes
 from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
 from codegen_ad.source import Location
 
 Evaluate = Callable[["Machine", ast.expr], Value]
@@ -75,6 +76,9 @@ class Machine:
     remarks: dict[str, None] = field(default_factory=dict[str, None])
     symbols: int = 0
     guarded: int = 0
+    rolled: list[tuple[object, int | None]] = field(
+        default_factory=list[tuple[object, int | None]]
+    )
     tapped: set[str] = field(default_factory=set[str])
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     kept: list[Any] = field(default_factory=list[Any])
@@ -345,7 +349,7 @@ class Machine:
             row = self.view(array, views.Indexed((0,), (index,)))
         else:
             whole = [make.whole(d) for d in shape[1:]]
-            span = make.Span(as_dim(index), 1, as_dim(1))
+            span = Span(as_dim(index), 1, as_dim(1))
             row = self.view(array, views.Sliced((span, *whole)))
             row = self.view(row, views.Reshaped(shape[1:]))
         assert isinstance(row, Array)

@@ -29,11 +29,24 @@ def execute(m: Machine, statements: Sequence[ast.stmt]) -> None:
         if isinstance(jumped, Node):
             rest = statements[place:]
             going_on = make.apply(m.b, "logical_not", jumped)
-            branches.branch(m, going_on, lambda rest=rest: execute(m, rest), lambda: None)
+            branches.branch(m, going_on, lambda rest=rest: _go_on(m, rest), lambda: gone(m, JUMPS))
             return
         with m.spot(statement), m.b.at(m.origin(statement)):
             if _statement(m, statement, statements[place + 1 :]):
                 return
+
+
+def _go_on(m: Machine, rest: Sequence[ast.stmt]) -> None:
+    """Run statements where no jump has been taken."""
+    m.frame.env |= {name: False for name in JUMPS}
+    execute(m, rest)
+
+
+def gone(m: Machine, names: Sequence[str]) -> None:
+    """Where a jump has been taken and there is one kind only, it is known which."""
+    dynamic = [name for name in names if isinstance(m.frame.env.get(name), Array)]
+    if len(dynamic) == 1:
+        m.frame.env[dynamic[0]] = True
 
 
 def jump(m: Machine) -> bool | Node:

@@ -1,0 +1,77 @@
+"""What a loop runs over: how often, and the item of one iteration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codegen_ad.frontend import data
+from codegen_ad.frontend.builtin_functions import length_of
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.values import Array, DynamicRange, Range, Reversed, Zipped
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+__all__ = ["is_data", "item_of", "length_of", "trip_of"]
+
+
+def is_data(value: Value) -> bool:
+    """Whether the loop over it becomes a loop of the program, not one copy for each item."""
+    match value:
+        case Array() | Range() | DynamicRange():
+            return True
+        case Reversed(of):
+            return is_data(of)
+        case Zipped(parts):
+            return all(is_data(p) for p in parts)
+        case _:
+            return False
+
+
+def trip_of(m: Machine, iterable: DynamicRange | Value) -> Node:
+    """How often a loop over a range whose bounds depend on data runs."""
+    assert isinstance(iterable, DynamicRange)
+    b = m.b
+    start, stop = data.index_node(m, iterable.start), data.index_node(m, iterable.stop)
+    if not data.dtype_of(m, iterable.stop) in (DType.INT64, DType.INT32):
+        m.refuse("The end of a range must be an integer.", "Write `range(int(n))`.")
+    step = iterable.step
+    reach = make.subtract(b, stop, start) if step > 0 else make.subtract(b, start, stop)
+    if abs(step) != 1:
+        reach = make.add(b, reach, make.constant(b, abs(step) - 1, DType.INT64))
+        reach = make.apply(b, "floor_divide", reach, make.constant(b, abs(step), DType.INT64))
+    return make.apply(b, "maximum", reach, make.constant(b, 0, DType.INT64))
+
+
+def item_of(m: Machine, iterable: Value, index: Node) -> Value:
+    """The item of iteration number `index`."""
+    b = m.b
+    match iterable:
+        case Array():
+            return m.row(iterable, index)
+        case Range(start, _, step):
+            return m.fresh(_position(m, index, make.size(b, start), step), weak=True)
+        case DynamicRange(start, _, step):
+            return m.fresh(_position(m, index, data.index_node(m, start), step), weak=True)
+        case Zipped(parts):
+            return tuple(item_of(m, p, index) for p in parts)
+        case Reversed(of):
+            last = make.size(b, length_of(m, of) - 1)
+            return item_of(m, of, make.subtract(b, last, index))
+        case _:
+            m.refuse(
+                f"A loop over {m.describe(iterable)} together with something of unknown length.",
+                "Loop over arrays, or over sequences whose lengths are known.",
+            )
+
+
+def _position(m: Machine, index: Node, start: Node, step: int) -> Node:
+    b = m.b
+    if step != 1:
+        index = make.multiply(b, index, make.constant(b, step, DType.INT64))
+    if make.constant_value(start) == 0:
+        return index
+    return make.add(b, index, start)
