@@ -15,14 +15,17 @@ class ArrayForm:
 
     `shape` holds a number for an axis whose size is part of the specialisation (1, or a small size of
     a parameter that is differentiated) and None for an axis whose size the kernel reads at run time.
+    `layout` is C, F or A (any strides), with "readonly" where the array is: a kernel file is compiled
+    for one of them only.
     """
 
     dtype: str
     shape: tuple[int | None, ...]
+    layout: str = "C"
 
     def __str__(self) -> str:
         sizes = ",".join("*" if s is None else str(s) for s in self.shape)
-        return f"{self.dtype}[{sizes}]"
+        return f"{self.dtype}[{sizes}] {self.layout}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

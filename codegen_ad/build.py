@@ -1,0 +1,221 @@
+"""All stages in a row: from a function and a signature to a kernel file. Imported on a cold start only.
+
+This and `explain` are the modules that know every stage; neither does any work of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from codegen_ad.backends import numba_cpu
+from codegen_ad.derive.reverse import differentiate
+from codegen_ad.emit.view import About
+from codegen_ad.errors import InvalidArgument, NotDifferentiable
+from codegen_ad.frontend.output import (
+    OutputArray,
+    OutputConstant,
+    OutputMapping,
+    OutputSequence,
+    OutputTree,
+)
+from codegen_ad.frontend.reader import Leaf, Reading, read
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.verify import verify
+from codegen_ad.options import Options, is_checking
+from codegen_ad.passes import pipeline
+from codegen_ad.plan.build import plan
+from codegen_ad.plan.cost import Cost, cost
+from codegen_ad.plan.kernel import Kernel
+from codegen_ad.runtime.dispatch import Built
+from codegen_ad.signature import Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """What each stage made of a function."""
+
+    reading: Reading
+    simplified: Program
+    derived: Program
+    optimized: Program
+    kernel: Kernel
+    cost: Cost
+    about: About
+    text: str
+
+
+def build(
+    function: Callable[..., object], signature: Signature, mode: str, options: Options, wrt: Sequence[str]
+) -> Built:
+    """The kernel file of a function for one signature.
+
+    `mode` is value, value_and_grad, vjp or taps.
+    """
+    stages = run(function, signature, mode, options, wrt)
+    return Built(stages.text, _metadata(stages, wrt), stages.reading.dependencies)
+
+
+def run(
+    function: Callable[..., object], signature: Signature, mode: str, options: Options, wrt: Sequence[str]
+) -> Stages:
+    """Every stage of a build, kept."""
+    reading = read(function, signature, taps=options.taps if mode == "taps" else ())
+    simplified = _checked(pipeline.before(reading.program))
+    derived, summary = _derive(reading, simplified, mode, options, wrt)
+    optimized = _checked(pipeline.run(_checked(derived)))
+    name = reading.program.name
+    sizes = _sizes(reading)
+    outer = _outer(reading.leaves, wrt)
+    blas = has_blas()
+    kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
+    value = plan(pipeline.run(simplified), name=name, sizes=sizes, outer=outer, blas=blas)
+    counted = cost(kernel, value if mode != "value" else None)
+    about = About(f"{function.__module__}:{getattr(function, '__qualname__', name)}", name, summary)
+    text = numba_cpu.source(kernel, about, counted)
+    return Stages(reading, simplified, derived, optimized, kernel, counted, about, text)
+
+
+def has_blas() -> bool:
+    """Whether numba finds the BLAS and LAPACK it needs: they come with SciPy."""
+    from importlib.util import find_spec
+
+    return find_spec("scipy") is not None
+
+
+def _checked(program: Program) -> Program:
+    if is_checking():
+        verify(program)
+    return program
+
+
+def _kernel_name(name: str, mode: str) -> str:
+    return name if mode == "value" else f"{name}_{mode}"
+
+
+def _derive(
+    reading: Reading, program: Program, mode: str, options: Options, wrt: Sequence[str]
+) -> tuple[Program, str]:
+    call = f"{program.name}({', '.join(i.name for i in reading.leaves)})"
+    if mode == "value":
+        return program, f"Value of `{call}`."
+    targets = [
+        program.inputs[k]
+        for k, leaf in enumerate(reading.leaves)
+        if not leaf.captured and leaf.path[0] in wrt
+    ]
+    _check_targets(program, targets, wrt)
+    names = ", ".join(str(reading.program.notes.names.get(t, "")) for t in targets) or ", ".join(wrt)
+    if mode == "vjp":
+        return differentiate(program, targets), f"Value of `{call}` and its vector-Jacobian product."
+    _check_scalar(program)
+    if mode == "taps":
+        taps = ", ".join(options.taps)
+        derived = differentiate(program, [], taps=options.taps)
+        return derived, f"Value of `{call}` and its gradient with respect to {taps}."
+    derived = differentiate(program, targets)
+    return derived, f"Value of `{call}` and its gradient with respect to {names}."
+
+
+def _check_targets(program: Program, targets: Sequence[Node], wrt: Sequence[str]) -> None:
+    if not targets:
+        raise InvalidArgument(f"there is no array or number in {', '.join(wrt)} to differentiate")
+    for target in targets:
+        if not target.array.dtype.is_float:
+            name = program.notes.names.get(target, "the argument")
+            raise InvalidArgument(
+                f"{name} has dtype {target.array.dtype.numpy_name}: only floating point can be "
+                f"differentiated; pass it as float64, for example {name}.astype(float)"
+            )
+
+
+def _check_scalar(program: Program) -> None:
+    if len(program.outputs) != 1 or program.outputs[0].array.shape:
+        shown = ", ".join(str(o.type) for o in program.outputs)
+        raise NotDifferentiable(
+            f"{program.name}() returns {shown}, and a gradient needs one number.\n"
+            "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."
+        )
+    if not program.outputs[0].array.dtype.is_float:
+        raise NotDifferentiable(
+            f"{program.name}() returns {program.outputs[0].type}, which has no derivative.\n"
+            "Return a floating point number."
+        )
+
+
+def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
+    """Where the sizes that the program uses are read: equated ones have gone."""
+    return [
+        (symbol, leaf, axis)
+        for symbol, leaf, axis in reading.sizes
+        if reading.program.inputs[leaf].array.shape[axis].name == symbol
+    ]
+
+
+def _outer(leaves: Sequence[Leaf], wrt: Sequence[str]) -> list[Dim]:
+    """Sizes in the order of nesting: the rows of the data, then other sizes of the data, parameters."""
+    data = [x.node.array.shape for x in leaves if x.captured or x.path[0] not in wrt]
+    own = [x.node.array.shape for x in leaves if not x.captured and x.path[0] in wrt]
+    rows = [s[0] for s in data if s] + [d for s in data for d in s[1:]]
+    found = rows + [d for s in own for d in s]
+    return [d for d in found if not d.is_constant]
+
+
+def _metadata(stages: Stages, wrt: Sequence[str]) -> dict[str, Any]:
+    reading, kernel = stages.reading, stages.kernel
+    return {
+        "function": kernel.name,
+        "leaves": [
+            {
+                "name": leaf.name,
+                "shape": [str(d) for d in leaf.node.array.shape],
+                "captured": [list(s) for s in leaf.source] if leaf.captured else None,
+            }
+            for leaf in reading.leaves
+        ],
+        "cotangents": [
+            {"shape": [str(d) for d in i.array.shape], "dtype": i.array.dtype.value}
+            for i in stages.derived.inputs[len(reading.leaves) :]
+        ],
+        "sizes": [list(s) for s in reading.sizes],
+        "requirements": [
+            {
+                "kind": r.kind,
+                "first": str(r.first),
+                "second": str(r.second),
+                "message": r.message,
+            }
+            for r in reading.requirements
+        ],
+        "outputs": len(reading.program.outputs),
+        "output": output_json(reading.output, reading.program.outputs),
+        "output_names": list(kernel.output_names),
+        "gradients": [
+            {"shape": [str(d) for d in shape], "dtype": dtype.value}
+            for shape, dtype in zip(kernel.output_shapes, kernel.output_dtypes, strict=True)
+        ][len(reading.program.outputs) :],
+        "wrt": list(wrt),
+        "notes": list(reading.notes),
+    }
+
+
+def output_json(tree: OutputTree, outputs: Sequence[Node]) -> list[Any]:
+    """How a result is put together, in values that JSON can hold."""
+    match tree:
+        case OutputArray(index, weak):
+            dtype = outputs[index].array.dtype
+            plain = weak or dtype.value == "f8"
+            return ["array", index, None if plain else dtype.value]
+        case OutputConstant(value):
+            return ["constant", value]
+        case OutputSequence(cls, items):
+            return ["sequence", _class_name(cls), [output_json(i, outputs) for i in items]]
+        case OutputMapping(cls, keys, items):
+            inside = [output_json(i, outputs) for i in items]
+            return ["mapping", _class_name(cls), list(keys), inside]
+
+
+def _class_name(cls: type) -> str:
+    return f"{cls.__module__}:{cls.__qualname__}"

@@ -1,0 +1,218 @@
+"""From the arguments of a call to the signature of a kernel and the leaves it is called with.
+
+Mistakes in a call are reported here, in the user's terms, before anything is compiled or run. This
+module looks at arguments only; it knows nothing of kernels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.options import UNROLL
+from codegen_ad.signature import (
+    ArrayForm,
+    Form,
+    MappingForm,
+    ScalarForm,
+    SequenceForm,
+    Signature,
+    StaticForm,
+)
+
+NATIVE = {"<f8": "f8", "<f4": "f4", "<i8": "i8", "<i4": "i4", "|b1": "b1"}
+WIDENED = ("i1", "i2", "u1", "u2", "u4")
+STATIC_TYPES = (type(None), bool, str, range, slice, type, np.dtype)
+
+
+class Binder:
+    """Binds the arguments of calls to one function's parameters."""
+
+    def __init__(self, function: Callable[..., object], wrt: tuple[str, ...], static: tuple[str, ...]) -> None:
+        self.name = getattr(function, "__name__", "function")
+        self.signature = inspect.signature(function)
+        parameters = self.signature.parameters
+        self.names = tuple(parameters)
+        for kind, given in (("wrt", wrt), ("static", static)):
+            for name in given:
+                if name not in parameters:
+                    known = ", ".join(self.names) or "none"
+                    raise InvalidArgument(
+                        f"{kind}={name!r}: {self.name}() has no parameter of that name; "
+                        f"its parameters are {known}"
+                    )
+        if not self.names:
+            raise InvalidArgument(f"{self.name}() has no parameters to differentiate")
+        self.wrt = wrt or (self.names[0],)
+        self.static = frozenset(static)
+
+    def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Any]:
+        """The value of every parameter, defaults included, in order.
+
+        Raises
+        ------
+        InvalidArgument
+            If an argument is missing, unknown, or given twice.
+        """
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            shown = f"{self.name}{self.signature}"
+            raise InvalidArgument(f"{shown}: {error}") from None
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    def form(self, arguments: Mapping[str, object]) -> Signature:
+        """The signature of a call."""
+        return Signature(tuple((n, self._form(n, v)) for n, v in arguments.items()))
+
+    def _form(self, name: str, value: object) -> Form:
+        if name in self.static:
+            return _static(name, value)
+        return form_of(value, name, exact=name in self.wrt)
+
+
+def form_of(value: object, where: str, *, exact: bool) -> Form:
+    """The form of one argument; `exact` makes small sizes part of it.
+
+    Raises
+    ------
+    InvalidArgument
+        If such a value can't be an argument.
+    """
+    match value:
+        case np.ndarray():
+            return _array_form(cast("np.ndarray[Any, Any]", value), where, exact=exact)
+        case bool() | None | str():
+            return StaticForm(value)
+        case np.generic():
+            return _array_form(np.asarray(value), where, exact=exact)
+        case float():
+            return ScalarForm(float)
+        case int():
+            return ScalarForm(int)
+        case tuple() | list():
+            sequence = cast("Sequence[object]", value)
+            items = tuple(
+                form_of(v, f"{where}[{i}]", exact=exact) for i, v in enumerate(sequence)
+            )
+            return SequenceForm(type(sequence), items)
+        case dict():
+            mapping = cast("Mapping[object, object]", value)
+            for key in mapping:
+                if not isinstance(key, str):
+                    raise InvalidArgument(f"{where}: the keys of a dict must be str, not {key!r}")
+            keys = tuple(cast("Mapping[str, object]", mapping))
+            items = tuple(form_of(mapping[k], f"{where}[{k!r}]", exact=exact) for k in keys)
+            return MappingForm(dict, keys, items)
+        case _:
+            return _other_form(value, where, exact=exact)
+
+
+def _other_form(value: object, where: str, *, exact: bool) -> Form:
+    if isinstance(value, STATIC_TYPES):
+        return _static(where, value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        keys = tuple(f.name for f in dataclasses.fields(value))
+        items = tuple(
+            form_of(getattr(value, k), f"{where}.{k}", exact=exact) for k in keys
+        )
+        return MappingForm(type(value), keys, items)
+    if hasattr(value, "__array__"):
+        return _array_form(np.asarray(value), where, exact=exact)
+    raise InvalidArgument(
+        f"{where} is a {type(value).__name__}: a compiled function takes arrays, numbers, and "
+        "tuples, lists, dicts and dataclasses of them"
+    )
+
+
+def _static(where: str, value: object) -> StaticForm:
+    try:
+        hash(value)
+    except TypeError:
+        raise InvalidArgument(f"{where} is marked static and must be hashable") from None
+    return StaticForm(value)
+
+
+def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: bool) -> ArrayForm:
+    if type(array) is not np.ndarray and isinstance(array, np.matrix | np.ma.MaskedArray):
+        raise InvalidArgument(
+            f"{where} is a {type(array).__name__}, whose operators mean something else; "
+            "pass a plain array: np.asarray(...)"
+        )
+    array = prepared(array, where)
+    shape = tuple(s if s == 1 or (exact and s <= UNROLL) else None for s in array.shape)
+    return ArrayForm(NATIVE[array.dtype.str], shape, _layout(array))
+
+
+def _layout(array: np.ndarray[Any, Any]) -> str:
+    if not array.ndim:
+        return ""
+    layout = "C" if array.flags.c_contiguous else "F" if array.flags.f_contiguous else "A"
+    return layout if array.flags.writeable else f"{layout} readonly"
+
+
+def prepared(value: object, where: str) -> np.ndarray[Any, Any]:
+    """An array that a kernel can read: native byte order, aligned, one of the known dtypes.
+
+    Raises
+    ------
+    InvalidArgument
+        If the dtype has no place in a kernel: complex, object, half and extended precision, dates.
+    """
+    array: np.ndarray[Any, Any] = np.asarray(value)
+    if array.dtype.str in NATIVE and array.flags.aligned:
+        return array
+    native = array.dtype.newbyteorder("=")
+    if native.str in NATIVE:
+        return array.astype(native)
+    if native.str[1:] in WIDENED:
+        return array.astype(np.int64)
+    raise InvalidArgument(
+        f"{where} has dtype {array.dtype}: use float64, float32, an integer dtype or bool"
+    )
+
+
+def leaves_of(value: object, form: Form, where: str) -> Iterator[Any]:
+    """The arrays and numbers of an argument, in the order of its form, ready for a kernel."""
+    match form:
+        case ArrayForm(shape=shape):
+            array = prepared(value, where)
+            yield array if shape else array[()]
+        case ScalarForm():
+            yield value
+        case StaticForm():
+            return
+        case SequenceForm(items=items):
+            for index, (item, inner) in enumerate(zip(cast("Sequence[object]", value), items, strict=True)):
+                yield from leaves_of(item, inner, f"{where}[{index}]")
+        case MappingForm(cls=cls, keys=keys, items=items):
+            for key, inner in zip(keys, items, strict=True):
+                item = cast("Any", value)[key] if cls is dict else getattr(value, key)
+                yield from leaves_of(item, inner, f"{where}.{key}")
+
+
+def rebuild(form: Form, value: object, leaves: Iterator[object]) -> object:
+    """A structure like `value`, with other leaves; what is static stays."""
+    match form:
+        case ArrayForm() | ScalarForm():
+            return next(leaves)
+        case StaticForm():
+            return value
+        case SequenceForm(cls=cls, items=items):
+            sequence = cast("Sequence[object]", value)
+            new = [rebuild(f, v, leaves) for f, v in zip(items, sequence, strict=True)]
+            return cls(*new) if hasattr(cls, "_fields") else cls(new)
+        case MappingForm(cls=cls, keys=keys, items=items):
+            if cls is dict:
+                mapping = cast("Mapping[str, object]", value)
+                return {k: rebuild(f, mapping[k], leaves) for k, f in zip(keys, items, strict=True)}
+            new_fields = {
+                k: rebuild(f, getattr(value, k), leaves) for k, f in zip(keys, items, strict=True)
+            }
+            return dataclasses.replace(cast("Any", value), **new_fields)

@@ -1,0 +1,165 @@
+"""A loaded kernel and how to call it: which leaves it takes, what must hold, how results are put together.
+
+Everything comes from the entry's metadata, so that a warm process needs nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import CodeType
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.runtime.arguments import prepared
+from codegen_ad.runtime.dependencies import Path, resolve
+from codegen_ad.runtime.load import call_or_rebuild, load
+from codegen_ad.runtime.store import Entry
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A parameter of a kernel: its shape as size expressions, and where it is found if captured."""
+
+    name: str
+    shape: tuple[CodeType, ...]
+    texts: tuple[str, ...]
+    captured: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A condition on sizes, checked at the first call with new shapes."""
+
+    kind: str
+    first: CodeType
+    second: CodeType
+    message: str
+
+
+class Compiled:
+    """One kernel, loaded.
+
+    Attributes
+    ----------
+    entry : the cache entry.
+    metadata : what the build recorded.
+    function : the compiled function.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        self.entry = entry
+        self.metadata = cast("Mapping[str, Any]", entry.metadata)
+        self.function: Callable[..., Any] = getattr(load(entry), self.metadata["function"])
+        self.leaves = tuple(_leaf(x) for x in self.metadata["leaves"])
+        self.sizes: list[tuple[str, int, int]] = [tuple(s) for s in self.metadata["sizes"]]
+        self.requirements = tuple(_requirement(x) for x in self.metadata["requirements"])
+        self.captured = tuple(leaf.captured for leaf in self.leaves if leaf.captured is not None)
+        self._is_ready = False
+
+    def check(self, leaves: Sequence[Any]) -> None:
+        """Raise unless the sizes of all leaves fit together.
+
+        Raises
+        ------
+        InvalidArgument
+            With the sentence that the frontend wrote for the condition that does not hold.
+        """
+        sizes = self.sizes_of(leaves)
+        for requirement in self.requirements:
+            first, second = _size(requirement.first, sizes), _size(requirement.second, sizes)
+            holds = first == second if requirement.kind == "equal" else first >= second
+            if not holds:
+                found = f"{first} and {second}" if requirement.kind == "equal" else str(first)
+                raise InvalidArgument(f"{requirement.message} (found {found})")
+        for leaf, value in zip(self.leaves, leaves, strict=True):
+            for axis, (code, text) in enumerate(zip(leaf.shape, leaf.texts, strict=True)):
+                wanted, found = _size(code, sizes), int(np.shape(value)[axis])
+                if wanted != found:
+                    raise InvalidArgument(
+                        f"{leaf.name} has size {found} along axis {axis}, where {text} = {wanted} "
+                        "is needed"
+                    )
+
+    def sizes_of(self, leaves: Sequence[Any]) -> dict[str, int]:
+        """The value of each size symbol."""
+        return {symbol: int(np.shape(leaves[i])[axis]) for symbol, i, axis in self.sizes}
+
+    def shape(self, texts: Sequence[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """A shape of size expressions as numbers."""
+        return tuple(_size(_code(text), sizes) for text in texts)
+
+    def outside(self, root: object) -> list[Any]:
+        """The present values of the arrays that the function finds outside its arguments."""
+        return [prepared(resolve(root, path), "a captured array") for path in self.captured]
+
+    def call(self, leaves: Sequence[Any]) -> Any:
+        """Run the kernel on leaves that have been checked."""
+        if self._is_ready:
+            return self.function(*leaves)
+        result = call_or_rebuild(self.entry, self.function, *leaves)
+        self._is_ready = True
+        return result
+
+
+def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
+    """The structure that the user's function returns, from the kernel's values.
+
+    `tree` is JSON: `["array", index, dtype or None for a Python number]`, `["constant", value]`,
+    `["sequence", class, items]` or `["mapping", class, keys, items]`, classes as `module:qualname`.
+    """
+    kind = tree[0]
+    if kind == "array":
+        value = values[tree[1]]
+        if tree[2] is None or isinstance(value, np.ndarray):
+            return value
+        return np.dtype(tree[2]).type(value)
+    if kind == "constant":
+        return tree[1]
+    if kind == "sequence":
+        items = [rebuild_output(t, values) for t in tree[2]]
+        cls = _class(tree[1])
+        return cls(*items) if hasattr(cls, "_fields") else cls(items)
+    held = {k: rebuild_output(t, values) for k, t in zip(tree[2], tree[3], strict=True)}
+    cls = _class(tree[1])
+    return held if cls is dict else cls(**held)
+
+
+def _class(name: str) -> Any:
+    module, _, path = name.partition(":")
+    value: Any = import_module(module)
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _leaf(value: Mapping[str, Any]) -> Leaf:
+    texts = tuple(cast("Sequence[str]", value["shape"]))
+    captured = value["captured"]
+    path = tuple((str(k), n) for k, n in captured) if captured is not None else None
+    return Leaf(value["name"], tuple(map(_code, texts)), texts, path)
+
+
+def _requirement(value: Mapping[str, Any]) -> Requirement:
+    return Requirement(
+        value["kind"], _code(value["first"]), _code(value["second"]), value["message"]
+    )
+
+
+def _code(text: str) -> CodeType:
+    return compile(text, "<size>", "eval")
+
+
+def _size(code: CodeType, sizes: Mapping[str, int]) -> int:
+    # The text comes from an entry whose kernel is executed anyway, and it is a size expression.
+    return int(eval(code, {"__builtins__": {}}, dict(sizes)))
+
+
+def flat(result: Any) -> Iterator[Any]:
+    """The values a kernel returned, one or several."""
+    if isinstance(result, tuple):
+        yield from cast("tuple[Any, ...]", result)
+    else:
+        yield result

@@ -1,0 +1,174 @@
+"""From a call to the right kernel: found in this process, in the cache folder, or built.
+
+The fast path looks at the arguments' shapes, strides and dtypes only, and at whether everything that
+the kernel depends on is still the same object. What builds a kernel is handed in, so that this room
+never imports the stages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from codegen_ad.runtime.arguments import Binder, leaves_of
+from codegen_ad.runtime.compiled import Compiled
+from codegen_ad.runtime.dependencies import Dependency, digest, holds, manifest
+from codegen_ad.runtime.fingerprint import primary_key
+from codegen_ad.runtime.folder import open_folder
+from codegen_ad.runtime.store import Entry, Store
+from codegen_ad.runtime.watch import Watch
+from codegen_ad.signature import Signature
+
+FAST_ENTRIES = 4096
+"""How many argument patterns a function remembers before it starts afresh."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build hands over: the file's text, its metadata, and the paths it depends on."""
+
+    source: str
+    metadata: Mapping[str, Any]
+    dependencies: Sequence[Any]
+
+
+class Build(Protocol):
+    """Whatever turns a function, for one signature and mode, into a kernel file."""
+
+    def __call__(self, signature: Signature, mode: str) -> Built: ...
+
+
+class Versions(Protocol):
+    """Whatever tells the versions that a kernel depends on, once."""
+
+    def __call__(self) -> Mapping[str, str]: ...
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A kernel ready for one signature, with its leaves in order."""
+
+    compiled: Compiled
+    signature: Signature
+    watch: Watch
+
+
+class Kernels:
+    """All kernels of one user function in this process."""
+
+    def __init__(
+        self,
+        root: object,
+        binder: Binder,
+        build: Build,
+        *,
+        options: str,
+        templates: Callable[[], str],
+        versions: Versions,
+    ) -> None:
+        self.root = root
+        self.binder = binder
+        self._build = build
+        self._options = options
+        self._templates = templates
+        self._versions = versions
+        self._by_signature: dict[tuple[str, Signature], Prepared] = {}
+        self._fast: dict[Any, tuple[Prepared, Callable[..., Any]]] = {}
+
+    def prepare(self, mode: str, arguments: Mapping[str, Any]) -> tuple[Prepared, list[Any]]:
+        """The kernel for a call and the leaves to call it with, checked."""
+        signature = self.binder.form(arguments)
+        key = (mode, signature)
+        prepared = self._by_signature.get(key)
+        if prepared is None or not prepared.watch.unchanged():
+            self._fast.clear()
+            prepared = self._find(mode, signature)
+            self._by_signature[key] = prepared
+        leaves: list[Any] = []
+        for (name, form), value in zip(signature.parameters, arguments.values(), strict=True):
+            leaves.extend(leaves_of(value, form, name))
+        leaves.extend(prepared.compiled.outside(self.root))
+        prepared.compiled.check(leaves)
+        return prepared, leaves
+
+    def fast(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
+        """The remembered call for positional arguments like these, if nothing has changed."""
+        key = fast_key(mode, args)
+        if key is None:
+            return None
+        found = self._fast.get(key)
+        if found is None or not found[0].watch.unchanged():
+            return None
+        return found[1]
+
+    def remember(
+        self, mode: str, args: Sequence[Any], prepared: Prepared, call: Callable[..., Any]
+    ) -> None:
+        """Let `fast` answer with `call` from now on, if such arguments have a key."""
+        key = fast_key(mode, args)
+        if key is None or prepared.compiled.captured:
+            return
+        if len(self._fast) >= FAST_ENTRIES:
+            self._fast.clear()
+        self._fast[key] = (prepared, call)
+
+    def _find(self, mode: str, signature: Signature) -> Prepared:
+        store = Store(open_folder())
+        name = self.binder.name
+        primary = primary_key(
+            self.root,
+            f"{mode}: {signature}",
+            self._options,
+            self._templates(),
+            self._versions(),
+        )
+        for entry in store.candidates(name, primary):
+            dependencies = [Dependency.from_json(d) for d in _list(entry)]
+            if holds(self.root, dependencies):
+                return self._prepared(entry, signature, dependencies)
+        built = self._build(signature, mode)
+        found = manifest(self.root, [tuple(p) for p in built.dependencies])
+        metadata = {**built.metadata, "dependencies": [d.to_json() for d in found]}
+        entry = store.save(name, primary, digest(found), built.source, metadata)
+        return self._prepared(entry, signature, list(found))
+
+    def _prepared(
+        self, entry: Entry, signature: Signature, dependencies: Sequence[Dependency]
+    ) -> Prepared:
+        return Prepared(Compiled(entry), signature, Watch(self.root, dependencies))
+
+    def latest(self, mode: str) -> Prepared | None:
+        """The kernel used last for a mode."""
+        found = [p for (m, _), p in self._by_signature.items() if m == mode]
+        return found[-1] if found else None
+
+
+def _list(entry: Entry) -> list[Any]:
+    found = entry.metadata.get("dependencies", [])
+    return list(found) if isinstance(found, list) else []  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+
+
+def fast_key(mode: str, args: Sequence[Any]) -> Any:
+    """Shapes, strides and dtypes of plain arrays and the types of plain numbers; None otherwise."""
+    key: list[Any] = [mode]
+    for arg in args:
+        kind = type(arg)
+        if kind is np.ndarray:
+            if not arg.ndim:
+                return None
+            flags = arg.flags
+            key.append((arg.shape, arg.strides, arg.dtype.str, flags.writeable, flags.aligned))
+        elif kind is float or kind is np.float64:
+            key.append(kind)
+        else:
+            return None
+    return tuple(key)
+
+
+def source_path(prepared: Prepared) -> Path:
+    """Where a kernel's file lies."""
+    return prepared.compiled.entry.source_path

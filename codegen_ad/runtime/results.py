@@ -1,0 +1,140 @@
+"""From what a kernel returns to what the user asked for: values and gradients in their structures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.runtime.arguments import rebuild
+from codegen_ad.runtime.compiled import flat, rebuild_output
+from codegen_ad.runtime.dispatch import Kernels, Prepared
+
+
+def run(
+    kernels: Kernels,
+    mode: str,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    cotangent: Any = None,
+) -> Any:
+    """Bind, find the kernel, call it, and put the result together; remember simple calls."""
+    arguments = kernels.binder.bind(args, kwargs)
+    prepared, leaves = kernels.prepare(mode, arguments)
+    if mode == "vjp":
+        leaves += _cotangents(prepared, leaves, cotangent)
+    if mode == "taps":
+        gradients = list(flat(prepared.compiled.call(leaves)))[1:]
+        names = prepared.compiled.metadata["output_names"][1:]
+        return {n.removeprefix("d_"): g for n, g in zip(names, gradients, strict=True)}
+    finish = _finisher(prepared, mode, arguments)
+    result = finish(prepared.compiled.call(leaves))
+    if not kwargs and mode in ("value", "value_and_grad"):
+        _remember(kernels, prepared, mode, args, leaves, finish)
+    return result
+
+
+def _remember(
+    kernels: Kernels,
+    prepared: Prepared,
+    mode: str,
+    args: Sequence[Any],
+    leaves: Sequence[Any],
+    finish: Callable[[Any], Any],
+) -> None:
+    """Keep the shortest way for calls whose arguments go to the kernel as they are."""
+    same = len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
+    if not same:
+        return
+    function = prepared.compiled.function
+    if _is_plain(prepared, mode):
+        kernels.remember(mode, args, prepared, function)
+    else:
+        kernels.remember(mode, args, prepared, lambda *leaves: finish(function(*leaves)))
+
+
+def _is_plain(prepared: Prepared, mode: str) -> bool:
+    """Whether the kernel returns exactly what the user gets."""
+    data = prepared.compiled.metadata
+    gradients = data["gradients"]
+    if data["output"][0] != "array" or data["output"][2] is not None:
+        return False
+    scalars = any(not g["shape"] and g["dtype"] != "f8" for g in gradients)
+    return mode == "value" or (len(gradients) == 1 and not scalars and _is_single(prepared))
+
+
+def _is_single(prepared: Prepared) -> bool:
+    forms = dict(prepared.signature.parameters)
+    (name, *more) = prepared.compiled.metadata["wrt"]
+    return not more and type(forms[name]).__name__ in ("ArrayForm", "ScalarForm")
+
+
+def _finisher(
+    prepared: Prepared, mode: str, arguments: Mapping[str, Any]
+) -> Callable[[Any], Any]:
+    data = prepared.compiled.metadata
+    count, tree, kept = data["outputs"], data["output"], data["gradients"]
+    wrt = tuple(cast("list[str]", data["wrt"]))
+    forms = dict(prepared.signature.parameters)
+    structure = {name: arguments[name] for name in wrt}
+
+    def gradients(values: Sequence[Any]) -> Any:
+        leaves = iter(_typed(values, kept))
+        found = tuple(rebuild(forms[n], structure[n], leaves) for n in wrt)
+        return found if len(found) > 1 else found[0]
+
+    def finish(result: Any) -> Any:
+        values = list(flat(result))
+        value = rebuild_output(tree, values[:count])
+        if mode == "value":
+            return value
+        if mode == "jacobian":
+            return gradients(values)
+        return value, gradients(values[count:])
+
+    return finish
+
+
+def _typed(values: Sequence[Any], kinds: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    """Scalars of other dtypes than f8 as NumPy scalars: a Python float would lose the dtype."""
+    for value, kind in zip(values, kinds, strict=True):
+        if kind["shape"] or kind["dtype"] == "f8":
+            yield value
+        else:
+            yield np.dtype(kind["dtype"]).type(value)
+
+
+def _cotangents(prepared: Prepared, leaves: Sequence[Any], cotangent: Any) -> list[Any]:
+    """The cotangent's arrays, checked against the outputs' types."""
+    data = prepared.compiled.metadata
+    given = list(_flattened(cotangent))
+    wanted = cast("list[Mapping[str, Any]]", data["cotangents"])
+    if len(given) != len(wanted):
+        raise InvalidArgument(
+            f"the function has {len(wanted)} floating point results, and the cotangent "
+            f"{len(given)} arrays"
+        )
+    sizes = prepared.compiled.sizes_of(leaves)
+    found: list[Any] = []
+    for value, kind in zip(given, wanted, strict=True):
+        array = np.asarray(value, dtype=kind["dtype"])
+        shape = prepared.compiled.shape(kind["shape"], sizes)
+        if array.shape != shape:
+            raise InvalidArgument(
+                f"the cotangent has shape {array.shape}, and the result {shape}"
+            )
+        found.append(np.ascontiguousarray(array) if shape else array[()])
+    return found
+
+
+def _flattened(value: Any) -> Iterator[Any]:
+    if isinstance(value, tuple | list):
+        for item in cast("Sequence[Any]", value):
+            yield from _flattened(item)
+    elif isinstance(value, dict):
+        for item in cast("Mapping[str, Any]", value).values():
+            yield from _flattened(item)
+    else:
+        yield value
