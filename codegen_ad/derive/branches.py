@@ -25,7 +25,7 @@ from codegen_ad.ops.control import BRANCH, Branch
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One side of the adjoint: its inputs, the cotangents it yields, and which of them it changed."""
+    """One side of the adjoint: its inputs, the cotangents it yields, which of them it changed."""
 
     inputs: Sequence[Node]
     outputs: Sequence[Node]

@@ -20,8 +20,7 @@ def custom_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
     found: list[Node | None] = [None] * len(node.args)
     if any(g is not None for g in given.of_results[: call.outputs]):
         gs = [
-            full(b, r, g)
-            for r, g in zip(results[: call.outputs], given.of_results, strict=False)
+            full(b, r, g) for r, g in zip(results[: call.outputs], given.of_results, strict=False)
         ]
         actual = (*results[call.outputs :], *gs)
         found = list(inline(b, call.backward.outputs, call.backward.inputs, actual))

@@ -17,7 +17,7 @@ from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import BY_NAME, ELEMENTWISE, make
 
-OPERATORS = {
+OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add",
     ast.Sub: "subtract",
     ast.Mult: "multiply",
@@ -69,7 +69,7 @@ def apply(b: Builder, name: str, *args: Node) -> Node:
             return x if chosen else y
         case "multiply", (_, y), (1, _):
             return y
-        case ("multiply" | "divide" | "power"), (x, _), (_, 1):
+        case (("multiply" | "divide" | "power"), (x, _), (_, 1)):
             return x
         case "multiply", (x, _), (_, -1):
             return apply(b, "negative", x)

@@ -1,8 +1,8 @@
 """The adjoint of a loop is a loop that runs the other way.
 
 It carries the cotangents of the carried values, and adds up those of the captured ones. Its body
-computes again what follows from the loop index and the captured values alone. What it needs beyond
-that is recorded on the way forward: either the values it uses, or the carried ones they follow from,
+computes again what follows from the loop index and the captured values alone. What else it needs
+is recorded on the way forward: either the values it uses, or the carried ones they follow from,
 whichever are fewer numbers. A recurrence that is linear records nothing.
 
 Loops inside a loop are run again on the way back, so what they record lives for one iteration.
@@ -90,7 +90,8 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         if wanted[params.carried + k] and x.array.dtype.is_float
     ]
     stacked = [
-        k for k in range(params.carried, params.carried + params.stacked)
+        k
+        for k in range(params.carried, params.carried + params.stacked)
         if given.of_results[k] is not None
     ]
     so_far = [given.so_far[offset + params.carried + k] for k in captured]
@@ -127,7 +128,13 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         carried = [(body.gs[k], body.next_gs[k], outer_gs[k]) for k in changed]
         carried += [(body.starts[k], body.sums[k], outer_starts[k]) for k in added]
         found = _adjoint_loop(
-            b, body, params.length, trip, carried, captures, dict(zip(recorded, stacks, strict=True)),
+            b,
+            body,
+            params.length,
+            trip,
+            carried,
+            captures,
+            dict(zip(recorded, stacks, strict=True)),
             reverse=bool(changed),
         )
         for k, g in zip(changed, found, strict=False):
@@ -178,9 +185,7 @@ def _adjoint_body(
     params = view.params
     integer = ArrayType(DType.INT64)
     j, trip = b.input("j", integer), b.input("trip", integer)
-    index = make.subtract(
-        b, make.subtract(b, trip, make.constant(b, 1, DType.INT64)), j
-    )
+    index = make.subtract(b, make.subtract(b, trip, make.constant(b, 1, DType.INT64)), j)
     own_carried, own_captured = placeholders(b, view.carried), placeholders(b, view.captured)
     gs = placeholders(b, [view.carried[k] for k in live], "d_")
     starts = placeholders(b, [view.captured[k] for k in captured], "d_")
@@ -190,9 +195,7 @@ def _adjoint_body(
     ]
     order = [n for n in toposort(params.body.outputs) if isinstance(n.type, ArrayType)]
     args = (*own_carried, *own_captured)
-    images = inline(
-        b, order, params.body.inputs, args if view.index is None else (index, *args)
-    )
+    images = inline(b, order, params.body.inputs, args if view.index is None else (index, *args))
     primal = dict(zip(order, images, strict=True))
     originals = {image: original for original, image in reversed(primal.items())}
     seeds = [(own_captured[k], s) for k, s in zip(captured, starts, strict=True)]
@@ -205,8 +208,17 @@ def _adjoint_body(
     pulled, _ = pull(b, seeds, targets, ())
     complete = [full(b, t, g) for t, g in zip(targets, pulled, strict=True)]
     return _Body(
-        j, index, trip, gs, starts, own_carried, own_captured, stacks, originals,
-        complete[: len(live)], complete[len(live) :],
+        j,
+        index,
+        trip,
+        gs,
+        starts,
+        own_carried,
+        own_captured,
+        stacks,
+        originals,
+        complete[: len(live)],
+        complete[len(live) :],
     )
 
 
@@ -252,7 +264,9 @@ def _numbers(nodes: Sequence[Node]) -> int:
     total = 0
     for node in nodes:
         count = product(node.array.shape)
-        total += count.evaluate({s: TYPICAL_SIZE for s in count.symbols()}) * node.array.dtype.size
+        total += (
+            count.evaluate(dict.fromkeys(count.symbols(), TYPICAL_SIZE)) * node.array.dtype.size
+        )
     return total
 
 
@@ -293,9 +307,11 @@ def _adjoint_loop(
     inputs = [before for before, _, _ in carried]
     outer = dict(captures)
     with b.scope():
-        index = make.subtract(
-            b, make.subtract(b, body.trip, make.constant(b, 1, DType.INT64)), body.j
-        ) if reverse else body.j
+        index = (
+            make.subtract(b, make.subtract(b, body.trip, make.constant(b, 1, DType.INT64)), body.j)
+            if reverse
+            else body.j
+        )
         mapping: dict[Node, Node] = {body.index: index}
         for value, stack in stacks.items():
             own = b.input("recorded", stack.array)
@@ -307,5 +323,3 @@ def _adjoint_loop(
     region = Region((body.j, *inputs, *keep), tuple(outputs))
     args = (trip, *(first for _, _, first in carried), *(outer[n] for n in keep))
     return list(b.results(b.node(LOOP, args, Loop(len(carried), 0, length, region))))
-
-

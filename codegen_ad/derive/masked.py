@@ -2,7 +2,8 @@
 
 The cotangent of `x` in `where(c, x, y)` is `where(c, g, 0)`. Times a partial derivative that is
 infinite where `c` does not hold, the 0 would become nan. So the product goes inside:
-`where(c, g * partial, 0)`. Cotangents here may have a smaller shape that broadcasts to the full one.
+`where(c, g * partial, 0)`. Cotangents here may have a smaller shape that broadcasts to the full
+one.
 """
 
 from __future__ import annotations
@@ -32,8 +33,7 @@ class Masks:
             return self._choose(condition, self.times(g, x), self.times(g, y))
         if g in self._known:
             condition, value = self._known[g]
-            inside = self.times(value, partial)
-            return inside if inside is None else self._mask(condition, inside)
+            return self._mask(condition, product(self._b, value, partial))
         return product(self._b, g, partial)
 
     def add(self, x: Node, y: Node) -> Node:
@@ -57,9 +57,7 @@ class Masks:
         condition, value = self._known[g]
         condition = make.broadcast_to(b, condition, node.array.shape)
         value = make.broadcast_to(b, value, node.array.shape)
-        conditions = (
-            entry.pullback(b, node, condition) if node.op is not CAST else (condition,)
-        )
+        conditions = entry.pullback(b, node, condition) if node.op is not CAST else (condition,)
         moved = zip(
             entry.pullback(b, node, g), conditions, entry.pullback(b, node, value), strict=True
         )

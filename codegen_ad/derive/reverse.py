@@ -8,14 +8,14 @@ broadcasts to its node's, so that what is one number stays one number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from codegen_ad.derive.expression import build
-from codegen_ad.derive.masked import Masks
-from codegen_ad.derive.scalar import partials
 from codegen_ad.derive.branches import branch_pullback
 from codegen_ad.derive.calls import custom_pullback
+from codegen_ad.derive.expression import build
 from codegen_ad.derive.loops import loop_pullback
+from codegen_ad.derive.masked import Masks
+from codegen_ad.derive.scalar import partials
 from codegen_ad.derive.structured import Cotangents, Replacement, active, full
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Result
@@ -179,7 +179,10 @@ class _Sweep:
         given = Cotangents(
             self.results[node],
             [a in self.active for a in node.args],
-            [self.adjoints.get(a) if once else None for a, once in zip(node.args, alone, strict=True)],
+            [
+                self.adjoints.get(a) if once else None
+                for a, once in zip(node.args, alone, strict=True)
+            ],
         )
         pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:
@@ -235,7 +238,7 @@ def _check_differentiable(program: Program, node: Node) -> None:
     if not node.array.dtype.is_float:
         name = program.notes.names.get(node, "wrt")
         raise NotDifferentiable(
-            f"`{name}` is {node.type}: there is no derivative with respect to integers or booleans.\n"
+            f"`{name}` is {node.type}: integers and booleans have no derivative.\n"
             f"Pass `{name}` as floating point numbers, or leave it out of `wrt`."
         )
 

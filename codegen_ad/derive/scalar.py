@@ -26,9 +26,10 @@ def partials(entry: Elementwise) -> tuple[str, ...]:
 
 
 def _differentiate(formula: str, arguments: str, reuse_output: bool) -> tuple[str, ...]:
-    import sympy
+    import sympy as library
 
-    letters = {a: sympy.Symbol(a, real=True) for a in arguments}
+    sympy: Any = library
+    letters: dict[str, Any] = {a: sympy.Symbol(a, real=True) for a in arguments}
     value: Any = sympy.sympify(formula, locals=letters)
     texts: list[str] = []
     for letter in letters.values():
@@ -55,10 +56,10 @@ def _product_text(expression: Any) -> str:
     """The expression, to stand where a product may stand."""
     if expression.is_number:
         return _number_text(expression)
-    if _is_negative(expression):
-        return f"-{_factor_text(-expression)}" if not expression.is_Add else _factor_text(expression)
     if expression.is_Add:
         return f"({_sum_text(expression)})"
+    if _is_negative(expression):
+        return f"-{_factor_text(-expression)}"
     coefficient, above, below = _split(expression)
     if coefficient != 1 or not above:
         above = [_number_text(coefficient), *above]
@@ -71,7 +72,8 @@ def _product_text(expression: Any) -> str:
 def _factor_text(expression: Any) -> str:
     """The expression, to stand where one factor may stand."""
     text = _product_text(expression)
-    return f"({text})" if " " in text and not text.endswith(")") or " / " in text else text
+    is_one = " " not in text or (text.endswith(")") and " / " not in text)
+    return text if is_one else f"({text})"
 
 
 def _split(expression: Any) -> tuple[Any, list[str], list[str]]:

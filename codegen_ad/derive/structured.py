@@ -1,8 +1,9 @@
 """What the rules for control flow have in common.
 
-A rule rebuilds the primal inside the region of the adjoint, on fresh inputs in place of the captured
-values, and calls the engine on it. The cotangent that a captured value has already is taken in and
-added to inside, so that adding one element in a loop costs one addition, not an array's length.
+A rule rebuilds the primal inside the region of the adjoint, on fresh inputs in place of the
+captured values, and calls the engine on it. The cotangent that a captured value has already is
+taken in and added to inside, so that adding one element in a loop costs one addition, not an
+array's length.
 """
 
 from __future__ import annotations
@@ -90,7 +91,9 @@ def placeholders(b: Builder, nodes: Sequence[Node], prefix: str = "") -> list[No
     return [b.input(prefix + b.notes.names.get(n, "value"), n.array) for n in nodes]
 
 
-def inline(b: Builder, nodes: Sequence[Node], inputs: Sequence[Node], args: Sequence[Node]) -> list[Node]:
+def inline(
+    b: Builder, nodes: Sequence[Node], inputs: Sequence[Node], args: Sequence[Node]
+) -> list[Node]:
     """`nodes` of a region rebuilt here, with `args` in place of its inputs."""
     with b.at(None, gradient=False):
         return b.substitute(nodes, dict(zip(inputs, args, strict=True)))

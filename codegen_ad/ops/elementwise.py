@@ -1,8 +1,8 @@
 """The elementwise operations: one entry is the whole story of one operation.
 
-The derivative of an entry comes from its formula through SymPy, unless `partials` are given, because
-SymPy's form would lose digits, overflow, or miss the policy at a kink: 0 at a local extremum, the
-finite side where the other is not finite, otherwise the mean.
+The derivative of an entry comes from its formula through SymPy, unless `partials` are given,
+because SymPy's form would lose digits, overflow, or miss the policy at a kink: 0 at a local
+extremum, the finite side where the other is not finite, otherwise the mean.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.ops.entry import comparison, elementwise, floating, logical, same, selection
+from codegen_ad.ops.entry import comparison, elementwise, logical, same, selection
 
 
 def _vectorized(function: Callable[..., float]) -> Callable[..., Any]:
@@ -114,8 +114,10 @@ TRIGONOMETRIC = (
     elementwise("cos", "x", "math.cos(x)", also=(math.cos,), formula="cos(x)", at=((0.0,), (2.0,))),
     elementwise("tan", "x", "math.tan(x)", also=(math.tan,), formula="tan(x)", reuse_output=True,
         at=((0.0,), (1.0,))),
-    elementwise("arcsin", "x", "math.asin(x)", also=(math.asin,), formula="asin(x)", at=((0.5,),)),
-    elementwise("arccos", "x", "math.acos(x)", also=(math.acos,), formula="acos(x)", at=((0.5,),)),
+    elementwise("arcsin", "x", "math.asin(x)", also=(math.asin,),
+        partials=("1 / sqrt((1 - x) * (1 + x))",), at=((0.5,), (0.99999999,))),
+    elementwise("arccos", "x", "math.acos(x)", also=(math.acos,),
+        partials=("-1 / sqrt((1 - x) * (1 + x))",), at=((0.5,), (0.99999999,))),
     elementwise("arctan", "x", "math.atan(x)", also=(math.atan,), formula="atan(x)", at=((0.5,),)),
     elementwise("arctan2", "xy", "math.atan2(x, y)", also=(math.atan2,),
         partials=("y / (x * x + y * y)", "-x / (x * x + y * y)"),
@@ -128,8 +130,8 @@ TRIGONOMETRIC = (
         at=((0.5,),)),
     elementwise("arccosh", "x", "math.acosh(x)", also=(math.acosh,),
         partials=("1 / (sqrt(x - 1) * sqrt(x + 1))",), at=((1.5,),)),
-    elementwise("arctanh", "x", "math.atanh(x)", also=(math.atanh,), formula="atanh(x)",
-        at=((0.5,),)),
+    elementwise("arctanh", "x", "math.atanh(x)", also=(math.atanh,),
+        partials=("1 / ((1 - x) * (1 + x))",), at=((0.5,), (0.99999999,))),
 )
 
 SPECIAL = (
@@ -173,5 +175,6 @@ SELECTION = (
 )
 
 TABLE = (
-    *ARITHMETIC, *EXPONENTIAL, *TRIGONOMETRIC, *SPECIAL, *PIECEWISE_CONSTANT, *COMPARISON, *SELECTION,
+    *ARITHMETIC, *EXPONENTIAL, *TRIGONOMETRIC, *SPECIAL, *PIECEWISE_CONSTANT, *COMPARISON,
+    *SELECTION,
 )

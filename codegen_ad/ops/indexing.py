@@ -1,6 +1,7 @@
 """Reading and writing at positions: gather and scatter by index arrays, updates of static slices.
 
-Writes are on values: the old array goes in, the new one comes out. Duplicates add when accumulating.
+Writes are on values: the old array goes in, the new one comes out. Duplicates add when
+accumulating.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def gather_pullback(b: Builder, node: Node, g: Node) -> tuple[Node | None, ...]:
 
 
 def scatter_pullback(b: Builder, node: Node, g: Node) -> tuple[Node | None, ...]:
-    """Where values replace, the old ones get nothing, and of those for one place only the last one."""
+    """Where values replace, the old ones get nothing; of those for one place only the last does."""
     assert isinstance(node.params, Scatter)
     _, values, *indices = node.args
     none = (None for _ in indices)

@@ -144,7 +144,9 @@ def slice_(b: Builder, x: Node, spans: Sequence[movement.Span]) -> Node:
 
 def concatenate(b: Builder, parts: Sequence[Node], axis: int) -> Node:
     """The parts one after another along `axis`."""
-    return parts[0] if len(parts) == 1 else b.node(movement.CONCATENATE, tuple(parts), movement.Axis(axis))
+    if len(parts) == 1:
+        return parts[0]
+    return b.node(movement.CONCATENATE, tuple(parts), movement.Axis(axis))
 
 
 def sum_(b: Builder, x: Node, axes: Sequence[int]) -> Node:
@@ -156,9 +158,8 @@ def contract(
     b: Builder, operands: Sequence[Node], labels: Sequence[Sequence[int]], output: Sequence[int]
 ) -> Node:
     """An einsum with integer labels."""
-    return b.node(
-        reduction.CONTRACT, tuple(operands), reduction.Contract(tuple(tuple(l) for l in labels), tuple(output))
-    )
+    params = reduction.Contract(tuple(tuple(one) for one in labels), tuple(output))
+    return b.node(reduction.CONTRACT, tuple(operands), params)
 
 
 def gather(b: Builder, x: Node, *indices: Node) -> Node:

@@ -116,8 +116,9 @@ def contract_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
         known = {label for operand in (params.output, *used) for label in operand}
         part = [label for label in labels if label in known]
         inner = make.contract(b, (g, *others), (params.output, *used), part)
-        shape = [d if label in known else ONE for d, label in zip(x.array.shape, labels, strict=True)]
-        spread = make.reshape(b, inner, tuple(shape))
+        axes = zip(x.array.shape, labels, strict=True)
+        shape = tuple(d if label in known else ONE for d, label in axes)
+        spread = make.reshape(b, inner, shape)
         cotangents.append(make.broadcast_to(b, spread, x.array.shape))
     return tuple(cotangents)
 

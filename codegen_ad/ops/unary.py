@@ -1,4 +1,4 @@
-"""Elementwise operations that carry a parameter or a meaning for the derivative: cast, tap, stop."""
+"""Elementwise operations with a parameter or a meaning for the derivative: cast, tap, stop."""
 
 from __future__ import annotations
 

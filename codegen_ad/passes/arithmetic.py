@@ -39,7 +39,8 @@ def _fold(b: Builder, node: Node) -> Node | None:
         if not node.array.dtype.is_float and not np.isfinite(float(value)):
             return None
     else:
-        arrays = [np.asarray(v, a.array.dtype.numpy_name) for v, a in zip(values, node.args, strict=True)]
+        pairs = zip(values, node.args, strict=True)
+        arrays = [np.asarray(value, arg.array.dtype.numpy_name) for value, arg in pairs]
         with np.errstate(all="ignore"):
             value = np.asarray(ELEMENTWISE[node.op].evaluate(*arrays)).item()
     return like(b, node, make.constant(b, value, node.array.dtype))

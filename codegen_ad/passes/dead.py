@@ -1,4 +1,4 @@
-"""What nobody reads goes away: results of loops and branches, what only they need, captured values."""
+"""What nobody reads goes away: results of loops and branches, and what only they need."""
 
 from __future__ import annotations
 
@@ -79,9 +79,7 @@ class _Trimmer:
         sides = [self._region(side, read) for side in branch.regions]
         keep = _needed(sides, range(len(captured)))
         self.changed |= len(read) < len(branch.then.outputs) or len(keep) < len(captured)
-        then, otherwise = (
-            Region(tuple(s.inputs[k] for k in keep), s.outputs) for s in sides
-        )
+        then, otherwise = (Region(tuple(s.inputs[k] for k in keep), s.outputs) for s in sides)
         places = {index: place for place, index in enumerate(read)}
         return Branch(then, otherwise), [condition, *(captured[k] for k in keep)], places
 

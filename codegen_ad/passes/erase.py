@@ -1,4 +1,4 @@
-"""What only differentiation looks at goes away: taps, stopped gradients, calls with a derivative."""
+"""What only differentiation looks at goes away: taps, stopped gradients, calls."""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def const(b: Builder, value: float, dtype: DType = F8) -> Node:
 
 
 def ap(b: Builder, name: str, *args: Node | float) -> Node:
-    dtype = next((a.array.dtype for a in args if isinstance(a, Node) and a.array.dtype is not B1), F8)
+    nodes = [a for a in args if isinstance(a, Node) and a.array.dtype is not B1]
+    dtype = nodes[0].array.dtype if nodes else F8
     return make.apply(b, name, *(a if isinstance(a, Node) else const(b, a, dtype) for a in args))
 
 
@@ -51,7 +52,7 @@ def loop(
     carried: Sequence[Node],
     body: Callable[..., tuple[Sequence[Node], Sequence[Node]]],
 ) -> list[Node]:
-    """Results of `for i in range(trip)`; `body(i, *carried)` gives the next values and the stacked."""
+    """Results of `for i in range(trip)`; `body(i, *carried)` gives next and stacked values."""
     with b.scope() as scope:
         i = scope.input("i", i8())
         own = [scope.input(b.notes.names.get(c, "c"), c.array) for c in carried]
@@ -78,7 +79,10 @@ def while_(
     with b.scope():
         test = b.substitute(region.outputs[:1], dict(zip(region.inputs, inputs, strict=True)))
     params = While(
-        len(carried), 0, Dim.symbol(length), Region(tuple(inputs), tuple(test)),
+        len(carried),
+        0,
+        Dim.symbol(length),
+        Region(tuple(inputs), tuple(test)),
         Region(region.inputs, region.outputs[1:]),
     )
     return list(b.results(b.node(WHILE, (*carried, *captured), params)))
@@ -106,7 +110,9 @@ def total(b: Builder, x: Node) -> Node:
     return make.sum_(b, x, tuple(range(x.array.rank)))
 
 
-def numeric_gradient(program: Program, values: Sequence[Any], position: int) -> Any:
+def numeric_gradient(
+    program: Program, values: Sequence[Any], position: int, sizes: Any = None
+) -> Any:
     """Central differences of the first output in one input."""
     x = np.asarray(values[position], float)
     result = np.zeros_like(x)
@@ -117,6 +123,6 @@ def numeric_gradient(program: Program, values: Sequence[Any], position: int) -> 
             step = 1e-6 * max(1.0, abs(moved[place]))
             moved[place] += sign * step
             changed = [*values[:position], moved, *values[position + 1 :]]
-            ends.append(evaluate(program, changed)[0])
+            ends.append(evaluate(program, changed, sizes)[0])
         result[place] = (ends[0] - ends[1]) / (2 * step)
     return result

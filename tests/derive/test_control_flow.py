@@ -14,15 +14,12 @@ from codegen_ad.ir.text import program_text
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops import make
 from tests.derive.programs import (
-    B1,
     I8,
     N,
-    M,
     ap,
     branch,
     const,
     f8,
-    i8,
     loop,
     numeric_gradient,
     program,
@@ -158,7 +155,9 @@ def two_states(b: Builder, w: Node, x: Node) -> Node:
         return [p, q, make.add(b, count, make.constant(b, 1, I8))], []
 
     start = [make.gather(b, x, make.constant(b, k, I8)) for k in (0, 1)]
-    p, q, _ = loop(b, make.constant(b, 7, I8), make.as_dim(7), [*start, make.constant(b, 0, I8)], body)
+    p, q, _ = loop(
+        b, make.constant(b, 7, I8), make.as_dim(7), [*start, make.constant(b, 0, I8)], body
+    )
     return make.add(b, make.multiply(b, p, p), q)
 
 

@@ -1,0 +1,140 @@
+"""Every elementwise operation: its derivative against numbers, in every shape and precision."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen_ad.backends.reference import evaluate
+from codegen_ad.derive.reverse import differentiate
+from codegen_ad.derive.scalar import partials
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.node import Program
+from codegen_ad.ir.types import ArrayType
+from codegen_ad.ir.verify import verify
+from codegen_ad.ops import ELEMENTWISE
+from codegen_ad.ops.entry import Elementwise
+from tests.derive.programs import B1, F4, F8, K, N
+
+ENTRIES = tuple(e for e in ELEMENTWISE.values() if e.differentiable)
+NUMERIC = tuple(e for e in ENTRIES if e.op.name != "where")
+KINKS = {
+    "absolute": [(0.0,)], "maximum": [(1.0, 1.0)], "minimum": [(1.0, 1.0)], "hypot": [(0.0, 0.0)],
+    "power": [(0.0, 2.0), (3.0, 0.0), (0.0, 1.0), (-2.0, 3.0)],
+}  # fmt: skip
+
+
+def name_of(entry: Elementwise) -> str:
+    return entry.op.name
+
+
+def points(entry: Elementwise) -> tuple[tuple[float, ...], ...]:
+    return (
+        (*entry.at, (0.6, 0.8)[: len(entry.arguments)]) if entry.op.name != "arccosh" else entry.at
+    )
+
+
+def gradient_of(entry: Elementwise, types: Sequence[ArrayType]) -> Program:
+    b = Builder()
+    inputs = [b.input(a, t) for a, t in zip(entry.arguments, types, strict=True)]
+    primal = Program("f", tuple(inputs), (b.node(entry.op, inputs),), ("value",), b.notes)
+    wrt = [i for i in inputs if i.array.dtype.is_float]
+    gradient = differentiate(primal, wrt)
+    verify(gradient)
+    return gradient
+
+
+@pytest.mark.parametrize("entry", NUMERIC, ids=name_of)
+def test_derivative_at_its_points(entry: Elementwise) -> None:
+    gradient = gradient_of(entry, [ArrayType(F8)] * len(entry.arguments))
+    for point in points(entry):
+        if point in KINKS.get(entry.op.name, ()):
+            continue
+        _, *found = evaluate(gradient, point)
+        for k, value in enumerate(found):
+            np.testing.assert_allclose(value, slope(entry, point, k), rtol=3e-7, atol=1e-9)
+
+
+def slope(entry: Elementwise, point: tuple[float, ...], k: int) -> Any:
+    """Central differences, extrapolated once."""
+    step = 1e-4 * min(max(1.0, abs(point[k])), 10.0)
+    if entry.op.name in ("arcsin", "arccos", "arctanh") and point[k] > 0.9:
+        step = (1 - point[k]) * 1e-2
+
+    def difference(h: float) -> Any:
+        ends = [entry.evaluate(*point[:k], point[k] + s * h, *point[k + 1 :]) for s in (1, -1)]
+        return (ends[0] - ends[1]) / (2 * h)
+
+    return (4 * difference(step / 2) - difference(step)) / 3
+
+
+@pytest.mark.parametrize(
+    ("name", "point", "expected"),
+    [
+        ("absolute", (0.0,), (0.0,)),
+        ("maximum", (1.0, 1.0), (0.5, 0.5)),
+        ("minimum", (1.0, 1.0), (0.5, 0.5)),
+        ("hypot", (0.0, 0.0), (0.0, 0.0)),
+        ("power", (0.0, 2.0), (0.0, 0.0)),
+        ("power", (3.0, 0.0), (0.0, np.log(3.0))),
+        ("power", (0.0, 1.0), (1.0, 0.0)),
+        ("power", (-2.0, 3.0), (12.0, 0.0)),
+        ("exp", (800.0,), (np.inf,)),
+        ("expit", (-800.0,), (0.0,)),
+        ("softplus", (800.0,), (1.0,)),
+        ("logaddexp", (800.0, -800.0), (1.0, 0.0)),
+        ("sqrt", (0.0,), (np.inf,)),
+        ("sin", (np.nan,), (np.nan,)),
+    ],
+)
+def test_policy(name: str, point: tuple[float, ...], expected: tuple[float, ...]) -> None:
+    entry = next(e for e in ENTRIES if e.op.name == name)
+    gradient = gradient_of(entry, [ArrayType(F8)] * len(point))
+    np.testing.assert_allclose(evaluate(gradient, point)[1:], expected)
+
+
+@pytest.mark.parametrize("shapes", [((), (N, K)), ((N, K), ()), ((N, 1), (K,)), ((K,), (N, K))])
+@pytest.mark.parametrize("entry", [e for e in NUMERIC if len(e.arguments) == 2], ids=name_of)
+def test_broadcasting(entry: Elementwise, shapes: Any) -> None:
+    """The gradient of each argument is the full one, summed to its shape."""
+    from codegen_ad.ops.make import as_dim
+
+    types = [ArrayType(F8, tuple(as_dim(d) for d in s)) for s in shapes]
+    sizes = {"n": 3, "k": 4}
+    rng = np.random.default_rng(0)
+    values = [rng.uniform(0.3, 2.0, [d.evaluate(sizes) for d in t.shape]) for t in types]
+    g = rng.normal(size=(3, 4))
+    _, *found = evaluate(gradient_of(entry, types), [*values, g], sizes)
+    full = [np.broadcast_to(v, (3, 4)) for v in values]
+    all_full = gradient_of(entry, [ArrayType(F8, (N, K))] * 2)
+    _, *expected = evaluate(all_full, [*full, g])
+    for value, wide, one in zip(values, expected, found, strict=True):
+        assert one.shape == value.shape
+        extra = wide.ndim - value.ndim
+        axes = tuple(a for a in range(2) if a < extra or value.shape[a - extra] == 1)
+        np.testing.assert_allclose(one, wide.sum(axis=axes).reshape(value.shape), atol=1e-12)
+
+
+@pytest.mark.parametrize("entry", NUMERIC, ids=name_of)
+def test_single_precision_stays(entry: Elementwise) -> None:
+    gradient = gradient_of(entry, [ArrayType(F4)] * len(entry.arguments))
+    for node in gradient.nodes():
+        assert node.array.dtype in (F4, B1), node
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES if e.at], ids=name_of)
+def test_derivative_is_finite_where_the_entry_says(entry: Elementwise) -> None:
+    gradient = gradient_of(entry, [ArrayType(F8)] * len(entry.arguments))
+    for point in entry.at:
+        assert np.isfinite(evaluate(gradient, point)[1:]).all(), point
+
+
+def test_table_of_derivatives(golden: Any) -> None:
+    lines = [
+        f"{entry.op.name}: d/d{letter} = {text}"
+        for entry in ELEMENTWISE.values()
+        for letter, text in zip(entry.arguments, partials(entry), strict=True)
+        if text
+    ]
+    golden.check("derivatives.txt", "\n".join(lines) + "\n")
