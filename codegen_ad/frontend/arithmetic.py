@@ -18,7 +18,7 @@ from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, TypeMismatch
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import ELEMENTWISE, make
-from codegen_ad.ops.entry import Elementwise, floating
+from codegen_ad.ops.entry import Elementwise
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -169,8 +169,13 @@ def _need_data(m: Machine, difference: Dim) -> None:
         m.require(Dim.symbol(name), 1, m.text())
 
 
-def elementwise(m: Machine, entry: Elementwise, args: Sequence[Value]) -> Value:
-    """An elementwise operation on values, with NumPy's promotion and broadcasting."""
+def elementwise(
+    m: Machine, entry: Elementwise, args: Sequence[Value], *, strong: bool = False
+) -> Value:
+    """An elementwise operation on values, with NumPy's promotion and broadcasting.
+
+    Of Python numbers the result is a Python number, unless it is NumPy's function: then `strong`.
+    """
     name = entry.op.name
     if len(args) != len(entry.arguments):
         m.refuse(
@@ -180,8 +185,9 @@ def elementwise(m: Machine, entry: Elementwise, args: Sequence[Value]) -> Value:
     if not any(isinstance(a, Array) for a in args) and all(
         is_number(a) for a in args
     ):
-        return _now(m, entry.evaluate, args)
-    weak = all(data.is_weak(a) for a in args)
+        found = _now(m, entry.evaluate, args)
+        return found if strong or not isinstance(found, np.generic) else found.item()
+    weak = not strong and all(data.is_weak(a) for a in args)
     if name == "where":
         condition = truth(m, args[0])
         return apply(m, entry, [condition, *m.promote(*args[1:])])
@@ -301,4 +307,3 @@ def truth(m: Machine, value: Value) -> Node:
     return make.apply(m.b, "not_equal", node, zero)
 
 
-_ = floating

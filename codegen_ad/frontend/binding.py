@@ -50,6 +50,8 @@ def named(m: Machine, name: str, value: Value) -> Value:
         else:
             m.store[value.cell] = tapped
         m.tapped.add(name)
+    if not value.cell.label and not value.steps:
+        m.labels.setdefault(value.cell, name)
     node = m.read(value)
     if node.op is not INPUT and node.op.kind is not Kind.CONSTANT:
         m.b.notes.names.setdefault(node, name)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import binding, branches, data
+from codegen_ad.frontend import binding, branches
 from codegen_ad.frontend.arithmetic import BY_NAME, compare_sizes, elementwise, operate, simplest
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
@@ -442,5 +440,3 @@ def _tuple_method(m: Machine, owner: Any, name: str, args: Args, kwargs: Named) 
         case _:
             return _MISSING
 
-
-_ = (ast, ModuleType, data)

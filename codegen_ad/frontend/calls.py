@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.errors import UnknownFunction
+import numpy as np
+
+from codegen_ad.errors import UnknownFunction, UnsupportedSyntax
 from codegen_ad.frontend import custom
 from codegen_ad.frontend.arithmetic import ENTRIES, elementwise
 from codegen_ad.frontend.builtin_functions import BUILTINS, METHODS_OF
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.library import FUNCTIONS, METHODS
+from codegen_ad.frontend.library import ATTRIBUTES, FUNCTIONS, METHODS, handler_of
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.statements import result
 from codegen_ad.frontend.values import (
@@ -36,7 +38,7 @@ from codegen_ad.source import SourceText, source_of
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
-__all__ = ["METHODS", "call", "enter", "parse"]
+__all__ = ["ATTRIBUTES", "METHODS", "call", "enter", "parse"]
 
 _DEEPEST = 24
 
@@ -84,13 +86,16 @@ def _call_outside(
     try:
         if found in BUILTINS:
             return _handled(m, BUILTINS[found], args, kwargs)
-        if found in FUNCTIONS:
-            return _handled(m, FUNCTIONS[found], args, kwargs)
-        if found in ENTRIES and not kwargs:
-            return elementwise(m, ENTRIES[found], args)
+        if found in ENTRIES and found not in FUNCTIONS:
+            return _elementwise(m, found, args, kwargs)
     except TypeError as error:
         if "unhashable" not in str(error):
             raise
+    handler = handler_of(found)
+    if handler is not None:
+        return _handled(m, handler, args, kwargs)
+    if found is functools.partial:
+        return Bound(args[0], tuple(args[1:]), tuple(kwargs.items()))
     if isinstance(found, functools.partial):
         partial = cast("functools.partial[Any]", found)
         inner = import_(m, partial.func, (*path, ("attribute", "func")))
@@ -121,6 +126,27 @@ def _call_outside(
     if callable(found):
         _unknown(m, found, "it has no Python source (it is a built-in or a compiled extension)")
     m.refuse(f"{m.describe(Outside(found, path)).capitalize()} cannot be called.")
+
+
+def _elementwise(m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """A function of the elementwise table; NumPy's ones return no Python numbers."""
+    more = {k: v for k, v in kwargs.items() if k != "out" and v is not None}
+    if more:
+        name = next(iter(more))
+        m.refuse(
+            f"`{name}=` of `{found.__name__}` is not translated.",
+            "Use np.where(condition, result, otherwise), or `.astype(...)` on the result.",
+        )
+    out = kwargs.get("out")
+    if len(args) == len(ENTRIES[found].arguments) + 1:
+        *args, out = args
+    value = elementwise(m, ENTRIES[found], args, strong=isinstance(found, np.ufunc))
+    if out is None:
+        return value
+    if not isinstance(out, Array):
+        m.refuse("`out` must be one array.", "Pass an array.")
+    m.write(out, value)
+    return out
 
 
 def _foreign(function: FunctionType) -> bool:
@@ -247,10 +273,7 @@ def _call_function(
     args: Sequence[Value],
     kwargs: Mapping[str, Value],
 ) -> Value:
-    source = source_of(function)
-    tree = parse(source)
-    if isinstance(tree, ast.AsyncFunctionDef):
-        m.refuse("`async def` is not translated.", "Write an ordinary function.")
+    source, tree = _text_of(m, function)
     here = (*path, ("default", ""))[:-1]
     given = tree.args
     positional = [*given.posonlyargs, *given.args]
@@ -263,6 +286,21 @@ def _call_function(
         if name not in env:
             env[name] = import_(m, default, place)
     return enter(m, function, path, tree, source, env)
+
+
+def _text_of(m: Machine, function: FunctionType) -> tuple[SourceText, ast.FunctionDef | ast.Lambda]:
+    """Source and tree of a function, the same objects in every attempt at reading."""
+    code = function.__code__
+    if code not in m.facts.trees:
+        try:
+            source = source_of(function)
+        except UnsupportedSyntax as error:
+            m.refuse(error.message, error=UnknownFunction)
+        m.facts.trees[code] = source, parse(source)
+    source, tree = m.facts.trees[code]
+    if isinstance(tree, ast.AsyncFunctionDef):
+        m.refuse("`async def` is not translated.", "Write an ordinary function.")
+    return source, tree
 
 
 def _call_closure(

@@ -97,8 +97,8 @@ class Loop_:
         for cell, form in self.cells.items():
             if form is None:
                 m.store[cell] = next(nodes)
-                if cell.label:
-                    m.b.notes.names.setdefault(m.store[cell], cell.label)
+                if m.label(cell):
+                    m.b.notes.names.setdefault(m.store[cell], m.label(cell))
             else:
                 m.store[cell] = _held(m, form, nodes)
         for name, reason in self.lost.items():
@@ -287,7 +287,7 @@ def _install(
         else:
             m.frame.env[name] = rebuild(m, form, iter(made), label)
     for cell, form in cells.items():
-        label = cell.label or "items"
+        label = m.label(cell) or "items"
         if form is None:
             node = scope.input(label, m.store[cell].array)
             inputs.append(node)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import import_
-from codegen_ad.frontend.values import Array, Dict, List, Outside, Provenance
+from codegen_ad.frontend.values import Array, Dict, List, Provenance
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import ArrayType
 from codegen_ad.ops import make
@@ -65,7 +65,8 @@ def call(
         g = [m.fresh(scope.input("g" if len(outs) == 1 else f"g_{i}", k))
              for i, k in enumerate(kinds[: len(outs)])]  # fmt: skip
         back = m.call(backward, [held, g[0] if len(g) == 1 else tuple(g)], {})
-        cotangents = _cotangents(m, back, [n.array for n in nodes], name)
+        kinds_in = [m.type_of(v) if isinstance(v, Array) else None for v in values]
+        cotangents = _cotangents(m, back, kinds_in, name)
         m.restore(saved)
     results, captured = scope.close(cotangents)
     _no_capture(m, captured, name)
@@ -112,7 +113,7 @@ def _no_capture(m: Machine, captured: Sequence[Node], name: str) -> None:
         )
 
 
-def _cotangents(m: Machine, back: Value, kinds: Sequence[ArrayType], name: str) -> list[Node]:
+def _cotangents(m: Machine, back: Value, kinds: Sequence[ArrayType | None], name: str) -> list[Node]:
     parts = list(cast("tuple[Value, ...]", back)) if isinstance(back, tuple) else [back]
     if len(parts) != len(kinds):
         m.refuse(
@@ -121,6 +122,8 @@ def _cotangents(m: Machine, back: Value, kinds: Sequence[ArrayType], name: str) 
         )
     nodes: list[Node] = []
     for part, kind in zip(parts, kinds, strict=True):
+        if kind is None:  # the argument is known now
+            continue
         if part is None:
             nodes.append(make.full(m.b, kind.shape, 0, kind.dtype))
             continue
@@ -135,5 +138,3 @@ def _cotangents(m: Machine, back: Value, kinds: Sequence[ArrayType], name: str) 
         nodes.append(node)
     return nodes
 
-
-_ = Outside

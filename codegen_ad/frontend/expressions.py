@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import binding, branches, indexing, loops
+from codegen_ad.frontend import binding, branches, indexing, iteration, loops
 from codegen_ad.frontend.arithmetic import OPERATORS, operate, simplest, truth
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import attribute_of, import_, lookup
@@ -28,7 +28,6 @@ from codegen_ad.frontend.values import (
     Range,
     Record,
 )
-from codegen_ad.frontend.views import Transposed
 from codegen_ad.ir.dims import Dim, product
 from codegen_ad.ir.types import BroadcastError
 from codegen_ad.ops import BY_NAME
@@ -143,6 +142,10 @@ def _formatted(m: Machine, node: ast.expr) -> str:
 
 def _call(m: Machine, node: ast.Call) -> Value:
     function = m.evaluate(m, node.func)
+    if function == Outside(sum, ()) and len(node.args) == 1 and not node.keywords:
+        total = _running_sum(m, node.args[0])
+        if total is not None:
+            return total
     args = _spread(m, node.args)
     kwargs: dict[str, Value] = {}
     for keyword in node.keywords:
@@ -155,6 +158,32 @@ def _call(m: Machine, node: ast.Call) -> Value:
             m.refuse(f"`**` needs a dict here, not {m.describe(value)}.")
     with m.spot(node):
         return m.call(function, args, kwargs)
+
+
+def _running_sum(m: Machine, argument: ast.expr) -> Value:
+    """`sum(term for x in xs)` over something of symbolic length, as the loop that it is."""
+    if not isinstance(argument, ast.GeneratorExp) or len(argument.generators) != 1:
+        return None
+    (generator,) = argument.generators
+    iterable = m.evaluate(m, generator.iter)
+    if not iteration.is_data(iterable) or m.try_items(iterable) is not None:
+        return None
+    add = ast.AugAssign(ast.Name("%sum", ast.Store()), ast.Add(), argument.elt)
+    body: ast.stmt = add
+    for test in reversed(generator.ifs):
+        body = ast.If(test, [body], [])
+    loop = ast.For(generator.target, generator.iter, [body], [])
+    for part in (add, add.target, body, loop):
+        ast.copy_location(part, argument)
+    outer = m.frame
+    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), argument.elt)
+    frame = Frame(outer.name, outer.source, {"%sum": 0}, outer, path=outer.path, tree=tree)
+    m.frames.append(frame)
+    try:
+        loops.for_(m, loop)
+        return frame.env["%sum"]
+    finally:
+        m.frames.pop()
 
 
 def _comparison(m: Machine, node: ast.Compare) -> Value:
@@ -303,7 +332,7 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
 
 
 def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:
-    from codegen_ad.frontend.calls import METHODS
+    from codegen_ad.frontend.calls import ATTRIBUTES, METHODS
 
     if isinstance(owner, Array):
         kind = m.type_of(owner)
@@ -316,16 +345,12 @@ def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value
                 return simplest(product(kind.shape))
             case "dtype":
                 return Outside(np.dtype(kind.dtype.numpy_name), ())
-            case "T":
-                if kind.rank < 2:
-                    return owner
-                return m.view(owner, Transposed(tuple(range(kind.rank))[::-1]))
-            case "real":
-                return owner
             case "itemsize":
                 return kind.dtype.size
             case _:
                 pass
+        if name in ATTRIBUTES:
+            return ATTRIBUTES[name](m, [owner], {})
         if name in METHODS:
             return ArrayMethod(owner, name)
     m.refuse(

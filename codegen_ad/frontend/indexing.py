@@ -11,7 +11,6 @@ import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import data
-from codegen_ad.frontend.arithmetic import truth
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import dim_text, sign
 from codegen_ad.frontend.values import Array, List, Range

@@ -115,8 +115,11 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
     trip_dim = None if isinstance(iterable, DynamicRange) else iteration.length_of(m, iterable)
     trip = iteration.trip_of(m, iterable) if trip_dim is None else make.size(b, trip_dim)
 
+    counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
+    label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
+
     def body(scope: Scope) -> None:
-        index = scope.input("i", ArrayType(DType.INT64))
+        index = scope.input(label, ArrayType(DType.INT64))
         with m.spot(node.iter):
             item = iteration.item_of(m, iterable, index)
         binding.bind(m, node.target, item)
@@ -232,5 +235,3 @@ def _going_on(m: Machine, test: ast.expr, loop: Loop_) -> Node:
         going = make.apply(b, "logical_and", going, flag)
     return going
 
-
-_ = (data, Range, Unbound)

@@ -74,6 +74,7 @@ class Machine:
     )
     outside: dict[int, Value] = field(default_factory=dict[int, Value])
     remarks: dict[str, None] = field(default_factory=dict[str, None])
+    labels: dict[Cell, str] = field(default_factory=dict[Cell, str])
     symbols: int = 0
     guarded: int = 0
     rolled: list[tuple[object, int | None]] = field(
@@ -167,6 +168,10 @@ class Machine:
         """Two storages may be the same memory: refuse writes to one while the other is in use."""
         self.tangled.setdefault(one, {})[other] = reason
         self.tangled.setdefault(other, {})[one] = reason
+
+    def label(self, cell: Cell) -> str:
+        """What the user calls a storage."""
+        return self.labels.get(cell) or cell.label
 
     def snapshot(self) -> Snapshot:
         """What a branch may change, as it is now."""

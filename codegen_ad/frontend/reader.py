@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any, cast
 
-import numpy as np
-
 from codegen_ad.errors import InternalError, NotDifferentiable, UnsupportedSyntax
 from codegen_ad.frontend import calls, expressions, statements
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.data import DTYPES, dtype_named
 from codegen_ad.frontend.machine import Machine
 from codegen_ad.frontend.naming import size_symbols
 from codegen_ad.frontend.output import OutputTree, flatten
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.sizes import Facts, Requirement, Restart
-from codegen_ad.frontend.values import Array, Cell, Dict, List, Provenance, Record
+from codegen_ad.frontend.values import Array, Cell, Provenance, Record
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, Program
@@ -31,12 +30,9 @@ from codegen_ad.signature import (
     SequenceForm,
     Signature,
     StaticForm,
-    leaves,
     path_text,
 )
 from codegen_ad.source import SourceText, source_of
-
-from codegen_ad.frontend.data import DTYPES, dtype_named  # isort: skip
 
 _ATTEMPTS = 200
 
@@ -242,5 +238,3 @@ class _Attempt:
                 ]
         return tuple(found)
 
-
-_ = (np, List, Dict, leaves)

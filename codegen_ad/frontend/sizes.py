@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim, FloorDivision
 
@@ -37,6 +37,7 @@ class Facts:
         default_factory=dict[tuple[str, Dim, Dim], Requirement]
     )
     unrolled: set[object] = field(default_factory=set[object])
+    trees: dict[object, Any] = field(default_factory=dict[object, Any])
 
     def solve(self, first: Dim, second: Dim, message: str) -> bool:
         """Make two sizes the same from now on; False where that is impossible or not linear."""

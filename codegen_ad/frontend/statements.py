@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from codegen_ad.errors import UnsupportedSyntax
-from codegen_ad.frontend import binding, branches, loops
+from codegen_ad.frontend import binding, branches, data, loops
+from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.refusals import refuse_statement
-from codegen_ad.frontend.values import Array, Unbound
+from codegen_ad.frontend.values import Array, Dict, List, Record, Unbound
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 
@@ -85,6 +86,7 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
             loops.while_(m, node)
         case ast.Return(value=value):
             found = None if value is None else m.evaluate(m, value)
+            _read_all(m, found)
             m.frame.env |= {"%value": found, "%return": True}
         case ast.Break():
             m.frame.env["%break"] = True
@@ -148,6 +150,15 @@ def _always_jumps(body: Sequence[ast.stmt]) -> bool:
             return False
 
 
+def _read_all(m: Machine, value: Value) -> None:
+    """Read what is returned here, so that it has the line of the `return`."""
+    if isinstance(value, Array):
+        m.read(value)
+    elif isinstance(value, tuple | List | Dict | Record):
+        for part in data.parts_of(m, cast("Value", value)):
+            _read_all(m, part)
+
+
 def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
     value = m.evaluate(m, test)
     with m.spot(test):
@@ -172,7 +183,7 @@ def _raise(m: Machine, error: ast.expr | None) -> None:
     m.refuse(f"The function raises an exception for these arguments{shown}.")
 
 
-def result(m: Machine) -> object:
+def result(m: Machine) -> Value:
     """What the frame's function returned."""
     env = m.frame.env
     returned = env.get("%return", False)
