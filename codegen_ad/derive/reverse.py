@@ -52,11 +52,8 @@ def differentiate(
         If `wrt` is not floating point, or an operation on the way has no derivative.
     """
     for node in wrt:
-        _check_differentiable(program, node)
-    b = Builder()
-    b.notes = Notes(
-        dict(program.notes.origins), dict(program.notes.names), set(program.notes.gradients)
-    )
+        check_differentiable(program, node)
+    b = reopen(program)
     rebuilt = b.substitute((*program.outputs, *wrt), {})
     outputs, wrt = rebuilt[: len(program.outputs)], rebuilt[len(program.outputs) :]
     targets = [*wrt, *(_tap(outputs, name) for name in taps)]
@@ -79,7 +76,7 @@ def differentiate(
         program.name,
         (*program.inputs, *own),
         (*outputs, *found),
-        tuple(_distinct([*program.output_names, *(f"d_{name}" for name in names)])),
+        tuple(distinct([*program.output_names, *(f"d_{name}" for name in names)])),
         b.notes,
     )
 
@@ -102,8 +99,15 @@ def pull(
     for node in reversed(order):
         sweep.visit(node)
     found = [sweep.adjoints.get(node) for node in wrt]
-    settled = iter(_settle(b, [*(g for g in found if g is not None), *primal], sweep.replaced))
+    settled = iter(settle(b, [*(g for g in found if g is not None), *primal], sweep.replaced))
     return [g if g is None else next(settled) for g in found], list(settled)
+
+
+def reopen(program: Program) -> Builder:
+    """A new builder that knows the notes of the program."""
+    b, notes = Builder(), program.notes
+    b.notes = Notes(dict(notes.origins), dict(notes.names), set(notes.gradients))
+    return b
 
 
 class _Sweep:
@@ -210,7 +214,7 @@ def _adds_in_places(node: Node) -> bool:
     )
 
 
-def _settle(b: Builder, outputs: Sequence[Node], replaced: Sequence[Replacement]) -> list[Node]:
+def settle(b: Builder, outputs: Sequence[Node], replaced: Sequence[Replacement]) -> list[Node]:
     """`outputs` with the results of loops replaced; the last loop was replaced first."""
     mapping: dict[Node, Node] = {}
     for old, results in reversed(replaced):
@@ -234,7 +238,8 @@ def _tap(outputs: Sequence[Node], name: str) -> Node:
     return found[-1]
 
 
-def _check_differentiable(program: Program, node: Node) -> None:
+def check_differentiable(program: Program, node: Node) -> None:
+    """Refuse integers and booleans, in the user's terms."""
     if not node.array.dtype.is_float:
         name = program.notes.names.get(node, "wrt")
         raise NotDifferentiable(
@@ -243,7 +248,8 @@ def _check_differentiable(program: Program, node: Node) -> None:
         )
 
 
-def _distinct(names: Sequence[str]) -> list[str]:
+def distinct(names: Sequence[str]) -> list[str]:
+    """The names, with a number added where one is taken."""
     result: list[str] = []
     for name in names:
         number, candidate = 1, name
