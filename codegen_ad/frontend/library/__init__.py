@@ -6,24 +6,25 @@ room only builds programs: how Python is read, and how arrays alias, is the inte
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from typing import cast
-
 from codegen_ad.frontend.context import Handler
 from codegen_ad.frontend.library import (
+    axes,
     calculus,
     contractions,
     creation,
     einsum,
     elementwise_extras,
+    extremes,
+    grids,
     joining,
     linalg,
+    matrices,
     methods,
     padding,
     reductions,
     refused,
     scans,
+    selection,
     shaping,
     special,
     statistics,
@@ -34,23 +35,27 @@ __all__ = ["ATTRIBUTES", "FUNCTIONS", "METHODS", "handler_of"]
 _TOPICS = (
     refused,
     elementwise_extras,
+    selection,
     creation,
+    grids,
     shaping,
+    axes,
     joining,
     padding,
+    matrices,
     reductions,
+    extremes,
     statistics,
     contractions,
     einsum,
     scans,
+    axes,
     calculus,
     linalg,
 )
 
-FUNCTIONS: dict[Callable[..., object], Handler] = {
-    cast("Callable[..., object]", function): handler
-    for topic in _TOPICS
-    for function, handler in topic.FUNCTIONS.items()
+FUNCTIONS: dict[object, Handler] = {
+    function: handler for topic in _TOPICS for function, handler in topic.FUNCTIONS.items()
 }
 
 METHODS: dict[str, Handler] = {
@@ -58,10 +63,14 @@ METHODS: dict[str, Handler] = {
     for tables in (
         refused.METHODS,
         elementwise_extras.METHODS,
+        selection.METHODS,
         creation.METHODS,
         shaping.METHODS,
+        axes.METHODS,
         joining.METHODS,
+        matrices.METHODS,
         reductions.METHODS,
+        extremes.METHODS,
         statistics.METHODS,
         contractions.METHODS,
         scans.METHODS,
@@ -70,7 +79,7 @@ METHODS: dict[str, Handler] = {
     for name, handler in tables.items()
 }
 
-ATTRIBUTES: dict[str, Handler] = shaping.ATTRIBUTES
+ATTRIBUTES: dict[str, Handler] = {**shaping.ATTRIBUTES, **axes.ATTRIBUTES}
 
 
 def handler_of(function: object) -> Handler | None:
@@ -79,16 +88,6 @@ def handler_of(function: object) -> Handler | None:
     Functions of SciPy are known by name, and refused by name, without importing SciPy.
     """
     try:
-        found = FUNCTIONS.get(cast("Callable[..., object]", function))
+        return FUNCTIONS.get(function) or special.handler_of(function)
     except TypeError:  # not hashable
         return None
-    if found is not None:
-        return found
-    name = getattr(function, "__name__", "")
-    special_module = sys.modules.get("scipy.special")
-    if special_module is not None and getattr(special_module, name, None) is function:
-        return special.NAMES.get(name) or special.unknown(name)
-    module = getattr(function, "__module__", None) or ""
-    if module.partition(".")[0] == "scipy":
-        return special.unknown(name, module)
-    return None

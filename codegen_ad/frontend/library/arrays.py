@@ -130,7 +130,10 @@ def unify(call: Call, first: Dim, second: Dim) -> Dim:
 
 def at_least(call: Call, dim: Dim, minimum: Dim | int) -> None:
     """Require a size of at least `minimum`."""
-    call.ctx.require(dim - minimum, 0, call.name)
+    if isinstance(minimum, Dim) and not minimum.is_constant:
+        call.ctx.require(dim - minimum, 0, call.name)
+    else:
+        call.ctx.require(dim, as_dim(minimum).value, call.name)
 
 
 def nonempty(call: Call, x: Node, axes: Sequence[int]) -> None:

@@ -6,51 +6,18 @@ What is written here is only how arguments are found and read, never what a func
 
 from __future__ import annotations
 
-import ast
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import NoReturn, cast
 
 from codegen_ad.frontend.context import Context, Handler, Value
 from codegen_ad.frontend.library import dtypes
+from codegen_ad.frontend.library.parameters import REQUIRED, Parameters, listed, parse
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
-
-REQUIRED = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """A signature: the names in order, their defaults, and how many may be given by position."""
-
-    function: str
-    names: tuple[str, ...]
-    defaults: tuple[object, ...]
-    positional: int
-    variadic: str | None
-
-
-@cache
-def parse(text: str) -> Parameters:
-    """A signature as `np.sum: a axis=None dtype=None * where=True`; `*rest` takes any number."""
-    function, _, rest = text.partition(":")
-    names: list[str] = []
-    defaults: list[object] = []
-    positional: int | None = None
-    variadic = None
-    for part in rest.split():
-        if part.startswith("*"):
-            positional, variadic = len(names), part[1:] or variadic
-            continue
-        name, _, default = part.partition("=")
-        names.append(name)
-        defaults.append(ast.literal_eval(default) if default else REQUIRED)
-    count = len(names) if positional is None else positional
-    return Parameters(function, tuple(names), tuple(defaults), count, variadic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +134,7 @@ class Call:
         found = dtypes.of(value)
         if found is None:
             self.refuse(
-                f"`{self.name}` is asked for the dtype {_shown(value)}, which programs do not have.",
+                f"`{self.name}` is asked for the dtype {_shown(value)}, which is not supported.",
                 f"Use one of {', '.join(dtypes.NAMES)}.",
             )
         return found
@@ -226,13 +193,13 @@ def bind(ctx: Context, args: Sequence[Value], kwargs: Mapping[str, Value], text:
         ctx.refuse(
             f"`{parameters.function}` takes at most {count(len(positional), 'argument')} by "
             f"position, and {len(args)} are given.",
-            f"Its arguments are ({_listed(parameters)}).",
+            f"Its arguments are ({listed(parameters)}).",
         )
     for name, value in kwargs.items():
         if name not in parameters.names:
             ctx.refuse(
                 f"`{parameters.function}` has no argument `{name}` that codegen_ad supports.",
-                f"Its arguments are ({_listed(parameters)}).",
+                f"Its arguments are ({listed(parameters)}).",
             )
         if name in given:
             ctx.refuse(
@@ -244,7 +211,7 @@ def bind(ctx: Context, args: Sequence[Value], kwargs: Mapping[str, Value], text:
         if default is REQUIRED and name not in given:
             ctx.refuse(
                 f"`{parameters.function}` needs the argument `{name}`.",
-                f"Its arguments are ({_listed(parameters)}).",
+                f"Its arguments are ({listed(parameters)}).",
             )
     return Call(ctx, parameters, given, rest)
 
@@ -293,18 +260,6 @@ def count(number: int, noun: str) -> str:
     """`1 axis`, `2 axes`: a number with its noun."""
     plural = {"axis": "axes"}.get(noun, f"{noun}s")
     return f"{number} {noun if number == 1 else plural}"
-
-
-def _listed(parameters: Parameters) -> str:
-    shown = [
-        name if default is REQUIRED else f"{name}={default!r}"
-        for name, default in zip(parameters.names, parameters.defaults, strict=True)
-    ]
-    if parameters.variadic is not None:
-        shown.insert(parameters.positional, f"*{parameters.variadic}")
-    elif parameters.positional < len(shown):
-        shown.insert(parameters.positional, "*")
-    return ", ".join(shown)
 
 
 def _shown(value: object) -> str:

@@ -11,14 +11,12 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import ravel, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Span
 from codegen_ad.ops.reduction import SUM
 
 
@@ -122,8 +120,8 @@ def _diagonals(call: Call, x: Node, labels: list[int]) -> tuple[Node, list[int]]
     """`x` with each repeated label's axes replaced by their diagonal."""
     b = call.b
     while len(set(labels)) < len(labels):
-        label = next(label for label in labels if labels.count(label) > 1)
-        axes = [a for a, label in enumerate(labels) if label == label]
+        label = next(name for name in labels if labels.count(name) > 1)
+        axes = [a for a, other in enumerate(labels) if other == label]
         rest = [a for a in range(len(labels)) if a not in axes]
         for axis in axes[1:]:
             unify(call, x.array.shape[axes[0]], x.array.shape[axis])
@@ -153,6 +151,9 @@ def matmul(call: Call) -> Value:
 def vdot(call: Call) -> Value:
     """The sum of the products of all elements."""
     x, y = operands(call, "a", "b")
+    if x.array.rank == y.array.rank:
+        for axis in range(x.array.rank):
+            agree(call, x, axis, y, axis)
     return call.fresh(dot_of(call, ravel(call.b, x), ravel(call.b, y)))
 
 
@@ -210,19 +211,6 @@ def _several(call: Call, value: object) -> list[int]:
     return [call.as_integer(item, "axes") for item in items]
 
 
-@signature("np.kron: a b")
-def kron(call: Call) -> Value:
-    """The Kronecker product."""
-    b = call.b
-    x, y = operands(call, "a", "b")
-    rank = max(x.array.rank, y.array.rank)
-    x, y = (make.reshape(b, n, (ONE,) * (rank - n.array.rank) + n.array.shape) for n in (x, y))
-    first, second = list(range(0, 2 * rank, 2)), list(range(1, 2 * rank, 2))
-    out = make.contract(b, [x, y], [first, second], list(range(2 * rank)))
-    shape = tuple(p * q for p, q in zip(x.array.shape, y.array.shape, strict=True))
-    return call.fresh(make.reshape(b, out, shape))
-
-
 @signature("np.linalg.multi_dot: arrays * out=None")
 def multi_dot(call: Call) -> Value:
     """The product of several matrices, from the end where a vector stands."""
@@ -240,83 +228,6 @@ def multi_dot(call: Call) -> Value:
     return call.fresh(out)
 
 
-@signature("np.trace: a offset=0 axis1=0 axis2=1 dtype=None out=None")
-def trace(call: Call) -> Value:
-    """The sum of a diagonal."""
-    x = call.node("a")
-    x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
-    line = diagonal_of(call, x, call.integer("offset"), call.static("axis1"), call.static("axis2"))
-    return call.fresh(make.sum_(call.b, line, (line.array.rank - 1,)))
-
-
-def diagonal_of(call: Call, x: Node, offset: int, axis1: object, axis2: object) -> Node:
-    """The diagonal of two axes, on a new last axis."""
-    b, rank = call.b, x.array.rank
-    if rank < 2:
-        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
-    i, j = call.one_axis(axis1, rank, "axis1"), call.one_axis(axis2, rank, "axis2")
-    if i == j:
-        call.refuse(f"`{call.name}` has the same axis twice.", "Give two different axes.")
-    rest = [a for a in range(rank) if a not in (i, j)]
-    front = make.transpose(b, x, [i, j, *rest])
-    length = diagonal_length(call, x.array.shape[i], x.array.shape[j], offset)
-    places = make.iota(b, length)
-    shifted = places
-    if offset:
-        step = make.constant(b, abs(offset), DType.INT64)
-        shifted = make.add(b, places, step)
-    line = make.gather(b, front, *((places, shifted) if offset >= 0 else (shifted, places)))
-    return make.transpose(b, line, [*range(1, rank - 1), 0])
-
-
-def diagonal_length(call: Call, rows: Dim, columns: Dim, offset: int) -> Dim:
-    """The number of elements on a diagonal."""
-    down, across = rows + min(offset, 0), columns - max(offset, 0)
-    difference = down - across
-    if not difference.is_constant:
-        call.refuse(
-            f"The length of the diagonal of a ({rows}, {columns}) matrix is not known when the "
-            f"function is compiled.",
-            "Cut the matrix to a square one first, `x[:k, :k]`, or index it: `x[i, i]`.",
-        )
-    length = down if difference.value < 0 else across
-    if length.is_constant:
-        return Dim.constant(max(length.value, 0))
-    call.ctx.require(length, 0, call.name)
-    return length
-
-
-@signature("np.cross: a b axisa=-1 axisb=-1 axisc=-1 axis=None")
-def cross(call: Call) -> Value:
-    """The cross product of vectors with three components on the last axis."""
-    call.only_default(
-        "axisa", "axisb", "axisc", "axis", instead="Move the vectors' axis to the end."
-    )
-    b = call.b
-    x, y = operands(call, "a", "b")
-    parts: list[list[Node]] = []
-    for node in (x, y):
-        last = node.array.rank - 1
-        unify(call, node.array.shape[last], Dim.constant(3))
-        parts.append([make.slice_(b, node, _component(node, k)) for k in range(3)])
-    p, q = parts
-    out = [
-        make.subtract(
-            b,
-            make.multiply(b, p[(k + 1) % 3], q[(k + 2) % 3]),
-            make.multiply(b, p[(k + 2) % 3], q[(k + 1) % 3]),
-        )
-        for k in range(3)
-    ]
-    return call.fresh(make.concatenate(b, out, out[0].array.rank - 1))
-
-
-def _component(x: Node, k: int) -> list[Span]:
-    spans = [make.whole(d) for d in x.array.shape]
-    spans[-1] = Span(Dim.constant(k), 1, ONE)
-    return spans
-
-
 FUNCTIONS: dict[object, Handler] = {
     np.dot: dot,
     np.matmul: matmul,
@@ -326,15 +237,11 @@ FUNCTIONS: dict[object, Handler] = {
     np.inner: inner,
     np.outer: outer,
     np.tensordot: tensordot,
-    np.kron: kron,
-    np.cross: cross,
-    np.trace: trace,
     np.linalg.multi_dot: multi_dot,
     np.linalg.matmul: matmul,
     np.linalg.vecdot: vecdot,
     np.linalg.outer: outer,
     np.linalg.tensordot: tensordot,
-    np.linalg.cross: cross,
 }
 
-METHODS: dict[str, Handler] = {"dot": dot, "trace": trace}
+METHODS: dict[str, Handler] = {"dot": dot}

@@ -11,14 +11,12 @@ import operator
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import apply, as_bool, broadcast, like
+from codegen_ad.frontend.library.arrays import apply, broadcast, like
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.reduction import ALL
 
 UFUNC = "out=None where=True casting='same_kind' order='K' dtype=None subok=True"
 
@@ -32,89 +30,6 @@ def floats(call: Call, *names: str) -> list[Node]:
     """The arguments in one floating point dtype and one shape."""
     plain(call)
     return broadcast(call, *call.ctx.promote(*(call.value(n) for n in names), floating=True))
-
-
-def _clipped(call: Call, low: str, high: str) -> Value:
-    b = call.b
-    given = [n for n in (low, high) if call.has(n)]
-    x, *bounds = call.ctx.promote(call.value("a"), *(call.value(n) for n in given))
-    for name, bound in zip(given, bounds, strict=True):
-        x, bound = broadcast(call, x, bound)
-        x = make.apply(b, "maximum" if name == low else "minimum", x, bound)
-    return call.fresh(x)
-
-
-@signature(f"np.clip: a a_min=None a_max=None out=None * min=None max=None {UFUNC[9:]}")
-def clip(call: Call) -> Value:
-    """The array with bounds on its values; None is no bound."""
-    plain(call)
-    if call.has("min") or call.has("max"):
-        return _clipped(call, "min", "max")
-    return _clipped(call, "a_min", "a_max")
-
-
-@signature(f"clip: a min=None max=None out=None * {UFUNC[9:]}")
-def clip_method(call: Call) -> Value:
-    """The array with bounds on its values; None is no bound."""
-    plain(call)
-    return _clipped(call, "min", "max")
-
-
-@signature("np.where: condition x=None y=None")
-def where(call: Call) -> Value:
-    """Elements of one array where a condition holds, of another where it does not."""
-    if "x" not in call.given or "y" not in call.given:
-        call.refuse(
-            "`np.where` with one argument gives as many places as the data have.",
-            "Use a mask: `np.where(condition, x, 0)`, or `x * mask`.",
-        )
-    x, y = call.ctx.promote(call.value("x"), call.value("y"))
-    condition = as_bool(call.b, call.node("condition"))
-    return call.fresh(make.where(call.b, *broadcast(call, condition, x, y)))
-
-
-@signature("np.select: condlist choicelist default=0")
-def select(call: Call) -> Value:
-    """Elements of the first choice whose condition holds, else the default."""
-    b = call.b
-    conditions = call.items("condlist")
-    choices = call.items("choicelist")
-    if len(conditions) != len(choices):
-        call.refuse(
-            f"`np.select` is given {len(conditions)} conditions and {len(choices)} choices.",
-            "Give one choice for each condition.",
-        )
-    last = call.value("default") if "default" in call.given else 0
-    *nodes, out = call.ctx.promote(*choices, last)
-    for condition, choice in reversed(list(zip(conditions, nodes, strict=True))):
-        mask, choice, out = broadcast(call, as_bool(b, call.node_of(condition)), choice, out)
-        out = make.where(b, mask, choice, out)
-    return call.fresh(out)
-
-
-@signature("np.piecewise: x condlist funclist")
-def piecewise(call: Call) -> Value:
-    """Functions of the elements, each where its condition holds; the last holds elsewhere."""
-    b, x = call.b, call.node("x")
-    conditions, functions = call.items("condlist"), call.items("funclist")
-    if len(functions) not in (len(conditions), len(conditions) + 1):
-        call.refuse(
-            f"`np.piecewise` is given {len(conditions)} conditions and {len(functions)} functions.",
-            "Give one function for each condition, and one more for elsewhere.",
-        )
-    pieces = [make.cast(b, _piece(call, f, x), x.array.dtype) for f in functions]
-    elsewhere = pieces.pop() if len(pieces) > len(conditions) else like(b, 0, x)
-    out = make.broadcast_to(b, elsewhere, x.array.shape)
-    for condition, piece in zip(conditions, pieces, strict=True):
-        mask, piece, out = broadcast(call, as_bool(b, call.node_of(condition)), piece, out)
-        out = make.where(b, mask, piece, out)
-    return call.fresh(out)
-
-
-def _piece(call: Call, function: Value, x: Node) -> Node:
-    if call.ctx.is_array(function) or isinstance(function, int | float):
-        return call.node_of(function)
-    return call.node_of(call.ctx.call(function, (call.fresh(x),), {}))
 
 
 def _unary(call: Call) -> Node:
@@ -172,16 +87,6 @@ def logaddexp2(call: Call) -> Value:
     return call.fresh(apply(b, "multiply", make.apply(b, "logaddexp", x, y), 1 / math.log(2)))
 
 
-@signature(f"np.heaviside: x1 x2 {UFUNC}")
-def heaviside(call: Call) -> Value:
-    """0 below zero, 1 above, and the second argument at zero."""
-    b = call.b
-    x, middle = floats(call, "x1", "x2")
-    step = make.cast(b, apply(b, "greater", x, 0), x.array.dtype)
-    step = make.where(b, apply(b, "isnan", x), x, step)
-    return call.fresh(make.where(b, apply(b, "equal", x, 0), middle, step))
-
-
 SINC_SERIES = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(8))
 
 
@@ -198,22 +103,6 @@ def sinc(call: Call) -> Value:
         series = apply(b, "add", make.multiply(b, series, square), coefficient)
     large = make.where(b, near, like(b, 1, y), y)
     return call.fresh(make.where(b, near, series, make.divide(b, apply(b, "sin", large), large)))
-
-
-@signature("np.nan_to_num: x copy=True nan=0.0 posinf=None neginf=None")
-def nan_to_num(call: Call) -> Value:
-    """The array with numbers in place of NaN and infinities."""
-    b, x = call.b, call.node("x")
-    if not call.flag("copy"):
-        call.refuse("`np.nan_to_num` with `copy=False`.", "Write `x[...] = np.nan_to_num(x)`.")
-    if not x.array.dtype.is_float:
-        return call.fresh(x)
-    limit = float(np.finfo(x.array.dtype.numpy_name).max)
-    high = call.number("posinf") if call.has("posinf") else limit
-    low = call.number("neginf") if call.has("neginf") else -limit
-    out = make.where(b, apply(b, "isnan", x), like(b, call.number("nan"), x), x)
-    out = make.where(b, apply(b, "equal", x, math.inf), like(b, high, x), out)
-    return call.fresh(make.where(b, apply(b, "equal", x, -math.inf), like(b, low, x), out))
 
 
 @signature("np.round: a decimals=0 out=None")
@@ -298,46 +187,7 @@ def divmod_(call: Call) -> Value:
     return _divided(call)
 
 
-def _close(call: Call) -> Node:
-    b = call.b
-    x, y = broadcast(call, *call.ctx.promote(call.value("a"), call.value("b"), floating=True))
-    bound = apply(b, "multiply", apply(b, "absolute", y), call.number("rtol"))
-    bound = apply(b, "add", bound, call.number("atol"))
-    near = make.apply(b, "less_equal", apply(b, "absolute", make.subtract(b, x, y)), bound)
-    near = make.apply(b, "logical_and", near, apply(b, "isfinite", y))
-    near = make.apply(b, "logical_or", near, make.apply(b, "equal", x, y))
-    if call.flag("equal_nan"):
-        missing = make.apply(b, "logical_and", apply(b, "isnan", x), apply(b, "isnan", y))
-        near = make.apply(b, "logical_or", near, missing)
-    return near
-
-
-@signature("np.isclose: a b rtol=1e-05 atol=1e-08 equal_nan=False")
-def isclose(call: Call) -> Value:
-    """Whether the elements are nearly equal."""
-    return call.fresh(_close(call))
-
-
-@signature("np.allclose: a b rtol=1e-05 atol=1e-08 equal_nan=False")
-def allclose(call: Call) -> Value:
-    """Whether all elements are nearly equal."""
-    near = _close(call)
-    return call.fresh(reduced(call.b, ALL, near, range(near.array.rank)))
-
-
-@signature(f"np.logical_xor: x1 x2 {UFUNC}")
-def logical_xor(call: Call) -> Value:
-    """Whether exactly one of two is true."""
-    plain(call)
-    x, y = broadcast(call, *(as_bool(call.b, call.node(n)) for n in ("x1", "x2")))
-    return call.fresh(make.apply(call.b, "not_equal", x, y))
-
-
 FUNCTIONS: dict[object, Handler] = {
-    np.clip: clip,
-    np.where: where,
-    np.select: select,
-    np.piecewise: piecewise,
     np.reciprocal: reciprocal,
     np.fabs: fabs,
     math.fabs: fabs,
@@ -351,9 +201,7 @@ FUNCTIONS: dict[object, Handler] = {
     operator.pos: positive,
     np.float_power: float_power,
     np.logaddexp2: logaddexp2,
-    np.heaviside: heaviside,
     np.sinc: sinc,
-    np.nan_to_num: nan_to_num,
     np.round: round_,
     np.around: round_,
     np.signbit: signbit,
@@ -364,9 +212,6 @@ FUNCTIONS: dict[object, Handler] = {
     np.fmax: fmax,
     np.fmin: fmin,
     np.divmod: divmod_,
-    np.isclose: isclose,
-    np.allclose: allclose,
-    np.logical_xor: logical_xor,
 }
 
-METHODS: dict[str, Handler] = {"clip": clip_method, "round": round_}
+METHODS: dict[str, Handler] = {"round": round_}

@@ -9,9 +9,8 @@ from typing import cast
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import apply, at_least, like, ravel, span, take, unify
+from codegen_ad.frontend.library.arrays import at_least, ravel, span, take, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.contractions import diagonal_of
 from codegen_ad.frontend.views import Sliced
 from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node
@@ -281,72 +280,6 @@ def _rolled_by_data(call: Call, x: Node) -> Node:
     return make.reshape(b, out, x.array.shape) if flat else out
 
 
-def band(call: Call, x: Node, k: int) -> Node:
-    """Where column minus row is at most `k`, over the last two axes."""
-    b = call.b
-    if x.array.rank < 2:
-        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
-    rows = make.expand_dims(b, make.iota(b, x.array.shape[-2]), 1)
-    columns = make.iota(b, x.array.shape[-1])
-    return apply(b, "less_equal", columns, apply(b, "add", rows, k) if k else rows)
-
-
-@signature("np.tril: m k=0")
-def tril(call: Call) -> Value:
-    """The array with zeros above a diagonal."""
-    x = call.node("m")
-    return call.fresh(make.where(call.b, band(call, x, call.integer("k")), x, like(call.b, 0, x)))
-
-
-@signature("np.triu: m k=0")
-def triu(call: Call) -> Value:
-    """The array with zeros below a diagonal."""
-    x = call.node("m")
-    below = band(call, x, call.integer("k") - 1)
-    return call.fresh(make.where(call.b, below, like(call.b, 0, x), x))
-
-
-@signature("np.diagonal: a offset=0 axis1=0 axis2=1")
-def diagonal(call: Call) -> Value:
-    """A diagonal of two axes."""
-    axes = call.static("axis1"), call.static("axis2")
-    return call.fresh(diagonal_of(call, call.node("a"), call.integer("offset"), *axes))
-
-
-@signature("np.linalg.diagonal: x * offset=0")
-def diagonals(call: Call) -> Value:
-    """The diagonals of a stack of matrices."""
-    return call.fresh(diagonal_of(call, call.node("x"), call.integer("offset"), -2, -1))
-
-
-@signature("np.diag: v k=0")
-def diag(call: Call) -> Value:
-    """The diagonal of a matrix, or the matrix that has a vector on its diagonal."""
-    x, k = call.node("v"), call.integer("k")
-    if x.array.rank == 2:
-        return call.fresh(diagonal_of(call, x, k, 0, 1))
-    if x.array.rank != 1:
-        call.refuse("`np.diag` takes a vector or a matrix.", "Use `np.diagonal` for stacks.")
-    return call.fresh(_on_diagonal(call, x, k))
-
-
-@signature("np.diagflat: v k=0")
-def diagflat(call: Call) -> Value:
-    """The matrix that has all elements on its diagonal."""
-    return call.fresh(_on_diagonal(call, ravel(call.b, call.node("v")), call.integer("k")))
-
-
-def _on_diagonal(call: Call, x: Node, k: int) -> Node:
-    b, (dim,) = call.b, x.array.shape
-    side = dim + abs(k)
-    rows = columns = make.iota(b, dim)
-    if k:
-        shifted = apply(b, "add", rows, abs(k))
-        rows, columns = (rows, shifted) if k > 0 else (shifted, columns)
-    empty = make.full(b, (side, side), 0, x.array.dtype)
-    return make.scatter(b, empty, x, rows, columns, accumulate=False)
-
-
 FUNCTIONS: dict[object, Handler] = {
     np.concatenate: concatenate,
     np.concat: concatenate,
@@ -363,12 +296,6 @@ FUNCTIONS: dict[object, Handler] = {
     np.tile: tile,
     np.repeat: repeat,
     np.roll: roll,
-    np.tril: tril,
-    np.triu: triu,
-    np.diagonal: diagonal,
-    np.linalg.diagonal: diagonals,
-    np.diag: diag,
-    np.diagflat: diagflat,
 }
 
-METHODS: dict[str, Handler] = {"repeat": repeat, "diagonal": diagonal}
+METHODS: dict[str, Handler] = {"repeat": repeat}

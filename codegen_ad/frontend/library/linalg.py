@@ -83,11 +83,16 @@ def slogdet(call: Call) -> Value:
     by Hadamard's inequality. The derivative of log|det A| does not depend on D, which is constant.
     """
     b, x = call.b, _matrix(call)
-    norms = stop(b, apply(b, "sqrt", make.sum_(b, apply(b, "square", x), (1,))))
+    nonempty(call, x, (1,))
+    largest = stop(b, reduced(b, MAX, apply(b, "absolute", x), (1,), keepdims=True))
+    largest = make.where(b, apply(b, "equal", largest, 0), like(b, 1, largest), largest)
+    ratios = stop(b, make.divide(b, x, largest))
+    norms = apply(b, "sqrt", reduced(b, SUM, apply(b, "square", ratios), (1,), keepdims=True))
     norms = make.where(b, apply(b, "equal", norms, 0), like(b, 1, norms), norms)
-    scaled = b.node(DET, (make.divide(b, x, make.expand_dims(b, norms, 1)),))
+    scaled = b.node(DET, (make.divide(b, make.divide(b, x, largest), norms),))
     logarithm = apply(b, "log", apply(b, "absolute", scaled))
-    total = make.sum_(b, apply(b, "log", norms), (0,))
+    logarithms = make.add(b, apply(b, "log", largest), apply(b, "log", norms))
+    total = make.sum_(b, logarithms, (0, 1))
     return call.fresh(apply(b, "sign", scaled)), call.fresh(make.add(b, logarithm, total))
 
 

@@ -6,17 +6,15 @@ All of them share memory with their argument, as NumPy's do.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import common_shape, moved, unify
+from codegen_ad.frontend.library.arrays import at_least, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.views import Broadcast, Reshaped, Sliced, Transposed
-from codegen_ad.ir.dims import ONE, Dim, product
+from codegen_ad.ir.dims import ONE, ZERO, Dim, product
 from codegen_ad.ir.types import Shape
-from codegen_ad.ops import make
 from codegen_ad.ops.movement import Span
 
 
@@ -45,37 +43,63 @@ def reshaped(call: Call, value: Value, shape: Sequence[Dim], *, order: str = "C"
     """A view of another shape, in which one size may be -1."""
     source = call.node_of(value).array.shape
     if order == "F":
-        turned = _transposed(call, value, tuple(reversed(range(len(source)))))
-        out = reshaped(call, turned, tuple(reversed(shape)))
-        return _transposed(call, out, tuple(reversed(range(len(shape)))))
+        backwards = turned(call, value, tuple(reversed(range(len(source)))))
+        out = reshaped(call, backwards, tuple(reversed(shape)))
+        return turned(call, out, tuple(reversed(range(len(shape)))))
     unknown = [a for a, d in enumerate(shape) if d == Dim.constant(-1)]
     if len(unknown) > 1:
         call.refuse("Two sizes of a reshape are -1.", "Leave one size to be worked out.")
     target = list(shape)
     if unknown:
         rest = product(tuple(d for d in shape if d != Dim.constant(-1)))
-        size = product(source).exact_quotient(rest)
-        if size is None:
-            call.refuse(
-                f"{product(source)} elements do not divide into rows of {rest}, or it is not "
-                f"known when the function is compiled whether they do.",
-                "Give all sizes, or pass the array in that shape.",
-            )
-        target[unknown[0]] = size
-    else:
-        unify(call, product(source), product(tuple(target)))
+        target[unknown[0]] = _quotient(call, product(source), rest)
+    if product(source) != product(tuple(target)):
+        return _settled_when_called(call, value, tuple(target))
     if source == tuple(target):
-        return _same(call, value)
+        return same(call, value)
     return call.ctx.view(value, Reshaped(tuple(target), is_always_view(source, tuple(target))))
 
 
-def _same(call: Call, value: Value) -> Value:
+def _quotient(call: Call, number: Dim, rest: Dim) -> Dim:
+    """The size that -1 stands for."""
+    size = number.exact_quotient(rest)
+    if size is not None:
+        return size
+    if not rest.is_constant or number.is_constant or rest.value < 1:
+        call.refuse(
+            f"{number} elements do not divide into rows of {rest}, or it is not known when the "
+            f"function is compiled whether they do.",
+            "Give all sizes, or pass the array in that shape.",
+        )
+    return number // rest.value
+
+
+def _settled_when_called(call: Call, value: Value, target: Shape) -> Value:
+    """A reshape that only fits for some sizes of the array: which ones, the kernel checks.
+
+    The program sees the first so many elements as the new shape, and the check says that they are
+    all there are.
+    """
+    source = call.node_of(value).array.shape
+    have, want = product(source), product(target)
+    if (have - want).is_constant or (len(source) == 1 and want.is_constant):
+        unify(call, have, want)
+        return reshaped(call, value, target)
+    at_least(call, have, want)
+    at_least(call, want, have)
+    line = reshaped(call, value, (have,))
+    part = call.ctx.view(line, Sliced((Span(ZERO, 1, want),)))
+    return call.ctx.view(part, Reshaped(target))
+
+
+def same(call: Call, value: Value) -> Value:
     """A view of the whole array."""
     shape = call.node_of(value).array.shape
     return call.ctx.view(value, Transposed(tuple(range(len(shape)))))
 
 
-def _transposed(call: Call, value: Value, axes: Sequence[int]) -> Value:
+def turned(call: Call, value: Value, axes: Sequence[int]) -> Value:
+    """A view with the axes in another order."""
     return call.ctx.view(value, Transposed(tuple(axes)))
 
 
@@ -123,82 +147,6 @@ def flatten(call: Call) -> Value:
     return call.fresh(call.node_of(out))
 
 
-@signature("np.transpose: a axes=None")
-def transpose(call: Call) -> Value:
-    """The array with its axes in another order."""
-    rank = call.node("a").array.rank
-    if not call.has("axes"):
-        return _transposed(call, call.value("a"), tuple(reversed(range(rank))))
-    return _ordered(call, rank, call.static("axes"))
-
-
-@signature("transpose: a *axes")
-def transpose_method(call: Call) -> Value:
-    """The array with its axes in another order, given as one tuple or as several numbers."""
-    rank = call.node("a").array.rank
-    axes = [call.ctx.static(v, "axes") for v in call.rest]
-    if axes in ([], [None]):
-        return _transposed(call, call.value("a"), tuple(reversed(range(rank))))
-    return _ordered(call, rank, axes[0] if len(axes) == 1 else axes)
-
-
-def _ordered(call: Call, rank: int, value: object) -> Value:
-    items = cast("Sequence[object]", value) if isinstance(value, tuple | list) else (value,)
-    axes = [call.one_axis(item, rank, "axes") for item in items]
-    if sorted(axes) != list(range(rank)):
-        call.refuse(
-            f"`{call.name}` is given the axes {tuple(axes)} for an array of {rank}.",
-            "Name each axis once.",
-        )
-    return _transposed(call, call.value("a"), axes)
-
-
-@signature("np.matrix_transpose: a")
-def matrix_transpose(call: Call) -> Value:
-    """The array with its last two axes exchanged."""
-    rank = call.node("a").array.rank
-    if rank < 2:
-        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
-    return _transposed(call, call.value("a"), (*range(rank - 2), rank - 1, rank - 2))
-
-
-@signature("np.swapaxes: a axis1 axis2")
-def swapaxes(call: Call) -> Value:
-    """The array with two axes exchanged."""
-    rank = call.node("a").array.rank
-    axes = list(range(rank))
-    i, j = call.axis("axis1", rank), call.axis("axis2", rank)
-    axes[i], axes[j] = axes[j], axes[i]
-    return _transposed(call, call.value("a"), axes)
-
-
-@signature("np.moveaxis: a source destination")
-def moveaxis(call: Call) -> Value:
-    """The array with some axes moved, the others in their order."""
-    rank = call.node("a").array.rank
-    source = [call.one_axis(a, rank, "source") for a in call.integers("source")]
-    target = [call.one_axis(a, rank, "destination") for a in call.integers("destination")]
-    if len(set(source)) != len(source) or sorted(set(target)) != sorted(target):
-        call.refuse("`np.moveaxis` names one axis twice.", "Name each axis once.")
-    if len(source) != len(target):
-        call.refuse(
-            "`np.moveaxis` needs as many destinations as sources.", "Give the same number of both."
-        )
-    order = [a for a in range(rank) if a not in source]
-    for place, axis in sorted(zip(target, source, strict=True)):
-        order.insert(place, axis)
-    return _transposed(call, call.value("a"), order)
-
-
-@signature("np.rollaxis: a axis start=0")
-def rollaxis(call: Call) -> Value:
-    """The array with one axis moved before another."""
-    rank = call.node("a").array.rank
-    axis, start = call.axis("axis", rank), call.integer("start")
-    start = start + rank if start < 0 else start
-    return _transposed(call, call.value("a"), moved(rank, axis, start - (axis < start)))
-
-
 @signature("np.expand_dims: a axis")
 def expand_dims(call: Call) -> Value:
     """The array with new axes of size 1."""
@@ -237,7 +185,7 @@ def _with_rank(call: Call, value: Value, rank: int) -> Value:
     shape = call.node_of(value).array.shape
     missing = rank - len(shape)
     if missing <= 0:
-        return _same(call, value)
+        return same(call, value)
     shape = (
         (ONE, *shape, ONE)
         if rank == 3 and len(shape) == 1
@@ -287,72 +235,15 @@ def broadcast_arrays(call: Call) -> Value:
     return tuple(call.ctx.view(v, Broadcast(shape)) for v in call.rest)
 
 
-def flipped(call: Call, value: Value, axes: Sequence[int]) -> Value:
-    """A view with some axes in reverse."""
-    shape = call.node_of(value).array.shape
-    spans = [Span(d - 1, -1, d) if a in axes else make.whole(d) for a, d in enumerate(shape)]
-    return call.ctx.view(value, Sliced(tuple(spans)))
-
-
-@signature("np.flip: a axis=None")
-def flip(call: Call) -> Value:
-    """The array with the elements of some axes in reverse."""
-    return flipped(call, call.value("a"), call.axes("axis", call.node("a").array.rank))
-
-
-@signature("np.flipud: a")
-def flipud(call: Call) -> Value:
-    """The array upside down."""
-    return flipped(call, call.value("a"), (call.one_axis(0, call.node("a").array.rank),))
-
-
-@signature("np.fliplr: a")
-def fliplr(call: Call) -> Value:
-    """The array with its columns in reverse."""
-    return flipped(call, call.value("a"), (call.one_axis(1, call.node("a").array.rank),))
-
-
-@signature("np.rot90: a k=1 axes=(0,1)")
-def rot90(call: Call) -> Value:
-    """The array turned by quarter turns in the plane of two axes."""
-    rank = call.node("a").array.rank
-    i, j = (call.one_axis(a, rank, "axes") for a in call.integers("axes"))
-    turns = call.integer("k") % 4
-    value = call.value("a")
-    if turns == 0:
-        return _same(call, value)
-    if turns == 2:
-        return flipped(call, value, (i, j))
-    order = list(range(rank))
-    order[i], order[j] = order[j], order[i]
-    if turns == 1:
-        return _transposed(call, flipped(call, value, (j,)), order)
-    return flipped(call, _transposed(call, value, order), (j,))
-
-
 @signature("real: a")
 def itself(call: Call) -> Value:
     """The array: what real numbers are to themselves."""
-    return _same(call, call.value("a"))
-
-
-@signature("T: a")
-def transposed(call: Call) -> Value:
-    """The array with its axes in reverse order."""
-    rank = call.node("a").array.rank
-    return _transposed(call, call.value("a"), tuple(reversed(range(rank))))
+    return same(call, call.value("a"))
 
 
 FUNCTIONS: dict[object, Handler] = {
     np.reshape: reshape,
     np.ravel: ravel,
-    np.transpose: transpose,
-    np.permute_dims: transpose,
-    np.matrix_transpose: matrix_transpose,
-    np.linalg.matrix_transpose: matrix_transpose,
-    np.swapaxes: swapaxes,
-    np.moveaxis: moveaxis,
-    np.rollaxis: rollaxis,
     np.expand_dims: expand_dims,
     np.squeeze: squeeze,
     np.atleast_1d: atleast_1d,
@@ -360,10 +251,6 @@ FUNCTIONS: dict[object, Handler] = {
     np.atleast_3d: atleast_3d,
     np.broadcast_to: broadcast_to,
     np.broadcast_arrays: broadcast_arrays,
-    np.flip: flip,
-    np.flipud: flipud,
-    np.fliplr: fliplr,
-    np.rot90: rot90,
     np.real: itself,
 }
 
@@ -371,9 +258,7 @@ METHODS: dict[str, Handler] = {
     "reshape": reshape_method,
     "ravel": ravel,
     "flatten": flatten,
-    "transpose": transpose_method,
-    "swapaxes": swapaxes,
     "squeeze": squeeze,
 }
 
-ATTRIBUTES: dict[str, Handler] = {"T": transposed, "mT": matrix_transpose, "real": itself}
+ATTRIBUTES: dict[str, Handler] = {"real": itself}

@@ -6,6 +6,7 @@ Handlers are found by a function's name and checked against the module, if the u
 from __future__ import annotations
 
 import math
+import sys
 
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, broadcast, kept, like, maximum_of, nonempty
@@ -157,15 +158,6 @@ def log_softmax(call: Call) -> Value:
     return call.fresh(make.subtract(b, shifted, apply(b, "log", total)))
 
 
-def unknown(name: str, module: str = "scipy.special") -> Handler:
-    """The handler that refuses a function of SciPy by name."""
-    return refusal(
-        f"{module}.{name}" if name else module,
-        "codegen_ad does not know it.",
-        "Write its formula out, or give its derivative with @codegen_ad.custom_derivative.",
-    )
-
-
 NAMES: dict[str, Handler] = {
     **{n: elementwise(n) for n in ("expit", "erf", "erfc", "expm1", "log1p", "exp2", "cbrt")},
     "logit": logit,
@@ -178,3 +170,25 @@ NAMES: dict[str, Handler] = {
     "softmax": softmax,
     "log_softmax": log_softmax,
 }
+
+
+def handler_of(function: object) -> Handler | None:
+    """The meaning of a function of SciPy, or its refusal; None for a function of anything else."""
+    name = str(getattr(function, "__name__", ""))
+    module = sys.modules.get("scipy.special")
+    if module is not None and name and getattr(module, name, None) is function:
+        return NAMES.get(name) or _unknown(f"scipy.special.{name}")
+    home = str(getattr(function, "__module__", None) or type(function).__module__)
+    if home.partition(".")[0] != "scipy":
+        return None
+    owner = getattr(getattr(function, "__self__", None), "name", None)
+    parts = [p for p in home.split(".") if not p.startswith("_")]
+    return _unknown(".".join([*parts, *([owner] if isinstance(owner, str) else []), name]))
+
+
+def _unknown(name: str) -> Handler:
+    return refusal(
+        name,
+        "It is not among the functions of SciPy that codegen_ad knows.",
+        "Write its formula out, or give its derivative with @codegen_ad.custom_derivative.",
+    )

@@ -35,18 +35,26 @@ from codegen_ad.ops.reduction import SUM
 from codegen_ad.ops.scan import ARGSORT
 
 
-def mean_of(b: Builder, x: Node, axes: Sequence[int], mask: Node | None = None) -> Node:
-    """The mean of floating point numbers over `axes`, which stay with size 1."""
+def mean_of(
+    b: Builder,
+    x: Node,
+    axes: Sequence[int],
+    mask: Node | None = None,
+    *,
+    keepdims: bool = True,
+) -> Node:
+    """The mean of floating point numbers over `axes`."""
     if mask is not None:
-        total = reduced(b, SUM, make.where(b, mask, x, like(b, 0, x)), axes, keepdims=True)
-        return make.divide(b, total, _number(b, x, axes, mask))
-    total = reduced(b, SUM, x, axes, keepdims=True)
+        chosen = make.where(b, mask, x, like(b, 0, x))
+        total = reduced(b, SUM, chosen, axes, keepdims=keepdims)
+        return make.divide(b, total, _number(b, x, axes, mask, keepdims=keepdims))
+    total = reduced(b, SUM, x, axes, keepdims=keepdims)
     number = product(tuple(x.array.shape[a] for a in axes))
     return total if number == ONE else make.divide(b, total, size_as(b, number, x.array.dtype))
 
 
-def _number(b: Builder, x: Node, axes: Sequence[int], mask: Node) -> Node:
-    return reduced(b, SUM, make.cast(b, mask, x.array.dtype), axes, keepdims=True)
+def _number(b: Builder, x: Node, axes: Sequence[int], mask: Node, *, keepdims: bool) -> Node:
+    return reduced(b, SUM, make.cast(b, mask, x.array.dtype), axes, keepdims=keepdims)
 
 
 def _operand(call: Call) -> tuple[Node, tuple[int, ...]]:
@@ -61,14 +69,6 @@ def _operand(call: Call) -> tuple[Node, tuple[int, ...]]:
     return x, call.axes("axis", x.array.rank)
 
 
-def _finished(call: Call, out: Node, axes: Sequence[int]) -> Value:
-    """Drop the axes of size 1 unless they are to be kept."""
-    if not call.flag("keepdims"):
-        shape = tuple(d for a, d in enumerate(out.array.shape) if a not in axes)
-        out = make.reshape(call.b, out, shape)
-    return call.fresh(out)
-
-
 @signature("np.mean: a axis=None dtype=None out=None keepdims=False * where=True")
 def mean(call: Call) -> Value:
     """The arithmetic mean."""
@@ -76,7 +76,7 @@ def mean(call: Call) -> Value:
     mask = mask_of(call, x)
     if mask is None:
         nonempty(call, x, axes)
-    return _finished(call, mean_of(call.b, x, axes, mask), axes)
+    return call.fresh(mean_of(call.b, x, axes, mask, keepdims=call.flag("keepdims")))
 
 
 @signature("np.nanmean: a axis=None dtype=None out=None keepdims=False * where=True")
@@ -84,7 +84,8 @@ def nanmean(call: Call) -> Value:
     """The mean of what is not NaN."""
     call.only_default("where")
     x, axes = _operand(call)
-    return _finished(call, mean_of(call.b, x, axes, _numbers(call.b, x)), axes)
+    mask = _numbers(call.b, x)
+    return call.fresh(mean_of(call.b, x, axes, mask, keepdims=call.flag("keepdims")))
 
 
 def _numbers(b: Builder, x: Node) -> Node:
@@ -94,24 +95,24 @@ def _numbers(b: Builder, x: Node) -> Node:
 @signature("np.average: a axis=None weights=None returned=False * keepdims=False")
 def average(call: Call) -> Value:
     """The weighted mean; weights of one axis may be a vector."""
-    b = call.b
+    b, keepdims = call.b, call.flag("keepdims")
     if not call.has("weights"):
         x = as_float(b, call.node("a"))
         axes = call.axes("axis", x.array.rank)
         nonempty(call, x, axes)
-        out = mean_of(b, x, axes)
+        out = mean_of(b, x, axes, keepdims=keepdims)
         number = product(tuple(x.array.shape[a] for a in axes))
         total = make.broadcast_to(b, size_as(b, number, x.array.dtype), out.array.shape)
     else:
         x, weights = call.ctx.promote(call.value("a"), call.value("weights"), floating=True)
         axes = call.axes("axis", x.array.rank)
         weights = _weights(call, x, weights, axes)
-        total = reduced(b, SUM, weights, axes, keepdims=True)
-        weighted = reduced(b, SUM, make.multiply(b, x, weights), axes, keepdims=True)
+        total = reduced(b, SUM, weights, axes, keepdims=keepdims)
+        weighted = reduced(b, SUM, make.multiply(b, x, weights), axes, keepdims=keepdims)
         out = make.divide(b, weighted, total)
     if call.flag("returned"):
-        return (_finished(call, out, axes), _finished(call, total, axes))
-    return _finished(call, out, axes)
+        return (call.fresh(out), call.fresh(total))
+    return call.fresh(out)
 
 
 def _weights(call: Call, x: Node, weights: Node, axes: Sequence[int]) -> Node:
@@ -130,7 +131,7 @@ def _weights(call: Call, x: Node, weights: Node, axes: Sequence[int]) -> Node:
 
 def _variance(call: Call, mask: Node | None, x: Node, axes: Sequence[int]) -> Node:
     """The mean square of the deviations, over the number of them less `ddof`."""
-    b = call.b
+    b, keepdims = call.b, call.flag("keepdims")
     ddof = call.number("correction" if call.has("correction") else "ddof")
     number = product(tuple(x.array.shape[a] for a in axes))
     if mask is None:
@@ -141,13 +142,13 @@ def _variance(call: Call, mask: Node | None, x: Node, axes: Sequence[int]) -> No
     squares = apply(b, "square", make.subtract(b, x, make.cast(b, centre, x.array.dtype)))
     if mask is not None:
         squares = make.where(b, mask, squares, like(b, 0, x))
-        freedom = apply(b, "maximum", apply(b, "subtract", _number(b, x, axes, mask), ddof), 0)
+        chosen = _number(b, x, axes, mask, keepdims=keepdims)
+        freedom = apply(b, "maximum", apply(b, "subtract", chosen, ddof), 0)
     elif float(ddof).is_integer():
         freedom = size_as(b, number - int(ddof), x.array.dtype)
     else:
         freedom = apply(b, "subtract", size_as(b, number, x.array.dtype), ddof)
-    total = reduced(b, SUM, squares, axes, keepdims=True)
-    return total if number - int(ddof) == ONE else make.divide(b, total, freedom)
+    return make.divide(b, reduced(b, SUM, squares, axes, keepdims=keepdims), freedom)
 
 
 SPREAD = (
@@ -159,7 +160,7 @@ SPREAD = (
 def var(call: Call) -> Value:
     """The variance."""
     x, axes = _operand(call)
-    return _finished(call, _variance(call, mask_of(call, x), x, axes), axes)
+    return call.fresh(_variance(call, mask_of(call, x), x, axes))
 
 
 @signature(f"np.std: {SPREAD}")
@@ -167,7 +168,7 @@ def std(call: Call) -> Value:
     """The standard deviation."""
     x, axes = _operand(call)
     out = apply(call.b, "sqrt", _variance(call, mask_of(call, x), x, axes))
-    return _finished(call, out, axes)
+    return call.fresh(out)
 
 
 @signature(f"np.nanvar: {SPREAD}")
@@ -175,7 +176,7 @@ def nanvar(call: Call) -> Value:
     """The variance of what is not NaN."""
     x, axes = _operand(call)
     clean, mask = without_nan(call.b, x, 0), _numbers(call.b, x)
-    return _finished(call, _variance(call, mask, clean, axes), axes)
+    return call.fresh(_variance(call, mask, clean, axes))
 
 
 @signature(f"np.nanstd: {SPREAD}")
@@ -183,7 +184,7 @@ def nanstd(call: Call) -> Value:
     """The standard deviation of what is not NaN."""
     x, axes = _operand(call)
     clean, mask = without_nan(call.b, x, 0), _numbers(call.b, x)
-    return _finished(call, apply(call.b, "sqrt", _variance(call, mask, clean, axes)), axes)
+    return call.fresh(apply(call.b, "sqrt", _variance(call, mask, clean, axes)))
 
 
 def sorted_along(b: Builder, x: Node, axis: int) -> Node:

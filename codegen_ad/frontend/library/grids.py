@@ -1,0 +1,151 @@
+"""Numbers counted and spaced: ranges, grids of coordinates, powers."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import apply, at_least, like, size_as
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.ir.dims import ONE, ZERO, as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+
+@signature("np.arange: start stop=None step=None dtype=None * device=None like=None")
+def arange(call: Call) -> Value:
+    """Evenly spaced numbers up to, but without, a stop."""
+    call.only_default("device", "like")
+    start, stop, step = (call.static(n) for n in ("start", "stop", "step"))
+    if stop is None:
+        start, stop = 0, start
+    step = 1 if step is None else step
+    limits = (start, stop, step)
+    if any(isinstance(v, float) for v in limits):
+        return _spaced_by_floats(call, *limits)
+    by = call.as_integer(step, "step")
+    if by == 0:
+        call.refuse("`np.arange` with a step of 0 never ends.", "Give another step.")
+    first, last = call.ctx.dim(start, "start"), call.ctx.dim(stop, "stop")
+    extent = last - first if by > 0 else first - last
+    if extent.is_constant:
+        extent = as_dim(max(extent.value, 0))
+    else:
+        at_least(call, extent, 0)
+    length = (extent + (abs(by) - 1)) // abs(by)
+    out = call.ctx.iota(first, length, by)
+    return call.fresh(make.cast(call.b, out, call.dtype("dtype", DType.INT64)))
+
+
+def _spaced_by_floats(call: Call, start: object, stop: object, step: object) -> Value:
+    numbers = [float(v) for v in (start, stop, step) if isinstance(v, int | float)]
+    if len(numbers) < 3:
+        call.refuse(
+            "`np.arange` with a fractional step needs limits that are numbers.",
+            "Use `np.arange(n) * step`, or `np.linspace`.",
+        )
+    first, last, by = numbers
+    length = max(math.ceil((last - first) / by), 0) if by else 0
+    dtype = call.dtype("dtype", DType.FLOAT64)
+    b = call.b
+    places = make.cast(b, make.iota(b, length), DType.FLOAT64)
+    out = apply(b, "add", apply(b, "multiply", places, (first + by) - first), first)
+    return call.fresh(make.cast(b, out, dtype))
+
+
+@signature(
+    "np.linspace: start stop num=50 endpoint=True retstep=False dtype=None axis=0 * device=None"
+)
+def linspace(call: Call) -> Value:
+    """Numbers evenly spaced between two ends, which may be data."""
+    call.only_default("device")
+    out, step = _spaced(call)
+    out = make.cast(call.b, out, call.dtype("dtype", out.array.dtype))
+    return (call.fresh(out), call.fresh(step)) if call.flag("retstep") else call.fresh(out)
+
+
+def _spaced(call: Call) -> tuple[Node, Node]:
+    """The numbers, on a new first axis, and the distance between them."""
+    b = call.b
+    call.only_default("axis", instead="Use `np.moveaxis`.")
+    number = call.dim("num")
+    start, stop = call.ctx.promote(call.value("start"), call.value("stop"), floating=True)
+    dtype = start.array.dtype
+    gaps = number - 1 if call.flag("endpoint") else number
+    shape = make.subtract(b, stop, start).array.shape
+    places = make.cast(b, make.iota(b, number), dtype)
+    places = make.reshape(b, places, (number, *((ONE,) * len(shape))))
+    step = make.subtract(b, stop, start)
+    if not gaps.is_constant or gaps.value > 0:
+        if not gaps.is_constant:
+            at_least(call, gaps, 1)
+        step = make.divide(b, step, size_as(b, gaps, dtype))
+    out = make.add(b, make.multiply(b, places, step), start)
+    if not call.flag("endpoint") or number in (ZERO, ONE):
+        return out, step
+    return make.where(b, make.apply(b, "equal", places, size_as(b, gaps, dtype)), stop, out), step
+
+
+@signature("np.logspace: start stop num=50 endpoint=True base=10.0 dtype=None axis=0")
+def logspace(call: Call) -> Value:
+    """Powers of a base whose exponents are evenly spaced."""
+    exponents, _ = _spaced(call)
+    base = make.cast(
+        call.b,
+        call.node("base") if "base" in call.given else like(call.b, call.number("base"), exponents),
+        exponents.array.dtype,
+    )
+    out = make.apply(call.b, "power", base, exponents)
+    return call.fresh(make.cast(call.b, out, call.dtype("dtype", out.array.dtype)))
+
+
+@signature("np.meshgrid: *xi copy=True sparse=False indexing='xy'")
+def meshgrid(call: Call) -> Value:
+    """Grids of coordinates, one for each vector."""
+    b = call.b
+    nodes = [call.node_of(v) for v in call.rest]
+    indexing, rank = call.static("indexing"), len(nodes)
+    if indexing not in ("xy", "ij"):
+        call.refuse(f"`np.meshgrid` with `indexing={indexing!r}`.", "Say 'xy' or 'ij'.")
+    if any(n.array.rank > 1 for n in nodes):
+        call.refuse("`np.meshgrid` takes vectors.", "Pass `x.ravel()`.")
+    dims = [n.array.shape[0] if n.array.rank else ONE for n in nodes]
+    places = list(range(rank))
+    if indexing == "xy" and rank > 1:
+        places[0], places[1] = 1, 0
+    shape = [dims[places[a]] for a in range(rank)]
+    grids: list[Value] = []
+    for node, dim, place in zip(nodes, dims, places, strict=True):
+        apart = [ONE] * rank
+        apart[place] = dim
+        grid = make.reshape(b, node, tuple(apart))
+        grids.append(
+            call.fresh(grid if call.flag("sparse") else make.broadcast_to(b, grid, tuple(shape)))
+        )
+    return tuple(grids)
+
+
+@signature("np.vander: x N=None increasing=False")
+def vander(call: Call) -> Value:
+    """The powers of a vector's elements, as columns."""
+    b, x = call.b, call.node("x")
+    if x.array.rank != 1:
+        call.refuse("`np.vander` takes a vector.", "Pass `x.ravel()`.")
+    number = call.dim("N") if call.has("N") else x.array.shape[0]
+    x = x if x.array.dtype.is_float else make.cast(b, x, DType.FLOAT64)
+    places = make.cast(b, make.iota(b, number), x.array.dtype)
+    if not call.flag("increasing"):
+        places = make.subtract(b, size_as(b, number - 1, x.array.dtype), places)
+    return call.fresh(make.apply(b, "power", make.expand_dims(b, x, 1), places))
+
+
+FUNCTIONS: dict[object, Handler] = {
+    np.arange: arange,
+    np.linspace: linspace,
+    np.logspace: logspace,
+    np.meshgrid: meshgrid,
+    np.vander: vander,
+}

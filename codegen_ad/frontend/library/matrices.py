@@ -1,0 +1,200 @@
+"""Parts of matrices and stacks of them: diagonals, triangles, traces, block products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import apply, like, ravel, unify
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.contractions import operands
+from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+
+
+@signature("np.kron: a b")
+def kron(call: Call) -> Value:
+    """The Kronecker product."""
+    b = call.b
+    x, y = operands(call, "a", "b")
+    rank = max(x.array.rank, y.array.rank)
+    x, y = (make.reshape(b, n, (ONE,) * (rank - n.array.rank) + n.array.shape) for n in (x, y))
+    first, second = list(range(0, 2 * rank, 2)), list(range(1, 2 * rank, 2))
+    out = make.contract(b, [x, y], [first, second], list(range(2 * rank)))
+    shape = tuple(p * q for p, q in zip(x.array.shape, y.array.shape, strict=True))
+    return call.fresh(make.reshape(b, out, shape))
+
+
+@signature("np.trace: a offset=0 axis1=0 axis2=1 dtype=None out=None")
+def trace(call: Call) -> Value:
+    """The sum of a diagonal."""
+    x = call.node("a")
+    return call.fresh(_trace(call, x, call.static("axis1"), call.static("axis2")))
+
+
+@signature("np.linalg.trace: x * offset=0 dtype=None")
+def traces(call: Call) -> Value:
+    """The sums of the diagonals of a stack of matrices."""
+    return call.fresh(_trace(call, call.node("x"), -2, -1))
+
+
+def _trace(call: Call, x: Node, axis1: object, axis2: object) -> Node:
+    """The sum of a diagonal; by a mask where its length is not known to be a size."""
+    b, offset = call.b, call.integer("offset")
+    x = make.cast(b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    if x.array.rank == 2 and not (x.array.shape[0] - x.array.shape[1]).is_constant:
+        rows = make.expand_dims(b, make.iota(b, x.array.shape[0]), 1)
+        on = apply(b, "equal", make.iota(b, x.array.shape[1]), apply(b, "add", rows, offset))
+        return make.sum_(b, make.where(b, on, x, make.zeros_like(b, x)), (0, 1))
+    line = diagonal_of(call, x, offset, axis1, axis2)
+    return make.sum_(b, line, (line.array.rank - 1,))
+
+
+def diagonal_of(call: Call, x: Node, offset: int, axis1: object, axis2: object) -> Node:
+    """The diagonal of two axes, on a new last axis."""
+    b, rank = call.b, x.array.rank
+    if rank < 2:
+        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
+    i, j = call.one_axis(axis1, rank, "axis1"), call.one_axis(axis2, rank, "axis2")
+    if i == j:
+        call.refuse(f"`{call.name}` has the same axis twice.", "Give two different axes.")
+    rest = [a for a in range(rank) if a not in (i, j)]
+    front = make.transpose(b, x, [i, j, *rest])
+    length = diagonal_length(call, x.array.shape[i], x.array.shape[j], offset)
+    places = make.iota(b, length)
+    shifted = places
+    if offset:
+        step = make.constant(b, abs(offset), DType.INT64)
+        shifted = make.add(b, places, step)
+    line = make.gather(b, front, *((places, shifted) if offset >= 0 else (shifted, places)))
+    return make.transpose(b, line, [*range(1, rank - 1), 0])
+
+
+def diagonal_length(call: Call, rows: Dim, columns: Dim, offset: int) -> Dim:
+    """The number of elements on a diagonal; sizes that cannot be compared must be the same."""
+    if not (rows - columns).is_constant:
+        unify(call, rows, columns)
+    down, across = rows + min(offset, 0), columns - max(offset, 0)
+    length = down if (down - across).value < 0 else across
+    if length.is_constant:
+        return Dim.constant(max(length.value, 0))
+    call.ctx.require(length, 0, call.name)
+    return length
+
+
+@signature("np.cross: a b axisa=-1 axisb=-1 axisc=-1 axis=None")
+def cross(call: Call) -> Value:
+    """The cross product of vectors with three components on the last axis."""
+    call.only_default(
+        "axisa", "axisb", "axisc", "axis", instead="Move the vectors' axis to the end."
+    )
+    b = call.b
+    x, y = operands(call, "a", "b")
+    parts: list[list[Node]] = []
+    for node in (x, y):
+        last = node.array.rank - 1
+        unify(call, node.array.shape[last], Dim.constant(3))
+        parts.append([make.slice_(b, node, _component(node, k)) for k in range(3)])
+    p, q = parts
+    out = [
+        make.subtract(
+            b,
+            make.multiply(b, p[(k + 1) % 3], q[(k + 2) % 3]),
+            make.multiply(b, p[(k + 2) % 3], q[(k + 1) % 3]),
+        )
+        for k in range(3)
+    ]
+    return call.fresh(make.concatenate(b, out, out[0].array.rank - 1))
+
+
+def _component(x: Node, k: int) -> list[Span]:
+    spans = [make.whole(d) for d in x.array.shape]
+    spans[-1] = Span(Dim.constant(k), 1, ONE)
+    return spans
+
+
+def band(call: Call, x: Node, k: int) -> Node:
+    """Where column minus row is at most `k`, over the last two axes."""
+    b = call.b
+    if x.array.rank < 2:
+        call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
+    rows = make.expand_dims(b, make.iota(b, x.array.shape[-2]), 1)
+    columns = make.iota(b, x.array.shape[-1])
+    return apply(b, "less_equal", columns, apply(b, "add", rows, k) if k else rows)
+
+
+@signature("np.tril: m k=0")
+def tril(call: Call) -> Value:
+    """The array with zeros above a diagonal."""
+    x = call.node("m")
+    return call.fresh(make.where(call.b, band(call, x, call.integer("k")), x, like(call.b, 0, x)))
+
+
+@signature("np.triu: m k=0")
+def triu(call: Call) -> Value:
+    """The array with zeros below a diagonal."""
+    x = call.node("m")
+    below = band(call, x, call.integer("k") - 1)
+    return call.fresh(make.where(call.b, below, like(call.b, 0, x), x))
+
+
+@signature("np.diagonal: a offset=0 axis1=0 axis2=1")
+def diagonal(call: Call) -> Value:
+    """A diagonal of two axes."""
+    axes = call.static("axis1"), call.static("axis2")
+    return call.fresh(diagonal_of(call, call.node("a"), call.integer("offset"), *axes))
+
+
+@signature("np.linalg.diagonal: x * offset=0")
+def diagonals(call: Call) -> Value:
+    """The diagonals of a stack of matrices."""
+    return call.fresh(diagonal_of(call, call.node("x"), call.integer("offset"), -2, -1))
+
+
+@signature("np.diag: v k=0")
+def diag(call: Call) -> Value:
+    """The diagonal of a matrix, or the matrix that has a vector on its diagonal."""
+    x, k = call.node("v"), call.integer("k")
+    if x.array.rank == 2:
+        return call.fresh(diagonal_of(call, x, k, 0, 1))
+    if x.array.rank != 1:
+        call.refuse("`np.diag` takes a vector or a matrix.", "Use `np.diagonal` for stacks.")
+    return call.fresh(_on_diagonal(call, x, k))
+
+
+@signature("np.diagflat: v k=0")
+def diagflat(call: Call) -> Value:
+    """The matrix that has all elements on its diagonal."""
+    return call.fresh(_on_diagonal(call, ravel(call.b, call.node("v")), call.integer("k")))
+
+
+def _on_diagonal(call: Call, x: Node, k: int) -> Node:
+    b, (dim,) = call.b, x.array.shape
+    side = dim + abs(k)
+    rows = columns = make.iota(b, dim)
+    if k:
+        shifted = apply(b, "add", rows, abs(k))
+        rows, columns = (rows, shifted) if k > 0 else (shifted, columns)
+    empty = make.full(b, (side, side), 0, x.array.dtype)
+    return make.scatter(b, empty, x, rows, columns, accumulate=False)
+
+
+FUNCTIONS: dict[object, Handler] = {
+    np.kron: kron,
+    np.cross: cross,
+    np.trace: trace,
+    np.linalg.trace: traces,
+    np.linalg.cross: cross,
+    np.tril: tril,
+    np.triu: triu,
+    np.diagonal: diagonal,
+    np.linalg.diagonal: diagonals,
+    np.diag: diag,
+    np.diagflat: diagflat,
+}
+
+METHODS: dict[str, Handler] = {"trace": trace, "diagonal": diagonal}
