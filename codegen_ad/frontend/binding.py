@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import data, indexing
+from codegen_ad.frontend.access import subscript
 from codegen_ad.frontend.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import lookup
@@ -162,8 +163,6 @@ def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Val
         new = _operate(m, statement, owner, value)
         indexing.put_masked_whole(m, owner, index, new)
         return
-    from codegen_ad.frontend.expressions import subscript
-
     old = subscript(m, owner, index)
     value = m.evaluate(m, statement.value)
     if isinstance(owner, Array):

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data, sides
-from codegen_ad.frontend.arithmetic import truth
+from codegen_ad.frontend import sides
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sides import Side
+from codegen_ad.frontend.merging import ABSENT, Merge
+from codegen_ad.frontend.pointwise import truth
 from codegen_ad.frontend.values import (
     Array,
-    Cell,
-    Dict,
-    List,
     Outside,
-    Record,
     Unbound,
-    is_number,
 )
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.control import BRANCH, Branch
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -127,7 +118,7 @@ def branch(
     """Run both sides on copies of names and store, and bind what they changed to a branch's results."""
     first = sides.run(m, lambda _: then())
     second = sides.run(m, lambda _: otherwise())
-    merge = _Merge(m, first, second)
+    merge = Merge(m, first, second)
     names = dict.fromkeys([*m.frame.env, *first.env, *second.env])
     env = {name: merge.name(name) for name in names}
     for cell in list(m.store):
@@ -136,247 +127,7 @@ def branch(
         for cell, partners in side.tangled.items():
             m.tangled.setdefault(cell, {}).update(partners)
     merge.finish(condition)
-    m.frame.env = {k: v for k, v in env.items() if v is not _ABSENT}
+    m.frame.env = {k: v for k, v in env.items() if v is not ABSENT}
     for name, value in m.frame.env.items():
         if isinstance(value, Array) and not name.startswith("%") and value.cell in merge.made:
             m.b.notes.names.setdefault(m.store[value.cell], name)
-
-
-_ABSENT = Unbound("")
-
-
-@dataclass(slots=True)
-class _Merge:
-    """The results of a branch, as they are collected."""
-
-    m: Machine
-    then: Side
-    otherwise: Side
-    outputs: list[tuple[Node, Node, Cell]] = field(default_factory=list[tuple[Node, Node, Cell]])
-    pairs: dict[tuple[Cell, Cell], Cell] = field(default_factory=dict[tuple[Cell, Cell], Cell])
-    made: set[Cell] = field(default_factory=set[Cell])
-
-    def name(self, name: str) -> Value:
-        one = self.then.env.get(name, _ABSENT)
-        other = self.otherwise.env.get(name, _ABSENT)
-        if one is other:
-            return one
-        if _ABSENT in (one, other) or isinstance(one, Unbound) or isinstance(other, Unbound):
-            if name == "%value" or self._over(one, other):
-                return self._filled(one, other)
-            return Unbound(f"`{name}` has a value on one path only, and is read here.")
-        return self.value(one, other, name)
-
-    def value(self, one: Value, other: Value, name: str) -> Value:
-        if one is other or (not isinstance(one, float) and _same(one, other)):
-            return one
-        if _is_scalar(self.m, self.then, one) and _is_scalar(self.m, self.otherwise, other):
-            return self._scalar(one, other)
-        if isinstance(one, Array) and isinstance(other, Array):
-            return self._array(one, other, name)
-        match one, other:
-            case tuple(), tuple() if len(cast("Any", one)) == len(cast("Any", other)) and type(
-                cast("Any", one)
-            ) is type(cast("Any", other)):
-                parts = [
-                    self.value(a, b, name)
-                    for a, b in zip(cast("Any", one), cast("Any", other), strict=True)
-                ]
-                cls = type(cast("Any", one))
-                return cls._make(parts) if hasattr(cls, "_make") else tuple(parts)
-            case (List(a), List(b)) | (Dict(a), Dict(b)) | (Record(_, a), Record(_, b)):
-                if type(one) is type(other) and a not in self.m.store and b not in self.m.store:
-                    held = self._contents(self.then.store[a], self.otherwise.store[b], name)
-                    cell = self.pairs.setdefault((a, b), Cell())
-                    self.m.store[cell] = held
-                    return List(cell) if isinstance(one, List) else (
-                        Dict(cell) if isinstance(one, Dict) else Record(one.cls, cell)
-                    )
-            case _:
-                pass
-        return Unbound(
-            f"`{name}` is {self._words(self.then, one)} on one path and "
-            f"{self._words(self.otherwise, other)} on another, and is read here."
-        )
-
-    def _words(self, side: Side, value: Value) -> str:
-        if isinstance(value, Array):
-            return f"an array {next(iter(side.nodes[value].values())).array}"
-        return self.m.describe(value)
-
-    def _scalar(self, one: Value, other: Value) -> Value:
-        dtype = _joint_dtype(self.m, [(self.then, one), (self.otherwise, other)])
-        pair = self.then.node(self.m, one, dtype), self.otherwise.node(self.m, other, dtype)
-        cell = Cell()
-        self._output(*pair, cell)
-        return Array(cell, weak=data.is_weak(one) and data.is_weak(other))
-
-    def _array(self, one: Array, other: Array, name: str) -> Value:
-        store = self.m.store
-        if one.steps == other.steps and one.cell not in store and other.cell not in store:
-            base = self.then.store[one.cell], self.otherwise.store[other.cell]
-            if base[0].type == base[1].type:
-                known = self.pairs.get((one.cell, other.cell))
-                if known is None:
-                    known = Cell(name)
-                    self._tangle_twins(one.cell, other.cell, known, name)
-                    self.pairs[one.cell, other.cell] = known
-                    self._output(*base, known)
-                return Array(known, one.steps, read_only=one.read_only or other.read_only)
-        nodes = [
-            next(iter(side.nodes[value].values())) if value in side.nodes else self.m.read(value)
-            for side, value in ((self.then, one), (self.otherwise, other))
-        ]
-        if nodes[0].type != nodes[1].type:
-            return self._unequal(name, nodes)
-        cell = Cell(name)
-        for value in (one, other):
-            if value.cell in store:
-                self.m.tangle(
-                    cell,
-                    value.cell,
-                    f"Whether `{name}` shares memory with another array that is still used "
-                    "depends on data, so it cannot be told who sees this write.",
-                )
-        self._output(nodes[0], nodes[1], cell)
-        return Array(cell)
-
-    def _unequal(self, name: str, nodes: list[Node]) -> Value:
-        one, other = nodes[0].array, nodes[1].array
-        if one.dtype is other.dtype and one.rank == other.rank:
-            for a, b in zip(one.shape, other.shape, strict=True):
-                if a != b and not (a - b).is_constant:
-                    self.m.equate(a, b, f"{name} on both paths")
-        return Unbound(f"`{name}` is {one} on one path and {other} on another, and is read here.")
-
-    def _tangle_twins(self, one: Cell, other: Cell, known: Cell, name: str) -> None:
-        """Two names that share memory on one path only: neither may be written afterwards."""
-        for (a, b), cell in self.pairs.items():
-            if (a is one) != (b is other):
-                self.m.tangle(
-                    cell,
-                    known,
-                    f"Whether `{name}` shares memory with another array that is still used "
-                    "depends on data, so it cannot be told who sees this write.",
-                )
-
-    def held(self, cell: Cell) -> None:
-        """Merge what a storage that existed before holds now."""
-        m = self.m
-        if cell not in self.then.store or cell not in self.otherwise.store:
-            return
-        one, other = self.then.store[cell], self.otherwise.store[cell]
-        if one is other:
-            m.store[cell] = one
-        elif isinstance(one, Node):
-            self._output(one, other, cell)
-        else:
-            m.store[cell] = self._contents(one, other, "an item")
-
-    def _contents(self, one: Any, other: Any, name: str) -> Any:
-        if isinstance(one, tuple) and len(one) == len(other):  # pyright: ignore
-            return tuple(self.value(a, b, name) for a, b in zip(one, other, strict=True))  # pyright: ignore
-        if isinstance(one, dict) and list(one) == list(other):  # pyright: ignore
-            return {k: self.value(one[k], other[k], str(k)) for k in one}  # pyright: ignore
-        self.m.refuse(
-            "A list or dict has other items on one path than on the other, depending on data.",
-            "Give it the same items on both paths, or use an array.",
-        )
-
-    def _over(self, one: Value, other: Value) -> bool:
-        """Whether the function is over on the path where the value is missing."""
-        missing = self.then if one is _ABSENT or isinstance(one, Unbound) else self.otherwise
-        present = other if missing is self.then else one
-        return not isinstance(present, Unbound) and missing.env.get("%return") is True
-
-    def _filled(self, one: Value, other: Value) -> Value:
-        """The value returned on one path; on the other path nothing is returned yet."""
-        side, value = (self.then, one) if one is not _ABSENT else (self.otherwise, other)
-        return self._with_zeros(side, value)
-
-    def _with_zeros(self, side: Side, value: Value) -> Value:
-        m = self.m
-        match value:
-            case Array():
-                node = (
-                    next(iter(side.nodes[value].values())) if value in side.nodes else m.read(value)
-                )
-                zero = make.full(m.b, node.array.shape, 0, node.array.dtype)
-                cell = Cell()
-                pair = (node, zero) if side is self.then else (zero, node)
-                self._output(*pair, cell)
-                return Array(cell, weak=value.weak)
-            case tuple():
-                parts = [self._with_zeros(side, v) for v in cast("tuple[Value, ...]", value)]
-                cls = type(cast("Any", value))
-                return cls._make(parts) if hasattr(cls, "_make") else tuple(parts)
-            case List(cell) | Dict(cell) | Record(_, cell):
-                held = side.store[cell]
-                new = Cell()
-                self.m.store[new] = (
-                    tuple(self._with_zeros(side, v) for v in held)
-                    if isinstance(held, tuple)
-                    else {k: self._with_zeros(side, v) for k, v in held.items()}
-                )
-                return List(new) if isinstance(value, List) else (
-                    Dict(new) if isinstance(value, Dict) else Record(value.cls, new)
-                )
-            case _:
-                return value
-
-    def _output(self, one: Node, other: Node, cell: Cell) -> None:
-        if one is other:
-            self.m.store[cell] = one
-            return
-        if one.type != other.type:
-            self.m.refuse(
-                f"This is {one.type} on one path and {other.type} on another.", error=ShapeMismatch
-            )
-        self.outputs.append((one, other, cell))
-        self.made.add(cell)
-
-    def finish(self, condition: Node) -> None:
-        """Make the branch, and put its results where they belong."""
-        if not self.outputs:
-            return
-        b = self.m.b
-        ones, captured = self.then.scope.close([o for o, _, _ in self.outputs])
-        others, more = self.otherwise.scope.close([o for _, o, _ in self.outputs])
-        outer = list(dict.fromkeys([*captured, *more]))
-        with b.at(None):  # each node keeps the line it came from
-            params = Branch(b.enclose((), ones, outer), b.enclose((), others, outer))
-        node = b.node(BRANCH, (condition, *outer), params)
-        for result, (_, _, cell) in zip(b.results(node), self.outputs, strict=True):
-            self.m.store[cell] = result
-
-
-def _same(one: Value, other: Value) -> bool:
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, tuple):
-        two = cast("tuple[Value, ...]", other)
-        return len(cast("tuple[Value, ...]", one)) == len(two) and all(
-            a is b or _same(a, b) for a, b in zip(cast("tuple[Value, ...]", one), two, strict=True)
-        )
-    return bool(one == other)
-
-
-def _is_scalar(m: Machine, side: Side, value: Value) -> bool:
-    if isinstance(value, Array):
-        if value in side.nodes:
-            return not next(iter(side.nodes[value].values())).array.rank
-        return not m.type_of(value).rank
-    return is_number(value) or isinstance(value, Dim)
-
-
-def _joint_dtype(m: Machine, values: Sequence[tuple[Side, Value]]) -> DType:
-    """NumPy's common dtype of scalars from both sides."""
-    strong: list[DType] = []
-    weak: list[DType] = []
-    for side, value in values:
-        if isinstance(value, Array):
-            dtype = next(iter(side.nodes[value])) if value in side.nodes else m.type_of(value).dtype
-        else:
-            dtype = data.dtype_of(m, value) or DType.FLOAT64
-        (weak if data.is_weak(value) else strong).append(dtype)
-    return data.joined(strong, weak)

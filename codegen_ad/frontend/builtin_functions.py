@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import binding, branches
-from codegen_ad.frontend.arithmetic import BY_NAME, compare_sizes, elementwise, operate, simplest
+from codegen_ad.frontend import branches
+from codegen_ad.frontend.access import attribute
+from codegen_ad.frontend.arithmetic import compare_sizes, operate, simplest
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.pointwise import BY_NAME, elementwise
 from codegen_ad.frontend.values import (
     Array,
     ArrayMethod,
@@ -31,7 +32,7 @@ from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
 if TYPE_CHECKING:
-    from codegen_ad.frontend.machine import Machine
+    pass
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
@@ -202,8 +203,10 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
         return m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
     total: Value = start
     for place, item in enumerate(items):
-        total = item if place == 0 and total == 0 and isinstance(item, Array) else operate(
-            m, operator.add, [total, item]
+        total = (
+            item
+            if place == 0 and total == 0 and isinstance(item, Array)
+            else operate(m, operator.add, [total, item])
         )
     return total
 
@@ -275,8 +278,6 @@ def _getattr(m: Any, args: Args, _: Named) -> Value:
     name = m.static(args[1], "name of an attribute")
     if len(args) == 3 and not _hasattr(m, args[:2], {}):
         return args[2]
-    from codegen_ad.frontend.expressions import attribute
-
     return attribute(m, args[0], name)
 
 
@@ -308,7 +309,7 @@ def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
     return m.list_of(sorted(found, reverse=bool(kwargs.get("reverse", False))))
 
 
-def _static(function: Callable[..., Any]) -> Callable[..., Value]:
+def static_call(function: Callable[..., Any]) -> Callable[..., Value]:
     def run(m: Any, args: Args, kwargs: Named) -> Value:
         plain = [m.static(a, "argument") for a in args]
         named = {k: m.static(v, "argument") for k, v in kwargs.items()}
@@ -339,104 +340,6 @@ BUILTINS: dict[Any, Callable[..., Value]] = {
     bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),
     min: _extreme("min", operator.le), any: _any, all: _all, print: _print, getattr: _getattr,
     hasattr: _hasattr, callable: _callable, map: _map, sorted: _sorted, slice: _slice, pow: _pow,
-    divmod: _divmod, str: _static(str), repr: _static(repr), issubclass: _static(issubclass),
-    operator.index: _static(operator.index),
+    divmod: _divmod, str: static_call(str), repr: static_call(repr), issubclass: static_call(issubclass),
+    operator.index: static_call(operator.index),
 }  # fmt: skip
-
-
-def METHODS_OF(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) -> Value:
-    """A method of a list, dict, tuple, string or number."""
-    match owner:
-        case List(cell):
-            found = _list_method(m, owner, name, args)
-        case Dict(cell):
-            found = _dict_method(m, m.store[cell], name, args)
-        case tuple():
-            found = _tuple_method(m, cast("Any", owner), name, args, kwargs)
-        case str() | bool() | int() | float() | np.generic():
-            method = getattr(owner, name, None)
-            found = _MISSING if method is None else _static(method)(m, args, kwargs)
-        case _:
-            found = _MISSING
-    if found is _MISSING:
-        m.refuse(
-            f"codegen_ad does not know the method `{name}` of {m.describe(owner)}.",
-            error=UnknownFunction,
-        )
-    return found
-
-
-_MISSING = object()
-
-
-def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
-    items = m.store[owner.cell]
-    if name not in ("index", "count", "copy"):
-        binding.own(m, owner.cell)
-    match name, len(args):
-        case "append", 1:
-            m.store[owner.cell] = (*items, args[0])
-            return None
-        case "extend", 1:
-            m.store[owner.cell] = (*items, *m.items(args[0], "argument of extend"))
-            return None
-        case "insert", 2:
-            place = m.static(args[0], "position")
-            changed = list(items)
-            changed.insert(place, args[1])
-            m.store[owner.cell] = tuple(changed)
-            return None
-        case "pop", _:
-            place = m.static(args[0], "position") if args else -1
-            if not -len(items) <= place < len(items):
-                m.refuse(f"The list has {len(items)} items, and this takes out number {place}.")
-            changed = list(items)
-            found = changed.pop(place)
-            m.store[owner.cell] = tuple(changed)
-            return found
-        case "reverse", 0:
-            m.store[owner.cell] = items[::-1]
-            return None
-        case "clear", 0:
-            m.store[owner.cell] = ()
-            return None
-        case "copy", 0:
-            return m.list_of(items)
-        case ("index" | "count"), 1:
-            return _tuple_method(m, items, name, args, {})
-        case _:
-            return _MISSING
-
-
-def _dict_method(m: Machine, held: dict[Any, Value], name: str, args: Args) -> Value:
-    match name:
-        case "items":
-            return tuple(held.items())
-        case "keys":
-            return tuple(held)
-        case "values":
-            return tuple(held.values())
-        case "get":
-            key = m.static(args[0], "key")
-            return held.get(key, args[1] if len(args) > 1 else None)
-        case "copy":
-            return m.dict_of(held)
-        case _:
-            return _MISSING
-
-
-def _tuple_method(m: Machine, owner: Any, name: str, args: Args, kwargs: Named) -> Value:
-    match name:
-        case "_replace":
-            return owner._replace(**kwargs)
-        case "_asdict":
-            return m.dict_of(owner._asdict())
-        case "index" | "count":
-            plain = m.static(tuple(owner), "sequence")
-            try:
-                return getattr(plain, name)(m.static(args[0], "value"))
-            except ValueError as error:
-                m.refuse(f"`{m.text()}` fails when the function runs: {error}.")
-        case _:
-            return _MISSING
-

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.frontend import sides, states
+from codegen_ad.frontend import states
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.rounds import Body, Run, contents_nodes, held_from, install, new_twins
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, Known, form_of, join, leaves, nodes_of, rebuild
 from codegen_ad.frontend.values import Array, Cell, Unbound
@@ -23,15 +24,6 @@ _ROUNDS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
-    """A loop's body: runs one iteration in an open scope, the state being bound already."""
-
-    run: Callable[[Scope], None]
-    node: ast.For | ast.While
-    at_least_one: Callable[[], bool]
-
-
-@dataclass(frozen=True, slots=True)
 class Condition:
     """The test of a `while` loop, in a scope of its own."""
 
@@ -40,7 +32,7 @@ class Condition:
 
 
 @dataclass(slots=True)
-class Loop_:
+class CarriedLoop:
     """What is carried, once settled, and the last run of the body."""
 
     m: Machine
@@ -75,7 +67,7 @@ class Loop_:
         m = self.m
         saved = m.snapshot()
         with m.b.scope() as scope:
-            _install(m, scope, self.names, self.cells, self.fresh_names)
+            install(m, scope, self.names, self.cells, self.fresh_names)
             node = compute()
         m.restore(saved)
         return Condition(scope, node)
@@ -100,7 +92,7 @@ class Loop_:
                 if m.label(cell):
                     m.b.notes.names.setdefault(m.store[cell], m.label(cell))
             else:
-                m.store[cell] = _held(m, form, nodes)
+                m.store[cell] = held_from(m, form, nodes)
         for name, reason in self.lost.items():
             m.frame.env[name] = Unbound(reason)
         for name in ("%break", "%continue"):
@@ -131,7 +123,7 @@ def _tangle_result(
         m.tangle(value.cell, entry.cell, reason)
 
 
-def settle(m: Machine, body: Body) -> Loop_:
+def settle(m: Machine, body: Body) -> CarriedLoop:
     """Run the body until what it carries is known."""
     names: dict[str, Form] = {}
     cells: dict[Cell, Form | None] = {}
@@ -140,7 +132,7 @@ def settle(m: Machine, body: Body) -> Loop_:
     read_later: dict[str, bool] = {}
     for _ in range(_ROUNDS):
         before = dict(m.frame.env), dict(m.store)
-        run = _Run(m, body, names, cells, frozenset(new_names), twins)
+        run = Run(m, body, names, cells, frozenset(new_names), twins)
         side = run.side
         changed = False
         lost: dict[str, str] = {}
@@ -151,7 +143,9 @@ def settle(m: Machine, body: Body) -> Loop_:
             if name in run.start and states.same_value(start, end) and name not in names:
                 continue
             if name not in before[0] and name not in names:
-                if name.startswith("%") or read_later.setdefault(name, _read_elsewhere(m, body.node, name)):
+                if name.startswith("%") or read_later.setdefault(
+                    name, _read_elsewhere(m, body.node, name)
+                ):
                     if isinstance(end, Unbound):
                         lost[name] = end.reason
                         continue
@@ -180,22 +174,52 @@ def settle(m: Machine, body: Body) -> Loop_:
                 names[name] = wanted
                 changed = True
         for cell, held in side.store.items():
-            if cell not in before[1] or held is run.store.get(cell) and cell not in cells:
+            if cell not in before[1] or (held is run.store.get(cell) and cell not in cells):
                 continue
             wanted_cell = _cell_form(m, cell, before[1][cell], held, cells.get(cell), side)
             if cell not in cells or cells[cell] != wanted_cell:
                 cells[cell] = wanted_cell
                 changed = True
-        for pair in _new_twins(run, names):
+        for pair in new_twins(run, names):
             if pair not in twins:
                 twins.add(pair)
                 changed = True
         if not changed:
-            return run.loop(lost)
+            return _finished(run, lost)
     m.refuse(
         "The types of what this loop carries do not settle.",
         "Give each variable its final dtype before the loop, for example `s = 0.0`.",
     )
+
+
+def _finished(run: Run, lost: dict[str, str]) -> CarriedLoop:
+    """The loop as it is carried after a run that found nothing new."""
+    m, side = run.m, run.side
+    initial: list[Node] = []
+    outputs: list[Node] = []
+    for name, form in run.names.items():
+        value = run.entry.get(name, Unbound(""))
+        if name in run.unbound or (name == "%value" and name not in run.entry):
+            value = Unbound("")
+        initial += nodes_of(m, form, value, None)
+        outputs += nodes_of(m, form, side.env[name], side)
+    for cell, form in run.cells.items():
+        if form is None:
+            initial.append(run.entry_store[cell])
+            outputs.append(side.store[cell])
+        else:
+            initial += contents_nodes(m, form, run.entry_store[cell], None)
+            outputs += contents_nodes(m, form, side.store[cell], side)
+    flags = tuple(f for f in _FLAGS if isinstance(side.env.get(f), Array) or f in run.names)
+    index = tuple(n for n in side.scope.inputs if n not in run.inputs)
+    return CarriedLoop(
+        m, run.names, run.cells, side, run.inputs, initial, outputs, run.unbound, flags,
+        index, lost, run.body.at_least_one() if _carries_arrays(run.names) else False,
+    )  # fmt: skip
+
+
+def _carries_arrays(names: dict[str, Form]) -> bool:
+    return any(isinstance(f, states.Leaf) and f.type.rank for f in names.values())
 
 
 def _form(m: Machine, name: str, have: Form | None, end: Form) -> Form:
@@ -234,9 +258,7 @@ def _cell_form(
     end = _contents_form(m, held, side)
     found = join(m, start, end, "the list")
     if found is None:
-        from codegen_ad.frontend import loops
-
-        loops.unroll(m)
+        m.unroll()
         m.refuse(
             "A list or dict that this loop changes has other items after an iteration than before.",
             "Make an array before the loop (`np.zeros(n)`) and write its items.",
@@ -251,12 +273,6 @@ def _contents_form(m: Machine, held: Any, side: Side | None) -> Form:
     return states.Items(kind, keys, tuple(form_of(m, cast("Value", v), side) for v in items))
 
 
-def _held(m: Machine, form: Form, nodes: Iterator[Node]) -> Any:
-    assert isinstance(form, states.Items)
-    items = [rebuild(m, f, nodes, "") for f in form.items]
-    return dict(zip(form.keys, items, strict=True)) if form.kind is dict else tuple(items)
-
-
 def _read_elsewhere(m: Machine, loop: ast.stmt, name: str) -> bool:
     """Whether the name is read in the function outside of this loop."""
     inside = set(ast.walk(loop))
@@ -267,132 +283,3 @@ def _read_elsewhere(m: Machine, loop: ast.stmt, name: str) -> bool:
         isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) and n not in inside
         for n in ast.walk(tree)
     )
-
-
-def _install(
-    m: Machine,
-    scope: Scope,
-    names: dict[str, Form],
-    cells: dict[Cell, Form | None],
-    unbound: frozenset[str],
-) -> list[Node]:
-    """Bind what is carried to inputs of the region."""
-    inputs: list[Node] = []
-    for name, form in names.items():
-        label = name.lstrip("%")
-        made = [scope.input(label, leaf.type) for leaf in leaves(form)]
-        inputs += made
-        if name in unbound:
-            m.frame.env.pop(name, None)
-        else:
-            m.frame.env[name] = rebuild(m, form, iter(made), label)
-    for cell, form in cells.items():
-        label = m.label(cell) or "items"
-        if form is None:
-            node = scope.input(label, m.store[cell].array)
-            inputs.append(node)
-            m.store[cell] = node
-        else:
-            made = [scope.input(label, leaf.type) for leaf in leaves(form)]
-            inputs += made
-            m.store[cell] = _held(m, form, iter(made))
-    return inputs
-
-
-class _Run:
-    """One run of the body with what is known to be carried so far."""
-
-    def __init__(
-        self,
-        m: Machine,
-        body: Body,
-        names: dict[str, Form],
-        cells: dict[Cell, Form | None],
-        unbound: frozenset[str],
-        twins: set[tuple[str, str]],
-    ) -> None:
-        self.m = m
-        self.body = body
-        self.names = dict(names)
-        self.cells = dict(cells)
-        self.unbound = unbound
-        self.entry = dict(m.frame.env)
-        self.entry_store = dict(m.store)
-        self.inputs: list[Node] = []
-        self.start: dict[str, Value] = {}
-        self.store: dict[Cell, Any] = {}
-
-        def run(scope: Scope) -> None:
-            self.inputs = _install(m, scope, self.names, self.cells, unbound)
-            for name in ("%break", "%continue", *(("%return",) if "%return" in self.names else ())):
-                m.frame.env[name] = False
-            self.start = dict(m.frame.env)
-            self.store = dict(m.store)
-            self._tangle(twins)
-            body.run(scope)
-
-        self.side = sides.run(m, run)
-
-    def _tangle(self, twins: set[tuple[str, str]]) -> None:
-        """In the first iteration a carried name may be the same memory as what it is made from."""
-        m = self.m
-        for name in self.names:
-            value, entry = self.start.get(name), self.entry.get(name)
-            if isinstance(value, Array) and isinstance(entry, Array) and m.type_of(value).rank:
-                m.tangle(value.cell, entry.cell, _REASON.format(name))
-        for one, other in twins:
-            a, b = self._cell(one), self._cell(other)
-            if a is not None and b is not None and a is not b:
-                m.tangle(a, b, _REASON.format(one))
-
-    def _cell(self, name: str) -> Cell | None:
-        value = self.start.get(name)
-        return value.cell if isinstance(value, Array) else None
-
-    def loop(self, lost: dict[str, str]) -> Loop_:
-        m, side = self.m, self.side
-        initial: list[Node] = []
-        outputs: list[Node] = []
-        for name, form in self.names.items():
-            value = self.entry.get(name, Unbound(""))
-            if name in self.unbound or (name == "%value" and name not in self.entry):
-                value = Unbound("")
-            initial += nodes_of(m, form, value, None)
-            outputs += nodes_of(m, form, side.env[name], side)
-        for cell, form in self.cells.items():
-            if form is None:
-                initial.append(self.entry_store[cell])
-                outputs.append(side.store[cell])
-            else:
-                initial += _contents_nodes(m, form, self.entry_store[cell], None)
-                outputs += _contents_nodes(m, form, side.store[cell], side)
-        flags = tuple(f for f in _FLAGS if isinstance(side.env.get(f), Array) or f in self.names)
-        index = tuple(n for n in side.scope.inputs if n not in self.inputs)
-        return Loop_(
-            m, self.names, self.cells, side, self.inputs, initial, outputs, self.unbound, flags,
-            index, lost, self.body.at_least_one() if self._arrays() else False,
-        )  # fmt: skip
-
-    def _arrays(self) -> bool:
-        return any(isinstance(f, states.Leaf) and f.type.rank for f in self.names.values())
-
-
-_REASON = (
-    "Whether `{}` shares memory with another array that is still used differs between iterations "
-    "of the loop, so it cannot be told who sees this write."
-)
-
-
-def _contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list[Node]:
-    assert isinstance(form, states.Items)
-    items = list(held.values()) if isinstance(held, dict) else list(held)
-    return [n for f, v in zip(form.items, items, strict=True) for n in nodes_of(m, f, v, side)]
-
-
-def _new_twins(run: _Run, names: dict[str, Form]) -> Iterator[tuple[str, str]]:
-    """Pairs of carried names that are one memory after the body, and were two before it."""
-    ends = [(n, v.cell) for n in names if isinstance(v := run.side.env.get(n), Array)]
-    for place, (one, cell) in enumerate(ends):
-        for other, second in ends[:place]:
-            if cell is second and not one.startswith("%") and not other.startswith("%"):
-                yield other, one

@@ -29,12 +29,14 @@ class Context(Protocol):
 
     def node(self, value: Value, what: str = "argument") -> Node:
         """The value as an array node: arrays and views are read, Python numbers become literals (i8,
-        f8, b1), symbolic sizes become scalars, nested sequences of numbers and arrays are stacked."""
+        f8, b1), symbolic sizes become scalars, nested sequences of numbers and arrays are stacked.
+        """
         ...
 
     def promote(self, *values: Value, floating: bool = False) -> list[Node]:
         """The values as nodes of one dtype by NumPy's rules (Python numbers are weak); with
-        `floating`, integers and booleans become f8."""
+        `floating`, integers and booleans become f8.
+        """
         ...
 
     def fresh(self, node: Node, *, weak: bool = False) -> Value:
@@ -47,7 +49,8 @@ class Context(Protocol):
 
     def items(self, value: Value, what: str = "argument") -> list[Value]:
         """The items of a tuple, list, range, zip or other sequence of static length, or the rows of
-        an array whose first axis has a static length; refused otherwise."""
+        an array whose first axis has a static length; refused otherwise.
+        """
         ...
 
     def is_array(self, value: Value) -> bool:
@@ -81,7 +84,8 @@ class Context(Protocol):
     def equate(self, first: Dim, second: Dim, what: str) -> None:
         """Require two dimensions to be the same. If they are not the same already, reading starts
         again with this known and the kernel checks it when called; impossible ones are refused with
-        ShapeMismatch."""
+        ShapeMismatch.
+        """
         ...
 
     def require(self, at_least: Dim, minimum: int, what: str) -> None:

@@ -50,7 +50,9 @@ def call(
     with m.b.scope() as scope:
         saved = m.snapshot()
         inside = _inputs(m, scope, values, weak)
-        given = m.call(forward, inside[: len(args)], dict(zip(kwargs, inside[len(args) :], strict=True)))
+        given = m.call(
+            forward, inside[: len(args)], dict(zip(kwargs, inside[len(args) :], strict=True))
+        )
         outs, residuals = _parts(m, given)
         primal = [m.node(v) for v in (*outs, *residuals)]
         m.restore(saved)
@@ -60,7 +62,9 @@ def call(
     kinds = [o.array for o in region.outputs]
     with m.b.scope() as scope:
         saved = m.snapshot()
-        kept = tuple(m.fresh(scope.input(f"residual_{i}", k)) for i, k in enumerate(kinds[len(outs) :]))
+        kept = tuple(
+            m.fresh(scope.input(f"residual_{i}", k)) for i, k in enumerate(kinds[len(outs) :])
+        )
         held = kept[0] if len(kept) == 1 and not isinstance(_residual(m, given), tuple) else kept
         g = [m.fresh(scope.input("g" if len(outs) == 1 else f"g_{i}", k))
              for i, k in enumerate(kinds[: len(outs)])]  # fmt: skip
@@ -95,8 +99,10 @@ def _parts(m: Machine, given: Value) -> tuple[list[Value], list[Value]]:
         m.refuse("`forward` must return the result, or the pair (result, residuals).")
     out, residuals = pair
     outs = list(cast("tuple[Value, ...]", out)) if isinstance(out, tuple) else [out]
-    kept = list(cast("tuple[Value, ...]", residuals)) if isinstance(residuals, tuple) else (
-        [] if residuals is None else [residuals]
+    kept = (
+        list(cast("tuple[Value, ...]", residuals))
+        if isinstance(residuals, tuple)
+        else ([] if residuals is None else [residuals])
     )
     return outs, kept
 
@@ -113,7 +119,9 @@ def _no_capture(m: Machine, captured: Sequence[Node], name: str) -> None:
         )
 
 
-def _cotangents(m: Machine, back: Value, kinds: Sequence[ArrayType | None], name: str) -> list[Node]:
+def _cotangents(
+    m: Machine, back: Value, kinds: Sequence[ArrayType | None], name: str
+) -> list[Node]:
     parts = list(cast("tuple[Value, ...]", back)) if isinstance(back, tuple) else [back]
     if len(parts) != len(kinds):
         m.refuse(
@@ -137,4 +145,3 @@ def _cotangents(m: Machine, back: Value, kinds: Sequence[ArrayType | None], name
             m.equate(want, have, f"backward of {name}")
         nodes.append(node)
     return nodes
-

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import ast
-import operator
-from collections.abc import Iterator, Sequence
-from types import ModuleType
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import binding, branches, indexing, iteration, loops
-from codegen_ad.frontend.arithmetic import OPERATORS, operate, simplest, truth
+from codegen_ad.frontend import branches
+from codegen_ad.frontend.access import attribute, subscript
+from codegen_ad.frontend.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.comprehensions import generate, running_sum
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.outside import attribute_of, import_, lookup
+from codegen_ad.frontend.outside import lookup
+from codegen_ad.frontend.pointwise import truth
 from codegen_ad.frontend.refusals import refuse_expression
 from codegen_ad.frontend.values import (
     Array,
-    ArrayMethod,
-    Bound,
     Closure,
     Dict,
-    Frame,
     List,
     Outside,
     Range,
     Record,
 )
-from codegen_ad.ir.dims import Dim, product
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import BroadcastError
 from codegen_ad.ops import BY_NAME
 
@@ -91,13 +88,13 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
             m.frame.env[target.id] = found
             return found
         case ast.ListComp(elt=elt, generators=generators):
-            return m.list_of([m.evaluate(m, elt) for _ in _generate(m, generators)])
+            return m.list_of([m.evaluate(m, elt) for _ in generate(m, generators)])
         case ast.GeneratorExp(elt=elt, generators=generators):
-            return tuple(m.evaluate(m, elt) for _ in _generate(m, generators))
+            return tuple(m.evaluate(m, elt) for _ in generate(m, generators))
         case ast.DictComp(key=key, value=value, generators=generators):
             pairs = [
                 (m.static(m.evaluate(m, key), "key"), m.evaluate(m, value))
-                for _ in _generate(m, generators)
+                for _ in generate(m, generators)
             ]
             return m.dict_of(dict(pairs))
         case ast.JoinedStr(values=values):
@@ -143,7 +140,7 @@ def _formatted(m: Machine, node: ast.expr) -> str:
 def _call(m: Machine, node: ast.Call) -> Value:
     function = m.evaluate(m, node.func)
     if function == Outside(sum, ()) and len(node.args) == 1 and not node.keywords:
-        total = _running_sum(m, node.args[0])
+        total = running_sum(m, node.args[0])
         if total is not None:
             return total
     args = _spread(m, node.args)
@@ -158,32 +155,6 @@ def _call(m: Machine, node: ast.Call) -> Value:
             m.refuse(f"`**` needs a dict here, not {m.describe(value)}.")
     with m.spot(node):
         return m.call(function, args, kwargs)
-
-
-def _running_sum(m: Machine, argument: ast.expr) -> Value:
-    """`sum(term for x in xs)` over something of symbolic length, as the loop that it is."""
-    if not isinstance(argument, ast.GeneratorExp) or len(argument.generators) != 1:
-        return None
-    (generator,) = argument.generators
-    iterable = m.evaluate(m, generator.iter)
-    if not iteration.is_data(iterable) or m.try_items(iterable) is not None:
-        return None
-    add = ast.AugAssign(ast.Name("%sum", ast.Store()), ast.Add(), argument.elt)
-    body: ast.stmt = add
-    for test in reversed(generator.ifs):
-        body = ast.If(test, [body], [])
-    loop = ast.For(generator.target, generator.iter, [body], [])
-    for part in (add, add.target, body, loop):
-        ast.copy_location(part, argument)
-    outer = m.frame
-    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), argument.elt)
-    frame = Frame(outer.name, outer.source, {"%sum": 0}, outer, path=outer.path, tree=tree)
-    m.frames.append(frame)
-    try:
-        loops.for_(m, loop)
-        return frame.env["%sum"]
-    finally:
-        m.frames.pop()
 
 
 def _comparison(m: Machine, node: ast.Compare) -> Value:
@@ -258,32 +229,6 @@ def _contains(m: Machine, item: Value, container: Value) -> bool:
     return False
 
 
-def _generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
-    """Run through a comprehension, its names bound in a frame of their own."""
-    outer = m.frame
-    frame = Frame(outer.name, outer.source, {}, outer, path=outer.path)
-    m.frames.append(frame)
-    try:
-        yield from _nested(m, generators)
-    finally:
-        m.frames.pop()
-
-
-def _nested(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
-    if not generators:
-        yield
-        return
-    first, *rest = generators
-    if first.is_async:
-        refuse_expression(m, m.spots[-1])
-    with m.spot(first.iter):
-        items = m.items(m.evaluate(m, first.iter), "iterable of a comprehension")
-    for item in items:
-        binding.bind(m, first.target, item)
-        if all(branches.known(m, m.evaluate(m, test), "condition") for test in first.ifs):
-            yield from _nested(m, rest)
-
-
 def closure(
     m: Machine, name: str, node: ast.FunctionDef | ast.Lambda, args: ast.arguments
 ) -> Closure:
@@ -295,108 +240,3 @@ def closure(
         if d is not None
     }
     return Closure(name, node, m.frame, defaults, kw_defaults)
-
-
-def attribute(m: Machine, owner: Value, name: str) -> Value:
-    """`owner.name`."""
-    match owner:
-        case Array() | Range() | Dim():
-            return _array_attribute(m, owner, name)
-        case Outside():
-            return attribute_of(m, owner, name)
-        case Record(cls, cell):
-            if name in m.store[cell]:
-                return m.store[cell][name]
-            found = getattr(cls, name, None)
-            if callable(found):
-                return Bound(import_(m, found, ()), (owner,))
-            if isinstance(found, property) and found.fget is not None:
-                return m.call(import_(m, found.fget, ()), [owner], {})
-        case tuple() if hasattr(owner, "_fields"):
-            if name in cast("Any", owner)._fields:
-                return getattr(cast("Any", owner), name)
-            found = getattr(type(cast("Any", owner)), name, None)
-            if callable(found) and name not in ("_replace", "_asdict", "count", "index"):
-                return Bound(import_(m, found, ()), (owner,))
-            return ArrayMethod(owner, name)
-        case List() | Dict() | tuple() | str():
-            return ArrayMethod(owner, name)
-        case bool() | int() | float() | np.generic():
-            found = getattr(owner, name, None)
-            if found is not None and not callable(found):
-                return found
-            return ArrayMethod(owner, name)
-        case _:
-            pass
-    m.refuse(f"codegen_ad does not know the attribute `{name}` of {m.describe(owner)}.")
-
-
-def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:
-    from codegen_ad.frontend.calls import ATTRIBUTES, METHODS
-
-    if isinstance(owner, Array):
-        kind = m.type_of(owner)
-        match name:
-            case "shape":
-                return tuple(d.value if d.is_constant else d for d in kind.shape)
-            case "ndim":
-                return kind.rank
-            case "size":
-                return simplest(product(kind.shape))
-            case "dtype":
-                return Outside(np.dtype(kind.dtype.numpy_name), ())
-            case "itemsize":
-                return kind.dtype.size
-            case _:
-                pass
-        if name in ATTRIBUTES:
-            return ATTRIBUTES[name](m, [owner], {})
-        if name in METHODS:
-            return ArrayMethod(owner, name)
-    m.refuse(
-        f"codegen_ad does not know `.{name}` of an array.",
-        "Write it with functions and operators of NumPy that it knows.",
-        UnknownFunction,
-    )
-
-
-def subscript(m: Machine, owner: Value, index: Value) -> Value:
-    """`owner[index]`."""
-    if isinstance(owner, Array):
-        return indexing.get(m, owner, index)
-    if isinstance(owner, Dict):
-        key = m.static(index, "key")
-        if key not in m.store[owner.cell]:
-            m.refuse(f"`{m.text()}` fails when the function runs: there is no key {key!r}.")
-        return m.store[owner.cell][key]
-    if isinstance(owner, Outside) and not isinstance(owner.object, ModuleType):
-        key = m.static(index, "key")
-        try:
-            found = owner.object[key]
-        except Exception as error:
-            m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
-        return import_(m, found, (*owner.path, ("item", str(key))))
-    items = m.try_items(owner)
-    if items is None:
-        if isinstance(owner, Range):
-            return indexing.get(m, m.fresh(m.node(owner)), index)
-        m.refuse(f"{m.describe(owner).capitalize()} cannot be subscripted.")
-    if isinstance(index, Array) and isinstance(owner, tuple | List):
-        loops.unroll(m)
-        m.refuse(
-            f"The position in {m.describe(owner)} depends on data.",
-            "Make it an array: `np.stack(items)[i]`.",
-        )
-    place = m.static(index, "position")
-    if isinstance(place, Dim):
-        m.refuse("The position in a sequence depends on the size of an array.")
-    try:
-        found = items[operator.index(place)] if not isinstance(place, slice) else items[place]
-    except (IndexError, TypeError) as error:
-        m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
-    if isinstance(place, slice):
-        whole = cast("list[Value]", found)
-        if isinstance(owner, str):
-            return owner[place]
-        return m.list_of(whole) if isinstance(owner, List) else tuple(whole)
-    return found

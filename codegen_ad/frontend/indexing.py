@@ -135,9 +135,7 @@ def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
     shape = m.type_of(array).shape
     taken = sum(i is not None and not isinstance(i, EllipsisType) for i in given)
     if taken > len(shape):
-        m.refuse(
-            f"{taken} subscripts for an array of {len(shape)} axes.", error=ShapeMismatch
-        )
+        m.refuse(f"{taken} subscripts for an array of {len(shape)} axes.", error=ShapeMismatch)
     rest: list[Value] = [slice(None)] * (len(shape) - taken)
     dots = [p for p, i in enumerate(given) if isinstance(i, EllipsisType)]
     if len(dots) > 1:
@@ -243,7 +241,9 @@ def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
         view = m.view(view, Indexed(tuple(a for a, _ in chosen), where))
     rest = [p for p in parts if not isinstance(p, Node)]
     if any(isinstance(p, _New | _At) for p in rest):
-        out: Shape = tuple(p.length if isinstance(p, Span) else ONE for p in rest if not isinstance(p, _At))
+        out: Shape = tuple(
+            p.length if isinstance(p, Span) else ONE for p in rest if not isinstance(p, _At)
+        )
         view = m.view(view, Reshaped(out))
     assert isinstance(view, Array)
     return view

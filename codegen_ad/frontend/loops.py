@@ -10,15 +10,14 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from codegen_ad.frontend import binding, branches, data, iteration
-from codegen_ad.frontend.carrying import Body, Loop_, settle
+from codegen_ad.frontend import binding, branches, iteration
+from codegen_ad.frontend.carrying import CarriedLoop, settle
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes import Restart
+from codegen_ad.frontend.rounds import Body
 from codegen_ad.frontend.values import (
     Array,
     DynamicRange,
     Range,
-    Unbound,
 )
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.dims import as_dim
@@ -29,16 +28,6 @@ from codegen_ad.ops.control import LOOP, WHILE, Loop, While
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
-
-_MOST_UNROLLED = 64
-
-
-def unroll(m: Machine) -> None:
-    """Start again with the innermost loop of known length unrolled, if there is one."""
-    for key, length in reversed(m.rolled):
-        if length is not None and length <= _MOST_UNROLLED and key not in m.facts.unrolled:
-            m.facts.unrolled.add(key)
-            raise Restart
 
 
 def for_(m: Machine, node: ast.For) -> None:
@@ -141,7 +130,7 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
     _counted_while(m, loop, trip)
 
 
-def _counted_while(m: Machine, loop: Loop_, trip: Node) -> None:
+def _counted_while(m: Machine, loop: CarriedLoop, trip: Node) -> None:
     """A `for` loop that may be left early: a `while` with a counter."""
     b = m.b
     inputs, outputs, captured = loop.close()
@@ -220,10 +209,12 @@ def while_(m: Machine, node: ast.While) -> None:
     _leave(m, node.orelse, outer)
 
 
-def _going_on(m: Machine, test: ast.expr, loop: Loop_) -> Node:
+def _going_on(m: Machine, test: ast.expr, loop: CarriedLoop) -> Node:
     """The loop's condition on what is carried: the test, unless the loop was left."""
     b = m.b
-    flags = [make.apply(b, "logical_not", m.read(cast("Array", m.frame.env[f]))) for f in loop.flags]
+    flags = [
+        make.apply(b, "logical_not", m.read(cast("Array", m.frame.env[f]))) for f in loop.flags
+    ]
     with m.spot(test):
         found = branches.decide(m, m.evaluate(m, test))
     if found is not True:
@@ -234,4 +225,3 @@ def _going_on(m: Machine, test: ast.expr, loop: Loop_) -> Node:
     for flag in flags[1:]:
         going = make.apply(b, "logical_and", going, flag)
     return going
-

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from codegen_ad.errors import CodegenError, ShapeMismatch, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import data, views
+from codegen_ad.frontend import data, views, words
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import Facts, Requirement, Restart, dim_text, smallest
 from codegen_ad.frontend.values import (
@@ -28,7 +28,6 @@ from codegen_ad.frontend.values import (
     Range,
     Reversed,
     Zipped,
-    is_number,
 )
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, as_dim
@@ -41,6 +40,8 @@ from codegen_ad.source import Location
 Evaluate = Callable[["Machine", ast.expr], Value]
 Execute = Callable[["Machine", Sequence[ast.stmt]], None]
 Call = Callable[["Machine", Value, Sequence[Value], Mapping[str, Value]], Value]
+
+_MOST_UNROLLED = 64
 
 
 @dataclass(slots=True)
@@ -77,9 +78,7 @@ class Machine:
     labels: dict[Cell, str] = field(default_factory=dict[Cell, str])
     symbols: int = 0
     guarded: int = 0
-    rolled: list[tuple[object, int | None]] = field(
-        default_factory=list[tuple[object, int | None]]
-    )
+    rolled: list[tuple[object, int | None]] = field(default_factory=list[tuple[object, int | None]])
     tapped: set[str] = field(default_factory=set[str])
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     kept: list[Any] = field(default_factory=list[Any])
@@ -173,6 +172,14 @@ class Machine:
         """What the user calls a storage."""
         return self.labels.get(cell) or cell.label
 
+    def unroll(self) -> None:
+        """Start again with the innermost loop of known, small length unrolled, if there is one."""
+        for key, length in reversed(self.rolled):
+            known = length is not None and length <= _MOST_UNROLLED
+            if known and key not in self.facts.unrolled:
+                self.facts.unrolled.add(key)
+                raise Restart
+
     def snapshot(self) -> Snapshot:
         """What a branch may change, as it is now."""
         tangled = {cell: dict(partners) for cell, partners in self.tangled.items()}
@@ -252,20 +259,7 @@ class Machine:
 
     def axes(self, value: Value, rank: int, what: str = "axis") -> tuple[int, ...]:
         """A static axis argument (None means all) as sorted, non-negative axes; checked."""
-        if value is None:
-            return tuple(range(rank))
-        raw = self.static(value, what)
-        given = list(raw) if isinstance(raw, tuple | list) else [raw]  # pyright: ignore
-        axes: set[int] = set()
-        for axis in given:  # pyright: ignore[reportUnknownVariableType]
-            if not isinstance(axis, int | np.integer) or not -rank <= axis < rank:
-                self.refuse(
-                    f"The {what} is {axis}, and the array has {rank} axes.", error=ShapeMismatch
-                )
-            axes.add(int(axis) % rank)
-        if len(axes) != len(given):  # pyright: ignore[reportUnknownArgumentType]
-            self.refuse(f"The {what} names one axis twice.", error=ShapeMismatch)
-        return tuple(sorted(axes))
+        return words.axes(self, value, rank, what)
 
     # Values ----------------------------------------------------------------------------------
 
@@ -380,20 +374,4 @@ class Machine:
 
     def describe(self, value: Value) -> str:
         """The value in words, for messages."""
-        match value:
-            case Array():
-                kind = self.type_of(value)
-                return f"an array {kind}" if kind.shape else f"a number that depends on data ({kind})"
-            case Dim():
-                return f"the size {dim_text(value, self.size_names)}"
-            case None:
-                return "None"
-            case List():
-                return "a list"
-            case Dict():
-                return "a dict"
-            case _ if is_number(value) or isinstance(value, str):
-                return repr(value)
-            case _:
-                inner = getattr(value, "object", value)
-                return f"an object of type {type(inner).__name__}"
+        return words.describe(self, value)

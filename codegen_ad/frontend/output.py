@@ -89,7 +89,9 @@ def _flatten(
         case Dict(cell) | Record(_, cell):
             held = m.store[cell]
             parts = [
-                _flatten(m, v, str(k) if str(k).isidentifier() else f"{name}_{i}", nodes, names, taken)
+                _flatten(
+                    m, v, str(k) if str(k).isidentifier() else f"{name}_{i}", nodes, names, taken
+                )
                 for i, (k, v) in enumerate(held.items())
             ]
             cls = dict if isinstance(value, Dict) else value.cls

@@ -93,7 +93,9 @@ def capture(m: Machine, array: np.ndarray[Any, Any], path: Provenance) -> Array:
     dtype = dtype_named(m, array.dtype, "array outside")
     name = _free_name(m, path[-1][1] if path[-1][0] != "item" else f"{path[-2][1]}_{path[-1][1]}")
     shape = tuple(
-        ONE if size == 1 else m.facts.substitution.get(f"{name}_{axis}", Dim.symbol(f"{name}_{axis}"))
+        ONE
+        if size == 1
+        else m.facts.substitution.get(f"{name}_{axis}", Dim.symbol(f"{name}_{axis}"))
         for axis, size in enumerate(array.shape)
     )
     for axis, size in enumerate(array.shape):

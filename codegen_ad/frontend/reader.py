@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any, cast
 
 from codegen_ad.errors import InternalError, NotDifferentiable, UnsupportedSyntax
-from codegen_ad.frontend import calls, expressions, statements
+from codegen_ad.frontend import calls, expressions, functions, statements
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import DTYPES, dtype_named
 from codegen_ad.frontend.machine import Machine
@@ -82,7 +82,7 @@ def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) 
     plain = function.__func__ if isinstance(function, MethodType) else function
     source = source_of(plain)
     assert isinstance(plain, FunctionType)
-    tree = calls.parse(source)
+    tree = functions.parse(source)
     if isinstance(tree, ast.AsyncFunctionDef):
         raise UnsupportedSyntax("`async def` is not translated.\nWrite an ordinary function.")
     facts = Facts()
@@ -128,15 +128,17 @@ class _Attempt:
     def run(self) -> Reading:
         m = self.machine
         env = self._parameters()
-        value = calls.enter(m, self.function, (), self.tree, self.source, env)
+        value = functions.enter(m, self.function, (), self.tree, self.source, env)
         missing = [t for t in m.taps if t not in m.tapped]
         if missing:
             raise NotDifferentiable(
                 f"`{missing[0]}` is not assigned an array in `{self.function.__name__}`, so there "
                 "is no gradient of it.\nName variables that the function assigns."
             )
-        m.frames.append(calls.frame_for(self.function, (), self.tree, self.source, {}))
-        with m.spot(self.tree.body[-1] if isinstance(self.tree, ast.FunctionDef) else self.tree.body):
+        m.frames.append(functions.frame_for(self.function, (), self.tree, self.source, {}))
+        with m.spot(
+            self.tree.body[-1] if isinstance(self.tree, ast.FunctionDef) else self.tree.body
+        ):
             outputs, names, output = flatten(m, value, {leaf.name for leaf in self.leaves})
         self._captured()
         program = Program(
@@ -223,7 +225,15 @@ class _Attempt:
     def _captured(self) -> None:
         m = self.machine
         for path, (value, _) in m.captured.items():
-            self.leaves.append(Leaf(value.cell.label, (value.cell.label,), m.roots[value.cell], captured=True, source=path))
+            self.leaves.append(
+                Leaf(
+                    value.cell.label,
+                    (value.cell.label,),
+                    m.roots[value.cell],
+                    captured=True,
+                    source=path,
+                )
+            )
 
     def _sizes(self) -> tuple[tuple[str, int, int], ...]:
         place = {leaf.path: i for i, leaf in enumerate(self.leaves)}
@@ -237,4 +247,3 @@ class _Attempt:
                     if size != 1
                 ]
         return tuple(found)
-

@@ -39,7 +39,7 @@ def execute(m: Machine, statements: Sequence[ast.stmt]) -> None:
 
 def _go_on(m: Machine, rest: Sequence[ast.stmt]) -> None:
     """Run statements where no jump has been taken."""
-    m.frame.env |= {name: False for name in JUMPS}
+    m.frame.env |= dict.fromkeys(JUMPS, False)
     execute(m, rest)
 
 

@@ -60,7 +60,7 @@ def same_value(one: Value, other: Value) -> bool:
     """Whether two values that are known now, or two views, are the same."""
     if one is other:
         return True
-    if type(one) is not type(other) or isinstance(one, float) and repr(one) != repr(other):
+    if type(one) is not type(other) or (isinstance(one, float) and repr(one) != repr(other)):
         return False
     if isinstance(one, tuple):
         two = cast("tuple[Value, ...]", other)
@@ -71,7 +71,9 @@ def same_value(one: Value, other: Value) -> bool:
     return bool(one == other)
 
 
-def parts_of(value: Value, store: dict[Cell, Any]) -> tuple[Any, tuple[Any, ...], list[Value]] | None:
+def parts_of(
+    value: Value, store: dict[Cell, Any]
+) -> tuple[Any, tuple[Any, ...], list[Value]] | None:
     """Kind, keys and items of a container, else None."""
     match value:
         case tuple():
@@ -170,9 +172,7 @@ def nodes_of(m: Machine, form: Form, value: Value, side: Side | None) -> list[No
                 found = parts_of(value, m.store if side is None else side.store)
                 assert found is not None
                 items = found[2]
-            return [
-                n for f, v in zip(forms, items, strict=True) for n in nodes_of(m, f, v, side)
-            ]
+            return [n for f, v in zip(forms, items, strict=True) for n in nodes_of(m, f, v, side)]
         case Known():
             return []
 

@@ -1,0 +1,53 @@
+"""Values in words for messages, and arguments that name axes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes import dim_text
+from codegen_ad.frontend.values import Array, Dict, List, is_number
+from codegen_ad.ir.dims import Dim
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def describe(m: Machine, value: Value) -> str:
+    """Return the value in words."""
+    match value:
+        case Array():
+            kind = m.type_of(value)
+            return f"an array {kind}" if kind.shape else f"a number that depends on data ({kind})"
+        case Dim():
+            return f"the size {dim_text(value, m.size_names)}"
+        case None:
+            return "None"
+        case List():
+            return "a list"
+        case Dict():
+            return "a dict"
+        case _ if is_number(value) or isinstance(value, str):
+            return repr(value)
+        case _:
+            inner = getattr(value, "object", value)
+            return f"an object of type {type(inner).__name__}"
+
+
+def axes(m: Machine, value: Value, rank: int, what: str) -> tuple[int, ...]:
+    """Return a static axis argument (None means all) as sorted, non-negative axes; checked."""
+    if value is None:
+        return tuple(range(rank))
+    raw = m.static(value, what)
+    given = list(raw) if isinstance(raw, tuple | list) else [raw]  # pyright: ignore
+    axes: set[int] = set()
+    for axis in given:  # pyright: ignore[reportUnknownVariableType]
+        if not isinstance(axis, int | np.integer) or not -rank <= axis < rank:
+            m.refuse(f"The {what} is {axis}, and the array has {rank} axes.", error=ShapeMismatch)
+        axes.add(int(axis) % rank)
+    if len(axes) != len(given):  # pyright: ignore[reportUnknownArgumentType]
+        m.refuse(f"The {what} names one axis twice.", error=ShapeMismatch)
+    return tuple(sorted(axes))
