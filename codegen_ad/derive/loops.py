@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from codegen_ad.derive.records import record, to_record
 from codegen_ad.derive.structured import (
     Cotangents,
     Pull,
@@ -24,14 +25,11 @@ from codegen_ad.derive.structured import (
     used,
 )
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import Dim, product
-from codegen_ad.ir.node import Node, Params, Region, toposort
-from codegen_ad.ir.types import ArrayType, DType, TupleType
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Region, toposort
+from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops import make
 from codegen_ad.ops.control import LOOP, Loop, While
-
-TYPICAL_SIZE = 1000
-"""What an unknown size is taken for when records are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +96,12 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
     with b.scope():
         body = _adjoint_body(b, view, live, captured, stacked, pull)
 
-    recorded = _to_record(body)
+    recorded = to_record((*body.next_gs, *body.sums), body.carried, body.originals)
     results: Sequence[Node] | None = None
     stacks: Sequence[Node] = ()
     trip = view.trip
     if recorded:
-        results, stacks = _record(b, node, [body.originals[r] for r in recorded])
+        results, stacks = record(b, node, [body.originals[r] for r in recorded])
         if isinstance(params, While):
             trip = results[-1]
 
@@ -220,76 +218,6 @@ def _adjoint_body(
         complete[: len(live)],
         complete[len(live) :],
     )
-
-
-def _to_record(body: _Body) -> list[Node]:
-    """The values of the primal that the adjoint needs and cannot compute from the index.
-
-    Of the two choices, the values used and the carried ones they follow from, the smaller one.
-    """
-    outputs = (*body.next_gs, *body.sums)
-    order = toposort(outputs)
-    states = set(body.carried)
-    depends = set(states)
-    for node in order:
-        if any(a in depends for a in node.args):
-            depends.add(node)
-    inner = {symbol for node in order for symbol in _bound(node)}
-
-    def can_record(node: Node) -> bool:
-        return (
-            node in body.originals
-            and not isinstance(node.type, TupleType)
-            and not any(s in inner for d in node.array.shape for s in d.symbols())
-        )
-
-    used_directly: list[Node] = []
-    stack, seen = list(reversed(outputs)), set(outputs)
-    while stack:
-        node = stack.pop()
-        if node not in depends:
-            continue
-        if can_record(node):
-            used_directly.append(node)
-            continue
-        fresh = [a for a in node.args if a not in seen]
-        seen.update(fresh)
-        stack.extend(reversed(fresh))
-    reached = [node for node in order if node in states]
-    return used_directly if _numbers(used_directly) <= _numbers(reached) else reached
-
-
-def _numbers(nodes: Sequence[Node]) -> int:
-    """How many bytes one iteration records, for sizes as they usually are."""
-    total = 0
-    for node in nodes:
-        count = product(node.array.shape)
-        total += (
-            count.evaluate(dict.fromkeys(count.symbols(), TYPICAL_SIZE)) * node.array.dtype.size
-        )
-    return total
-
-
-def _bound(node: Node) -> Sequence[str]:
-    params: Params | None = node.params
-    return tuple(params.length.symbols()) if isinstance(params, Loop | While) else ()
-
-
-def _record(b: Builder, node: Node, values: Sequence[Node]) -> tuple[list[Node], list[Node]]:
-    """The results of the loop that also stacks `values`, and these stacks."""
-    params = node.params
-    assert isinstance(params, Loop | While)
-    body = Region(params.body.inputs, (*params.body.outputs, *values))
-    stacked = params.stacked + len(values)
-    if isinstance(params, Loop):
-        longer = Loop(params.carried, stacked, params.length, body)
-    else:
-        longer = While(params.carried, stacked, params.length, params.cond, body)
-    with b.at(b.notes.origins.get(node), gradient=False):
-        results = list(b.results(b.node(node.op, node.args, longer)))
-    first = params.carried + params.stacked
-    stacks = results[first : first + len(values)]
-    return [r for r in results if r not in stacks], stacks
 
 
 def _adjoint_loop(

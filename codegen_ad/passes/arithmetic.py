@@ -226,6 +226,21 @@ def _same_cancels(b: Builder, node: Node) -> Node | None:
     return make.zeros_like(b, node) if x is y and node in b.notes.gradients else None
 
 
+def _quotient_cancels(b: Builder, node: Node) -> Node | None:
+    if node not in b.notes.gradients:
+        return None
+    for x, other in (node.args, node.args[::-1]):
+        if is_op(other, "divide") and other.args[1] is x:
+            return like(b, node, other.args[0])
+    return None
+
+
+def _zero_wins(b: Builder, node: Node) -> Node | None:
+    x, y = node.args
+    zero = make.constant_value(x) == 0 or (is_op(node, "multiply") and make.constant_value(y) == 0)
+    return make.zeros_like(b, node) if zero and node in b.notes.gradients else None
+
+
 RULES = (
     Rule("compute literals now", (CAST, *ELEMENTWISE), _fold),
     Rule("x*1, x/1, x**1, x-0, x+0 -> x", _op("multiply", "divide", "power", "add", "subtract"),
@@ -246,4 +261,6 @@ RULES = (
     Rule("and, or with a known side", _op("logical_and", "logical_or"), _logic),
     Rule("cast(cast(x)) -> cast(x)", (CAST,), _cast_of_cast),
     Rule("x - x -> 0 in gradients", _op("subtract"), _same_cancels, FINITE),
+    Rule("x * (y / x) -> y in gradients", _op("multiply"), _quotient_cancels, FINITE),
+    Rule("0 * x, 0 / x -> 0 in gradients", _op("multiply", "divide"), _zero_wins, FINITE),
 )  # fmt: skip

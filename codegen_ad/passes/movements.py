@@ -128,7 +128,7 @@ RULES = (
     Rule("transpose(transpose(x)) -> transpose(x)", (TRANSPOSE,), _transpose),
     Rule("broadcast(broadcast(x)) -> broadcast(x)", (BROADCAST_TO,), _broadcast),
     Rule("a moved number stays a number", (RESHAPE, TRANSPOSE, SLICE, GATHER), _same_everywhere),
-    Rule("move(-x) -> -move(x)", (RESHAPE, TRANSPOSE, SLICE, BROADCAST_TO, GATHER), _sign_outward),
+    Rule("move(-x) -> -move(x)", (RESHAPE, TRANSPOSE, SLICE, GATHER), _sign_outward),
     Rule("operands broadcast by themselves", (CAST, *ELEMENTWISE), _broadcast_late),
     Rule("slice(slice(x)) -> slice(x)", (SLICE,), _slice_of_slice),
     Rule("slice(update(x, v)) -> v", (SLICE,), _slice_of_update),

@@ -92,6 +92,22 @@ def _sum_of_literal_multiple(b: Builder, node: Node) -> Node | None:
     return None
 
 
+def _sum_of_row_multiple(b: Builder, node: Node) -> Node | None:
+    """A factor that is the same along the axes summed over, but not everywhere."""
+    (x,) = node.args
+    if x.op is not BY_NAME["multiply"]:
+        return None
+    axes = _axes(node)
+    for factor, rest in (x.args, x.args[::-1]):
+        extra = x.array.rank - factor.array.rank
+        shape = (ONE,) * extra + factor.array.shape
+        same = all(shape[a] == ONE for a in axes) and any(d != ONE for d in shape)
+        if same and rest.array.shape == x.array.shape:
+            flat = tuple(d for a, d in enumerate(shape) if a not in axes)
+            return make.multiply(b, make.sum_(b, rest, axes), make.reshape(b, factor, flat))
+    return None
+
+
 def _contract_of_negative(b: Builder, node: Node) -> Node | None:
     minus = [_is_negative(a) for a in node.args]
     if not any(minus):
@@ -162,6 +178,7 @@ RULES = (
     Rule("sum(-x) -> -sum(x)", (SUM,), _sum_of_negative),
     Rule("sum(sum(x)) -> sum(x)", (SUM,), _sum_of_sum, ROUNDING),
     Rule("sum(2 * x) -> 2 * sum(x)", (SUM,), _sum_of_literal_multiple, ROUNDING),
+    Rule("sum(row * x) -> row * sum(x)", (SUM,), _sum_of_row_multiple, ROUNDING),
     Rule("contract(-x, y) -> -contract(x, y)", (CONTRACT,), _contract_of_negative),
     Rule("contract(x) -> sum, transpose", (CONTRACT,), _contract_one),
     Rule("contract(s, x) -> s * contract(x) for a number s", (CONTRACT,), _contract_of_number,
