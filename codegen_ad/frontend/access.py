@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 def attribute(m: Machine, owner: Value, name: str) -> Value:
     """`owner.name`."""
+    raw: Any = owner
     match owner:
         case Array() | Range() | Dim():
             return _array_attribute(m, owner, name)
@@ -45,23 +46,23 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
                 return Bound(import_(m, found, ()), (owner,))
             if isinstance(found, property) and found.fget is not None:
                 return m.call(import_(m, found.fget, ()), [owner], {})
-        case tuple() if hasattr(owner, "_fields"):
-            if name in cast("Any", owner)._fields:
-                return getattr(cast("Any", owner), name)
-            found = getattr(type(cast("Any", owner)), name, None)
+        case tuple() if hasattr(raw, "_fields"):
+            if name in raw._fields:
+                return getattr(raw, name)
+            found = getattr(cast("Any", type(raw)), name, None)
             if callable(found) and name not in ("_replace", "_asdict", "count", "index"):
-                return Bound(import_(m, found, ()), (owner,))
-            return ArrayMethod(owner, name)
+                return Bound(import_(m, found, ()), (raw,))
+            return ArrayMethod(raw, name)
         case List() | Dict() | tuple() | str():
-            return ArrayMethod(owner, name)
+            return ArrayMethod(raw, name)
         case bool() | int() | float() | np.generic():
-            found = getattr(owner, name, None)
+            found = getattr(raw, name, None)
             if found is not None and not callable(found):
                 return found
-            return ArrayMethod(owner, name)
+            return ArrayMethod(raw, name)
         case _:
             pass
-    m.refuse(f"codegen_ad does not know the attribute `{name}` of {m.describe(owner)}.")
+    m.refuse(f"codegen_ad does not know the attribute `{name}` of {m.describe(raw)}.")
 
 
 def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:
@@ -115,7 +116,7 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
     if isinstance(index, Array) and isinstance(owner, tuple | List):
         m.unroll()
         m.refuse(
-            f"The position in {m.describe(owner)} depends on data.",
+            f"The position in a {'list' if isinstance(owner, List) else 'tuple'} depends on data.",
             "Make it an array: `np.stack(items)[i]`.",
         )
     place = m.static(index, "position")

@@ -7,8 +7,6 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
@@ -46,8 +44,12 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.RShift: operator.rshift,
 }
 
-_LOGICAL = {operator.and_: "logical_and", operator.or_: "logical_or", operator.xor: "not_equal",
-            operator.invert: "logical_not"}  # fmt: skip
+_LOGICAL: dict[Callable[..., Any], str] = {
+    operator.and_: "logical_and",
+    operator.or_: "logical_or",
+    operator.xor: "not_equal",
+    operator.invert: "logical_not",
+}
 
 
 def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
@@ -100,8 +102,8 @@ def _on_sizes(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -
     for arg in args:
         if isinstance(arg, Dim):
             sizes.append(arg)
-        elif isinstance(arg, int | np.integer):
-            sizes.append(as_dim(int(arg)))
+        elif isinstance(arg, int):
+            sizes.append(as_dim(arg))
         else:
             return None
     if function is operator.neg:

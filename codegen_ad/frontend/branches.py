@@ -66,7 +66,7 @@ def negated(m: Machine, value: Value) -> Value:
 
 
 def connective(m: Machine, values: Sequence[ast.expr], *, stop: bool) -> Value:
-    """`a and b and …`, or with `stop` `a or b or …`: what comes later is computed only if needed."""
+    """`a and b and …`, or with `stop` `a or b or …`; later parts are computed only if needed."""
     first, *rest = values
     value = m.evaluate(m, first)
     if not rest:
@@ -115,7 +115,7 @@ def _chosen(
 def branch(
     m: Machine, condition: Node, then: Callable[[], None], otherwise: Callable[[], None]
 ) -> None:
-    """Run both sides on copies of names and store, and bind what they changed to a branch's results."""
+    """Run both sides on copies of names and store; what they change becomes a branch's results."""
     first = sides.run(m, lambda _: then())
     second = sides.run(m, lambda _: otherwise())
     merge = Merge(m, first, second)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -39,7 +39,9 @@ Named = Mapping[str, Value]
 
 
 def _range(m: Any, args: Args, _: Named) -> Value:
-    given = [m.static(a, "argument of range") if not isinstance(a, Array) else a for a in args]
+    given: list[Any] = [
+        a if isinstance(a, Array) else m.static(a, "argument of range") for a in args
+    ]
     if not 1 <= len(given) <= 3:
         m.refuse(f"`range` takes one to three arguments, and gets {len(given)}.")
     start, stop = (0, given[0]) if len(given) == 1 else given[:2]
@@ -118,8 +120,8 @@ def _reversed(m: Any, args: Args, _: Named) -> Value:
 
 def _isinstance(m: Any, args: Args, _: Named) -> Value:
     value, wanted = args
-    flat = [w.object if isinstance(w, Outside) else w
-            for w in (wanted if isinstance(wanted, tuple) else (wanted,))]  # pyright: ignore # fmt: skip
+    choices = cast("tuple[Value, ...]", wanted if isinstance(wanted, tuple) else (wanted,))
+    flat = [w.object if isinstance(w, Outside) else w for w in choices]
     return any(issubclass(kind, w) for kind in _classes(m, value) for w in flat)  # pyright: ignore
 
 
@@ -310,6 +312,8 @@ def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
 
 
 def static_call(function: Callable[..., Any]) -> Callable[..., Value]:
+    """A function of what is known now, as a handler."""
+
     def run(m: Any, args: Args, kwargs: Named) -> Value:
         plain = [m.static(a, "argument") for a in args]
         named = {k: m.static(v, "argument") for k, v in kwargs.items()}
@@ -326,11 +330,12 @@ def _slice(_: Any, args: Args, __: Named) -> Value:
 
 
 def _pow(m: Any, args: Args, _: Named) -> Value:
-    return operate(m, operator.pow, args)
+    return operate(m, cast("Any", operator.pow), args)
 
 
 def _divmod(m: Any, args: Args, _: Named) -> Value:
-    return (operate(m, operator.floordiv, args), operate(m, operator.mod, args))
+    floordiv, mod = cast("Any", operator.floordiv), cast("Any", operator.mod)
+    return (operate(m, floordiv, args), operate(m, mod, args))
 
 
 BUILTINS: dict[Any, Callable[..., Value]] = {
@@ -340,6 +345,7 @@ BUILTINS: dict[Any, Callable[..., Value]] = {
     bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),
     min: _extreme("min", operator.le), any: _any, all: _all, print: _print, getattr: _getattr,
     hasattr: _hasattr, callable: _callable, map: _map, sorted: _sorted, slice: _slice, pow: _pow,
-    divmod: _divmod, str: static_call(str), repr: static_call(repr), issubclass: static_call(issubclass),
+    divmod: _divmod, str: static_call(str), repr: static_call(repr),
+    issubclass: static_call(issubclass),
     operator.index: static_call(operator.index),
 }  # fmt: skip

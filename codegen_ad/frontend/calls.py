@@ -56,11 +56,13 @@ def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str
 def _call_method(
     m: Machine, owner: Value, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
-    if isinstance(owner, Array) or (
-        name in METHODS and not isinstance(owner, tuple | List | Dict | str)
-    ):
+    if name in METHODS and not _is_container(owner):
         return _handled(m, METHODS[name], [owner, *args], kwargs)
     return call_method(m, owner, name, args, kwargs)
+
+
+def _is_container(owner: Value) -> bool:
+    return isinstance(owner, tuple | List | Dict | str | Record)
 
 
 def _handled(m: Machine, handler: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
@@ -115,7 +117,7 @@ def _call_outside(
         return call_function(m, found, path, args, kwargs)
     if isinstance(found, type):
         return _construct(m, cast("type[Any]", found), path, args, kwargs)
-    method = getattr(type(found), "__call__", None)
+    method = vars(cast("type[Any]", type(found))).get("__call__")
     if isinstance(method, FunctionType):
         return call_function(m, method, path, [Outside(found, path), *args], kwargs)
     if callable(found):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import states
 from codegen_ad.frontend.context import Value
@@ -267,10 +267,11 @@ def _cell_form(
 
 
 def _contents_form(m: Machine, held: Any, side: Side | None) -> Form:
-    keys = tuple(held) if isinstance(held, dict) else tuple(range(len(held)))
-    items = list(held.values()) if isinstance(held, dict) else list(held)
-    kind = dict if isinstance(held, dict) else tuple
-    return states.Items(kind, keys, tuple(form_of(m, cast("Value", v), side) for v in items))
+    raw: Any = held
+    if isinstance(held, dict):
+        forms = tuple(form_of(m, v, side) for v in raw.values())
+        return states.Items(dict, tuple(raw), forms)
+    return states.Items(tuple, tuple(range(len(raw))), tuple(form_of(m, v, side) for v in raw))
 
 
 def _read_elsewhere(m: Machine, loop: ast.stmt, name: str) -> bool:

@@ -26,6 +26,7 @@ Named = Mapping[str, Value]
 
 def call_method(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) -> Value:
     """A method of a list, dict, tuple, string or number."""
+    raw: Any = owner
     match owner:
         case List(cell):
             found = _list_method(m, owner, name, args)
@@ -34,13 +35,13 @@ def call_method(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) 
         case tuple():
             found = _tuple_method(m, cast("Any", owner), name, args, kwargs)
         case str() | bool() | int() | float() | np.generic():
-            method = getattr(owner, name, None)
+            method = getattr(raw, name, None)
             found = _MISSING if method is None else static_call(method)(m, args, kwargs)
         case _:
             found = _MISSING
     if found is _MISSING:
         m.refuse(
-            f"codegen_ad does not know the method `{name}` of {m.describe(owner)}.",
+            f"codegen_ad does not know the method `{name}` of {m.describe(raw)}.",
             error=UnknownFunction,
         )
     return found

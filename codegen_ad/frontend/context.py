@@ -28,14 +28,17 @@ class Context(Protocol):
         ...
 
     def node(self, value: Value, what: str = "argument") -> Node:
-        """The value as an array node: arrays and views are read, Python numbers become literals (i8,
-        f8, b1), symbolic sizes become scalars, nested sequences of numbers and arrays are stacked.
+        """The value as an array node.
+
+        Arrays and views are read, Python numbers become literals (i8, f8, b1), symbolic sizes
+        become scalars, nested sequences of numbers and arrays are stacked.
         """
         ...
 
     def promote(self, *values: Value, floating: bool = False) -> list[Node]:
-        """The values as nodes of one dtype by NumPy's rules (Python numbers are weak); with
-        `floating`, integers and booleans become f8.
+        """The values as nodes of one dtype by NumPy's rules (Python numbers are weak).
+
+        With `floating`, integers and booleans become f8.
         """
         ...
 
@@ -48,8 +51,9 @@ class Context(Protocol):
         ...
 
     def items(self, value: Value, what: str = "argument") -> list[Value]:
-        """The items of a tuple, list, range, zip or other sequence of static length, or the rows of
-        an array whose first axis has a static length; refused otherwise.
+        """The items of a tuple, list, range, zip or other sequence of static length.
+
+        Also the rows of an array whose first axis has a static length; refused otherwise.
         """
         ...
 
@@ -62,7 +66,7 @@ class Context(Protocol):
         ...
 
     def write(self, target: Value, value: Value) -> None:
-        """`target[...] = value` for an array: broadcast, cast, seen by every view of its storage."""
+        """`target[...] = value` for an array: broadcast, cast, seen by all views of its storage."""
         ...
 
     def static(self, value: Value, what: str) -> object:
@@ -82,14 +86,15 @@ class Context(Protocol):
         ...
 
     def equate(self, first: Dim, second: Dim, what: str) -> None:
-        """Require two dimensions to be the same. If they are not the same already, reading starts
-        again with this known and the kernel checks it when called; impossible ones are refused with
-        ShapeMismatch.
+        """Require two dimensions to be the same.
+
+        If they are not the same already, reading starts again with this known, and the kernel
+        checks it when called; impossible ones are refused with ShapeMismatch.
         """
         ...
 
     def require(self, at_least: Dim, minimum: int, what: str) -> None:
-        """Require `at_least >= minimum` when the kernel is called (e.g. for a slice or a maximum)."""
+        """Require `at_least >= minimum` when the kernel is called, for a slice or a maximum."""
         ...
 
     def refuse(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
     """The value as an array node."""
     b = m.b
+    raw: Any = value
     match value:
         case Array():
             return m.read(value)
@@ -32,13 +33,13 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
         case Range(start, length, step):
             return m.iota(start, length, step)
         case tuple() | List():
-            return stacked(m, m.items(value), what)
+            return stacked(m, m.items(raw), what)
         case bool() | int() | float() | np.bool_() | np.integer() | np.floating():
             dtype = dtype_of(m, value, what)
             assert dtype is not None
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 m.refuse(f"The {what} is {value}, which does not fit into 64 bits.")
-            return make.constant(b, value.item() if isinstance(value, np.generic) else value, dtype)  # pyright: ignore
+            return make.constant(b, raw.item() if isinstance(value, np.generic) else raw, dtype)
         case Unbound(reason):
             m.refuse(reason)
         case _:
@@ -53,7 +54,7 @@ def dtype_of(m: Machine, value: Value, what: str = "argument") -> DType | None:
         case bool():
             return DType.BOOL
         case np.generic():
-            return dtype_named(m, value.dtype, what)  # pyright: ignore[reportUnknownMemberType]
+            return dtype_named(m, cast("np.generic[Any]", value).dtype, what)
         case int() | Dim() | Range():
             return DType.INT64
         case float():

@@ -199,7 +199,8 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
     if isinstance(op, ast.Eq | ast.NotEq) and not (
         isinstance(left, data) or isinstance(right, data)
     ):
-        plain = [m.try_items(v) if isinstance(v, tuple | List) else None for v in (left, right)]
+        both: list[Any] = [left, right]
+        plain = [m.try_items(v) if _is_sequence(v) else None for v in both]
         if plain[0] is not None and plain[1] is not None:
             equal = len(plain[0]) == len(plain[1]) and all(
                 branches.known(m, compare(m, ast.Eq(), a, b), "comparison")
@@ -210,6 +211,10 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
     if unlike and isinstance(op, ast.Eq | ast.NotEq):
         return (left == right) is isinstance(op, ast.Eq)
     return operate(m, OPERATORS[type(op)], [left, right])
+
+
+def _is_sequence(value: object) -> bool:
+    return isinstance(value, tuple | List)
 
 
 def _identical(left: Value, right: Value) -> bool:

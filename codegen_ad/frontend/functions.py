@@ -88,7 +88,7 @@ def _run(m: Machine, frame: Frame, tree: ast.FunctionDef | ast.Lambda) -> Value:
                 return m.evaluate(m, tree.body)
         m.execute(m, tree.body)
         with m.spot(tree.body[-1]):
-            return cast("Value", result(m))
+            return result(m)
     finally:
         m.frames.pop()
 
@@ -100,6 +100,7 @@ def call_function(
     args: Sequence[Value],
     kwargs: Mapping[str, Value],
 ) -> Value:
+    """The value of a call of a Python function that was found outside."""
     source, tree = _text_of(m, function)
     here = (*path, ("default", ""))[:-1]
     given = tree.args
@@ -135,6 +136,7 @@ def _text_of(m: Machine, function: FunctionType) -> tuple[SourceText, ast.Functi
 def call_closure(
     m: Machine, function: Closure, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
+    """The value of a call of a function that was defined inside."""
     given = function.node.args
     positional = [*given.posonlyargs, *given.args]
     count = len(positional) - len(function.defaults)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import EllipsisType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -153,15 +153,16 @@ def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
 
 
 def _part(m: Machine, item: Value, dim: Dim) -> Part:
+    raw: Any = item
     match item:
         case slice():
-            return span(m, item, dim)
+            return span(m, raw, dim)
         case bool() | np.bool_():
             m.refuse("A subscript is True or False, which picks nothing by position.")
         case int() | np.integer() | Dim():
             return _At(place(m, item, dim))
         case Array() | tuple() | List() | Range():
-            node = m.node(item, "subscript")
+            node = m.node(raw, "subscript")
             if node.array.dtype not in (DType.INT64, DType.INT32):
                 m.refuse(
                     f"A subscript has dtype {node.array.dtype}; positions are integers.",

@@ -1,7 +1,8 @@
 """Loops: what a body changes is found by running it, until nothing new turns up.
 
-A name or a storage that the body changes is carried: an input of the loop's body and a result of the
-loop. A loop over a short literal sequence, or whose body needs the position as a number, is unrolled.
+A name or a storage that the body changes is carried: an input of the loop's body and a result of
+the loop. A loop over a short literal sequence, or whose body needs the position as a number, is
+unrolled.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ knows no statement, no expression and no function: those are rooms of their own.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import numpy as np
 
@@ -91,7 +91,7 @@ class Machine:
         return self.frames[-1]
 
     @contextmanager
-    def spot(self, node: ast.expr | ast.stmt) -> Iterator[None]:
+    def spot(self, node: ast.expr | ast.stmt) -> Generator[None]:
         """Errors raised inside point at `node`."""
         self.spots.append(node)
         try:
@@ -302,8 +302,8 @@ class Machine:
                     f"The {what} depends on data, and must be known before the function runs.",
                     "Write a number, or pass it as a static argument.",
                 )
-            case tuple() if type(value) is tuple:
-                return tuple(self.static(v, what) for v in value)  # pyright: ignore
+            case tuple() if type(cast("Any", value)) is tuple:
+                return tuple(self.static(v, what) for v in cast("tuple[Value, ...]", value))
             case List(cell):
                 return [self.static(v, what) for v in self.store[cell]]
             case Dict(cell):
@@ -320,9 +320,10 @@ class Machine:
 
     def try_items(self, value: Value) -> list[Value] | None:
         """The items of a sequence whose length is known now, else None."""
+        raw: Any = value
         match value:
             case tuple() | str():
-                return list(value)  # pyright: ignore[reportUnknownArgumentType]
+                return list(raw)
             case List(cell) | Dict(cell):
                 return list(self.store[cell])
             case Range(start, length, step) if length.is_constant:

@@ -18,6 +18,7 @@ from codegen_ad.frontend.values import (
     Record,
     Unbound,
     is_number,
+    remade,
 )
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
@@ -44,6 +45,7 @@ class Merge:
     made: set[Cell] = field(default_factory=set[Cell])
 
     def name(self, name: str) -> Value:
+        """What a name is bound to after the branch."""
         one = self.then.env.get(name, ABSENT)
         other = self.otherwise.env.get(name, ABSENT)
         if one is other:
@@ -55,6 +57,7 @@ class Merge:
         return self.value(one, other, name)
 
     def value(self, one: Value, other: Value, name: str) -> Value:
+        """One value for those of both sides."""
         if one is other or (not isinstance(one, float) and _same(one, other)):
             return one
         if _is_scalar(self.m, self.then, one) and _is_scalar(self.m, self.otherwise, other):
@@ -69,8 +72,7 @@ class Merge:
                     self.value(a, b, name)
                     for a, b in zip(cast("Any", one), cast("Any", other), strict=True)
                 ]
-                cls = type(cast("Any", one))
-                return cls._make(parts) if hasattr(cls, "_make") else tuple(parts)
+                return remade(type(cast("Any", one)), parts)
             case (List(a), List(b)) | (Dict(a), Dict(b)) | (Record(_, a), Record(_, b)):
                 if type(one) is type(other) and a not in self.m.store and b not in self.m.store:
                     held = self._contents(self.then.store[a], self.otherwise.store[b], name)
@@ -197,15 +199,14 @@ class Merge:
                 return Array(cell, weak=value.weak)
             case tuple():
                 parts = [self._with_zeros(side, v) for v in cast("tuple[Value, ...]", value)]
-                cls = type(cast("Any", value))
-                return cls._make(parts) if hasattr(cls, "_make") else tuple(parts)
+                return remade(type(cast("Any", value)), parts)
             case List(cell) | Dict(cell) | Record(_, cell):
-                held = side.store[cell]
+                held: Any = side.store[cell]
+                keys, parts = (list(held), held.values()) if hasattr(held, "keys") else (None, held)
+                made = [self._with_zeros(side, v) for v in parts]
                 new = Cell()
                 self.m.store[new] = (
-                    tuple(self._with_zeros(side, v) for v in held)
-                    if isinstance(held, tuple)
-                    else {k: self._with_zeros(side, v) for k, v in held.items()}
+                    tuple(made) if keys is None else dict(zip(keys, made, strict=True))
                 )
                 return (
                     List(new)

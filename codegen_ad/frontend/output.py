@@ -1,4 +1,4 @@
-"""What a function returns: flattened to arrays on the way out of the program, and how to rebuild it."""
+"""What a function returns: flattened to arrays on the way out, and how to rebuild it."""
 
 from __future__ import annotations
 
@@ -63,11 +63,12 @@ def flatten(m: Machine, value: Value, taken: set[str]) -> tuple[list[Node], list
 def _flatten(
     m: Machine, value: Value, name: str, nodes: list[Node], names: list[str], taken: set[str]
 ) -> OutputTree:
+    raw: Any = value
     match value:
         case Array() | Dim() | Range() | bool() | int() | float() | np.generic():
-            nodes.append(m.node(value))
+            nodes.append(m.node(raw))
             names.append(_free(name, taken | set(names)))
-            return OutputArray(len(nodes) - 1, data.is_weak(value))
+            return OutputArray(len(nodes) - 1, data.is_weak(raw))
         case None | str():
             return OutputConstant(value)
         case Unbound(reason):

@@ -1,4 +1,4 @@
-"""Names that the function finds outside: globals, closures, attributes; each one is a dependency."""
+"""Names that the function finds outside: globals, closures, attributes; each is a dependency."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import dtype_named
-from codegen_ad.frontend.values import Array, Frame, Outside, Provenance, Unbound
+from codegen_ad.frontend.values import Array, Frame, Outside, Provenance, Unbound, remade
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.types import ArrayType
 
@@ -22,8 +22,8 @@ _TRUSTED = frozenset({"numpy", "scipy", "math", "operator", "functools", "builti
 
 def lookup(m: Machine, name: str) -> Value:
     """What a name is bound to, here or outside."""
-    frame: Frame | None = m.frame
-    while frame is not None:
+    frame: Frame = m.frame
+    while True:
         if name in frame.env:
             value = frame.env[name]
             if isinstance(value, Unbound):
@@ -34,7 +34,6 @@ def lookup(m: Machine, name: str) -> Value:
         if frame.parent is None:
             break
         frame = frame.parent
-    assert frame is not None
     if name in frame.closure:
         return import_(m, frame.closure[name], (*frame.path, ("closure", name)))
     if name in frame.globals:
@@ -48,21 +47,21 @@ def import_(m: Machine, found: Any, path: Provenance) -> Value:
     """An object from outside as a value; that it was read is remembered."""
     if path and not _is_library_part(found, path):
         m.dependencies[path] = None
+    raw: Any = found
     match found:
         case None | bool() | int() | float() | str() | EllipsisType() | slice():
-            return found
+            return raw
         case np.generic():
-            return cast("Value", found)
+            return raw
         case np.ndarray():
             m.dependencies.pop(path, None)
             return capture(m, cast("np.ndarray[Any, Any]", found), path)
         case tuple():
             items = [
                 import_(m, item, (*path, ("item", str(i))))
-                for i, item in enumerate(cast("tuple[object, ...]", found))
+                for i, item in enumerate(cast("tuple[object, ...]", raw))
             ]
-            cls = type(found)
-            return tuple(items) if cls is tuple else cls._make(items)  # type: ignore[attr-defined]
+            return remade(type(raw), items)
         case list() | dict():
             return _container(m, found, path)  # pyright: ignore[reportUnknownArgumentType]
         case _:

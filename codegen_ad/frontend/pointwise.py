@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -54,8 +54,8 @@ def elementwise(
             "Leave out `out=`, `where=` and other options, or use them on the result.",
         )
     if not any(isinstance(a, Array) for a in args) and all(is_number(a) for a in args):
-        found = compute(m, entry.evaluate, args)
-        return found if strong or not isinstance(found, np.generic) else found.item()
+        found: Any = compute(m, entry.evaluate, args)
+        return found if strong else cast("Any", getattr(found, "item", lambda: found))()
     weak = not strong and all(data.is_weak(a) for a in args)
     if name == "where":
         condition = truth(m, args[0])

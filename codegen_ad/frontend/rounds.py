@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import sides, states
 from codegen_ad.frontend.context import Value
@@ -29,6 +29,7 @@ class Body:
 
 
 def held_from(m: Machine, form: Form, nodes: Iterator[Node]) -> Any:
+    """What a list or dict holds, from the nodes of its items."""
     assert isinstance(form, states.Items)
     items = [rebuild(m, f, nodes, "") for f in form.items]
     return dict(zip(form.keys, items, strict=True)) if form.kind is dict else tuple(items)
@@ -122,8 +123,9 @@ _REASON = (
 
 
 def contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list[Node]:
+    """The nodes of what a list or dict holds."""
     assert isinstance(form, states.Items)
-    items = list(held.values()) if isinstance(held, dict) else list(held)
+    items: list[Value] = list(cast("Any", held).values() if isinstance(held, dict) else held)
     return [n for f, v in zip(form.items, items, strict=True) for n in nodes_of(m, f, v, side)]
 
 

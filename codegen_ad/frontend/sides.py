@@ -64,11 +64,9 @@ def run(m: Machine, body: Callable[[Scope], None]) -> Side:
 
 
 def _dump_held(m: Machine, side: Side, held: Any) -> None:
-    if isinstance(held, tuple):
-        for item in held:  # pyright: ignore[reportUnknownVariableType]
-            _dump(m, side, item)
-    elif isinstance(held, dict):
-        for item in held.values():  # pyright: ignore[reportUnknownVariableType]
+    raw: Any = held
+    if isinstance(held, tuple | dict):
+        for item in raw.values() if isinstance(held, dict) else raw:
             _dump(m, side, item)
 
 

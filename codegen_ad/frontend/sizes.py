@@ -1,7 +1,7 @@
-"""Symbolic sizes: which are known to be the same, and what must be checked when a kernel is called.
+"""Symbolic sizes: which are known to be the same, and what must be checked when called.
 
-Reading starts again whenever something new is learned, so that a program never holds two symbols for
-one size. Nothing here looks at values or nodes.
+Reading starts again whenever something new is learned, so that a program never holds two symbols
+for one size. Nothing here looks at values or nodes.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a loop carries: names and storages as flat lists of values, and back.
 
-A form says how a Python value is laid out as arrays: a scalar or array by its type, tuples and lists
-by their items, anything known now by itself.
+A form says how a Python value is laid out as arrays: a scalar or array by its type, tuples and
+lists by their items, anything known now by itself.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
-from codegen_ad.frontend.values import Array, Cell, Dict, List, Record, Unbound, is_number
+from codegen_ad.frontend.values import Array, Cell, Dict, List, Record, Unbound, is_number, remade
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import ArrayType
@@ -75,10 +75,11 @@ def parts_of(
     value: Value, store: dict[Cell, Any]
 ) -> tuple[Any, tuple[Any, ...], list[Value]] | None:
     """Kind, keys and items of a container, else None."""
+    raw: Any = value
     match value:
         case tuple():
-            items = list(cast("tuple[Value, ...]", value))
-            return type(cast("Any", value)), tuple(range(len(items))), items
+            items: list[Value] = list(raw)
+            return cast("Any", type(raw)), tuple(range(len(items))), items
         case List(cell):
             return List, tuple(range(len(store[cell]))), list(store[cell])
         case Dict(cell):
@@ -199,4 +200,4 @@ def assemble(m: Machine, kind: Any, keys: tuple[Any, ...], items: list[Value]) -
         cell = Cell()
         m.store[cell] = dict(zip(keys, items, strict=True))
         return Record(cast("Any", kind)[1], cell)
-    return kind._make(items) if hasattr(kind, "_make") else tuple(items)
+    return remade(kind, items)

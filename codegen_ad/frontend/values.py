@@ -1,13 +1,13 @@
 """What a name may be bound to while a function is read.
 
-A value is one of these, or a plain Python object that is known now: a number, a string, None, a tuple
-of values, a NamedTuple of values, a dtype, `np.newaxis`. Symbolic sizes are `Dim`.
+A value is one of these, or a plain Python object that is known now: a number, a string, None, a
+tuple of values, a NamedTuple of values, a dtype, `np.newaxis`. Symbolic sizes are `Dim`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -162,6 +162,11 @@ class Frame:
 
 
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
+
+
+def remade(cls: Any, items: Iterable[Value]) -> Value:
+    """A tuple or NamedTuple of this class."""
+    return cls._make(items) if hasattr(cls, "_make") else tuple(items)
 
 
 def is_number(value: Value) -> bool:

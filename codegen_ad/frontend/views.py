@@ -1,7 +1,8 @@
 """Views: ways of looking at a storage, and of writing through to it, on values.
 
-A view is a chain of steps from the storage outwards. Each step says how to read the next array from
-the one before, and how to put a changed one back. Nothing here changes anything: values in, values out.
+A view is a chain of steps from the storage outwards. Each step says how to read the next array
+from the one before, and how to put a changed one back. Nothing here changes anything: values in,
+values out.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def describe(m: Machine, value: Value) -> str:
     """Return the value in words."""
+    raw: Any = value
     match value:
         case Array():
             kind = m.type_of(value)
@@ -31,23 +32,27 @@ def describe(m: Machine, value: Value) -> str:
         case Dict():
             return "a dict"
         case _ if is_number(value) or isinstance(value, str):
-            return repr(value)
+            return repr(raw)
         case _:
             inner = getattr(value, "object", value)
             return f"an object of type {type(inner).__name__}"
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int | np.integer)
 
 
 def axes(m: Machine, value: Value, rank: int, what: str) -> tuple[int, ...]:
     """Return a static axis argument (None means all) as sorted, non-negative axes; checked."""
     if value is None:
         return tuple(range(rank))
-    raw = m.static(value, what)
-    given = list(raw) if isinstance(raw, tuple | list) else [raw]  # pyright: ignore
+    raw: Any = m.static(value, what)
+    given: list[Any] = [*raw] if isinstance(raw, tuple | list) else [raw]
     axes: set[int] = set()
-    for axis in given:  # pyright: ignore[reportUnknownVariableType]
-        if not isinstance(axis, int | np.integer) or not -rank <= axis < rank:
+    for axis in given:
+        if not _is_integer(axis) or not -rank <= axis < rank:
             m.refuse(f"The {what} is {axis}, and the array has {rank} axes.", error=ShapeMismatch)
         axes.add(int(axis) % rank)
-    if len(axes) != len(given):  # pyright: ignore[reportUnknownArgumentType]
+    if len(axes) != len(given):
         m.refuse(f"The {what} names one axis twice.", error=ShapeMismatch)
     return tuple(sorted(axes))
