@@ -23,11 +23,13 @@ from codegen_ad.frontend.library import (
     padding,
     reductions,
     refused,
+    scalars,
     scans,
     selection,
     shaping,
     special,
     statistics,
+    ufuncs,
 )
 
 __all__ = ["ATTRIBUTES", "FUNCTIONS", "METHODS", "handler_of"]
@@ -52,6 +54,8 @@ _TOPICS = (
     axes,
     calculus,
     linalg,
+    scalars,
+    ufuncs,
 )
 
 FUNCTIONS: dict[object, Handler] = {

@@ -606,7 +606,58 @@ scipy.special.softmax(A, axis=1)
 scipy.special.log_softmax(A * 500, axis=0)
 """.strip().splitlines()
 
+SCALARS = """
+np.float64(s) + np.float32(2)
+np.float32(v)
+np.int64(v)
+np.shape(A)
+np.ndim(A) + s
+np.size(A) * s
+np.size(A, 1) * s
+np.zeros(np.shape(A)) + A
+np.array_equal(v, w)
+np.isneginf(odd)
+np.isposinf(odd)
+np.bitwise_and(m, v > 0)
+np.bitwise_xor(m, v > 0)
+np.invert(m)
+np.conj(v)
+np.finfo(float).eps * s
+np.maximum(v, np.finfo(np.float64).tiny)
+np.add.reduce(A)
+np.add.reduce(A, axis=1)
+np.add.reduce(A, axis=None)
+np.maximum.reduce(A)
+np.multiply.reduce(I, keepdims=True)
+np.add.outer(v, A)
+np.subtract.outer(v, w)
+np.maximum.outer(v, i)
+np.less.outer(v, w)
+np.divide.outer(i, i + 9)
+np.add.accumulate(A)
+np.multiply.accumulate(v)
+math.log(2.0) * s
+math.hypot(s, 2.0)
+""".strip().splitlines()
+
+PYTHON_NUMBERS = """
+round(s)
+round(s * 10)
+math.log(s)
+math.log(s, 2)
+math.floor(s)
+math.ceil(-s)
+math.trunc(-s)
+math.hypot(s, 2.0, 1.0)
+math.isclose(s, 1.7)
+math.isclose(s, 1.71)
+""".strip().splitlines()
+
 WRITES = r"""
+a = A.copy()\nnp.subtract.at(a, (places % 3, [1]), v[:4])\nreturn a
+a = A.copy()\nnp.add.at(a, [0, 0, 2], C)\nreturn a
+a = v.copy()\nb = a[::-1]\nnp.add.at(b, [0, 0], s)\nreturn a
+a = v.copy()\nnp.add.at(a, places, s)\nreturn a
 out = np.zeros(v.shape)\nnp.cumsum(v, out=out)\nreturn out
 out = np.zeros(A.shape[1])\nr = np.sum(A, axis=0, out=out)\nout[0] = 7.0\nreturn r
 a = np.zeros(3)\na.fill(s)\nreturn a
@@ -635,6 +686,8 @@ a = A.flatten()\na[0] = s\nreturn A, a
         *SCANS,
         *LINALG,
         *SPECIAL,
+        *SCALARS,
+        *PYTHON_NUMBERS,
     ],
 )
 def test_as_in_numpy(text: str) -> None:

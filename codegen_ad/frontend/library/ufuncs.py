@@ -1,0 +1,116 @@
+"""The methods of NumPy's ufuncs: `np.add.reduce`, `np.subtract.outer`, `np.multiply.accumulate`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import common_shape
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.ir.dims import ONE
+from codegen_ad.ir.node import Op, TypeMismatch
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import ELEMENTWISE, make
+from codegen_ad.ops.movement import Axis
+from codegen_ad.ops.reduction import MAX, MIN, PROD, SUM
+from codegen_ad.ops.scan import CUMPROD, CUMSUM
+
+
+def outer(name: str) -> Handler:
+    """The handler of `outer`: the operation on all pairs."""
+
+    @signature(f"np.{name}.outer: A B")
+    def handler(call: Call) -> Value:
+        x, y = call.ctx.promote(call.value("A"), call.value("B"))
+        apart = make.reshape(call.b, x, (*x.array.shape, *((ONE,) * y.array.rank)))
+        try:
+            return call.fresh(make.apply(call.b, name, apart, y))
+        except TypeMismatch:
+            apart, y = call.ctx.promote(call.fresh(apart), call.fresh(y), floating=True)
+            return call.fresh(make.apply(call.b, name, apart, y))
+
+    return handler
+
+
+def reduce(name: str, op: Op) -> Handler:
+    """The handler of `reduce`: over the first axis, unless told otherwise."""
+
+    @signature(f"np.{name}.reduce: a axis=0 dtype=None out=None keepdims=False")
+    def handler(call: Call) -> Value:
+        x = call.node("a")
+        dtype = accumulator(x.array.dtype) if op in (SUM, PROD) else x.array.dtype
+        x = make.cast(call.b, x, call.dtype("dtype", dtype))
+        if "axis" in call.given:
+            axes = call.axes("axis", x.array.rank)
+        else:
+            axes = (call.one_axis(0, x.array.rank),)
+        if op in (MAX, MIN):
+            for axis in axes:
+                call.ctx.require(x.array.shape[axis], 1, call.name)
+        return call.fresh(reduced(call.b, op, x, axes, keepdims=call.flag("keepdims")))
+
+    return handler
+
+
+def accumulate(name: str, op: Op) -> Handler:
+    """The handler of `accumulate`: along the first axis, unless told otherwise."""
+
+    @signature(f"np.{name}.accumulate: a axis=0 dtype=None out=None")
+    def handler(call: Call) -> Value:
+        x = call.node("a")
+        x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+        return call.fresh(call.b.node(op, (x,), Axis(call.axis("axis", x.array.rank))))
+
+    return handler
+
+
+def at(name: str, *, negated: bool) -> Handler:
+    """The handler of `at`: add to places of an array, which may be named more than once."""
+
+    @signature(f"np.{name}.at: a indices b")
+    def handler(call: Call) -> Value:
+        b, value = call.b, call.value("a")
+        if not call.ctx.is_array(value):
+            call.refuse(f"`np.{name}.at` changes an array, and this is none.", "Pass an array.")
+        target, given = call.node("a"), call.value("indices")
+        indices = [call.node_of(v) for v in (given if isinstance(given, tuple) else (given,))]
+        if any(i.array.dtype not in (DType.INT64, DType.INT32) for i in indices):
+            call.refuse(
+                f"`np.{name}.at` takes places as integers here.",
+                "Use arrays of integers; for a mask, `a[mask] += b`.",
+            )
+        places = [make.cast(b, i, DType.INT64) for i in indices]
+        if len(places) > target.array.rank:
+            call.refuse(
+                f"`np.{name}.at` is given {len(places)} indices for {target.array.rank} axes.",
+                "Give at most one for each axis.",
+            )
+        shape = common_shape(call, *(i.array.shape for i in places))
+        shape = (*shape, *target.array.shape[len(places) :])
+        values = make.cast(b, call.node("b"), target.array.dtype)
+        common_shape(call, shape, values.array.shape)
+        values = make.broadcast_to(b, make.negative(b, values) if negated else values, shape)
+        call.ctx.write(value, call.fresh(make.scatter(b, target, values, *places, accumulate=True)))
+        return None
+
+    return handler
+
+
+FUNCTIONS: dict[object, Handler] = {
+    **{
+        function.outer: outer(entry.op.name)
+        for entry in ELEMENTWISE.values()
+        for function in entry.functions
+        if isinstance(function, np.ufunc) and function.nin == 2
+    },
+    np.add.at: at("add", negated=False),
+    np.subtract.at: at("subtract", negated=True),
+    np.add.reduce: reduce("add", SUM),
+    np.multiply.reduce: reduce("multiply", PROD),
+    np.maximum.reduce: reduce("maximum", MAX),
+    np.minimum.reduce: reduce("minimum", MIN),
+    np.add.accumulate: accumulate("add", CUMSUM),
+    np.multiply.accumulate: accumulate("multiply", CUMPROD),
+}
