@@ -28,6 +28,7 @@ from codegen_ad.frontend.library import (
     selection,
     shaping,
     special,
+    splitting,
     statistics,
     ufuncs,
 )
@@ -43,6 +44,7 @@ _TOPICS = (
     shaping,
     axes,
     joining,
+    splitting,
     padding,
     matrices,
     reductions,

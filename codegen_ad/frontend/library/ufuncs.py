@@ -75,7 +75,8 @@ def at(name: str, *, negated: bool) -> Handler:
         if not call.ctx.is_array(value):
             call.refuse(f"`np.{name}.at` changes an array, and this is none.", "Pass an array.")
         target, given = call.node("a"), call.value("indices")
-        indices = [call.node_of(v) for v in (given if isinstance(given, tuple) else (given,))]
+        several = call.items("indices") if isinstance(given, tuple) else [given]
+        indices = [call.node_of(v) for v in several]
         if any(i.array.dtype not in (DType.INT64, DType.INT32) for i in indices):
             call.refuse(
                 f"`np.{name}.at` takes places as integers here.",

@@ -1,0 +1,104 @@
+"""Parts of an array, as views that share its memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import numpy as np
+
+from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library.arrays import at_least
+from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.views import Sliced
+from codegen_ad.ir.dims import ZERO, Dim, as_dim
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+
+
+def _split(call: Call, axis: int, *, equal: bool) -> Value:
+    dim = call.node("ary").array.shape[axis]
+    value = call.static("indices_or_sections")
+    if isinstance(value, list | tuple):
+        return _split_at(
+            call, axis, [ZERO, *_places(call, dim, cast("Sequence[object]", value)), dim]
+        )
+    number = call.as_integer(value, "indices_or_sections")
+    if number < 1:
+        call.refuse(f"`{call.name}` into {number} parts.", "Ask for at least one part.")
+    part = dim.exact_quotient(Dim.constant(number))
+    if part is not None:
+        return _split_at(call, axis, [part * i for i in range(number + 1)])
+    if equal or not dim.is_constant:
+        call.refuse(
+            f"`{call.name}` of {dim} elements into {number} parts: it is not known when the "
+            f"function is compiled that they divide equally.",
+            "Give the places to split at, as a list.",
+        )
+    size, more = divmod(dim.value, number)
+    return _split_at(call, axis, [as_dim(i * size + min(i, more)) for i in range(number + 1)])
+
+
+def _places(call: Call, dim: Dim, value: Sequence[object]) -> list[Dim]:
+    places: list[Dim] = []
+    for item in value:
+        place = item if isinstance(item, Dim) else as_dim(call.as_integer(item, "indices"))
+        if place.is_constant and place.value < 0:
+            place = dim + place
+        if dim.is_constant and place.is_constant:
+            place = as_dim(min(max(place.value, 0), dim.value))
+        else:
+            at_least(call, dim, place)
+        places.append(place)
+    return places
+
+
+def _split_at(call: Call, axis: int, places: Sequence[Dim]) -> Value:
+    """Views between each two places."""
+    value = call.value("ary")
+    shape = call.node("ary").array.shape
+    parts: list[Value] = []
+    for start, stop in pairwise(places):
+        length = stop - start
+        if length.is_constant:
+            length = as_dim(max(length.value, 0))
+        else:
+            at_least(call, length, 0)
+        spans = [make.whole(d) for d in shape]
+        spans[axis] = Span(start, 1, length)
+        parts.append(call.ctx.view(value, Sliced(tuple(spans))))
+    return tuple(parts)
+
+
+@signature("np.split: ary indices_or_sections axis=0")
+def split(call: Call) -> Value:
+    """Views of the equal parts of an array, or of what lies between places."""
+    return _split(call, call.axis("axis", call.node("ary").array.rank), equal=True)
+
+
+@signature("np.array_split: ary indices_or_sections axis=0")
+def array_split(call: Call) -> Value:
+    """Views of parts that may differ in size by one."""
+    return _split(call, call.axis("axis", call.node("ary").array.rank), equal=False)
+
+
+@signature("np.hsplit: ary indices_or_sections")
+def hsplit(call: Call) -> Value:
+    """Views of parts beside one another."""
+    rank = call.node("ary").array.rank
+    return _split(call, call.one_axis(0 if rank == 1 else 1, rank), equal=True)
+
+
+@signature("np.vsplit: ary indices_or_sections")
+def vsplit(call: Call) -> Value:
+    """Views of parts below one another."""
+    return _split(call, call.one_axis(0, call.node("ary").array.rank), equal=True)
+
+
+FUNCTIONS: dict[object, Handler] = {
+    np.split: split,
+    np.array_split: array_split,
+    np.hsplit: hsplit,
+    np.vsplit: vsplit,
+}
