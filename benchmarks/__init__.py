@@ -1,0 +1,1 @@
+"""How fast codegen_ad is beside what one would use instead: `python -m benchmarks`."""
