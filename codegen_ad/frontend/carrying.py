@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _FLAGS = ("%break", "%return")
 _ROUNDS = 20
+_NOTHING = Unbound("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
             start = run.start.get(name)
             if name in run.start and states.same_value(start, end) and name not in names:
                 continue
-            if name not in before[0] and name not in names:
+            if isinstance(before[0].get(name, _NOTHING), Unbound) and name not in names:
                 if name.startswith("%") or read_later.setdefault(
                     name, _read_elsewhere(m, body.node, name)
                 ):

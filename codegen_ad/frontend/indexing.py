@@ -120,12 +120,8 @@ def _put_masked(
         )
     chosen = make.reshape(m.b, chosen, (*chosen.array.shape, *(ONE for _ in range(rest))))
     old = m.read(array)
-    new = make.where(
-        m.b,
-        make.broadcast_to(m.b, chosen, kind.shape),
-        make.broadcast_to(m.b, node, kind.shape),
-        old,
-    )
+    chosen = make.broadcast_to(m.b, chosen, kind.shape)
+    new = make.where(m.b, chosen, data.fitted(m, node, kind.shape), old)
     data.write(m, array, m.fresh(new))
 
 
