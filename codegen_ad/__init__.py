@@ -6,18 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen_ad.api import (
-        Differentiable,
-        custom_derivative,
-        differentiate,
-        grad,
-        jacobian,
-        stop_gradient,
-        value_and_grad,
-        vjp,
-    )
+    from codegen_ad.api import Differentiable, differentiate, minimize
+    from codegen_ad.custom import custom_derivative, stop_gradient
     from codegen_ad.errors import CodegenError
-    from codegen_ad.fit.minimize import minimize
+    from codegen_ad.functional import grad, hessian, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 
@@ -28,7 +20,9 @@ __all__ = [
     "custom_derivative",
     "differentiate",
     "grad",
+    "hessian",
     "jacobian",
+    "jvp",
     "minimize",
     "stop_gradient",
     "value_and_grad",
@@ -37,7 +31,14 @@ __all__ = [
 
 _HOMES = {
     "CodegenError": "codegen_ad.errors",
-    "minimize": "codegen_ad.fit.minimize",
+    "custom_derivative": "codegen_ad.custom",
+    "stop_gradient": "codegen_ad.custom",
+    "grad": "codegen_ad.functional",
+    "hessian": "codegen_ad.functional",
+    "jacobian": "codegen_ad.functional",
+    "jvp": "codegen_ad.functional",
+    "value_and_grad": "codegen_ad.functional",
+    "vjp": "codegen_ad.functional",
 }
 
 

@@ -1,4 +1,4 @@
-"""What users call: the decorator, the functional forms, custom derivatives.
+"""What users call: the decorator and `minimize`.
 
 Importing this imports nothing heavy; a call of a compiled function imports NumPy and numba, and a
 cold one the stages that build a kernel.
@@ -16,6 +16,7 @@ from codegen_ad.options import Options
 
 if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
+    from codegen_ad.fit.result import FitResult
     from codegen_ad.runtime.dispatch import Built, Kernels, Prepared
     from codegen_ad.signature import Signature
 
@@ -27,8 +28,8 @@ Names = str | int | Sequence[str | int]
 class Differentiable(Generic[P, R]):
     """A function and its derivatives; calling it calls the function itself.
 
-    Made by `differentiate`. The derivatives are compiled on their first call for each combination of
-    dtypes, ranks and layouts, and kept on disk.
+    Made by `differentiate`. The derivatives are compiled on their first call for each combination
+    of dtypes, ranks and layouts, and kept on disk.
     """
 
     __codegen_function__ = True
@@ -102,8 +103,21 @@ class Differentiable(Generic[P, R]):
         return self._run("vjp", args, kwargs, cotangent)
 
     def jacobian(self, *args: Any, **kwargs: Any) -> Any:
-        """The Jacobian: for each differentiated parameter an array of shape `out.shape + in.shape`."""
+        """The Jacobian: an array of shape `out.shape + in.shape` for each differentiated parameter."""
         return self._run("jacobian", args, kwargs)
+
+    def hessian(self, *args: Any, **kwargs: Any) -> Any:
+        """The Hessian in the one differentiated parameter, of shape `in.shape + in.shape`."""
+        return self._run("hessian", args, kwargs)
+
+    def jvp(self, *args: Any, tangent: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """The value and the Jacobian-vector product.
+
+        Parameters
+        ----------
+        tangent : structured and shaped like the differentiated parameter; a tuple for several.
+        """
+        return self._run("jvp", args, kwargs, tangent)
 
     def taps(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The gradients of the value in the intermediate values named by `taps=`, by name."""
@@ -219,124 +233,75 @@ def differentiate(
         function = function.__wrapped__
     if not callable(function):
         raise InvalidArgument(f"differentiate takes a function, not {function!r}")
-    names = _names(function, wrt)
+    names = names_of(function, wrt)
     options = Options(names, _strings(taps), _strings(static))
     return Differentiable(function, options)
 
 
-def value_and_grad(function: Callable[..., Any], argnums: Names = 0) -> Callable[..., Any]:
-    """A function of the same arguments that returns value and gradient, as in JAX and autograd.
+def minimize(
+    function: Callable[..., Any],
+    x0: Any,
+    args: Sequence[Any] = (),
+    *,
+    method: str = "gd",
+    steps: int = 10_000,
+    trace: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[int, float, float], object] | None = None,
+    time_limit: float | None = None,
+    gtol: float | None = None,
+    ftol: float | None = None,
+    **options: Any,
+) -> FitResult:
+    """Minimise a function by a first-order method, the whole loop as one compiled kernel.
 
-    `argnums` is a position or name, or a tuple of them; gradients come back as one or as a tuple.
+    Parameters
+    ----------
+    function : returns one number; its first argument (or those that `wrt` names) is varied.
+    x0 : the first guess: a number, an array, or a structure of them; a tuple for several arguments.
+    args : the other arguments.
+    method : "gd", "momentum" or "adam".
+    steps : how many steps to take at most.
+    trace : keep the loss before each step.
+    progress : show a progress bar; None shows one on long runs in a terminal.
+    callback : `callback(step, loss, gradient_norm)`, about ten times a second; True stops the fit.
+    time_limit : seconds after which the fit stops.
+    gtol : stop when the gradient's norm is no larger.
+    ftol : stop when a step changes the loss by no more than this times max(|loss|, 1).
+    **options : the method's own: `learning_rate`, `momentum`, `nesterov`, `beta1`, `beta2`,
+        `epsilon`.
+
+    Returns
+    -------
+    FitResult
+        With SciPy's fields; `x` is the best point that was met.
+
+    Raises
+    ------
+    InvalidArgument
+        If an option is unknown or out of range, or the arguments do not fit together.
     """
-    return _form(function, argnums, "value_and_grad")
+    from codegen_ad.fit.minimize import minimize as run
+
+    found = function if isinstance(function, Differentiable) else differentiate(function)
+    return run(
+        found,
+        x0,
+        args,
+        method=method,
+        steps=steps,
+        trace=trace,
+        progress=progress,
+        callback=callback,
+        time_limit=time_limit,
+        gtol=gtol,
+        ftol=ftol,
+        **options,
+    )
 
 
-def grad(function: Callable[..., Any], argnums: Names = 0) -> Callable[..., Any]:
-    """A function of the same arguments that returns the gradient."""
-    return _form(function, argnums, "grad")
-
-
-def jacobian(function: Callable[..., Any], argnums: Names = 0) -> Callable[..., Any]:
-    """A function of the same arguments that returns the Jacobian."""
-    return _form(function, argnums, "jacobian")
-
-
-def vjp(function: Callable[..., Any], *primals: Any, argnums: Names | None = None) -> tuple[Any, Callable[[Any], Any]]:
-    """The value at `primals`, and a function from a cotangent to the vector-Jacobian product.
-
-    All arguments are differentiated unless `argnums` says otherwise; the product is a tuple then.
-    """
-    every = tuple(range(len(primals))) if argnums is None else argnums
-    value, pullback = _derivatives(function, every).vjp(*primals)
-    if argnums is None and len(primals) == 1:
-        return value, lambda g: (pullback(g),)
-    return value, pullback
-
-
-def stop_gradient(value: R) -> R:
-    """The value itself, which derivatives treat as a constant."""
-    return value
-
-
-stop_gradient.__codegen_stop_gradient__ = True  # pyright: ignore[reportFunctionMemberAccess]
-
-
-class custom_derivative(Generic[P, R]):  # noqa: N801 - a decorator
-    """A function whose reverse derivative is given.
-
-    The decorated function is the forward pass: it returns the result, or the result and a tuple of
-    residuals. `@f.backward` decorates a function of the residuals and the cotangent of the result
-    that returns the cotangent of each argument. Without residuals of its own, the arguments are the
-    residuals.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> @custom_derivative
-    ... def relu(x):
-    ...     return np.maximum(x, 0), (x,)
-    >>> @relu.backward
-    ... def _(residuals, g):
-    ...     (x,) = residuals
-    ...     return np.where(x < 0, 0, g)
-    """
-
-    def __init__(self, forward: Callable[P, Any]) -> None:
-        functools.update_wrapper(self, forward)
-        self.forward = forward
-        self._backward: Callable[..., Any] | None = None
-
-    def backward(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorate the backward pass."""
-        self._backward = function
-        return function
-
-    @property
-    def __codegen_custom__(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        if self._backward is None:
-            raise InvalidArgument(
-                f"{self.forward.__name__} has no backward pass: decorate one with "
-                f"@{self.forward.__name__}.backward"
-            )
-        return self.forward, self._backward
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
-        """The result alone."""
-        result = self.forward(*args, **kwargs)
-        is_pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], tuple)  # pyright: ignore[reportUnknownArgumentType]
-        return result[0] if is_pair else result  # pyright: ignore[reportUnknownVariableType]
-
-
-def _form(function: Callable[..., Any], argnums: Names, method: str) -> Callable[..., Any]:
-    found = _derivatives(function, argnums)
-    many = not isinstance(argnums, str | int)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        result = getattr(found, method)(*args, **kwargs)
-        if not many or len(found.wrt) > 1:
-            return result
-        return (result[0], (result[1],)) if method == "value_and_grad" else (result,)
-
-    functools.update_wrapper(call, found.__wrapped__)
-    call.derivatives = found  # pyright: ignore[reportFunctionMemberAccess]
-    return call
-
-
-def _derivatives(function: Callable[..., Any], argnums: Names) -> Differentiable[..., Any]:
-    """The function's derivatives for `argnums`, made once for each function."""
-    if isinstance(function, Differentiable):
-        options = function.options
-        names = _names(function.__wrapped__, argnums)
-        if names == function.wrt:
-            return function
-        return Differentiable(
-            function.__wrapped__, Options(names, options.taps, options.static)
-        )
-    return differentiate(function, wrt=argnums)
-
-
-def _names(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
+def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
+    """The names of parameters given by name or position."""
     import inspect
 
     items = (wrt,) if isinstance(wrt, str | int) else tuple(wrt)

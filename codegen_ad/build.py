@@ -5,14 +5,19 @@ This and `explain` are the modules that know every stage; neither does any work 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from codegen_ad.backends import numba_cpu
+from codegen_ad.derive.forward import pushforward
+from codegen_ad.derive.jacobian import jacobian
 from codegen_ad.derive.reverse import differentiate
+from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.view import About
 from codegen_ad.errors import InvalidArgument, NotDifferentiable
+from codegen_ad.fit.methods import METHODS
 from codegen_ad.frontend.output import (
     OutputArray,
     OutputConstant,
@@ -24,7 +29,7 @@ from codegen_ad.frontend.reader import Leaf, Reading, read
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.verify import verify
-from codegen_ad.options import Options, is_checking
+from codegen_ad.options import Options, is_checking, shown_stages
 from codegen_ad.passes import pipeline
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.cost import Cost, cost
@@ -45,37 +50,71 @@ class Stages:
     cost: Cost
     about: About
     text: str
+    rewrites: Counter[str] = field(default_factory=Counter[str])
 
 
 def build(
-    function: Callable[..., object], signature: Signature, mode: str, options: Options, wrt: Sequence[str]
+    function: Callable[..., object],
+    signature: Signature,
+    mode: str,
+    options: Options,
+    wrt: Sequence[str],
 ) -> Built:
     """The kernel file of a function for one signature.
 
-    `mode` is value, value_and_grad, vjp or taps.
+    `mode` is value, value_and_grad, vjp, jvp, jacobian, hessian, taps, or `fit` with a method and its flags: `fit:adam`.
     """
     stages = run(function, signature, mode, options, wrt)
-    return Built(stages.text, _metadata(stages, wrt), stages.reading.dependencies)
+    metadata = _metadata(stages, wrt)
+    if mode.startswith("fit:"):
+        metadata["function"] = fit_name(stages.reading.program.name)
+    return Built(stages.text, metadata, stages.reading.dependencies)
 
 
 def run(
-    function: Callable[..., object], signature: Signature, mode: str, options: Options, wrt: Sequence[str]
+    function: Callable[..., object],
+    signature: Signature,
+    mode: str,
+    options: Options,
+    wrt: Sequence[str],
 ) -> Stages:
     """Every stage of a build, kept."""
     reading = read(function, signature, taps=options.taps if mode == "taps" else ())
-    simplified = _checked(pipeline.before(reading.program))
+    _show("program", reading.program)
+    fired: Counter[str] = Counter()
+    simplified = _checked(pipeline.before(reading.program, fired=fired))
+    _show("simplified", simplified)
     derived, summary = _derive(reading, simplified, mode, options, wrt)
-    optimized = _checked(pipeline.run(_checked(derived)))
+    _show("gradient", derived)
+    optimized = _checked(pipeline.run(_checked(derived), fired=fired))
+    _show("optimized", optimized)
     name = reading.program.name
     sizes = _sizes(reading)
     outer = _outer(reading.leaves, wrt)
     blas = has_blas()
     kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
+    _show("plan", kernel)
     value = plan(pipeline.run(simplified), name=name, sizes=sizes, outer=outer, blas=blas)
     counted = cost(kernel, value if mode != "value" else None)
-    about = About(f"{function.__module__}:{getattr(function, '__qualname__', name)}", name, summary)
-    text = numba_cpu.source(kernel, about, counted)
-    return Stages(reading, simplified, derived, optimized, kernel, counted, about, text)
+    shown = getattr(function, "__name__", name)
+    about = About(
+        f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, summary
+    )
+    if mode.startswith("fit:"):
+        targets = [optimized.inputs.index(t) for t in _targets(reading, optimized, wrt)]
+        recipe = recipe_of(mode)
+        text = numba_cpu.fit_source(kernel, about, counted, recipe, targets, fit_name(name))
+    else:
+        text = numba_cpu.source(kernel, about, counted)
+    _show("code", text)
+    return Stages(reading, simplified, derived, optimized, kernel, counted, about, text, fired)
+
+
+def _show(stage: str, value: Program | Kernel | str) -> None:
+    if stage in shown_stages():
+        from codegen_ad.explain import show
+
+        show(stage, value)
 
 
 def has_blas() -> bool:
@@ -92,7 +131,24 @@ def _checked(program: Program) -> Program:
 
 
 def _kernel_name(name: str, mode: str) -> str:
-    return name if mode == "value" else f"{name}_{mode}"
+    if mode == "value":
+        return name
+    return f"{name}_value_and_grad" if mode.startswith("fit:") else f"{name}_{mode}"
+
+
+def fit_name(name: str) -> str:
+    """The name of the function that runs a whole fit."""
+    return f"{name}_fit"
+
+
+def recipe_of(mode: str) -> Recipe:
+    """The optimiser of a mode like `fit:momentum:nesterov`, as text for the template."""
+    _, name, *flags = mode.split(":")
+    method = next(m for m in METHODS if m.name == name)
+    step = method.step(*(f.name in flags for f in method.flags))
+    title = method.title[0].upper() + method.title[1:]
+    numbers = tuple(n.name for n in method.numbers)
+    return Recipe(title, numbers, method.state, step.once, step.each)
 
 
 def _derive(
@@ -101,22 +157,43 @@ def _derive(
     call = f"{program.name}({', '.join(i.name for i in reading.leaves)})"
     if mode == "value":
         return program, f"Value of `{call}`."
-    targets = [
-        program.inputs[k]
-        for k, leaf in enumerate(reading.leaves)
-        if not leaf.captured and leaf.path[0] in wrt
-    ]
+    targets = _targets(reading, program, wrt)
     _check_targets(program, targets, wrt)
-    names = ", ".join(str(reading.program.notes.names.get(t, "")) for t in targets) or ", ".join(wrt)
+    if mode == "hessian" and len(targets) != 1:
+        raise InvalidArgument(
+            f"a Hessian is taken in one array, and wrt names {len(targets)}: choose one"
+        )
+    names = ", ".join(str(reading.program.notes.names.get(t, "")) for t in targets) or ", ".join(
+        wrt
+    )
     if mode == "vjp":
-        return differentiate(program, targets), f"Value of `{call}` and its vector-Jacobian product."
+        return differentiate(
+            program, targets
+        ), f"Value of `{call}` and its vector-Jacobian product."
+    if mode == "jacobian":
+        return jacobian(program, targets), f"Jacobian of `{call}` with respect to {names}."
+    if mode == "jvp":
+        return pushforward(program, targets), f"Value of `{call}` and its Jacobian-vector product."
     _check_scalar(program)
+    if mode == "hessian":
+        gradient = differentiate(program, targets)
+        gradient = gradient.with_outputs(gradient.outputs[1:], ("gradient",))
+        named = jacobian(pipeline.before(gradient), targets)
+        return named, f"Hessian of `{call}` with respect to {names}."
     if mode == "taps":
         taps = ", ".join(options.taps)
         derived = differentiate(program, [], taps=options.taps)
         return derived, f"Value of `{call}` and its gradient with respect to {taps}."
     derived = differentiate(program, targets)
     return derived, f"Value of `{call}` and its gradient with respect to {names}."
+
+
+def _targets(reading: Reading, program: Program, wrt: Sequence[str]) -> list[Node]:
+    return [
+        program.inputs[k]
+        for k, leaf in enumerate(reading.leaves)
+        if not leaf.captured and leaf.path[0] in wrt
+    ]
 
 
 def _check_targets(program: Program, targets: Sequence[Node], wrt: Sequence[str]) -> None:
@@ -194,8 +271,11 @@ def _metadata(stages: Stages, wrt: Sequence[str]) -> dict[str, Any]:
         "output_names": list(kernel.output_names),
         "gradients": [
             {"shape": [str(d) for d in shape], "dtype": dtype.value}
-            for shape, dtype in zip(kernel.output_shapes, kernel.output_dtypes, strict=True)
-        ][len(reading.program.outputs) :],
+            for name, shape, dtype in zip(
+                kernel.output_names, kernel.output_shapes, kernel.output_dtypes, strict=True
+            )
+            if name not in reading.program.output_names
+        ],
         "wrt": list(wrt),
         "notes": list(reading.notes),
     }

@@ -14,7 +14,7 @@ UNROLL = 8
 ENVIRONMENT = {
     "CODEGEN_AD_CACHE": "the folder that keeps generated kernels",
     "CODEGEN_AD_CHECK": "1: verify the program after every stage of a build",
-    "CODEGEN_AD_SHOW": "stages to print while building: program, gradient, optimized, code",
+    "CODEGEN_AD_SHOW": "stages to print while building: program, gradient, optimized, plan, code",
 }
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from codegen_ad.emit.fit_view import Recipe, fit_view
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About, view
 from codegen_ad.plan.cost import Cost
@@ -13,3 +16,12 @@ NAME = "numba_cpu"
 def source(kernel: Kernel, about: About, cost: Cost) -> str:
     """The text of the kernel's file."""
     return render(f"{NAME}/kernel.py.jinja", k=view(kernel, about, cost))
+
+
+def fit_source(
+    kernel: Kernel, about: About, cost: Cost, recipe: Recipe, targets: Sequence[int], name: str
+) -> str:
+    """The text of a file whose function `name` runs a whole fit."""
+    core = view(kernel, about, cost, outputs_given=True)
+    fit = fit_view(kernel, core, recipe, targets, name)
+    return render(f"{NAME}/fit.py.jinja", k=core, f=fit)

@@ -6,8 +6,9 @@ code, fuses nothing and keeps every value until its region ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from time import perf_counter
 from typing import Any, cast
 
 import numpy as np
@@ -23,14 +24,24 @@ from codegen_ad.ops.control import Branch, Custom, Loop, While
 
 Array = NDArray[Any]
 Values = tuple[Array, ...]
+OnNode = Callable[[Node, float, float], None]
+"""Called with each node that has run, when it began (by `perf_counter`) and the seconds it took.
+
+The seconds of a loop or branch hold those of the nodes inside, which are told before it.
+"""
 
 
 def evaluate(
-    program: Program, inputs: Sequence[Any], sizes: Mapping[str, int] | None = None
+    program: Program,
+    inputs: Sequence[Any],
+    sizes: Mapping[str, int] | None = None,
+    *,
+    on_node: OnNode | None = None,
 ) -> list[Array]:
     """The program's outputs for these inputs, as new arrays of the outputs' dtypes.
 
     Symbols that are an axis of an input are read from its shape; `sizes` gives any others.
+    `on_node` is told of every node that runs, inside regions too.
 
     Raises
     ------
@@ -47,7 +58,7 @@ def evaluate(
     ]
     known = read_sizes([node.array for node in program.inputs], arrays, sizes or {})
     with np.errstate(all="ignore"):
-        outputs = _Machine().run(program.inputs, program.outputs, arrays, known)
+        outputs = _Machine(on_node).run(program.inputs, program.outputs, arrays, known)
     return [np.array(value) for value in outputs]
 
 
@@ -88,7 +99,8 @@ class _Step:
 class _Machine:
     """Runs regions; remembers the order of each region's nodes, because loops run them often."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_node: OnNode | None = None) -> None:
+        self._on_node = on_node
         self._orders: dict[tuple[Node, ...], list[_Step]] = {}
 
     def run(
@@ -109,7 +121,7 @@ class _Machine:
             for step in waiting:
                 ready = step.needs <= known.keys() and all(a in values for a in step.node.args)
                 if ready:
-                    values[step.node] = self._step(step.node, values, known)
+                    values[step.node] = self._observed(step.node, values, known)
                 else:
                     later.append(step)
             if len(later) == len(waiting):
@@ -122,6 +134,14 @@ class _Machine:
             nodes = [n for n in toposort(outputs) if n.op is not INPUT]
             self._orders[outputs] = [_Step(n, frozenset(_needed(n))) for n in nodes]
         return self._orders[outputs]
+
+    def _observed(self, node: Node, values: Mapping[Node, Values], sizes: dict[str, int]) -> Values:
+        if self._on_node is None or isinstance(node.params, Result):
+            return self._step(node, values, sizes)
+        began = perf_counter()
+        results = self._step(node, values, sizes)
+        self._on_node(node, began, perf_counter() - began)
+        return results
 
     def _step(self, node: Node, values: Mapping[Node, Values], sizes: dict[str, int]) -> Values:
         if isinstance(node.params, Result):

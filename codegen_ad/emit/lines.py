@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import tokenize
+
 from codegen_ad.emit.spell import (
     chain,
     spell,
@@ -73,8 +76,7 @@ class Writer:
         """Quote the user's line above the first of the statements it explains."""
         note = statement.note
         silent = isinstance(statement, For | Allocate | Fill | Grow) or (
-            isinstance(statement, Assign)
-            and all(isinstance(e, Number) for e in statement.exprs)
+            isinstance(statement, Assign) and all(isinstance(e, Number) for e in statement.exprs)
         )
         if silent or note.origin is None or note == self._last:
             return
@@ -82,7 +84,8 @@ class Writer:
         where = f"line {note.origin.line}"
         if note.origin.function != self.function:
             where += f" of {note.origin.function}"
-        text = f"{'gradient of ' if note.gradient else ''}{where}: {note.origin.text}"
+        quoted = without_comment(note.origin.text)
+        text = f"{'gradient of ' if note.gradient else ''}{where}: {quoted}"
         room = WIDTH - len(INDENT * depth) - 2
         if len(text) > room:
             text = text[: room - 1].rstrip() + "…"
@@ -202,6 +205,17 @@ class Writer:
         self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)
         for buffer in buffers:
             self.line(f"{buffer} = np.concatenate(({buffer}, np.empty_like({buffer})))", depth + 1)
+
+
+def without_comment(text: str) -> str:
+    """A line of source without its trailing comment."""
+    try:
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == tokenize.COMMENT:
+                return text[: token.start[1]].rstrip()
+    except (tokenize.TokenError, IndentationError):  # the first line of a longer statement
+        pass
+    return text
 
 
 def is_plain(expr: Expr) -> bool:

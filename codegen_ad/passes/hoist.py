@@ -1,13 +1,15 @@
-"""Numbers known only after the rows are summed leave the sums over rows.
+"""Numbers that are a factor of every term leave the sums over rows.
 
 The cotangent of `sqrt(mean(r ** 2))` is known after a pass over the rows, and every row of the
 gradient would wait for it. It is a factor of every term, so it is applied to the sum instead, and
-value and gradient need one pass. Cotangents known before the rows, such as `1 / n`, stay in place.
+value and gradient need one pass. A cotangent known before the rows, such as `2 / n`, costs a product
+in every row, and one for each sum outside; it leaves sums over sizes that only the run knows.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Kind, Node, Program
@@ -18,6 +20,8 @@ from codegen_ad.passes.arithmetic import ROUNDING
 from codegen_ad.passes.rewrite import Rule, rewrite
 
 CHEAP = (Kind.CONSTANT, Kind.INPUT, Kind.ELEMENTWISE)
+
+IsFactor = Callable[[Node], bool]
 
 Split = tuple[Node | None, Node | None]
 """A late number and what is left, which multiply to the node; None stands for 1."""
@@ -33,8 +37,9 @@ def hoist_scalars(
     return rewrite(program, HOIST, granted=granted, fired=fired)
 
 
-def _hoist(b: Builder, node: Node) -> Node | None:
-    parts = [_split(b, a) for a in node.args]
+def _hoist(b: Builder, node: Node, inherited: IsFactor | None = None) -> Node | None:
+    takes = inherited or (_is_number if _is_long(node) else _is_late)
+    parts = [_split(b, a, takes) for a in node.args]
     late = [factor for factor, _ in parts if factor is not None]
     if not late:
         return None
@@ -52,6 +57,17 @@ def _rest(b: Builder, node: Node, rest: Node | None) -> Node:
     return make.broadcast_to(b, rest, node.array.shape)
 
 
+def _is_long(node: Node) -> bool:
+    """Whether a sum runs over a size that only the run knows."""
+    gone = {d for a in node.args for d in a.array.shape} - set(node.array.shape)
+    return any(not d.is_constant for d in gone)
+
+
+def _is_number(node: Node) -> bool:
+    """Whether a number is worth a product outside; 1 is not."""
+    return make.constant_value(node) != 1
+
+
 def _is_late(node: Node) -> bool:
     """Whether a number follows from a sum, a loop or the like."""
     stack, seen = [node], {node}
@@ -65,32 +81,32 @@ def _is_late(node: Node) -> bool:
     return False
 
 
-def _split(b: Builder, x: Node) -> Split:
+def _split(b: Builder, x: Node, takes: IsFactor) -> Split:
     if not x.array.rank:
-        return (x, None) if x.array.dtype.is_float and _is_late(x) else (None, x)
+        return (x, None) if x.array.dtype.is_float and takes(x) else (None, x)
     match x.op.name, x.args:
         case "multiply", (left, right):
-            return _split_product(b, x, left, right)
+            return _split_product(b, x, left, right, takes)
         case "divide", (left, right):
-            return _split_quotient(b, x, left, right)
+            return _split_quotient(b, x, left, right, takes)
         case ("add" | "subtract") as name, (left, right):
-            return _split_sum(b, x, name, left, right)
+            return _split_sum(b, x, name, left, right, takes)
         case "negative", (inner,):
-            return _moved(b, x, inner)
+            return _moved(b, x, inner, takes)
         case "where", (condition, chosen, other) if make.constant_value(other) == 0:
-            factor, rest = _split(b, chosen)
+            factor, rest = _split(b, chosen, takes)
             if factor is None:
                 return None, x
             return factor, make.where(b, condition, _rest(b, chosen, rest), other)
         case _ if x.op.kind is Kind.MOVEMENT and len(x.args) == 1:
-            return _moved(b, x, x.args[0])
+            return _moved(b, x, x.args[0], takes)
         case _ if x.op in (SUM, CONTRACT):
-            hoisted = _hoist(b, x)
+            hoisted = _hoist(b, x, takes)
             if hoisted is None or hoisted.op is not BY_NAME["multiply"]:
                 return None, x
             return hoisted.args[1], hoisted.args[0]
         case _ if _adds_to_zeros(x):
-            factor, rest = _split(b, x.args[1])
+            factor, rest = _split(b, x.args[1], takes)
             if factor is None:
                 return None, x
             values = _rest(b, x.args[1], rest)
@@ -108,8 +124,8 @@ def _adds_to_zeros(x: Node) -> bool:
     )
 
 
-def _moved(b: Builder, x: Node, inner: Node) -> Split:
-    factor, rest = _split(b, inner)
+def _moved(b: Builder, x: Node, inner: Node, takes: IsFactor) -> Split:
+    factor, rest = _split(b, inner, takes)
     if factor is None:
         return None, x
     if rest is None and x.op is not BY_NAME["negative"]:
@@ -117,8 +133,8 @@ def _moved(b: Builder, x: Node, inner: Node) -> Split:
     return factor, b.node(x.op, (_rest(b, inner, rest),), x.params)
 
 
-def _split_product(b: Builder, x: Node, left: Node, right: Node) -> Split:
-    (f, p), (g, q) = _split(b, left), _split(b, right)
+def _split_product(b: Builder, x: Node, left: Node, right: Node, takes: IsFactor) -> Split:
+    (f, p), (g, q) = _split(b, left, takes), _split(b, right, takes)
     if f is None and g is None:
         return None, x
     factor = f if g is None else g if f is None else make.multiply(b, f, g)
@@ -128,9 +144,9 @@ def _split_product(b: Builder, x: Node, left: Node, right: Node) -> Split:
     return factor, make.broadcast_to(b, make.multiply(b, p, q), x.array.shape)
 
 
-def _split_quotient(b: Builder, x: Node, left: Node, right: Node) -> Split:
-    f, p = _split(b, left)
-    if not right.array.rank and _is_late(right):
+def _split_quotient(b: Builder, x: Node, left: Node, right: Node, takes: IsFactor) -> Split:
+    f, p = _split(b, left, takes)
+    if not right.array.rank and takes(right):
         one = make.constant(b, 1, x.array.dtype)
         return make.divide(b, f or one, right), None if p is None else _rest(b, x, p)
     if f is None:
@@ -139,12 +155,12 @@ def _split_quotient(b: Builder, x: Node, left: Node, right: Node) -> Split:
     return f, make.broadcast_to(b, make.divide(b, rest, right), x.array.shape)
 
 
-def _split_sum(b: Builder, x: Node, name: str, left: Node, right: Node) -> Split:
-    (f, p), (g, q) = _split(b, left), _split(b, right)
+def _split_sum(b: Builder, x: Node, name: str, left: Node, right: Node, takes: IsFactor) -> Split:
+    (f, p), (g, q) = _split(b, left, takes), _split(b, right, takes)
     if f is None or f is not g:
         return None, x
     total = make.apply(b, name, _rest(b, left, p), _rest(b, right, q))
     return f, make.broadcast_to(b, total, x.array.shape)
 
 
-HOIST = (Rule("sum(s * x) -> s * sum(x) for a late number s", (SUM, CONTRACT), _hoist, ROUNDING),)
+HOIST = (Rule("sum(s * x) -> s * sum(x) for a number s", (SUM, CONTRACT), _hoist, ROUNDING),)

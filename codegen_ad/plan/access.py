@@ -84,7 +84,9 @@ class Reduction:
         assert isinstance(params, Reduce)
         (source,) = self.node.args
         kept, gone = iter(self.point), iter(reduced)
-        point = tuple(next(gone) if a in params.axes else next(kept) for a in range(source.array.rank))
+        point = tuple(
+            next(gone) if a in params.axes else next(kept) for a in range(source.array.rank)
+        )
         return ((source, clamp(source, point)),)
 
 
@@ -117,9 +119,7 @@ def summed_labels(params: Contract) -> list[int]:
 
 def clamp(node: Node, point: Point) -> Point:
     """The point with 0 on every axis of size 1."""
-    return tuple(
-        ZERO if dim == ONE else p for dim, p in zip(node.array.shape, point, strict=True)
-    )
+    return tuple(ZERO if dim == ONE else p for dim, p in zip(node.array.shape, point, strict=True))
 
 
 def aligned(node: Node, point: Point) -> Point:
@@ -154,9 +154,7 @@ def access(node: Node, point: Point) -> Access:
         case Kind.REDUCE:
             assert isinstance(node.params, Reduce)
             shape = node.args[0].array.shape
-            return Reduction(
-                node.op.name, node, point, tuple(shape[a] for a in node.params.axes)
-            )
+            return Reduction(node.op.name, node, point, tuple(shape[a] for a in node.params.axes))
         case Kind.CONTRACT:
             assert isinstance(node.params, Contract)
             sizes = {
@@ -201,9 +199,7 @@ def _moved(node: Node, point: Point) -> Access:
             source,
             clamp(
                 source,
-                tuple(
-                    s.start + p * s.step for s, p in zip(node.params.spans, point, strict=True)
-                ),
+                tuple(s.start + p * s.step for s, p in zip(node.params.spans, point, strict=True)),
             ),
         )
     if node.op is RESHAPE:

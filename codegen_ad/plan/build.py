@@ -42,7 +42,9 @@ def plan(
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            return _attempt(program, name, sizes, Marks(set(marks.full), dict(marks.local)), ranks, blas)
+            return _attempt(
+                program, name, sizes, Marks(set(marks.full), dict(marks.local)), ranks, blas
+            )
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -97,7 +99,7 @@ def _attempt(
         tuple(o.array.dtype for o in program.outputs),
     )
     tidy.tidy(kernel)
-    names.assign(kernel, p.names, program.notes)
+    names.assign(kernel, p.names, program.notes, program)
     return kernel
 
 

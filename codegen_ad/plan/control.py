@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node, Region
-from codegen_ad.ir.types import ArrayType
+from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops.control import Branch, Loop, While
 from codegen_ad.plan import kernel
 from codegen_ad.plan.kernel import Apply, Assign, CopyInto, Expr, For, Grow, If, Index, Number, Var
@@ -19,11 +19,8 @@ from codegen_ad.plan.nests import Nest
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.units import stored_whole
-from codegen_ad.ir.types import DType
 
-PlanRegion = Callable[
-    [Planner, Scope, Sequence[Node], Sequence[Nest]], list[Expr | Stored]
-]
+PlanRegion = Callable[[Planner, Scope, Sequence[Node], Sequence[Nest]], list[Expr | Stored]]
 Carried = list[tuple[Node, str]]
 
 
@@ -49,7 +46,9 @@ def _results(p: Planner, scope: Scope, node: Node) -> dict[int, Node]:
     return found
 
 
-def _start(p: Planner, scope: Scope, node: Node, init: Sequence[Node], inputs: Sequence[Node]) -> list[str]:
+def _start(
+    p: Planner, scope: Scope, node: Node, init: Sequence[Node], inputs: Sequence[Node]
+) -> list[str]:
     """Variables and buffers of the carried values, holding their first values."""
     names: list[str] = []
     note = p.elements.note(node)
@@ -60,8 +59,10 @@ def _start(p: Planner, scope: Scope, node: Node, init: Sequence[Node], inputs: S
             scalars.append((name, p.elements.value(scope, first, ())))
         else:
             place = scope.stored[first]
-            if place.owned and p.region(scope).is_last_use(first, node) and (
-                sum(a is first for a in node.args) == 1
+            if (
+                place.owned
+                and p.region(scope).is_last_use(first, node)
+                and (sum(a is first for a in node.args) == 1)
             ):
                 name = place.buffer
             else:
@@ -73,7 +74,15 @@ def _start(p: Planner, scope: Scope, node: Node, init: Sequence[Node], inputs: S
     return names
 
 
-def _enter(p: Planner, scope: Scope, body: Scope, region: Region, first: int, names: list[str], captured: Sequence[Node]) -> None:
+def _enter(
+    p: Planner,
+    scope: Scope,
+    body: Scope,
+    region: Region,
+    first: int,
+    names: list[str],
+    captured: Sequence[Node],
+) -> None:
     """Bind the inputs of a region: carried values from `first` on, then captured ones."""
     inputs = region.inputs[first:]
     for node, name in zip(inputs, names, strict=False):
@@ -81,7 +90,7 @@ def _enter(p: Planner, scope: Scope, body: Scope, region: Region, first: int, na
             body.stored[node] = stored_whole(node, name, owned=True)
         else:
             body.values[node, ()] = Var(name, node.array.dtype)
-    for node, outer in zip(inputs[len(names):], captured, strict=True):
+    for node, outer in zip(inputs[len(names) :], captured, strict=True):
         if node.array.shape:
             place = scope.stored[outer]
             body.stored[node] = Stored(place.buffer, place.axes, owned=False)
@@ -89,7 +98,14 @@ def _enter(p: Planner, scope: Scope, body: Scope, region: Region, first: int, na
             body.values[node, ()] = p.elements.value(scope, outer, ())
 
 
-def _advance(p: Planner, body: Scope, names: list[str], outputs: Sequence[Node], results: Sequence[Expr | Stored], node: Node) -> None:
+def _advance(
+    p: Planner,
+    body: Scope,
+    names: list[str],
+    outputs: Sequence[Node],
+    results: Sequence[Expr | Stored],
+    node: Node,
+) -> None:
     """The end of a body: every carried value becomes the next one."""
     note = p.elements.note(node)
     left: list[str] = []
@@ -146,12 +162,19 @@ def _loop(p: Planner, scope: Scope, node: Node, params: Loop, plan_region: PlanR
     _finish(p, scope, node, [*names, *stacks])
 
 
-def _body(p: Planner, body: Scope, node: Node, region: Region, names: list[str], stacks: list[str], row: Dim, plan_region: PlanRegion) -> None:
+def _body(
+    p: Planner,
+    body: Scope,
+    node: Node,
+    region: Region,
+    names: list[str],
+    stacks: list[str],
+    row: Dim,
+    plan_region: PlanRegion,
+) -> None:
     outputs = region.outputs
-    pushed = outputs[len(names):]
-    rows = [
-        row_store(p, value, stack, row) for value, stack in zip(pushed, stacks, strict=True)
-    ]
+    pushed = outputs[len(names) :]
+    rows = [row_store(p, value, stack, row) for value, stack in zip(pushed, stacks, strict=True)]
     results = plan_region(p, body, outputs[: len(names)], rows)
     _advance(p, body, names, outputs[: len(names)], results, node)
 
@@ -175,7 +198,9 @@ def _is_bound(scope: Scope, name: str) -> bool:
     return any(name in s.symbols for s in scope.all_outward())
 
 
-def _stacks(p: Planner, scope: Scope, node: Node, carried: int, stacked: int, length: Dim) -> list[str]:
+def _stacks(
+    p: Planner, scope: Scope, node: Node, carried: int, stacked: int, length: Dim
+) -> list[str]:
     names: list[str] = []
     for index in range(carried, carried + stacked):
         type: ArrayType = node.items[index]
@@ -211,9 +236,7 @@ def _while(p: Planner, scope: Scope, node: Node, params: While, plan_region: Pla
     _body(p, body, node, params.body, names, stacks, Dim.symbol(count), plan_region)
     one = Apply("add", (Index(Dim.symbol(count)), Number("1", DType.INT64)), DType.INT64)
     body.statements.append(Assign((count,), (one,), note))
-    scope.statements.append(
-        kernel.While(test.statements, condition, body.statements, count, note)
-    )
+    scope.statements.append(kernel.While(test.statements, condition, body.statements, count, note))
     _finish(p, scope, node, [*names, *stacks, count])
 
 

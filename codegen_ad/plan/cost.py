@@ -85,9 +85,7 @@ def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:
     """Count the operations of a kernel; `value_only` is the plan of the value alone."""
     loops: dict[Dim, Counter[str]] = {}
     _count(kernel.body, ONE, loops)
-    calls = tuple(
-        s.function for s in _all(kernel.body) if isinstance(s, LibraryCall)
-    )
+    calls = tuple(s.function for s in _all(kernel.body) if isinstance(s, LibraryCall))
     own = {o for o in kernel.outputs if isinstance(o, str)}
     stored = tuple(
         f"{s.buffer}[{', '.join(map(str, s.shape))}]"

@@ -107,6 +107,12 @@ class Elements:
                 if index is not None:
                     return Index(index)
                 args = tuple(self.value(scope, a, p) for a, p in operands)
+                folded = self._folded(node, args)
+                if isinstance(folded, Apply):
+                    return self.let(home, node, point, folded)
+                if folded is not None:
+                    home.values[node, point] = folded
+                    return folded
                 return self.let(home, node, point, Apply(node.op.name, args, node.array.dtype))
             case Added(operands):
                 terms = [self.value(scope, a, p) for a, p in operands]
@@ -116,9 +122,41 @@ class Elements:
                 return self.let(home, node, point, Apply("add", tuple(kept), node.array.dtype))
             case Reduction() as reduction:
                 assert all(is_unrolled(e) for e in reduction.extents), "reduction not planned"
-                return self.let(home, node, point, self.written_out(scope, reduction))
+                total = self.written_out(scope, reduction)
+                if isinstance(total, Number):
+                    home.values[node, point] = total
+                    return total
+                return self.let(home, node, point, total)
             case Gathered(source, indices, rest):
                 return self._gathered(scope, node, point, source, indices, rest)
+
+    def _folded(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:
+        """A derivative's products with a literal 0 or 1, which unit vectors leave behind.
+
+        A tangent of 0 says that nothing depends on anything here, whatever it is multiplied with.
+        """
+        if node not in self.notes.gradients or not node.array.dtype.is_float:
+            return None
+        zeros = [_is_literal(a, 0.0) for a in args]
+        match node.op.name:
+            case "multiply" if any(zeros):
+                return Number("0.0", node.array.dtype)
+            case "multiply" if _is_literal(args[0], 1.0):
+                return args[1]
+            case "multiply" if _is_literal(args[1], 1.0):
+                return args[0]
+            case "divide" | "negative" | "cast" if zeros[0]:
+                return Number("0.0", node.array.dtype)
+            case "add" if any(zeros):
+                return args[1] if zeros[0] else args[0]
+            case "subtract" if zeros[1]:
+                return args[0]
+            case "subtract" if zeros[0]:
+                return Apply("negative", (args[1],), node.array.dtype)
+            case "where" if zeros[1] and zeros[2]:
+                return args[1]
+            case _:
+                return None
 
     def let(self, home: Scope, node: Node, point: Point, expr: Expr) -> Expr:
         """Name an expression in its home scope."""
@@ -135,6 +173,8 @@ class Elements:
         terms = [self.product(scope, reduction, p) for p in unrolled_points(reduction.extents)]
         if not terms:
             return identity(reduction.how, dtype)
+        if reduction.how == "sum":
+            terms = [t for t in terms if not _is_literal(t, 0.0)] or terms[:1]
         total = terms[0]
         for term in terms[1:]:
             total = Apply(_COMBINE[reduction.how], (total, term), dtype)
@@ -144,7 +184,9 @@ class Elements:
         """One term of a reduction: the product of its operands at a point of the reduced axes."""
         operands = reduction.operands_at(reduced)
         factors = [self.value(scope, a, p) for a, p in operands]
-        kept = [f for f in factors if not (isinstance(f, Number) and float(f.text) == 1.0)]
+        if reduction.node in self.notes.gradients and any(_is_literal(f, 0.0) for f in factors):
+            return Number("0.0", reduction.node.array.dtype)
+        kept = [f for f in factors if not _is_literal(f, 1.0)]
         if not kept:
             return factors[0]
         result = kept[0]
@@ -295,6 +337,10 @@ class Elements:
                 inner.powers[key] = variable
             return inner.powers[key]
         return None
+
+
+def _is_literal(expr: Expr, value: float) -> bool:
+    return isinstance(expr, Number) and expr.dtype.is_float and float(expr.text) == value
 
 
 def identity(how: str, dtype: DType) -> Number:

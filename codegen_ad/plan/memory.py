@@ -157,7 +157,9 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
             for other, needs in work.needs.items()
             if other is not item and target in needs.reads
         ]
-        maker: Item = Structured(target.args[0]) if target.op.kind is Kind.RESULT else Buffer(target)
+        maker: Item = (
+            Structured(target.args[0]) if target.op.kind is Kind.RESULT else Buffer(target)
+        )
         readers = [r for r in readers if r != maker]
         conflict = (
             not _is_owned(p, scope, target, work)

@@ -9,10 +9,11 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
+from collections import Counter
 
 from codegen_ad.ir.builder import INPUT, Input
 from codegen_ad.ir.dims import ONE
-from codegen_ad.ir.node import Node, Notes, Origin
+from codegen_ad.ir.node import Kind, Node, Notes, Origin, Program
 from codegen_ad.plan.access import Point
 from codegen_ad.plan.element import Names
 from codegen_ad.plan.kernel import (
@@ -33,9 +34,9 @@ LOOP_NAMES = "ijklm"
 TAKEN = {"np", "math", "njit", "numba", "range", *keyword.kwlist, *dir(builtins)}
 
 
-def assign(kernel: Kernel, provisional: Names, notes: Notes) -> None:
+def assign(kernel: Kernel, provisional: Names, notes: Notes, program: Program) -> None:
     """Give every provisional name of a kernel its final name."""
-    namer = _Namer(provisional, notes)
+    namer = _Namer(provisional, notes, _heirs(program, notes))
     namer.taken |= {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
     namer.taken |= provisional.reserved
     for name, output in zip(kernel.output_names, kernel.outputs, strict=True):
@@ -51,9 +52,27 @@ def assign(kernel: Kernel, provisional: Names, notes: Notes) -> None:
     )
 
 
+def _heirs(program: Program, notes: Notes) -> dict[Node, str]:
+    """Sums that are a gradient but for a factor bear the gradient's name."""
+    users = Counter(a for n in program.nodes() for a in n.args)
+    found: dict[Node, str] = {}
+    for output, name in zip(program.outputs, program.output_names, strict=True):
+        if output not in notes.gradients:
+            continue
+        stack = [output]
+        while stack:
+            node = stack.pop()
+            if node.op.kind in (Kind.REDUCE, Kind.CONTRACT):
+                found[node] = name
+            elif node.op.name in ("multiply", "negative", "divide", "reshape"):
+                stack += [a for a in node.args if users[a] == 1 and a not in notes.names]
+    return found
+
+
 class _Namer:
-    def __init__(self, provisional: Names, notes: Notes) -> None:
+    def __init__(self, provisional: Names, notes: Notes, heirs: dict[Node, str]) -> None:
         self.provisional = provisional
+        self.heirs = heirs
         self.notes = notes
         self.taken: set[str] = set(TAKEN)
         self.final: dict[str, str] = {}
@@ -67,6 +86,13 @@ class _Namer:
 
     def rename(self, name: str) -> str:
         return self.final.get(name, name)
+
+    def numbered(self, name: str) -> str:
+        count = 1
+        while f"{name}_{count}" in self.taken:
+            count += 1
+        self.taken.add(f"{name}_{count}")
+        return f"{name}_{count}"
 
     def unique(self, name: str) -> str:
         candidate, count = name, 0
@@ -125,17 +151,22 @@ class _Namer:
         if not buffer and (node, point) in self.known:
             self.final[name] = self.known[node, point]
             return
-        self.final[name] = self.unique(self.wish(node, point, load=load))
+        wish = self.wish(node, point, load=load)
+        self.final[name] = self.unique(wish) if wish else self.numbered(self.base(node))
         if not buffer:
             self.known[node, point] = self.final[name]
 
-    def wish(self, node: Node, point: Point, *, load: bool) -> str:
-        base = self.notes.names.get(node)
+    def wish(self, node: Node, point: Point, *, load: bool) -> str | None:
+        base = self.notes.names.get(node) or self.heirs.get(node)
         if base is None and node.op is INPUT:
             assert isinstance(node.params, Input)
             base = node.params.name
         if base is not None:
             return base + self.suffix(node, point, loops=load)
+        return None
+
+    def base(self, node: Node) -> str:
+        """What the unnamed parts of a node's statement are called."""
         origin = self.notes.origins.get(node)
         target = self.targets.get(origin) if origin is not None else None
         if target is None:
@@ -143,7 +174,7 @@ class _Namer:
         target = re.sub(r"\W", "_", target)
         if node in self.notes.gradients:
             target = f"d_{target}" if not target.startswith("d_") else target
-        return f"{target}_1" if target not in self.taken else target
+        return target
 
     def suffix(self, node: Node, point: Point, *, loops: bool) -> str:
         parts: list[str] = []

@@ -12,7 +12,7 @@ from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Notes, toposort
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.element import Elements, Names
-from codegen_ad.plan.kernel import Allocate, Fill, Note, Statement
+from codegen_ad.plan.kernel import Allocate, Fill, Statement
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import Marks, Walker
 

@@ -134,7 +134,12 @@ def dims(statement: Statement) -> Iterator[Dim]:
 def written(statement: Statement) -> Iterator[str]:
     """The variables and buffers that a statement itself changes."""
     match statement:
-        case Store(buffer=buffer) | Fill(buffer=buffer) | Allocate(buffer=buffer) | View(buffer=buffer):
+        case (
+            Store(buffer=buffer)
+            | Fill(buffer=buffer)
+            | Allocate(buffer=buffer)
+            | View(buffer=buffer)
+        ):
             yield buffer
         case Accumulate(target=Var(name)):
             yield name

@@ -34,8 +34,7 @@ from codegen_ad.plan.scope import Pattern, Scope, Stored
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
 WHOLE = (Kind.SCAN, Kind.LINALG, Kind.SCATTER)
 COSTLY = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p logaddexp expit softplus sin cos tan arcsin arccos arctan "
-    "arctan2 sinh cosh tanh arcsinh arccosh arctanh erf erfc power cbrt hypot".split()
+    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit", "softplus", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "power", "cbrt", "hypot"]
 )
 
 
@@ -156,7 +155,9 @@ class Walker:
         """Whether a node stands in memory as a whole."""
         return node in self.marks.full or is_whole(node, self.blas)
 
-    def element(self, scope: Scope, node: Node, point: Point, user: Node | None, out: Needs) -> None:
+    def element(
+        self, scope: Scope, node: Node, point: Point, user: Node | None, out: Needs
+    ) -> None:
         """Add what the element of `node` at `point` needs."""
         if (node, point) in out.seen:
             if is_free(point) and node in out.passing:

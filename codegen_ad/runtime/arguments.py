@@ -33,7 +33,9 @@ STATIC_TYPES = (type(None), bool, str, range, slice, type, np.dtype)
 class Binder:
     """Binds the arguments of calls to one function's parameters."""
 
-    def __init__(self, function: Callable[..., object], wrt: tuple[str, ...], static: tuple[str, ...]) -> None:
+    def __init__(
+        self, function: Callable[..., object], wrt: tuple[str, ...], static: tuple[str, ...]
+    ) -> None:
         self.name = getattr(function, "__name__", "function")
         self.signature = inspect.signature(function)
         parameters = self.signature.parameters
@@ -98,9 +100,7 @@ def form_of(value: object, where: str, *, exact: bool) -> Form:
             return ScalarForm(int)
         case tuple() | list():
             sequence = cast("Sequence[object]", value)
-            items = tuple(
-                form_of(v, f"{where}[{i}]", exact=exact) for i, v in enumerate(sequence)
-            )
+            items = tuple(form_of(v, f"{where}[{i}]", exact=exact) for i, v in enumerate(sequence))
             return SequenceForm(type(sequence), items)
         case dict():
             mapping = cast("Mapping[object, object]", value)
@@ -119,9 +119,7 @@ def _other_form(value: object, where: str, *, exact: bool) -> Form:
         return _static(where, value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         keys = tuple(f.name for f in dataclasses.fields(value))
-        items = tuple(
-            form_of(getattr(value, k), f"{where}.{k}", exact=exact) for k in keys
-        )
+        items = tuple(form_of(getattr(value, k), f"{where}.{k}", exact=exact) for k in keys)
         return MappingForm(type(value), keys, items)
     if hasattr(value, "__array__"):
         return _array_form(np.asarray(value), where, exact=exact)
@@ -189,7 +187,9 @@ def leaves_of(value: object, form: Form, where: str) -> Iterator[Any]:
         case StaticForm():
             return
         case SequenceForm(items=items):
-            for index, (item, inner) in enumerate(zip(cast("Sequence[object]", value), items, strict=True)):
+            for index, (item, inner) in enumerate(
+                zip(cast("Sequence[object]", value), items, strict=True)
+            ):
                 yield from leaves_of(item, inner, f"{where}[{index}]")
         case MappingForm(cls=cls, keys=keys, items=items):
             for key, inner in zip(keys, items, strict=True):

@@ -19,6 +19,7 @@ from codegen_ad.runtime.dependencies import Path, resolve
 from codegen_ad.runtime.load import call_or_rebuild, load
 from codegen_ad.runtime.store import Entry
 
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A parameter of a kernel: its shape as size expressions, and where it is found if captured."""

@@ -23,7 +23,7 @@ def run(
     """Bind, find the kernel, call it, and put the result together; remember simple calls."""
     arguments = kernels.binder.bind(args, kwargs)
     prepared, leaves = kernels.prepare(mode, arguments)
-    if mode == "vjp":
+    if mode in ("vjp", "jvp"):
         leaves += _cotangents(prepared, leaves, cotangent)
     if mode == "taps":
         gradients = list(flat(prepared.compiled.call(leaves)))[1:]
@@ -71,9 +71,7 @@ def _is_single(prepared: Prepared) -> bool:
     return not more and type(forms[name]).__name__ in ("ArrayForm", "ScalarForm")
 
 
-def _finisher(
-    prepared: Prepared, mode: str, arguments: Mapping[str, Any]
-) -> Callable[[Any], Any]:
+def _finisher(prepared: Prepared, mode: str, arguments: Mapping[str, Any]) -> Callable[[Any], Any]:
     data = prepared.compiled.metadata
     count, tree, kept = data["outputs"], data["output"], data["gradients"]
     wrt = tuple(cast("list[str]", data["wrt"]))
@@ -90,11 +88,20 @@ def _finisher(
         value = rebuild_output(tree, values[:count])
         if mode == "value":
             return value
-        if mode == "jacobian":
+        if mode in ("jacobian", "hessian"):
             return gradients(values)
+        if mode == "jvp":
+            return value, _tangent(tree, list(_typed(values[count:], kept)))
         return value, gradients(values[count:])
 
     return finish
+
+
+def _tangent(tree: Any, tangents: Sequence[Any]) -> Any:
+    """Tangents in the structure of the result, if all of it is floating point; else in a tuple."""
+    if tree[0] == "array":
+        return tangents[0]
+    return tuple(tangents)
 
 
 def _typed(values: Sequence[Any], kinds: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
@@ -107,14 +114,13 @@ def _typed(values: Sequence[Any], kinds: Sequence[Mapping[str, Any]]) -> Iterato
 
 
 def _cotangents(prepared: Prepared, leaves: Sequence[Any], cotangent: Any) -> list[Any]:
-    """The cotangent's arrays, checked against the outputs' types."""
+    """The arrays of a cotangent or tangent, checked against the types that the kernel takes."""
     data = prepared.compiled.metadata
     given = list(_flattened(cotangent))
     wanted = cast("list[Mapping[str, Any]]", data["cotangents"])
     if len(given) != len(wanted):
         raise InvalidArgument(
-            f"the function has {len(wanted)} floating point results, and the cotangent "
-            f"{len(given)} arrays"
+            f"{len(wanted)} arrays are needed as cotangents or tangents, and {len(given)} were given"
         )
     sizes = prepared.compiled.sizes_of(leaves)
     found: list[Any] = []
@@ -123,7 +129,7 @@ def _cotangents(prepared: Prepared, leaves: Sequence[Any], cotangent: Any) -> li
         shape = prepared.compiled.shape(kind["shape"], sizes)
         if array.shape != shape:
             raise InvalidArgument(
-                f"the cotangent has shape {array.shape}, and the result {shape}"
+                f"a cotangent or tangent has shape {array.shape}, where {shape} is needed"
             )
         found.append(np.ascontiguousarray(array) if shape else array[()])
     return found
