@@ -103,7 +103,7 @@ class Differentiable(Generic[P, R]):
         return self._run("vjp", args, kwargs, cotangent)
 
     def jacobian(self, *args: Any, **kwargs: Any) -> Any:
-        """The Jacobian: an array of shape `out.shape + in.shape` for each differentiated parameter."""
+        """The Jacobian: shaped `out.shape + in.shape`, one array for each differentiated parameter."""
         return self._run("jacobian", args, kwargs)
 
     def hessian(self, *args: Any, **kwargs: Any) -> Any:

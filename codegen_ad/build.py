@@ -1,4 +1,4 @@
-"""All stages in a row: from a function and a signature to a kernel file. Imported on a cold start only.
+"""All stages in a row, from a function and a signature to a kernel file; for cold starts only.
 
 This and `explain` are the modules that know every stage; neither does any work of its own.
 """
@@ -62,7 +62,8 @@ def build(
 ) -> Built:
     """The kernel file of a function for one signature.
 
-    `mode` is value, value_and_grad, vjp, jvp, jacobian, hessian, taps, or `fit` with a method and its flags: `fit:adam`.
+    `mode` is value, value_and_grad, vjp, jvp, jacobian, hessian, taps, or `fit` with a method and
+    its flags: `fit:adam`.
     """
     stages = run(function, signature, mode, options, wrt)
     metadata = _metadata(stages, wrt)
@@ -232,7 +233,7 @@ def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
 
 
 def _outer(leaves: Sequence[Leaf], wrt: Sequence[str]) -> list[Dim]:
-    """Sizes in the order of nesting: the rows of the data, then other sizes of the data, parameters."""
+    """Sizes in the order of nesting: rows of the data, its other sizes, then the parameters'."""
     data = [x.node.array.shape for x in leaves if x.captured or x.path[0] not in wrt]
     own = [x.node.array.shape for x in leaves if not x.captured and x.path[0] in wrt]
     rows = [s[0] for s in data if s] + [d for s in data for d in s[1:]]

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 class ArrayForm:
     """A NumPy array or NumPy scalar (rank 0).
 
-    `shape` holds a number for an axis whose size is part of the specialisation (1, or a small size of
-    a parameter that is differentiated) and None for an axis whose size the kernel reads at run time.
-    `layout` is C, F or A (any strides), with "readonly" where the array is: a kernel file is compiled
-    for one of them only.
+    `shape` holds a number for an axis whose size is part of the specialisation (1, or a small size
+    of a parameter that is differentiated) and None for an axis whose size the kernel reads at run
+    time. `layout` is C, F or A (any strides), with "readonly" where the array is: a kernel file is
+    compiled for one of them only.
     """
 
     dtype: str

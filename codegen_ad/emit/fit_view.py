@@ -1,4 +1,4 @@
-"""What the template of a whole fit is handed: the optimiser's loop around a kernel's body, as lines."""
+"""What the template of a whole fit is handed: the optimiser's loop around a kernel, as lines."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ _Element = Callable[[str], str]
 _Lines = Callable[[_Element], list[str]]
 
 RESERVED = frozenset(
-    ["first", "steps", "hyper", "trace", "progress", "stop", "best", "previous", "status", "step", "value", "norm", "gtol", "ftol", "math", "np", "abs", "max", "range", "njit"]
-)
+    (
+        "first", "steps", "hyper", "trace", "progress", "stop", "best", "previous", "status",
+        "step", "value", "norm", "gtol", "ftol", "math", "np", "abs", "max", "range", "njit",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ def fit_view(
     """The loop around `core`, which computes value and gradient into given arrays.
 
     `targets` are the numbers of the parameters that are fitted, in the order of the gradients. All
-    parameters, best points, states and gradients come in as arrays; scalars as arrays of one element.
+    parameters, best points, states and gradients come in as arrays; scalars as arrays of one
+    element.
     """
     fitted = [_Fitted(kernel.parameters[t], _free(kernel.parameters[t].name), o)
               for t, o in zip(targets, core.outputs[1:], strict=True)]  # fmt: skip

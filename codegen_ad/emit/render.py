@@ -1,4 +1,4 @@
-"""Templates filled in: the only importer of jinja2. Strict about what is missing, silent about nothing."""
+"""Templates filled in: the only importer of jinja2, strict about what is missing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The text of expressions: the only place where Python source is made of parts.
 
-Operations are spelled as their table entries say; parentheses come from Python's own printer, so they
-stand only where needed.
+Operations are spelled as their table entries say; parentheses come from Python's own printer, so
+they stand only where needed.
 """
 
 from __future__ import annotations

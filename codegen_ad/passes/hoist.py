@@ -2,8 +2,9 @@
 
 The cotangent of `sqrt(mean(r ** 2))` is known after a pass over the rows, and every row of the
 gradient would wait for it. It is a factor of every term, so it is applied to the sum instead, and
-value and gradient need one pass. A cotangent known before the rows, such as `2 / n`, costs a product
-in every row, and one for each sum outside; it leaves sums over sizes that only the run knows.
+value and gradient need one pass. A cotangent known before the rows, such as `2 / n`, costs a
+product in every row, and one for each sum outside; it leaves sums over sizes that only the run
+knows.
 """
 
 from __future__ import annotations

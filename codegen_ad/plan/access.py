@@ -1,7 +1,7 @@
 """How one element of a node depends on elements of its arguments: index arithmetic, nothing else.
 
-`access(node, index)` is one step. Movements vanish here; what can't be expressed as index arithmetic
-raises `NeedsStorage`, and the planner gives that node (or its argument) a buffer.
+`access(node, index)` is one step. Movements vanish here; what can't be expressed as index
+arithmetic raises `NeedsStorage`, and the planner gives that node (or its argument) a buffer.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Point = tuple[Dim, ...]
 
 
 class NeedsStorage(Exception):
-    """This node must stand in memory before its elements can be used as asked."""
+    """A node must stand in memory before its elements can be used as asked."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node.op.name)
@@ -63,7 +63,8 @@ class Pointwise:
 class Reduction:
     """The element is a reduction of a product of operands over further axes.
 
-    `extents` are the sizes of the reduced axes; `operands_at(point)` gives the elements at one point.
+    `extents` are the sizes of the reduced axes; `operands_at(point)` gives the elements at one
+    point.
     """
 
     how: str

@@ -1,7 +1,7 @@
 """Loops, whiles and branches: their regions become the bodies of Python's own statements.
 
-Carried scalars are variables that change, carried arrays are buffers that are written in place where
-nothing reads the old value; what the derivative needs later is stacked.
+Carried scalars are variables that change, carried arrays are buffers that are written in place
+where nothing reads the old value; what the derivative needs later is stacked.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What a kernel costs, counted on its plan: operations, bytes, and what is stored.
 
-Counts are for one turn of the innermost loop that each statement stands in; they predict, they do not
-measure.
+Counts are for one turn of the innermost loop that each statement stands in; they predict, they do
+not measure.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """The cost of a kernel, loop by loop, the predicted ratio to the value alone, what is stored."""
+    """What a kernel costs: loop by loop, relative to the value alone, and in memory."""
 
     loops: tuple[Work, ...]
     calls: tuple[str, ...]

@@ -112,7 +112,7 @@ class Store:
 
 @dataclass(slots=True)
 class Allocate:
-    """A new buffer; `fill` is None for uninitialised memory. An output's buffer may come from outside."""
+    """A new buffer; `fill` is None for uninitialised memory."""
 
     buffer: str
     shape: Shape

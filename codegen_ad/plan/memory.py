@@ -120,7 +120,7 @@ def _elements_of(p: Planner, scope: Scope, node: Node, out: Needs) -> None:
 
 
 def _check_overlap(p: Planner, scope: Scope, node: Node, target: Node) -> None:
-    """Values that read what is being overwritten get memory of their own, except element by element."""
+    """Values that read what is being overwritten get memory, except element by element."""
     values = node.args[1]
     points = list(free_points(values.array.shape, p.walker.fresh))
     if all(is_unrolled(d) for d in values.array.shape):

@@ -1,7 +1,7 @@
 """Names for a kernel's variables: the user's own where there is one, `d_name` for its adjoint.
 
-Unnamed parts of a statement are `r_1`, `r_2`, … after the statement's target, so that an edit of one
-statement renames nothing elsewhere. Elements of a small array end in their index: `w_0`.
+Unnamed parts of a statement are `r_1`, `r_2`, … after the statement's target, so that an edit of
+one statement renames nothing elsewhere. Elements of a small array end in their index: `w_0`.
 """
 
 from __future__ import annotations

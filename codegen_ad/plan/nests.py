@@ -1,7 +1,7 @@
 """Loop nests: one nest fills one buffer or computes one reduction; nests over the same size fuse.
 
-A nest has axes; an axis is bound when a loop over it is open. When all axes that need loops are bound,
-what is left is written out.
+A nest has axes; an axis is bound when a loop over it is open. When all axes that need loops are
+bound, what is left is written out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Walk over and replace the names in statements and expressions: one place that knows all fields."""
+"""Names in statements and expressions, listed and replaced: the place that knows all fields."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The order of work in one scope: discovery, dependencies, what to keep, and fused emission.
 
-Units that depend on each other get increasing levels; on each level, nests over the same size run in
-one loop, whose body is scheduled the same way.
+Units that depend on each other get increasing levels; on each level, nests over the same size run
+in one loop, whose body is scheduled the same way.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class Scope:
         return 0 if self.is_region or self.parent is None else self.parent.depth + 1
 
     def chain(self) -> Iterator[Scope]:
-        """This scope, then the ones around it, up to and including the current region's."""
+        """The scope itself, then the ones around it, up to and including the current region's."""
         scope: Scope | None = self
         while scope is not None:
             yield scope
@@ -69,7 +69,7 @@ class Scope:
             scope = scope.parent
 
     def all_outward(self) -> Iterator[Scope]:
-        """This scope and all around it, regions included."""
+        """The scope itself and all around it, regions included."""
         scope: Scope | None = self
         while scope is not None:
             yield scope

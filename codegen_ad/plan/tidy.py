@@ -1,4 +1,4 @@
-"""Make planned code read as if written by hand: single uses go back into their expression, dead names go.
+"""Planned code made readable: single uses go back into their expression, dead names go.
 
 Nothing moves across a write to what it reads, into a loop, or out of the statement it came from.
 """

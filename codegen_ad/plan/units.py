@@ -1,7 +1,8 @@
 """The units of work of one scope, and what each needs: the discovery before anything is emitted.
 
-A unit fills one buffer, computes one reduction, or runs one operation as a whole. `Walker` follows a
-unit's elements through everything that is computed in passing and lists what must be there before.
+A unit fills one buffer, computes one reduction, or runs one operation as a whole. `Walker` follows
+a unit's elements through everything that is computed in passing and lists what must be there
+before.
 """
 
 from __future__ import annotations
@@ -34,8 +35,13 @@ from codegen_ad.plan.scope import Pattern, Scope, Stored
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
 WHOLE = (Kind.SCAN, Kind.LINALG, Kind.SCATTER)
 COSTLY = frozenset(
-    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit", "softplus", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "power", "cbrt", "hypot"]
-)
+    (
+        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit",
+        "softplus", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh",
+        "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "power", "cbrt",
+        "hypot",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +248,8 @@ class Walker:
     def accumulates(self, node: Node) -> bool:
         """Whether a reduction with results of unknown size sums over the outer loop.
 
-        The sum over the rows of a table is accumulated row by row; a dot product of each row is not.
+        The sum over the rows of a table is accumulated row by row; a dot product of each row is
+        not.
         """
         kept = [d for d in node.array.shape if not is_unrolled(d)]
         gone = [d for d in reduced_extents(node) if not is_unrolled(d)]

@@ -1,4 +1,4 @@
-"""A loaded kernel and how to call it: which leaves it takes, what must hold, how results are put together.
+"""A loaded kernel: which leaves it takes, what must hold, how results are put together.
 
 Everything comes from the entry's metadata, so that a warm process needs nothing else.
 """

@@ -1,8 +1,8 @@
 """From a call to the right kernel: found in this process, in the cache folder, or built.
 
-The fast path looks at the arguments' shapes, strides and dtypes only, and at whether everything that
-the kernel depends on is still the same object. What builds a kernel is handed in, so that this room
-never imports the stages.
+The fast path looks at the arguments' shapes, strides and dtypes only, and at whether everything
+that the kernel depends on is still the same object. What builds a kernel is handed in, so that this
+room never imports the stages.
 """
 
 from __future__ import annotations
@@ -39,13 +39,17 @@ class Built:
 class Build(Protocol):
     """Whatever turns a function, for one signature and mode, into a kernel file."""
 
-    def __call__(self, signature: Signature, mode: str) -> Built: ...
+    def __call__(self, signature: Signature, mode: str) -> Built:
+        """Build the kernel file."""
+        ...
 
 
 class Versions(Protocol):
     """Whatever tells the versions that a kernel depends on, once."""
 
-    def __call__(self) -> Mapping[str, str]: ...
+    def __call__(self) -> Mapping[str, str]:
+        """Names and versions."""
+        ...
 
 
 @dataclass(slots=True)

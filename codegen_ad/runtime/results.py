@@ -1,4 +1,4 @@
-"""From what a kernel returns to what the user asked for: values and gradients in their structures."""
+"""From what a kernel returns to what the user asked for: values and gradients, structured."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _cotangents(prepared: Prepared, leaves: Sequence[Any], cotangent: Any) -> li
     wanted = cast("list[Mapping[str, Any]]", data["cotangents"])
     if len(given) != len(wanted):
         raise InvalidArgument(
-            f"{len(wanted)} arrays are needed as cotangents or tangents, and {len(given)} were given"
+            f"{len(wanted)} cotangents or tangents are needed, and {len(given)} were given"
         )
     sizes = prepared.compiled.sizes_of(leaves)
     found: list[Any] = []

@@ -1,4 +1,4 @@
-"""The versions that a kernel depends on: ours, Python's, NumPy's and numba's, and the processor's."""
+"""The versions that a kernel depends on: of ours, Python, NumPy, numba, and the processor."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _version(name: str) -> str:
 
 
 def _package_digest() -> str:
-    """A digest of the package's files by size and time, for those who work on the package itself."""
+    """A digest of the package's files by size and time, for those who work on the package."""
     folder = Path(__file__).parent.parent
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
