@@ -1,0 +1,126 @@
+"""How a case is checked: its parts, each against plain NumPy."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from tests.end_to_end.cases import Case
+
+from codegen_ad import build, differentiate
+from codegen_ad.backends.reference import evaluate
+from codegen_ad.runtime.arguments import leaves_of
+
+ROUNDING = {"f8": 1e-12, "f4": 2e-5}
+
+
+def plain_value(case: Case, args: Sequence[Any]) -> Any:
+    """What NumPy makes of the function, on copies of the arguments."""
+    with np.errstate(all="ignore"):
+        return case.function(*copy.deepcopy(args))
+
+
+def derivatives(case: Case) -> Any:
+    return differentiate(case.function, wrt=case.wrt, static=case.static)
+
+
+def reference(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> list[Any]:
+    """Value and gradients as the reference backend finds them in the optimised program."""
+    found = derivatives(case)
+    kernels = found.kernels
+    arguments = kernels.binder.bind(args, {})
+    signature = kernels.binder.form(arguments)
+    stages = build.run(case.function, signature, mode, found.options, kernels.binder.wrt)
+    leaves: list[Any] = []
+    for name, form in signature.parameters:
+        leaves.extend(leaves_of(copy.deepcopy(arguments[name]), form, name))
+    leaves += [leaf for leaf in _outside(kernels.root, stages)]
+    return evaluate(stages.optimized, leaves)
+
+
+def _outside(root: Any, stages: build.Stages) -> Iterator[Any]:
+    from codegen_ad.runtime.dependencies import resolve
+
+    for leaf in stages.reading.leaves:
+        if leaf.captured:
+            yield resolve(root, leaf.source)
+
+
+def numeric_gradients(case: Case, args: Sequence[Any], step: float = 1e-6) -> list[Any]:
+    """Central differences of the plain function, in float64, one array for each leaf of `wrt`."""
+    names = list(derivatives(case).kernels.binder.names)
+    wrt = derivatives(case).wrt
+    found: list[Any] = []
+    wide = [_widened(a) for a in args]
+    for name in wrt:
+        place = names.index(name)
+        for path, leaf in leaves_in(wide[place]):
+            base = np.asarray(leaf, dtype="f8")
+            gradient = np.zeros(base.shape)
+            for index in np.ndindex(*base.shape):
+                sides: list[Any] = []
+                for sign in (1, -1):
+                    moved = base.copy()
+                    moved[index] += sign * step
+                    new = list(wide)
+                    new[place] = replaced(
+                        wide[place], path, moved if base.shape else _number(leaf, moved)
+                    )
+                    sides.append(plain_value(case, new))
+                gradient[index] = (sides[0] - sides[1]) / (2 * step)
+            found.append(gradient)
+    return found
+
+
+def _number(leaf: Any, value: Any) -> Any:
+    return float(value) if type(leaf) is float else np.float64(value)
+
+
+def _widened(value: Any) -> Any:
+    """float32 made float64, everywhere."""
+    new = value
+    for path, leaf in leaves_in(value):
+        if getattr(leaf, "dtype", None) == np.float32:
+            new = replaced(new, path, leaf.astype("f8"))
+    return new
+
+
+def leaves_in(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
+    """The arrays and floats of a structure, with where they stand."""
+    if isinstance(value, dict):
+        for k, v in value.items():
+            yield from leaves_in(v, (*path, k))
+    elif isinstance(value, list | tuple):
+        for k, v in enumerate(value):
+            yield from leaves_in(v, (*path, k))
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from leaves_in(getattr(value, field.name), (*path, field.name))
+    elif isinstance(value, float | np.ndarray | np.generic):
+        yield path, value
+
+
+def replaced(value: Any, path: tuple[Any, ...], leaf: Any) -> Any:
+    """The structure with another leaf at `path`."""
+    if not path:
+        return leaf
+    head, *rest = path
+    if isinstance(value, dict):
+        return {k: replaced(v, tuple(rest), leaf) if k == head else v for k, v in value.items()}
+    if dataclasses.is_dataclass(value):
+        inner = replaced(getattr(value, head), tuple(rest), leaf)
+        return dataclasses.replace(value, **{head: inner})
+    items = [replaced(v, tuple(rest), leaf) if k == head else v for k, v in enumerate(value)]
+    return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+
+
+def assert_close(found: Any, wanted: Any, *, rtol: float, what: str) -> None:
+    """Equal up to rounding of the largest entry, NaN for NaN."""
+    found, wanted = np.asarray(found), np.asarray(wanted)
+    assert found.shape == wanted.shape, f"{what}: shape {found.shape}, not {wanted.shape}"
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    scale = float(finite.max()) if finite.size else 1.0
+    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * max(scale, 1e-300), err_msg=what)
