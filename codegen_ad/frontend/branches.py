@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from codegen_ad.frontend import sides
@@ -37,8 +38,8 @@ def decide(m: Machine, value: Value) -> bool | Node:
         case Dim():
             m.require(value, 1, m.text())
             return True
-        case Unbound(reason):
-            m.refuse(reason)
+        case Unbound():
+            m.unbound(value)
         case Outside():
             return bool(value.object)
         case _:
@@ -108,7 +109,7 @@ def _chosen(
     branch(m, condition, then, otherwise)
     value = m.frame.env.pop("%chosen")
     if isinstance(value, Unbound):
-        m.refuse(value.reason.replace("`%chosen`", f"`{m.text()}`"))
+        m.unbound(replace(value, reason=value.reason.replace("`%chosen`", f"`{m.text()}`")), "")
     return value
 
 

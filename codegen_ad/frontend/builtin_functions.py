@@ -204,10 +204,11 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     if items is None:
         return m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
     total: Value = start
-    for place, item in enumerate(items):
+    for item in items:
+        first = isinstance(total, int) and total == 0 and isinstance(item, Array)
         total = (
             item
-            if place == 0 and total == 0 and isinstance(item, Array)
+            if first and m.type_of(item).dtype is not DType.BOOL
             else operate(m, operator.add, [total, item])
         )
     return total
@@ -269,11 +270,6 @@ def _quantified(m: Any, value: Value, *, stop: bool) -> Value:
         name = "logical_or" if stop else "logical_and"
         found = flag if isinstance(found, bool) else elementwise(m, BY_NAME[name], [found, flag])
     return found
-
-
-def _print(m: Any, _: Args, __: Named) -> Value:
-    m.remarks[f"`{m.text()}` on line {m.line()} is left out: compiled code prints nothing."] = None
-    return None
 
 
 def _getattr(m: Any, args: Args, _: Named) -> Value:
@@ -343,7 +339,7 @@ BUILTINS: dict[Any, Callable[..., Value]] = {
     isinstance: _isinstance, type: _type, tuple: _tuple, list: _list, dict: _dict,
     float: _number(DType.FLOAT64, float), int: _number(DType.INT64, int),
     bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),
-    min: _extreme("min", operator.le), any: _any, all: _all, print: _print, getattr: _getattr,
+    min: _extreme("min", operator.le), any: _any, all: _all, getattr: _getattr,
     hasattr: _hasattr, callable: _callable, map: _map, sorted: _sorted, slice: _slice, pow: _pow,
     divmod: _divmod, str: static_call(str), repr: static_call(repr),
     issubclass: static_call(issubclass),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import dataclasses
 import functools
+import inspect
+import math
 from collections.abc import Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +35,8 @@ from codegen_ad.frontend.values import (
     Record,
 )
 from codegen_ad.ir.node import TypeMismatch
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -117,12 +121,15 @@ def _call_outside(
         return call_function(m, found, path, args, kwargs)
     if isinstance(found, type):
         return _construct(m, cast("type[Any]", found), path, args, kwargs)
-    method = vars(cast("type[Any]", type(found))).get("__call__")
+    method = inspect.getattr_static(cast("type[Any]", type(found)), "__call__", None)
     if isinstance(method, FunctionType):
         return call_function(m, method, path, [Outside(found, path), *args], kwargs)
     if callable(found):
         _unknown(m, found, "it has no Python source (it is a built-in or a compiled extension)")
     m.refuse(f"{m.describe(Outside(found, path)).capitalize()} cannot be called.")
+
+
+_WHOLE = (math.floor, math.ceil, math.trunc)
 
 
 def _elementwise(
@@ -140,6 +147,8 @@ def _elementwise(
     if len(args) == len(ENTRIES[found].arguments) + 1:
         *args, out = args
     value = elementwise(m, ENTRIES[found], args, strong=isinstance(found, np.ufunc))
+    if found in _WHOLE and isinstance(value, Array):
+        return m.fresh(make.cast(m.b, m.read(value), DType.INT64), weak=True)
     if out is None:
         return value
     if not isinstance(out, Array):

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import states
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.rounds import Body, Run, contents_nodes, held_from, install, new_twins
+from codegen_ad.frontend.rounds import (
+    Body,
+    Plan,
+    Run,
+    contents_nodes,
+    held_from,
+    install,
+    new_twins,
+)
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, Known, form_of, join, leaves, nodes_of, rebuild
 from codegen_ad.frontend.values import Array, Cell, Unbound
@@ -43,10 +51,10 @@ class CarriedLoop:
     inputs: list[Node]
     initial: list[Node]
     outputs: list[Node]
-    fresh_names: frozenset[str] = frozenset()
+    unbound: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
     flags: tuple[str, ...] = ()
     index: tuple[Node, ...] = ()
-    lost: dict[str, str] = field(default_factory=dict[str, str])
+    lost: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
     certain: bool = False
 
     def close(self) -> tuple[list[Node], list[Node], list[Node]]:
@@ -68,7 +76,7 @@ class CarriedLoop:
         m = self.m
         saved = m.snapshot()
         with m.b.scope() as scope:
-            install(m, scope, self.names, self.cells, self.fresh_names)
+            install(m, scope, self.names, self.cells, self.unbound)
             node = compute()
         m.restore(saved)
         return Condition(scope, node)
@@ -94,8 +102,7 @@ class CarriedLoop:
                     m.b.notes.names.setdefault(m.store[cell], m.label(cell))
             else:
                 m.store[cell] = held_from(m, form, nodes)
-        for name, reason in self.lost.items():
-            m.frame.env[name] = Unbound(reason)
+        m.frame.env |= self.lost
         for name in ("%break", "%continue"):
             if name not in self.names:
                 m.frame.env[name] = self.side.env.get(name, False) if name == "%break" else False
@@ -126,74 +133,101 @@ def _tangle_result(
 
 def settle(m: Machine, body: Body) -> CarriedLoop:
     """Run the body until what it carries is known."""
-    names: dict[str, Form] = {}
-    cells: dict[Cell, Form | None] = {}
-    new_names: set[str] = set()
-    twins: set[tuple[str, str]] = set()
-    read_later: dict[str, bool] = {}
+    plan = Plan()
     for _ in range(_ROUNDS):
-        before = dict(m.frame.env), dict(m.store)
-        run = Run(m, body, names, cells, frozenset(new_names), twins)
-        side = run.side
-        changed = False
-        lost: dict[str, str] = {}
-        for name, end in side.env.items():
-            if name == "%continue":
-                continue
-            start = run.start.get(name)
-            if name in run.start and states.same_value(start, end) and name not in names:
-                continue
-            if isinstance(before[0].get(name, _NOTHING), Unbound) and name not in names:
-                if name.startswith("%") or read_later.setdefault(
-                    name, _read_elsewhere(m, body.node, name)
-                ):
-                    if isinstance(end, Unbound):
-                        lost[name] = end.reason
-                        continue
-                    if not name.startswith("%") and not body.at_least_one():
-                        lost[name] = (
-                            f"`{name}` gets its value inside the loop above, which may not run at "
-                            "all, and is read here."
-                        )
-                        continue
-                    names[name] = _form(m, name, None, form_of(m, end, side))
-                    new_names.add(name)
-                    changed = True
-                else:
-                    lost[name] = f"`{name}` gets its value inside the loop above, and is read here."
-                continue
-            if isinstance(end, Unbound):
-                if name in names:
-                    m.refuse(end.reason, "Give it a value on every path through the loop.")
-                lost[name] = end.reason
-                continue
-            have = names.get(name)
-            if have is None:
-                have = form_of(m, before[0][name], None)
-            wanted = _form(m, name, have, form_of(m, end, side))
-            if names.get(name) != wanted:
-                names[name] = wanted
-                changed = True
-        for cell, held in side.store.items():
-            if cell not in before[1] or (held is run.store.get(cell) and cell not in cells):
-                continue
-            wanted_cell = _cell_form(m, cell, before[1][cell], held, cells.get(cell), side)
-            if cell not in cells or cells[cell] != wanted_cell:
-                cells[cell] = wanted_cell
-                changed = True
-        for pair in new_twins(run, names):
-            if pair not in twins:
-                twins.add(pair)
-                changed = True
-        if not changed:
-            return _finished(run, lost)
+        run = Run(m, body, plan)
+        changed = [
+            _see_name(m, body, plan, run, name, end)
+            for name, end in run.side.env.items()
+            if name != "%continue"
+        ]
+        changed += [_see_cell(m, plan, run, cell) for cell in run.entry_store]
+        twins = set(new_twins(run)) - plan.twins
+        plan.twins |= twins
+        gone = [n for n in run.start if n not in run.side.env and not n.startswith("%")]
+        if gone:
+            m.refuse(f"`del {gone[0]}` in a loop is not translated.", "Leave it out.")
+        if not any(changed) and not twins:
+            return _finished(run)
     m.refuse(
         "The types of what this loop carries do not settle.",
         "Give each variable its final dtype before the loop, for example `s = 0.0`.",
     )
 
 
-def _finished(run: Run, lost: dict[str, str]) -> CarriedLoop:
+def _see_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Value) -> bool:
+    """What the end of a run says about a name; True if that is news."""
+    start = run.start.get(name, _NOTHING)
+    if name not in plan.names and name in run.start and states.same_value(start, end):
+        return False
+    before = run.entry.get(name, _NOTHING)
+    if isinstance(before, Unbound) or name in plan.unbound:
+        return _see_new_name(m, body, plan, run, name, end)
+    if isinstance(end, Unbound):
+        return plan.unbind(name, end)
+    have = plan.names.get(name) or form_of(m, before, None)
+    found = form_of(m, end, run.side)
+    wanted = join(m, have, found)
+    if wanted is None:
+        return plan.unbind(name, _mismatch(m, name, have, found))
+    if plan.names.get(name) == wanted:
+        return False
+    plan.names[name] = wanted
+    return True
+
+
+def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Value) -> bool:
+    """A name without a value before the body: its last value counts if it is read later."""
+    plan.lost.pop(name, None)
+    if isinstance(end, Unbound):
+        plan.lost[name] = end
+        return plan.names.pop(name, None) is not None
+    hidden = name.startswith("%")
+    if not hidden and not _read_elsewhere(m, body.node, name):
+        plan.lost[name] = Unbound(f"`{name}` gets its value inside the loop above.")
+        return False
+    if not hidden and not body.at_least_one():
+        plan.lost[name] = Unbound(
+            f"`{name}` gets its value inside the loop above, which may not run at all, and is read "
+            "here."
+        )
+        return False
+    found = form_of(m, end, run.side)
+    wanted = found if name not in plan.names else join(m, plan.names[name], found)
+    if wanted is None:
+        plan.lost[name] = _mismatch(m, name, plan.names[name], found)
+        return plan.names.pop(name, None) is not None
+    if plan.names.get(name) == wanted:
+        return False
+    plan.unbound.setdefault(name, Unbound(f"`{name}` is read before it has a value."))
+    plan.names[name] = wanted
+    return True
+
+
+def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
+    equal = None
+    if isinstance(have, states.Leaf) and isinstance(end, states.Leaf):
+        equal = states.unequal(have.type, end.type, f"{name} in every iteration")
+    return Unbound(
+        f"`{name}` is {_words(m, have)} before an iteration of the loop and {_words(m, end)} after "
+        "it, and is read here.",
+        equal,
+    )
+
+
+def _see_cell(m: Machine, plan: Plan, run: Run, cell: Cell) -> bool:
+    """What the end of a run says about a storage; True if that is news."""
+    held = run.side.store.get(cell)
+    if held is None or (held is run.store.get(cell) and cell not in plan.cells):
+        return False
+    wanted = _cell_form(m, run.entry_store[cell], held, plan.cells.get(cell), run.side)
+    if cell in plan.cells and plan.cells[cell] == wanted:
+        return False
+    plan.cells[cell] = wanted
+    return True
+
+
+def _finished(run: Run) -> CarriedLoop:
     """The loop as it is carried after a run that found nothing new."""
     m, side = run.m, run.side
     initial: list[Node] = []
@@ -215,29 +249,12 @@ def _finished(run: Run, lost: dict[str, str]) -> CarriedLoop:
     index = tuple(n for n in side.scope.inputs if n not in run.inputs)
     return CarriedLoop(
         m, run.names, run.cells, side, run.inputs, initial, outputs, run.unbound, flags,
-        index, lost, run.body.at_least_one() if _carries_arrays(run.names) else False,
+        index, run.lost, run.body.at_least_one() if _carries_arrays(run.names) else False,
     )  # fmt: skip
 
 
 def _carries_arrays(names: dict[str, Form]) -> bool:
     return any(isinstance(f, states.Leaf) and f.type.rank for f in names.values())
-
-
-def _form(m: Machine, name: str, have: Form | None, end: Form) -> Form:
-    if have is None:
-        return _settled(end)
-    found = join(m, have, end, name)
-    if found is None:
-        m.refuse(
-            f"`{name}` is {_words(m, have)} before an iteration of this loop and {_words(m, end)} "
-            "after it.",
-            "Keep its type and shape the same, or use another name.",
-        )
-    return found
-
-
-def _settled(form: Form) -> Form:
-    return form
 
 
 def _words(m: Machine, form: Form) -> str:
@@ -250,14 +267,12 @@ def _words(m: Machine, form: Form) -> str:
             return f"a sequence of {len(keys)} items"
 
 
-def _cell_form(
-    m: Machine, cell: Cell, before: Any, held: Any, have: Form | None, side: Side
-) -> Form | None:
+def _cell_form(m: Machine, before: Any, held: Any, have: Form | None, side: Side) -> Form | None:
     if isinstance(held, Node):
         return None
     start = have if have is not None else _contents_form(m, before, None)
     end = _contents_form(m, held, side)
-    found = join(m, start, end, "the list")
+    found = join(m, start, end)
     if found is None:
         m.unroll()
         m.refuse(

@@ -40,8 +40,8 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
                 m.refuse(f"The {what} is {value}, which does not fit into 64 bits.")
             return make.constant(b, raw.item() if isinstance(value, np.generic) else raw, dtype)
-        case Unbound(reason):
-            m.refuse(reason)
+        case Unbound():
+            m.unbound(value)
         case _:
             m.refuse(f"The {what} must be a number or an array, not {m.describe(value)}.")
 

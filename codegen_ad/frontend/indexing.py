@@ -201,6 +201,7 @@ def _bound(m: Machine, value: Value, dim: Dim, default: Dim, *, first: bool) -> 
     if value is None:
         return default
     if isinstance(value, Array):
+        m.unroll()
         m.refuse(
             "A slice bound depends on data, so the size of the result does too.",
             "Use np.where with a mask over positions, or pass the bound as a static argument.",

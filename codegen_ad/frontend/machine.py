@@ -27,6 +27,7 @@ from codegen_ad.frontend.values import (
     Provenance,
     Range,
     Reversed,
+    Unbound,
     Zipped,
 )
 from codegen_ad.ir.builder import Builder
@@ -127,6 +128,12 @@ class Machine:
         kind = error or UnsupportedSyntax
         text = f"{message}\n{instead}" if instead else message
         raise kind(text, where=self.where()) if issubclass(kind, SourceError) else kind(text)
+
+    def unbound(self, value: Unbound, instead: str = "Give it a value on every path.") -> NoReturn:
+        """Refuse to read a name without a value, unless two sizes being equal gives it one."""
+        if value.equal is not None:
+            self.equate(*value.equal)
+        self.refuse(value.reason, instead)
 
     # Storages --------------------------------------------------------------------------------
 
@@ -250,6 +257,7 @@ class Machine:
             case int() | np.integer():
                 return Dim.constant(int(value))
             case Array():
+                self.unroll()
                 self.refuse(
                     f"The {what} depends on data, and the size of an array must not.",
                     "Use a size that comes from an argument's shape, or a number.",
@@ -298,6 +306,7 @@ class Machine:
         """The Python value, which must be known now; refused otherwise."""
         match value:
             case Array():
+                self.unroll()
                 self.refuse(
                     f"The {what} depends on data, and must be known before the function runs.",
                     "Write a number, or pass it as a static argument.",

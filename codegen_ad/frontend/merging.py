@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data
+from codegen_ad.frontend import data, states
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.values import (
@@ -134,11 +134,8 @@ class Merge:
 
     def _unequal(self, name: str, nodes: list[Node]) -> Value:
         one, other = nodes[0].array, nodes[1].array
-        if one.dtype is other.dtype and one.rank == other.rank:
-            for a, b in zip(one.shape, other.shape, strict=True):
-                if a != b and not (a - b).is_constant:
-                    self.m.equate(a, b, f"{name} on both paths")
-        return Unbound(f"`{name}` is {one} on one path and {other} on another, and is read here.")
+        reason = f"`{name}` is {one} on one path and {other} on another, and is read here."
+        return Unbound(reason, states.unequal(one, other, f"{name} on both paths"))
 
     def _tangle_twins(self, one: Cell, other: Cell, known: Cell, name: str) -> None:
         """Two names that share memory on one path only: neither may be written afterwards."""
@@ -182,7 +179,7 @@ class Merge:
 
     def _filled(self, one: Value, other: Value) -> Value:
         """The value returned on one path; on the other path nothing is returned yet."""
-        side, value = (self.then, one) if one is not ABSENT else (self.otherwise, other)
+        side, value = (self.otherwise, other) if isinstance(one, Unbound) else (self.then, one)
         return self._with_zeros(side, value)
 
     def _with_zeros(self, side: Side, value: Value) -> Value:

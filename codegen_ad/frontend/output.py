@@ -71,8 +71,8 @@ def _flatten(
             return OutputArray(len(nodes) - 1, data.is_weak(raw))
         case None | str():
             return OutputConstant(value)
-        case Unbound(reason):
-            m.refuse(reason)
+        case Unbound():
+            m.unbound(value)
         case tuple():
             items = cast("tuple[Value, ...]", value)
             keys = getattr(cast("Any", items), "_fields", range(len(items)))

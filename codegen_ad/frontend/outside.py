@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import builtins
-from types import BuiltinFunctionType, EllipsisType, FunctionType, ModuleType
+from types import BuiltinFunctionType, EllipsisType, FunctionType, MethodType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import dtype_named
-from codegen_ad.frontend.values import Array, Frame, Outside, Provenance, Unbound, remade
+from codegen_ad.frontend.values import Array, Bound, Frame, Outside, Provenance, Unbound, remade
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.types import ArrayType
 
@@ -27,7 +27,7 @@ def lookup(m: Machine, name: str) -> Value:
         if name in frame.env:
             value = frame.env[name]
             if isinstance(value, Unbound):
-                m.refuse(value.reason, "Give it a value on every path.")
+                m.unbound(value)
             return value
         if name in frame.locals:
             m.refuse(f"`{name}` is read before it has a value.", "Give it a value first.")
@@ -126,9 +126,15 @@ def attribute_of(m: Machine, owner: Outside, name: str) -> Value:
         found = getattr(owner.object, name)
     except AttributeError:
         m.refuse(f"`{m.text()}` fails when the function runs: there is no attribute `{name}`.")
+    path = (*owner.path, ("attribute", name)) if owner.path else ()
+    if isinstance(found, MethodType) and found.__self__ is owner.object:
+        inner = (*path, ("attribute", "__func__")) if path else ()
+        if inner:
+            m.dependencies[inner] = None
+        return Bound(Outside(found.__func__, inner), (owner,))
     if isinstance(owner.object, np.finfo | np.iinfo):
         return cast("Value", found)
-    return import_(m, found, (*owner.path, ("attribute", name)) if owner.path else ())
+    return import_(m, found, path)
 
 
 def _is_library_part(found: object, path: Provenance) -> bool:

@@ -28,7 +28,13 @@ BY_NAME = {entry.op.name: entry for entry in ELEMENTWISE.values()}
 _FLOAT_ONLY = frozenset({"isnan", "isfinite", "isinf"})
 
 
-_KEEPS_INTEGERS = frozenset({"floor", "ceil", "trunc", "rint"})
+_KEEPS_INTEGERS = frozenset({"floor", "ceil", "trunc"})
+_OF_BOOLEANS = {
+    "add": "logical_or",
+    "maximum": "logical_or",
+    "multiply": "logical_and",
+    "minimum": "logical_and",
+}
 
 
 def compute(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Any:
@@ -69,6 +75,8 @@ def elementwise(
     if name in _FLOAT_ONLY and not dtype.is_float:
         nodes = [make.cast(m.b, n, DType.FLOAT64) for n in nodes]
     if dtype is DType.BOOL and _has_numeric_result(entry):
+        if name in _OF_BOOLEANS and not all(data.is_weak(a) for a in args):
+            return apply(m, BY_NAME[_OF_BOOLEANS[name]], nodes)
         nodes = _without_booleans(m, name, nodes)
     return apply(m, entry, nodes, weak=weak)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any, cast
 
-from codegen_ad.errors import InternalError, NotDifferentiable, UnsupportedSyntax
+from codegen_ad.errors import CodegenError, InternalError, NotDifferentiable, UnsupportedSyntax
 from codegen_ad.frontend import calls, expressions, functions, statements
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import DTYPES, dtype_named
@@ -92,11 +92,15 @@ def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) 
             return attempt.run()
         except Restart:
             continue
+        except CodegenError:
+            raise
         except RecursionError as error:
             raise UnsupportedSyntax(
                 f"`{plain.__name__}` is nested too deeply for codegen_ad to read.\n"
                 "Split long expressions over several statements."
             ) from error
+        except Exception as error:
+            raise InternalError(attempt.last_words(error)) from error
     raise InternalError("reading the function does not come to an end")
 
 
@@ -159,6 +163,12 @@ class _Attempt:
             self.source,
             tuple(m.remarks),
         )
+
+    def last_words(self, error: Exception) -> str:
+        """Where an unexpected error came up, and which."""
+        m = self.machine
+        line = f" on line {m.line()} of `{m.frame.name}`" if m.frames and m.spots else ""
+        return f"{type(error).__name__}{line}: {error}"
 
     def _parameters(self) -> dict[str, Value]:
         env: dict[str, Value] = {}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import sides, states
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, leaves, nodes_of, rebuild
-from codegen_ad.frontend.values import Array, Cell
+from codegen_ad.frontend.values import Array, Cell, Unbound
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node
 
@@ -40,17 +40,16 @@ def install(
     scope: Scope,
     names: dict[str, Form],
     cells: dict[Cell, Form | None],
-    unbound: frozenset[str],
+    unbound: dict[str, Unbound],
 ) -> list[Node]:
     """Bind what is carried to inputs of the region."""
     inputs: list[Node] = []
+    m.frame.env |= unbound
     for name, form in names.items():
         label = name.lstrip("%")
         made = [scope.input(label, leaf.type) for leaf in leaves(form)]
         inputs += made
-        if name in unbound:
-            m.frame.env.pop(name, None)
-        else:
+        if name not in unbound:
             m.frame.env[name] = rebuild(m, form, iter(made), label)
     for cell, form in cells.items():
         label = m.label(cell) or "items"
@@ -65,23 +64,37 @@ def install(
     return inputs
 
 
+@dataclass(slots=True)
+class Plan:
+    """What is known so far: what is carried, what has no value at the start, what is lost after.
+
+    A storage without a form is an array; `twins` are names that may be one memory.
+    """
+
+    names: dict[str, Form] = field(default_factory=dict[str, Form])
+    cells: dict[Cell, Form | None] = field(default_factory=dict[Cell, "Form | None"])
+    unbound: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
+    lost: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
+    twins: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+
+    def unbind(self, name: str, reason: Unbound) -> bool:
+        """From now on the name has no value at the start of an iteration."""
+        self.names.pop(name, None)
+        self.unbound[name] = reason
+        self.lost[name] = reason
+        return True
+
+
 class Run:
     """One run of the body with what is known to be carried so far."""
 
-    def __init__(
-        self,
-        m: Machine,
-        body: Body,
-        names: dict[str, Form],
-        cells: dict[Cell, Form | None],
-        unbound: frozenset[str],
-        twins: set[tuple[str, str]],
-    ) -> None:
+    def __init__(self, m: Machine, body: Body, plan: Plan) -> None:
         self.m = m
         self.body = body
-        self.names = dict(names)
-        self.cells = dict(cells)
-        self.unbound = unbound
+        self.names = dict(plan.names)
+        self.cells = dict(plan.cells)
+        self.unbound = dict(plan.unbound)
+        self.lost = plan.lost
         self.entry = dict(m.frame.env)
         self.entry_store = dict(m.store)
         self.inputs: list[Node] = []
@@ -89,12 +102,12 @@ class Run:
         self.store: dict[Cell, Any] = {}
 
         def run(scope: Scope) -> None:
-            self.inputs = install(m, scope, self.names, self.cells, unbound)
+            self.inputs = install(m, scope, self.names, self.cells, self.unbound)
             for name in ("%break", "%continue", *(("%return",) if "%return" in self.names else ())):
                 m.frame.env[name] = False
             self.start = dict(m.frame.env)
             self.store = dict(m.store)
-            self._tangle(twins)
+            self._tangle(plan.twins)
             body.run(scope)
 
         self.side = sides.run(m, run)
@@ -129,9 +142,9 @@ def contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list
     return [n for f, v in zip(form.items, items, strict=True) for n in nodes_of(m, f, v, side)]
 
 
-def new_twins(run: Run, names: dict[str, Form]) -> Iterator[tuple[str, str]]:
+def new_twins(run: Run) -> Iterator[tuple[str, str]]:
     """Pairs of carried names that are one memory after the body, and were two before it."""
-    ends = [(n, v.cell) for n in names if isinstance(v := run.side.env.get(n), Array)]
+    ends = [(n, v.cell) for n in run.names if isinstance(v := run.side.env.get(n), Array)]
     for place, (one, cell) in enumerate(ends):
         for other, second in ends[:place]:
             if cell is second and not one.startswith("%") and not other.startswith("%"):

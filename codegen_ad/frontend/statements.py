@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.errors import UnsupportedSyntax
@@ -13,6 +14,7 @@ from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.refusals import refuse_statement
 from codegen_ad.frontend.values import Array, Dict, List, Record, Unbound
 from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import BroadcastError
 from codegen_ad.ops import make
 
 if TYPE_CHECKING:
@@ -33,8 +35,18 @@ def execute(m: Machine, statements: Sequence[ast.stmt]) -> None:
             branches.branch(m, going_on, lambda rest=rest: _go_on(m, rest), lambda: gone(m, JUMPS))
             return
         with m.spot(statement), m.b.at(m.origin(statement)):
-            if _statement(m, statement, statements[place + 1 :]):
+            try:
+                over = _statement(m, statement, statements[place + 1 :])
+            except BroadcastError as error:
+                m.equate(error.first, error.second, m.text(_head(statement)))
+                raise
+            if over:
                 return
+
+
+def _head(statement: ast.stmt) -> ast.AST:
+    """What names a statement in a message: its test or iterable where it has a body."""
+    return getattr(statement, "test", None) or getattr(statement, "iter", None) or statement
 
 
 def _go_on(m: Machine, rest: Sequence[ast.stmt]) -> None:
@@ -197,5 +209,6 @@ def result(m: Machine) -> Value:
         )
     value = env["%value"]
     if isinstance(value, Unbound):
-        m.refuse(value.reason.replace("`%value`", "What is returned"))
+        reason = value.reason.replace("`%value`", "What is returned")
+        m.unbound(replace(value, reason=reason), "")
     return value

@@ -106,14 +106,14 @@ def form_of(m: Machine, value: Value, side: Side | None) -> Form:
     return Items(kind, keys, tuple(form_of(m, v, side) for v in items))
 
 
-def join(m: Machine, one: Form, other: Form, name: str) -> Form | None:
+def join(m: Machine, one: Form, other: Form) -> Form | None:
     """A form that both values fit into; None where there is none."""
     if one == other:
         return one
     if isinstance(one, Items) and isinstance(other, Items):
         if (one.kind, one.keys) != (other.kind, other.keys):
             return None
-        parts = [join(m, a, b, name) for a, b in zip(one.items, other.items, strict=True)]
+        parts = [join(m, a, b) for a, b in zip(one.items, other.items, strict=True)]
         if any(p is None for p in parts):
             return None
         return Items(one.kind, one.keys, tuple(p for p in parts if p is not None))
@@ -124,10 +124,6 @@ def join(m: Machine, one: Form, other: Form, name: str) -> Form | None:
     if first is None or second is None:
         return None
     if first.type.shape != second.type.shape:
-        if first.type.rank == second.type.rank:
-            for a, b in zip(first.type.shape, second.type.shape, strict=True):
-                if a != b and not (a - b).is_constant:
-                    m.equate(a, b, f"{name} in every iteration")
         return None
     strong = [f.type.dtype for f in (first, second) if not f.weak]
     weak = [f.type.dtype for f in (first, second) if f.weak]
@@ -135,6 +131,16 @@ def join(m: Machine, one: Form, other: Form, name: str) -> Form | None:
     if first.type.rank and first.type.dtype is not second.type.dtype:
         return None
     return Leaf(first.type.with_dtype(dtype), not strong)
+
+
+def unequal(one: ArrayType, other: ArrayType, what: str) -> tuple[Dim, Dim, str] | None:
+    """Two sizes whose being equal would make the types more alike, and where they meet."""
+    if one.dtype is not other.dtype or one.rank != other.rank:
+        return None
+    for a, b in zip(one.shape, other.shape, strict=True):
+        if a != b:
+            return None if (a - b).is_constant else (a, b, what)
+    return None
 
 
 def _as_leaf(m: Machine, form: Form) -> Leaf | None:

@@ -141,9 +141,13 @@ class Reversed:
 
 @dataclass(frozen=True, slots=True)
 class Unbound:
-    """What a name holds that is bound on some paths only; the reason is part of the refusal."""
+    """What a name holds that is bound on some paths only; the reason is part of the refusal.
+
+    `equal` are two sizes, and where they meet, that must be the same for there to be a value.
+    """
 
     reason: str
+    equal: tuple[Dim, Dim, str] | None = None
 
 
 @dataclass(slots=True, eq=False)
