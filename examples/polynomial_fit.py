@@ -86,7 +86,7 @@ class Run(NamedTuple):
 
 
 @differentiate
-def mean_squared_error(w, x, y):
+def loss(w, x, y):
     return ((y - poly(x, w)) ** 2).mean()
 
 
@@ -109,7 +109,7 @@ def train(x, y, steps=STEPS, learning_rate=1e-5, degree=4, target="numpy"):
             w, trace = _train_torch_autograd(w, x, y, steps, learning_rate)
         case "codegen_ad":
             result = minimize(
-                mean_squared_error,
+                loss,
                 w,
                 args=(x, y),
                 method="gd",
@@ -164,6 +164,14 @@ def _train_torch_autograd(w, x, y, steps, learning_rate):
             w.grad.zero_()
             trace[step] = mse
     return w.detach().numpy(), trace.numpy()
+
+
+def example_arguments():
+    """What the loss is called with; `codegen-ad show` asks for it."""
+    return np.zeros((5, 1)), *sine_data()
+
+
+EXAMPLE_ARGUMENTS = {"loss": example_arguments}
 
 
 # The closing table --------------------------------------------------------------------------------
@@ -245,8 +253,7 @@ def plot_fit(x, y, run) -> "Figure":
 
     figure = Figure(figsize=(12, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.semilogy(np.arange(1, run.steps + 1), run.trace)
-    left.set_xscale("log")
+    left.semilogy(run.trace)
     left.set_xlabel("step")
     left.set_ylabel("mean squared error")
     right.plot(x, y, "k.", markersize=4, label="data: sin(x)")
@@ -281,7 +288,7 @@ def main():
     x, y = sine_data()
     first = train(x, y, target="codegen_ad")
     print(f"\n{STEPS:,} steps, the compiling included: {first.seconds:.2f} s")
-    gradient = mean_squared_error.grad(np.zeros((5, 1)), x, y)
+    gradient = loss.grad(np.zeros((5, 1)), x, y)
     print(f"first step's gradient: {gradient.ravel()}")
     runs = compare(x, y)
     print(f"\n{table(runs)}\n")
@@ -290,8 +297,8 @@ def main():
     assert abs(found.trace[-1] / expected.trace[-1] - 1) < 1e-10, "10 digits of NumPy's final error"
     save(plot_fit(x, y, found), "fit.png")
 
-    print(f"\nThe gradient was written to {mean_squared_error.source_path()}:\n")
-    print(mean_squared_error.source())
+    print(f"\nThe gradient was written to {loss.source_path()}:\n")
+    print(loss.source())
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def test_the_first_gradient() -> None:
     x, y = fit.sine_data()
     w = np.zeros((5, 1))
     expected = -2 / 100 * fit.dpoly_dw(x, w).T @ y
-    np.testing.assert_allclose(fit.mean_squared_error.grad(w, x, y), expected, rtol=1e-13)
+    np.testing.assert_allclose(fit.loss.grad(w, x, y), expected, rtol=1e-13)
 
 
 @pytest.mark.parametrize("degree", [1, 3, 12])
