@@ -233,11 +233,15 @@ def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
 
 
 def _outer(leaves: Sequence[Leaf], wrt: Sequence[str]) -> list[Dim]:
-    """Sizes in the order of nesting: rows of the data, its other sizes, then the parameters'."""
+    """Sizes in the order of nesting: rows of the data, then its other sizes, then the parameters'.
+
+    A size counts rows if it is a first axis of data and never another axis of anything.
+    """
+    shapes = [x.node.array.shape for x in leaves]
     data = [x.node.array.shape for x in leaves if x.captured or x.path[0] not in wrt]
-    own = [x.node.array.shape for x in leaves if not x.captured and x.path[0] in wrt]
-    rows = [s[0] for s in data if s] + [d for s in data for d in s[1:]]
-    found = rows + [d for s in own for d in s]
+    inner = {d for s in shapes for d in s[1:]}
+    rows = [s[0] for s in (*data, *shapes) if s and s[0] not in inner]
+    found = rows + [d for s in (*data, *shapes) for d in s]
     return [d for d in found if not d.is_constant]
 
 

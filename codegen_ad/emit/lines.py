@@ -46,9 +46,12 @@ _LIBRARY = {
     "solve": "np.linalg.solve",
     "inv": "np.linalg.inv",
     "det": "np.linalg.det",
+    "signdet": "np.linalg.slogdet",
+    "logabsdet": "np.linalg.slogdet",
     "cholesky": "np.linalg.cholesky",
     "argsort": "np.argsort",
 }
+_PARTS = {"signdet": "[0]", "logabsdet": "[1]"}
 
 
 class Writer:
@@ -183,7 +186,8 @@ class Writer:
             return
         if statement.function == "argsort":
             arguments.append('kind="mergesort"')
-        text = f"{_LIBRARY[statement.function]}({', '.join(arguments)})"
+        part = _PARTS.get(statement.function, "")
+        text = f"{_LIBRARY[statement.function]}({', '.join(arguments)}){part}"
         self.line(f"{statement.result} = {text}", depth)
 
     def _argument(self, name: str, transposed: bool) -> str:

@@ -41,6 +41,9 @@ def tree(expr: Expr) -> ast.expr:
         case Load(buffer, indices):
             return _element(buffer, indices)
         case Apply(op, args, dtype):
+            if op == "cast" and args[0].dtype is DType.BOOL:
+                one, zero = spell_literal(1, dtype), spell_literal(0, dtype)
+                return _substituted(f"{one} if x else {zero}", {"x": tree(args[0])})
             return _apply(op, [tree(a) for a in args], dtype)
 
 

@@ -53,6 +53,14 @@ def _det(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     return np.asarray(np.linalg.det(args[0]))
 
 
+def _signdet(args: Sequence[Array], _: Any, __: Sizes) -> Array:
+    return np.asarray(np.linalg.slogdet(args[0])[0])
+
+
+def _logabsdet(args: Sequence[Array], _: Any, __: Sizes) -> Array:
+    return np.asarray(np.linalg.slogdet(args[0])[1])
+
+
 def _cholesky(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     return np.linalg.cholesky(args[0])
 
@@ -76,6 +84,16 @@ def det_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     """`g det(A) A^-T`; a singular matrix raises, as `inv` does."""
     inverse = b.node(INV, (node.args[0],))
     return (make.multiply(b, make.multiply(b, g, node), _t(b, inverse)),)
+
+
+def signdet_pullback(b: Builder, node: Node, g: Node) -> tuple[None, ...]:
+    """None: the sign is constant wherever it is differentiable."""
+    return (None,)
+
+
+def logabsdet_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """`g A^-T`; a singular matrix raises, as `inv` does."""
+    return (make.multiply(b, g, _t(b, b.node(INV, (node.args[0],)))),)
 
 
 def cholesky_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
@@ -110,11 +128,15 @@ def _product(b: Builder, x: Node, y: Node) -> Node:
 SOLVE = Op("solve", Kind.LINALG, _infer_solve)
 INV = Op("inv", Kind.LINALG, _infer_matrix)
 DET = Op("det", Kind.LINALG, _infer_scalar)
+SIGNDET = Op("signdet", Kind.LINALG, _infer_scalar)
+LOGABSDET = Op("logabsdet", Kind.LINALG, _infer_scalar)
 CHOLESKY = Op("cholesky", Kind.LINALG, _infer_matrix)
 
 TABLE = (
     Structural(SOLVE, _solve, solve_pullback),
     Structural(INV, _inv, inv_pullback),
     Structural(DET, _det, det_pullback),
+    Structural(SIGNDET, _signdet, signdet_pullback),
+    Structural(LOGABSDET, _logabsdet, logabsdet_pullback),
     Structural(CHOLESKY, _cholesky, cholesky_pullback),
 )

@@ -13,6 +13,7 @@ from itertools import product
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape
+from codegen_ad.ops.constants import IOTA
 from codegen_ad.ops.indexing import Update
 from codegen_ad.ops.movement import (
     BROADCAST_TO,
@@ -107,7 +108,20 @@ class Added:
     operands: tuple[tuple[Node, Point], ...]
 
 
-Access = Same | Pointwise | Reduction | Gathered | Added
+@dataclass(frozen=True, slots=True)
+class Scattered:
+    """The element of a scatter in which every row is written once, by itself.
+
+    It is `target`, or `value` (added to it, where the scatter accumulates), where all `places` are
+    met: pairs of an index element and the position that it has to be.
+    """
+
+    target: tuple[Node, Point]
+    value: tuple[Node, Point]
+    places: tuple[tuple[tuple[Node, Point], Dim], ...]
+
+
+Access = Same | Pointwise | Reduction | Gathered | Added | Scattered
 
 
 def summed_labels(params: Contract) -> list[int]:
@@ -176,6 +190,12 @@ def access(node: Node, point: Point) -> Access:
             )
         case Kind.UPDATE:
             return _updated(node, point)
+        case Kind.SCATTER if is_by_rows(node):
+            target, values, _, *rest = node.args
+            row, count = point[0], len(rest)
+            places = tuple(((i, (row,)), point[1 + k]) for k, i in enumerate(rest))
+            value = clamp(values, (row, *point[1 + count :]))
+            return Scattered((target, clamp(target, point)), (values, value), places)
         case _:
             raise NeedsStorage(node)
 
@@ -184,6 +204,13 @@ def clamp_rest(source: Node, rest: Point, skip: int) -> Point:
     """`rest` with 0 on the axes of size 1 behind the first `skip` axes of `source`."""
     shape = source.array.shape[skip:]
     return tuple(ZERO if d == ONE else p for d, p in zip(shape, rest, strict=True))
+
+
+def is_by_rows(node: Node) -> bool:
+    """Whether a scatter's first index counts the rows, so that each row is written once."""
+    target, _, first, *rest = node.args
+    counts = first.op is IOTA and first.array.shape[0] == target.array.shape[0]
+    return counts and all(i.array.shape == first.array.shape for i in rest)
 
 
 def _moved(node: Node, point: Point) -> Access:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node, Notes
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
+from codegen_ad.ops.indexing import Scatter
 from codegen_ad.ops.unary import CAST
 from codegen_ad.plan.access import (
     Added,
@@ -21,6 +22,7 @@ from codegen_ad.plan.access import (
     Pointwise,
     Reduction,
     Same,
+    Scattered,
     access,
     is_unrolled,
     unrolled_points,
@@ -127,6 +129,8 @@ class Elements:
                     home.values[node, point] = total
                     return total
                 return self.let(home, node, point, total)
+            case Scattered() as scattered:
+                return self._scattered(scope, node, point, scattered)
             case Gathered(source, indices, rest):
                 return self._gathered(scope, node, point, source, indices, rest)
 
@@ -176,8 +180,15 @@ class Elements:
         if reduction.how == "sum":
             terms = [t for t in terms if not _is_literal(t, 0.0)] or terms[:1]
         total = terms[0]
-        for term in terms[1:]:
+        for number, term in enumerate(terms[1:], 2):
             total = Apply(_COMBINE[reduction.how], (total, term), dtype)
+            if reduction.how in ("max", "min") and number < len(terms):
+                # Its spelling names each operand several times.
+                home = scope.home(reduction.point)
+                name = self.names.fresh(reduction.node)
+                home.statements.append(Let(name, total, None, self.note(reduction.node)))
+                home.symbols.add(name)
+                total = Var(name, dtype)
         return total
 
     def product(self, scope: Scope, reduction: Reduction, reduced: Point) -> Expr:
@@ -234,30 +245,75 @@ class Elements:
         rest: Point,
     ) -> Expr:
         places = tuple(
-            self.checked(scope, i, p, dim, axis)
+            self.checked(scope, i, p, dim, axis, node)
             for axis, ((i, p), dim) in enumerate(zip(indices, source.array.shape, strict=False))
         )
         full = (*places, *rest)
-        if scope.place(source, full) is None:
-            if scope.value(source, full) is None and any(not p.is_constant for p in places):
-                raise NeedsStorage(source)
-            return self.value(scope, source, full)
-        element = self.value(scope, source, full)
-        scope.home(point).values[node, point] = element
-        return element
+        if scope.place(source, full) is None and scope.value(source, full) is None:
+            chosen = self._chosen(scope, node, source, places, rest)
+        else:
+            chosen = self.value(scope, source, full)
+        scope.home(point).values[node, point] = chosen
+        return chosen
 
-    def checked(self, scope: Scope, node: Node, point: Point, extent: Dim, axis: int) -> Dim:
-        """An index into an axis of size `extent`, known or checked at run time to lie inside it."""
+    def _chosen(self, scope: Scope, node: Node, source: Node, places: Point, rest: Point) -> Expr:
+        """An element at a place that depends on data, chosen from all along a short axis."""
+        dtype = node.array.dtype
+        for axis, (place, extent) in enumerate(zip(places, source.array.shape, strict=False)):
+            if place.is_constant or not is_unrolled(extent) or extent == ONE:
+                continue
+            options = [
+                self.value(scope, source, (*places[:axis], q, *places[axis + 1 :], *rest))
+                for (q,) in unrolled_points((extent,))
+            ]
+            chosen = options[-1]
+            for number in reversed(range(len(options) - 1)):
+                at = Apply("equal", (Index(place), Number(str(number), DType.INT64)), DType.BOOL)
+                chosen = Apply("where", (at, options[number], chosen), dtype)
+            name = self.names.fresh(node)
+            home = scope.home((*places, *rest))
+            home.statements.append(Let(name, chosen, node, self.note(node)))
+            home.symbols.add(name)
+            return Var(name, dtype)
+        return self.value(scope, source, (*places, *rest))
+
+    def _scattered(self, scope: Scope, node: Node, point: Point, scattered: Scattered) -> Expr:
+        """A row's own write: the value where its place is met, else what was there."""
+        home = scope.home(point)
+        dtype = node.array.dtype
+        target, value = (self.value(scope, n, q) for n, q in (scattered.target, scattered.value))
+        shape = node.array.shape
+        written = value
+        if isinstance(node.params, Scatter) and node.params.accumulate:
+            if not _is_literal(target, 0.0):
+                written = Apply("add", (target, value), dtype)
+        for axis, ((index, place), position) in enumerate(scattered.places, 1):
+            found = self.checked(scope, index, place, shape[axis], axis, node)
+            at = Apply("equal", (Index(found), Index(position)), DType.BOOL)
+            written = Apply("where", (at, written, target), dtype)
+        return self.let(home, node, point, written)
+
+    def checked(
+        self, scope: Scope, node: Node, point: Point, extent: Dim, axis: int, user: Node
+    ) -> Dim:
+        """An index into an axis of size `extent`, known or checked at run time to lie inside it.
+
+        `user` is the node that reads or writes there.
+        """
         dim = self.index(scope, node, point)
         if dim is not None and inside(scope, dim, extent):
             return dim
-        value = Index(dim) if dim is not None else self.value(scope, node, point)
         home = scope.home(point)
+        key = (node, point, extent, axis)
+        if key in home.checks:
+            return home.checks[key]
+        value = Index(dim) if dim is not None else self.value(scope, node, point)
         name = self.names.fresh(node, point)
-        home.statements.append(Assign((name,), (value,), self.note(node)))
-        home.statements.append(Check(name, extent, axis, self.note(node)))
+        home.statements.append(Assign((name,), (value,), self.note(user)))
+        home.statements.append(Check(name, extent, axis, self.note(user)))
         home.symbols.add(name)
-        return Dim.symbol(name)
+        home.checks[key] = Dim.symbol(name)
+        return home.checks[key]
 
     def _power(
         self,

@@ -13,7 +13,7 @@ from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
-from codegen_ad.ops.indexing import SCATTER, Update
+from codegen_ad.ops.indexing import Update
 from codegen_ad.ops.movement import BROADCAST_TO, Axis
 from codegen_ad.ops.reduction import Contract
 from codegen_ad.ops.scan import ARGSORT
@@ -54,7 +54,7 @@ Run = Callable[[Planner, Scope, Sequence[Nest]], None]
 
 def is_filled(p: Planner, node: Node) -> bool:
     """Whether a buffer of the node is filled element by element, in a loop nest."""
-    if is_whole(node, p.blas) or node.op is SCATTER or node.op is INPUT:
+    if is_whole(node, p.blas) or node.op is INPUT:
         return False
     try:
         for point in free_points(node.array.shape, p.walker.fresh):
@@ -105,12 +105,12 @@ def needs_of(p: Planner, scope: Scope, node: Node) -> Needs:
         return out
     p.walker.whole(scope, target, out)
     out.reads.setdefault(target, set())
-    before = dict(out.reads)
-    _elements_of(p, scope, node.args[1], out)
-    for index in node.args[2:]:
-        _elements_of(p, scope, index, out)
-    if out.reads.get(target, set()) != before.get(target, set()):
+    values = Needs()
+    for written in node.args[1:]:
+        _elements_of(p, scope, written, values)
+    if target in values.reads:
         _check_overlap(p, scope, node, target)
+    out.add(values)
     return out
 
 
@@ -213,7 +213,7 @@ def _write(p: Planner, scope: Scope, node: Node, *, copy: bool, run: Run) -> Non
             return _update_place(node, point)
         head = len(point) - (target.array.rank - len(indices))
         where = tuple(
-            p.elements.checked(inner, i, aligned(i, point[:head]), dim, axis)
+            p.elements.checked(inner, i, aligned(i, point[:head]), dim, axis, node)
             for axis, (i, dim) in enumerate(zip(indices, target.array.shape, strict=False))
         )
         return (*where, *point[head:])

@@ -43,7 +43,7 @@ def assign(kernel: Kernel, provisional: Names, notes: Notes, program: Program) -
         known = output if isinstance(output, str) else getattr(output, "name", None)
         if isinstance(known, str) and known.startswith("@") and known not in namer.final:
             namer.final[known] = namer.unique(name)
-    namer.block(kernel.body, 0)
+    namer.block(kernel.body)
     rename = namer.rename
     for statement in kernel.body:
         rename_statement(statement, rename)
@@ -78,6 +78,7 @@ class _Namer:
         self.final: dict[str, str] = {}
         self.known: dict[tuple[Node, Point], str] = {}
         self.loops: set[str] = set()
+        self.open: list[str] = []
         self.targets: dict[Origin, str] = {}
         for node, name in notes.names.items():
             origin = notes.origins.get(node)
@@ -102,12 +103,13 @@ class _Namer:
         self.taken.add(candidate)
         return candidate
 
-    def block(self, body: list[Statement], depth: int) -> None:
+    def block(self, body: list[Statement]) -> None:
         for statement in body:
             match statement:
                 case For(variable=variable):
-                    self.loop(variable, depth)
-                    self.block(statement.body, depth + 1)
+                    self.open.append(self.loop(variable))
+                    self.block(statement.body)
+                    self.open.pop()
                 case Let(name=name):
                     self.define(name, buffer=False, load=isinstance(statement.expr, Load))
                 case Assign(names=names):
@@ -117,28 +119,23 @@ class _Namer:
                     self.define(name, buffer=True, load=False)
                 case _:
                     for inner in blocks(statement):
-                        self.block(inner, depth)
+                        self.block(inner)
 
-    def loop(self, variable: str, depth: int) -> None:
-        if not variable.startswith("@") or variable in self.final:
-            return
-        meaning = self.provisional.meaning.get(variable)
-        if meaning is not None and meaning[0] in self.notes.names:
-            name = self.notes.names[meaning[0]]
-            if name not in self.taken or name in self.loops:
-                self.final[variable] = name
-                self.loops.add(name)
-                self.taken.add(name)
-                return
-        letter = LOOP_NAMES[depth % len(LOOP_NAMES)]
-        while letter in self.taken and letter not in self.loops:
-            letter += "_"
-            if letter.count("_") > 1:
-                letter = self.unique(letter.rstrip("_") + "_1")
+    def loop(self, variable: str) -> str:
+        """The name of a loop variable: the user's, or a letter that no open loop has."""
+        if variable in self.final or not variable.startswith("@"):
+            return self.rename(variable)
+        node, _ = self.provisional.meaning.get(variable, (None, ()))
+        wish = self.notes.names.get(node) if node is not None else None
+        for name in (*((wish,) if wish else ()), *LOOP_NAMES):
+            if name not in self.open and (name not in self.taken or name in self.loops):
                 break
-        self.loops.add(letter)
-        self.taken.add(letter)
-        self.final[variable] = letter
+        else:
+            name = self.unique("i")
+        self.loops.add(name)
+        self.taken.add(name)
+        self.final[variable] = name
+        return name
 
     def define(self, name: str, *, buffer: bool, load: bool) -> None:
         if not name.startswith("@") or name in self.final:

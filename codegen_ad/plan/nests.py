@@ -171,7 +171,9 @@ def partition(p: Planner, nests: list[Nest]) -> list[tuple[Dim | None, list[Nest
         if not axes:
             groups.append((None, [rest.pop(0)]))
             continue
-        extent = min(axes, key=lambda e: (p.walker.rank(e), axes.index(e)))
+        extent = axes[0]
+        if isinstance(rest[0].sink, IntoTotals):
+            extent = min(axes, key=lambda e: (p.walker.rank(e), axes.index(e)))
         members = [n for n in rest if extent in n.open_axes()]
         groups.append((extent, members))
         rest = [n for n in rest if n not in members]

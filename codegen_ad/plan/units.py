@@ -25,15 +25,18 @@ from codegen_ad.plan.access import (
     Pointwise,
     Reduction,
     Same,
+    Scattered,
     access,
+    is_by_rows,
     is_unrolled,
     summed_labels,
+    unrolled_points,
 )
 from codegen_ad.plan.element import Elements, free_points, inside
 from codegen_ad.plan.scope import Pattern, Scope, Stored
 
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
-WHOLE = (Kind.SCAN, Kind.LINALG, Kind.SCATTER)
+WHOLE = (Kind.SCAN, Kind.LINALG)
 COSTLY = frozenset(
     (
         "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit",
@@ -110,6 +113,15 @@ class Needs:
     passing: dict[Node, set[Node | None]] = field(default_factory=dict[Node, set[Node | None]])
     seen: set[tuple[Node, Point]] = field(default_factory=set[tuple[Node, Point]])
 
+    def add(self, other: Needs) -> None:
+        """Need all that `other` needs, too."""
+        self.units.update(other.units)
+        for node, points in other.reads.items():
+            self.reads.setdefault(node, set()).update(points)
+        for node, users in other.passing.items():
+            self.passing.setdefault(node, set()).update(users)
+        self.seen |= other.seen
+
 
 def is_free(point: Point) -> bool:
     """Whether a point runs over an axis that no open loop runs over."""
@@ -118,6 +130,8 @@ def is_free(point: Point) -> bool:
 
 def is_whole(node: Node, large: bool) -> bool:
     """Whether a node is computed by one library call or one piece of code, never by element."""
+    if node.op.kind is Kind.SCATTER:
+        return not is_by_rows(node)
     return node.op.kind in WHOLE or (large and node.op.kind is Kind.CONTRACT and is_product(node))
 
 
@@ -208,20 +222,49 @@ class Walker:
                     self.element(scope, arg, there, node, out)
             case Reduction() as reduction:
                 self.reduction(scope, reduction, out)
-            case Gathered(source, indices, rest):
-                places: list[Dim | None] = []
-                for arg, there in indices:
+            case Scattered(target, value, places):
+                for arg, there in (target, value, *(i for i, _ in places)):
                     self.element(scope, arg, there, node, out)
-                    places.append(self.elements.index(scope, arg, there))
-                known = [p for p in places if p is not None]
-                exact = len(known) == len(places) and all(
-                    p.is_constant and inside(scope, p, d)
-                    for p, d in zip(known, source.array.shape, strict=False)
-                )
-                if not exact and not self.can_stand(scope, source):
+            case Gathered(source, indices, rest):
+                self.gathered(scope, node, source, indices, rest, out)
+
+    def gathered(
+        self,
+        scope: Scope,
+        node: Node,
+        source: Node,
+        indices: tuple[tuple[Node, Point], ...],
+        rest: Point,
+        out: Needs,
+    ) -> None:
+        """Add what reading at places that depend on data needs.
+
+        The source stands in memory, whole or (where only a place within the row is not known) for
+        one row; or it is computed at each place of a short axis and one result chosen.
+        """
+        places: list[Dim | None] = []
+        for (arg, there), extent in zip(indices, source.array.shape, strict=False):
+            self.element(scope, arg, there, node, out)
+            place = self.elements.index(scope, arg, there)
+            sure = place is not None and (is_free((place,)) or inside(scope, place, extent))
+            places.append(place if sure else None)
+        unknown = [axis for axis, place in enumerate(places) if place is None]
+        choices: list[tuple[Dim, ...]] = [()]
+        for axis, place in enumerate(places):
+            found: tuple[Dim, ...] = (place,) if place is not None else ()
+            if place is None:
+                choosing = len(unknown) == 1 and is_unrolled(source.array.shape[axis])
+                if choosing and not self.can_stand(scope, source):
+                    found = tuple(q for (q,) in unrolled_points((source.array.shape[axis],)))
+                elif self.can_stand(scope, source) or source in self.marks.local:
+                    found = (self.fresh(ONE),)
+                elif any(p is not None and not p.is_constant for p in places):
+                    raise Keep(source, 1)
+                else:
                     raise NeedsStorage(source)
-                head = tuple(p if p is not None else self.fresh(ONE) for p in places)
-                self.element(scope, source, (*head, *rest), node, out)
+            choices = [(*c, p) for c in choices for p in found]
+        for head in choices:
+            self.element(scope, source, (*head, *rest), node, out)
 
     def can_stand(self, scope: Scope, node: Node) -> bool:
         """Whether a node is, or will be, in memory as a whole."""

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from codegen_ad.errors import InvalidArgument
+from codegen_ad.errors import InternalError, InvalidArgument
 from codegen_ad.runtime.arguments import prepared
 from codegen_ad.runtime.dependencies import Path, resolve
 from codegen_ad.runtime.load import call_or_rebuild, load
@@ -100,7 +100,15 @@ class Compiled:
         """Run the kernel on leaves that have been checked."""
         if self._is_ready:
             return self.function(*leaves)
-        result = call_or_rebuild(self.entry, self.function, *leaves)
+        try:
+            result = call_or_rebuild(self.entry, self.function, *leaves)
+        except Exception as error:
+            if not type(error).__module__.startswith("numba."):
+                raise
+            why = str(error).strip().splitlines()[0]
+            raise InternalError(
+                f"numba cannot compile {self.entry.source_path} ({type(error).__name__}: {why})"
+            ) from error
         self._is_ready = True
         return result
 

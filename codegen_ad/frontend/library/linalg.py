@@ -14,7 +14,6 @@ from codegen_ad.frontend.library.arrays import (
     like,
     nonempty,
     ravel,
-    stop,
     unify,
 )
 from codegen_ad.frontend.library.binding import Call, signature
@@ -23,7 +22,7 @@ from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
-from codegen_ad.ops.linalg import CHOLESKY, DET, INV, SOLVE
+from codegen_ad.ops.linalg import CHOLESKY, DET, INV, LOGABSDET, SIGNDET, SOLVE
 from codegen_ad.ops.reduction import MAX, MIN, SUM
 
 
@@ -77,23 +76,10 @@ def cholesky(call: Call) -> Value:
 
 @signature("np.linalg.slogdet: a")
 def slogdet(call: Call) -> Value:
-    """The sign of the determinant, and the logarithm of its size.
-
-    With D the norms of the rows, det A = det(D^-1 A) * prod(D), and the first factor is at most 1
-    by Hadamard's inequality. The derivative of log|det A| does not depend on D, which is constant.
-    """
-    b, x = call.b, _matrix(call)
-    nonempty(call, x, (1,))
-    largest = stop(b, reduced(b, MAX, apply(b, "absolute", x), (1,), keepdims=True))
-    largest = make.where(b, apply(b, "equal", largest, 0), like(b, 1, largest), largest)
-    ratios = stop(b, make.divide(b, x, largest))
-    norms = apply(b, "sqrt", reduced(b, SUM, apply(b, "square", ratios), (1,), keepdims=True))
-    norms = make.where(b, apply(b, "equal", norms, 0), like(b, 1, norms), norms)
-    scaled = b.node(DET, (make.divide(b, make.divide(b, x, largest), norms),))
-    logarithm = apply(b, "log", apply(b, "absolute", scaled))
-    logarithms = make.add(b, apply(b, "log", largest), apply(b, "log", norms))
-    total = make.sum_(b, logarithms, (0, 1))
-    return call.fresh(apply(b, "sign", scaled)), call.fresh(make.add(b, logarithm, total))
+    """The sign of the determinant, and the logarithm of its size."""
+    matrix = _matrix(call)
+    sign = call.b.node(SIGNDET, (matrix,))
+    return call.fresh(sign), call.fresh(call.b.node(LOGABSDET, (matrix,)))
 
 
 @signature("np.linalg.matrix_power: a n")
