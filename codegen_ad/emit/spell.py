@@ -77,15 +77,14 @@ def chain(expr: Expr) -> list[str] | None:
     node = tree(expr)
     parts: list[str] = []
     while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        sign = "+" if isinstance(node.op, ast.Add) else "-"
-        right = ast.unparse(node.right)
-        if isinstance(node.right, ast.BinOp) and isinstance(node.right.op, ast.Add | ast.Sub):
-            right = f"({right})"
-        parts.append(f"{sign} {right}")
+        # The printer sets the parentheses that the operand needs behind its sign.
+        term = ast.unparse(ast.BinOp(ast.Name("_"), node.op, node.right))
+        parts.append(term.removeprefix("_ "))
         node = node.left
     if not parts:
         return None
-    return [ast.unparse(node), *reversed(parts)]
+    first = ast.unparse(ast.BinOp(node, ast.Add(), ast.Name("_")))
+    return [first.removesuffix(" + _"), *reversed(parts)]
 
 
 def _element(buffer: str, indices: tuple[Dim, ...]) -> ast.expr:
