@@ -233,7 +233,8 @@ class Elements:
         step = access(node, point)
         assert isinstance(step, Pointwise)
         parts = [self.index(scope, a, p) for a, p in step.operands]
-        return None if any(p is None for p in parts) else rule(*[p for p in parts if p is not None])
+        known_parts = [p for p in parts if p is not None]
+        return rule(scope, *known_parts) if len(known_parts) == len(parts) else None
 
     def _gathered(
         self,
@@ -284,9 +285,9 @@ class Elements:
         target, value = (self.value(scope, n, q) for n, q in (scattered.target, scattered.value))
         shape = node.array.shape
         written = value
-        if isinstance(node.params, Scatter) and node.params.accumulate:
-            if not _is_literal(target, 0.0):
-                written = Apply("add", (target, value), dtype)
+        adds = isinstance(node.params, Scatter) and node.params.accumulate
+        if adds and not _is_literal(target, 0.0):
+            written = Apply("add", (target, value), dtype)
         for axis, ((index, place), position) in enumerate(scattered.places, 1):
             found = self.checked(scope, index, place, shape[axis], axis, node)
             at = Apply("equal", (Index(found), Index(position)), DType.BOOL)
@@ -415,13 +416,18 @@ def identity(how: str, dtype: DType) -> Number:
 
 def inside(scope: Scope, dim: Dim, extent: Dim) -> bool:
     """Whether `0 <= dim < extent` for all values of the loop variables, as far as can be proved."""
-    low, high = dim, extent - 1 - dim
-    for name in sorted(set(dim.symbols())):
-        size = scope.extent(name)
-        if size is None:
-            continue
-        low, high = _smallest(low, name, size), _smallest(high, name, size)
-    return all(d.is_constant and d.value >= 0 for d in (low, high))
+    return is_at_least(scope, dim, 0) and is_at_least(scope, extent - 1 - dim, 0)
+
+
+def is_at_least(scope: Scope, dim: Dim, least: int) -> bool:
+    """Whether `dim >= least` for all values of the loop variables, as far as can be proved.
+
+    Inner variables first, because an inner loop's size may depend on an outer variable.
+    """
+    for around in scope.all_outward():
+        for name, size in around.extents.items():
+            dim = _smallest(dim, name, size)
+    return dim.is_constant and dim.value >= least
 
 
 def _smallest(dim: Dim, name: str, size: Dim) -> Dim:
@@ -439,12 +445,24 @@ def _constant(node: Node, point: Point) -> Expr:
     return Index(point[0] if node.op is IOTA else node.params.dim)
 
 
-_INDEX_RULES: dict[str, Callable[..., Dim]] = {
-    "add": lambda x, y: x + y,
-    "subtract": lambda x, y: x - y,
-    "multiply": lambda x, y: x * y,
-    "negative": lambda x: -x,
-    "cast": lambda x: x,
+def _largest_of(scope: Scope, x: Dim, y: Dim) -> Dim | None:
+    """`max(x, y)`, where it is known which one it is: trip counts are written `max(size, 0)`."""
+    if y.is_constant and is_at_least(scope, x, y.value):
+        return x
+    if x.is_constant and is_at_least(scope, y, x.value):
+        return y
+    return None
+
+
+IndexRule = Callable[..., Dim | None]
+
+_INDEX_RULES: dict[str, IndexRule] = {
+    "add": lambda _, x, y: x + y,
+    "subtract": lambda _, x, y: x - y,
+    "multiply": lambda _, x, y: x * y,
+    "negative": lambda _, x: -x,
+    "cast": lambda _, x: x,
+    "maximum": _largest_of,
 }
 
 

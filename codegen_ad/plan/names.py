@@ -28,7 +28,7 @@ from codegen_ad.plan.kernel import (
     View,
     blocks,
 )
-from codegen_ad.plan.rename import rename_expr, rename_statement
+from codegen_ad.plan.rename import rename_dim, rename_expr, rename_statement
 
 LOOP_NAMES = "ijklm"
 TAKEN = {"np", "math", "njit", "numba", "range", *keyword.kwlist, *dir(builtins)}
@@ -111,12 +111,12 @@ class _Namer:
                     self.block(statement.body)
                     self.open.pop()
                 case Let(name=name):
-                    self.define(name, buffer=False, load=isinstance(statement.expr, Load))
+                    self.define(name, shared=True, load=isinstance(statement.expr, Load))
                 case Assign(names=names):
                     for name in names:
-                        self.define(name, buffer=False, load=False)
+                        self.define(name, shared=False, load=False)
                 case Allocate(buffer=name) | View(buffer=name) | LibraryCall(result=name):
-                    self.define(name, buffer=True, load=False)
+                    self.define(name, shared=False, load=False)
                 case _:
                     for inner in blocks(statement):
                         self.block(inner)
@@ -137,7 +137,12 @@ class _Namer:
         self.final[variable] = name
         return name
 
-    def define(self, name: str, *, buffer: bool, load: bool) -> None:
+    def define(self, name: str, *, shared: bool, load: bool) -> None:
+        """Name a variable where it is first assigned.
+
+        The same element, computed again in another loop, may share the name; variables that change
+        have one of their own.
+        """
         if not name.startswith("@") or name in self.final:
             return
         meaning = self.provisional.meaning.get(name)
@@ -145,13 +150,14 @@ class _Namer:
             self.final[name] = self.unique("t")
             return
         node, point = meaning
-        if not buffer and (node, point) in self.known:
-            self.final[name] = self.known[node, point]
+        key = node, tuple(rename_dim(d, self.rename) for d in point)
+        if shared and key in self.known:
+            self.final[name] = self.known[key]
             return
         wish = self.wish(node, point, load=load)
         self.final[name] = self.unique(wish) if wish else self.numbered(self.base(node))
-        if not buffer:
-            self.known[node, point] = self.final[name]
+        if shared:
+            self.known[key] = self.final[name]
 
     def wish(self, node: Node, point: Point, *, load: bool) -> str | None:
         base = self.notes.names.get(node) or self.heirs.get(node)

@@ -13,7 +13,7 @@ from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.node import Program
 from codegen_ad.ir.verify import verify
 from tests.derive.programs import N, ap, f8, i8, program, total
-from tests.derive.test_control_flow import CASES, X, make_case
+from tests.derive.test_derived_control_flow import CASES, X, make_case
 from tests.derive.test_reverse import MASKED, custom_exp
 from tests.ops.test_structural import MATRIX, MATRIX_CASES, SQUARE, SQUARE_CASES
 

@@ -21,7 +21,7 @@ from codegen_ad.passes.dead import dead
 from codegen_ad.passes.erase import erase
 from codegen_ad.passes.hoist import hoist_scalars
 from tests.derive.programs import B1, F8, K, N, ap, branch, f8, loop, program, total
-from tests.derive.test_control_flow import CASES, X, make_case
+from tests.derive.test_derived_control_flow import CASES, X, make_case
 from tests.derive.test_reverse import custom_exp
 
 rng = np.random.default_rng(7)

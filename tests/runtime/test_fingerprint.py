@@ -170,7 +170,7 @@ def test_a_fingerprint_is_one_line_and_names_no_address(value):
         (Model(1), Model(2)),  # attributes are dependencies of their own
         (Model(1).grow, Model(2).grow),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_equal_content_has_equal_fingerprints(one, two):
     assert fingerprint(one) == fingerprint(two)
@@ -283,7 +283,7 @@ def test_classes_without_source_are_known_by_their_methods():
         (functools.partial(len), False),
         (Point([], 1), False),
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_can_change_in_place(value, expected):
     assert is_immutable(value) is expected
