@@ -253,7 +253,8 @@ def _save_plot(
     import numpy as np
     from matplotlib.figure import Figure
 
-    line: Any = np.linspace(x.min(), x.max(), 400)
+    low, high = float(x.min()), float(x.max())
+    line = np.linspace(low, high, 400)
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes: Any = figure.subplots()
     axes.plot(x, y, "k.", markersize=4, label="data")

@@ -79,7 +79,7 @@ def _translated(formula: str, node: ast.expr, names: set[str]) -> ast.expr:
             known = ", ".join(sorted(names))
             raise _refused(formula, f"names {name!r}, which is neither a parameter nor a column "
                            f"({known})")  # fmt: skip
-        case ast.Call(func=ast.Name(id=name)):
+        case ast.Call(func=ast.Name(id=name)) if name not in FUNCTIONS:
             raise _refused(formula, f"calls {name!r}; it may call {', '.join(FUNCTIONS)}")
         case _:
             raise _refused(formula, f"holds {ast.unparse(node)!r}, which is no arithmetic")
