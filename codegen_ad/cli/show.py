@@ -11,7 +11,7 @@ from codegen_ad.cli.loading import EXAMPLES, as_differentiable, example_argument
 from codegen_ad.cli.specs import arguments_of
 from codegen_ad.explain.stages import STAGES
 
-MODES = ("value_and_grad", "value", "vjp", "taps")
+MODES = ("value_and_grad", "value", "vjp", "jvp", "jacobian", "hessian", "taps")
 
 
 @click.command()

@@ -80,6 +80,8 @@ def test_other_parameters_and_modes(model: Path) -> None:
     assert "d_scale" in show(f"{model}:plain", *forms, "--wrt", "scale").output
     assert "def plain(a, x, scale):" in show(f"{model}:plain", *forms, "--mode", "value").output
     assert "def vector_vjp(w, g):" in show(f"{model}:vector", "--mode", "vjp").output
+    assert "Jacobian of `vector(w)`" in show(f"{model}:vector", "--mode", "jacobian").output
+    assert "Hessian of `loss(w, x, y)`" in show(f"{model}:loss", "--mode", "hessian").output
 
 
 @pytest.mark.parametrize("stage", STAGES)
