@@ -28,7 +28,8 @@ LAYERS = (
     {"backends"},
     {"runtime"},
     {"fit", "interop"},
-    {"api", "explain", "testing", "cli", "profile", "__init__", "__main__"},
+    {"build"},
+    {"api", "custom", "functional", "explain", "testing", "cli", "profile", "__init__", "__main__"},
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 NEIGHBOURS = {"frontend", "derive", "passes"}  # never import each other

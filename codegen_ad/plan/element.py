@@ -13,7 +13,6 @@ from codegen_ad.ir.node import Kind, Node, Notes
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
 from codegen_ad.ops.indexing import Scatter
-from codegen_ad.ops.unary import CAST
 from codegen_ad.plan.access import (
     Added,
     Gathered,
@@ -27,6 +26,7 @@ from codegen_ad.plan.access import (
     is_unrolled,
     unrolled_points,
 )
+from codegen_ad.plan.bounds import INDEX_RULES, inside
 from codegen_ad.plan.kernel import (
     Apply,
     Assign,
@@ -39,10 +39,8 @@ from codegen_ad.plan.kernel import (
     Number,
     Var,
 )
+from codegen_ad.plan.powers import power
 from codegen_ad.plan.scope import Scope
-
-LARGEST_POWER = 32
-"""Powers up to this exponent are products."""
 
 _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum",
             "any": "logical_or", "all": "logical_and"}  # fmt: skip
@@ -50,11 +48,16 @@ _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"
 
 @dataclass(slots=True)
 class Names:
-    """Provisional names, `@1`, `@2`, …, which `names.assign` replaces."""
+    """Provisional names, `@1`, `@2`, …, which `names.assign` replaces.
+
+    `shared` ones are always the whole value of their element: computed again in another loop, it may
+    have the same name.
+    """
 
     count: int = 0
     meaning: dict[str, tuple[Node, Point]] = field(default_factory=dict[str, tuple[Node, Point]])
     reserved: set[str] = field(default_factory=set[str])
+    shared: set[str] = field(default_factory=set[str])
 
     def fresh(self, node: Node | None = None, point: Point = ()) -> str:
         """A new name; the element of `node` at `point` is what it stands for."""
@@ -101,7 +104,7 @@ class Elements:
                 return self.value(scope, source, there)
             case Pointwise(operands):
                 if node.op.name == "power":
-                    product = self._power(scope, (node, point), operands[0], operands[1])
+                    product = power(self, scope, (node, point), operands[0], operands[1])
                     if product is not None:
                         home.values[node, point] = product
                         return product
@@ -165,6 +168,7 @@ class Elements:
     def let(self, home: Scope, node: Node, point: Point, expr: Expr) -> Expr:
         """Name an expression in its home scope."""
         name = self.names.fresh(node, point)
+        self.names.shared.add(name)
         home.statements.append(Let(name, expr, node, self.note(node)))
         home.symbols.add(name)
         variable = Var(name, expr.dtype)
@@ -227,7 +231,7 @@ class Elements:
                 return None
             assert isinstance(step, Same)
             return self.index(scope, step.node, step.point)
-        rule = _INDEX_RULES.get(node.op.name)
+        rule = INDEX_RULES.get(node.op.name)
         if rule is None or node.op.kind is not Kind.ELEMENTWISE:
             return None
         step = access(node, point)
@@ -316,85 +320,6 @@ class Elements:
         home.checks[key] = Dim.symbol(name)
         return home.checks[key]
 
-    def _power(
-        self,
-        scope: Scope,
-        power: tuple[Node, Point],
-        base: tuple[Node, Point],
-        exponent: tuple[Node, Point],
-    ) -> Expr | None:
-        """Powers with a known or a running integer exponent, as products."""
-        dim = self._exponent(scope, *exponent)
-        if dim is None:
-            return None
-        if dim.is_constant:
-            if 0 <= dim.value <= LARGEST_POWER:
-                return self._fixed_power(scope, power, *base, dim.value)
-            return None
-        return self._running_power(scope, power, *base, dim)
-
-    def _exponent(self, scope: Scope, node: Node, point: Point) -> Dim | None:
-        if isinstance(node.params, Literal):
-            value = float(node.params.value)
-            return Dim.constant(int(value)) if value.is_integer() else None
-        if node.op is CAST:
-            step = access(node, point)
-            assert isinstance(step, Pointwise)
-            return self.index(scope, *step.operands[0])
-        if node.op.kind is Kind.MOVEMENT:
-            step = access(node, point)
-            return self._exponent(scope, step.node, step.point) if isinstance(step, Same) else None
-        return None
-
-    def _fixed_power(
-        self, scope: Scope, power: tuple[Node, Point], node: Node, point: Point, exponent: int
-    ) -> Expr:
-        if exponent == 0:
-            return Number("1.0", node.array.dtype)
-        if exponent == 1:
-            return self.value(scope, node, point)
-        home = scope.home(point)
-        key = (node, point, exponent)
-        if key not in home.powers:
-            half = exponent // 2
-            if (node, point, exponent - 1) in home.powers:
-                half = 1
-            low = self._fixed_power(scope, (node, point), node, point, half)
-            high = self._fixed_power(scope, (node, point), node, point, exponent - half)
-            name = self.names.fresh(*power)
-            expr = Apply("multiply", (high, low), node.array.dtype)
-            home.statements.append(Let(name, expr, power[0], self.note(power[0])))
-            home.symbols.add(name)
-            home.powers[key] = Var(name, node.array.dtype)
-        return home.powers[key]
-
-    def _running_power(
-        self, scope: Scope, power: tuple[Node, Point], node: Node, point: Point, exponent: Dim
-    ) -> Expr | None:
-        """`base ** k` in a loop over `k` from 0: one product each time around."""
-        for inner in scope.chain():
-            loops = [s for s in exponent.symbols() if s in inner.extents]
-            if inner.is_region or len(loops) != 1 or inner.parent is None:
-                continue
-            start = exponent - Dim.symbol(loops[0])
-            if not start.is_constant or not 0 <= start.value <= LARGEST_POWER:
-                return None
-            if any(loops[0] in p.symbols() for p in point):
-                return None
-            key = (node, point, start.value)
-            if key not in inner.powers:
-                base = self.value(inner.parent, node, point)
-                first = self._fixed_power(inner.parent, power, node, point, start.value)
-                name = self.names.fresh(*power)
-                variable = Var(name, node.array.dtype)
-                note = self.note(power[0])
-                inner.parent.statements.append(Assign((name,), (first,), note))
-                step = Apply("multiply", (variable, base), node.array.dtype)
-                inner.closing.append(Assign((name,), (step,), note))
-                inner.powers[key] = variable
-            return inner.powers[key]
-        return None
-
 
 def _is_literal(expr: Expr, value: float) -> bool:
     return isinstance(expr, Number) and expr.dtype.is_float and float(expr.text) == value
@@ -414,56 +339,11 @@ def identity(how: str, dtype: DType) -> Number:
     return Number(str(value), dtype)
 
 
-def inside(scope: Scope, dim: Dim, extent: Dim) -> bool:
-    """Whether `0 <= dim < extent` for all values of the loop variables, as far as can be proved."""
-    return is_at_least(scope, dim, 0) and is_at_least(scope, extent - 1 - dim, 0)
-
-
-def is_at_least(scope: Scope, dim: Dim, least: int) -> bool:
-    """Whether `dim >= least` for all values of the loop variables, as far as can be proved.
-
-    Inner variables first, because an inner loop's size may depend on an outer variable.
-    """
-    for around in scope.all_outward():
-        for name, size in around.extents.items():
-            dim = _smallest(dim, name, size)
-    return dim.is_constant and dim.value >= least
-
-
-def _smallest(dim: Dim, name: str, size: Dim) -> Dim:
-    at_start = dim.substitute({name: Dim.constant(0)})
-    slope = dim.substitute({name: Dim.constant(1)}) - at_start
-    if not slope.is_constant:
-        return dim
-    return at_start if slope.value >= 0 else dim.substitute({name: size - 1})
-
-
 def _constant(node: Node, point: Point) -> Expr:
     if isinstance(node.params, Literal):
         return Number(node.params.text, node.params.dtype)
     assert isinstance(node.params, Size)
     return Index(point[0] if node.op is IOTA else node.params.dim)
-
-
-def _largest_of(scope: Scope, x: Dim, y: Dim) -> Dim | None:
-    """`max(x, y)`, where it is known which one it is: trip counts are written `max(size, 0)`."""
-    if y.is_constant and is_at_least(scope, x, y.value):
-        return x
-    if x.is_constant and is_at_least(scope, y, x.value):
-        return y
-    return None
-
-
-IndexRule = Callable[..., Dim | None]
-
-_INDEX_RULES: dict[str, IndexRule] = {
-    "add": lambda _, x, y: x + y,
-    "subtract": lambda _, x, y: x - y,
-    "multiply": lambda _, x, y: x * y,
-    "negative": lambda _, x: -x,
-    "cast": lambda _, x: x,
-    "maximum": _largest_of,
-}
 
 
 def free_points(extents: tuple[Dim, ...], fresh: Callable[[Dim], Dim]) -> Iterator[Point]:

@@ -111,12 +111,12 @@ class _Namer:
                     self.block(statement.body)
                     self.open.pop()
                 case Let(name=name):
-                    self.define(name, shared=True, load=isinstance(statement.expr, Load))
+                    self.define(name, load=isinstance(statement.expr, Load))
                 case Assign(names=names):
                     for name in names:
-                        self.define(name, shared=False, load=False)
+                        self.define(name, load=False)
                 case Allocate(buffer=name) | View(buffer=name) | LibraryCall(result=name):
-                    self.define(name, shared=False, load=False)
+                    self.define(name, load=False)
                 case _:
                     for inner in blocks(statement):
                         self.block(inner)
@@ -137,7 +137,7 @@ class _Namer:
         self.final[variable] = name
         return name
 
-    def define(self, name: str, *, shared: bool, load: bool) -> None:
+    def define(self, name: str, *, load: bool) -> None:
         """Name a variable where it is first assigned.
 
         The same element, computed again in another loop, may share the name; variables that change
@@ -150,6 +150,7 @@ class _Namer:
             self.final[name] = self.unique("t")
             return
         node, point = meaning
+        shared = name in self.provisional.shared
         key = node, tuple(rename_dim(d, self.rename) for d in point)
         if shared and key in self.known:
             self.final[name] = self.known[key]

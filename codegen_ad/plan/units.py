@@ -32,7 +32,8 @@ from codegen_ad.plan.access import (
     summed_labels,
     unrolled_points,
 )
-from codegen_ad.plan.element import Elements, free_points, inside
+from codegen_ad.plan.bounds import inside
+from codegen_ad.plan.element import Elements, free_points
 from codegen_ad.plan.scope import Pattern, Scope, Stored
 
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)

@@ -121,8 +121,10 @@ def follow(value: object, step: Step) -> object:
         case "attribute":
             return _attribute(value, str(name))
         case "item":
+            # A position may have been written down as text.
+            key = int(name) if isinstance(value, (tuple, list)) else name
             try:
-                return cast("Any", value)[name]
+                return cast("Any", value)[key]
             except (TypeError, IndexError) as error:
                 raise LookupError(str(error)) from error
         case "function" if name in _FUNCTIONS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import test_values as values
+import test_library_values as values
 from library_cases import DATA, evaluate, reading_of
 
 from codegen_ad.derive.reverse import differentiate

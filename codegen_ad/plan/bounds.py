@@ -1,0 +1,53 @@
+"""What is known about index expressions: whether they stay within an axis, and how they combine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.plan.scope import Scope
+
+
+def inside(scope: Scope, dim: Dim, extent: Dim) -> bool:
+    """Whether `0 <= dim < extent` for all values of the loop variables, as far as can be proved."""
+    return is_at_least(scope, dim, 0) and is_at_least(scope, extent - 1 - dim, 0)
+
+
+def is_at_least(scope: Scope, dim: Dim, least: int) -> bool:
+    """Whether `dim >= least` for all values of the loop variables, as far as can be proved.
+
+    Inner variables first, because an inner loop's size may depend on an outer variable.
+    """
+    for around in scope.all_outward():
+        for name, size in around.extents.items():
+            dim = _smallest(dim, name, size)
+    return dim.is_constant and dim.value >= least
+
+
+def _smallest(dim: Dim, name: str, size: Dim) -> Dim:
+    at_start = dim.substitute({name: Dim.constant(0)})
+    slope = dim.substitute({name: Dim.constant(1)}) - at_start
+    if not slope.is_constant:
+        return dim
+    return at_start if slope.value >= 0 else dim.substitute({name: size - 1})
+
+
+def _largest_of(scope: Scope, x: Dim, y: Dim) -> Dim | None:
+    """`max(x, y)`, where it is known which one it is: trip counts are written `max(size, 0)`."""
+    if y.is_constant and is_at_least(scope, x, y.value):
+        return x
+    if x.is_constant and is_at_least(scope, y, x.value):
+        return y
+    return None
+
+
+IndexRule = Callable[..., Dim | None]
+
+INDEX_RULES: dict[str, IndexRule] = {
+    "add": lambda _, x, y: x + y,
+    "subtract": lambda _, x, y: x - y,
+    "multiply": lambda _, x, y: x * y,
+    "negative": lambda _, x: -x,
+    "cast": lambda _, x: x,
+    "maximum": _largest_of,
+}
