@@ -12,7 +12,7 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
 from codegen_ad.frontend.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.sizes import sign, smallest
-from codegen_ad.frontend.values import Array, Range
+from codegen_ad.frontend.values import Array, Dict, Range
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.types import DType
 
@@ -74,6 +74,9 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
 
 def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
     """The operator on Python values: numbers, strings, tuples, lists."""
+    if function is operator.or_ and all(isinstance(a, Dict) for a in args):
+        held = [m.store[a.cell] for a in args if isinstance(a, Dict)]
+        return m.dict_of({**held[0], **held[1]})
     plain = [m.static(a, "operand") if m.is_static(a) else a for a in args]
     if function in (operator.add, operator.mul):
         sequences = [m.try_items(a) for a in args]

@@ -185,6 +185,10 @@ def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) ->
         own(m, old.cell)
         m.store[old.cell] = (*m.store[old.cell], *m.items(value, "list added"))
         return old
+    if isinstance(old, Dict) and isinstance(value, Dict) and isinstance(statement.op, ast.BitOr):
+        own(m, old.cell)
+        m.store[old.cell] = {**m.store[old.cell], **m.store[value.cell]}
+        return old
     new = _operate(m, statement, old, value)
     if not isinstance(old, Array) or not m.type_of(old).rank:
         return new

@@ -119,7 +119,7 @@ def branch(
     """Run both sides on copies of names and store; what they change becomes a branch's results."""
     first = sides.run(m, lambda _: then())
     second = sides.run(m, lambda _: otherwise())
-    merge = Merge(m, first, second)
+    merge = Merge(m, first, second, outer=set(m.store))
     names = dict.fromkeys([*m.frame.env, *first.env, *second.env])
     env = {name: merge.name(name) for name in names}
     for cell in list(m.store):

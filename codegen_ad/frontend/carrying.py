@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import states
+from codegen_ad.frontend.aliases import Knots
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.rounds import (
     Body,
     Plan,
     Run,
+    carried_values,
     contents_nodes,
     held_from,
     install,
-    new_twins,
 )
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, Known, form_of, join, leaves, nodes_of, rebuild
@@ -45,6 +46,8 @@ class CarriedLoop:
     """What is carried, once settled, and the last run of the body."""
 
     m: Machine
+    run: Run
+    knots: Knots
     names: dict[str, Form]
     cells: dict[Cell, Form | None]
     side: Side
@@ -85,16 +88,11 @@ class CarriedLoop:
         """Bind names and storages to the loop's results."""
         m = self.m
         nodes = iter(results)
-        entry = {n: m.frame.env.get(n) for n in self.names}
-        twins: dict[Cell, list[Array]] = {}
         for name, form in self.names.items():
             value = rebuild(m, form, nodes, name)
             m.frame.env[name] = value
             if isinstance(value, Array) and not name.startswith("%"):
                 m.b.notes.names.setdefault(m.store[value.cell], name)
-            end = self.side.env.get(name)
-            if isinstance(value, Array) and isinstance(end, Array) and m.type_of(value).rank:
-                _tangle_result(m, name, value, end, entry[name], twins, certain=self.certain)
         for cell, form in self.cells.items():
             if form is None:
                 m.store[cell] = next(nodes)
@@ -102,33 +100,14 @@ class CarriedLoop:
                     m.b.notes.names.setdefault(m.store[cell], m.label(cell))
             else:
                 m.store[cell] = held_from(m, form, nodes)
+        found = carried_values(self.names, self.cells, m.frame.env, m.store)
+        made = {key: value.cell for key, value in found if isinstance(value, Array)}
+        tangled, certain = self.side.tangled, self.certain
+        self.knots.finish(m, made, self.run.ends(), self.run.entries(), tangled, certain=certain)
         m.frame.env |= self.lost
         for name in ("%break", "%continue"):
             if name not in self.names:
                 m.frame.env[name] = self.side.env.get(name, False) if name == "%break" else False
-
-
-def _tangle_result(
-    m: Machine,
-    name: str,
-    value: Array,
-    end: Array,
-    entry: Value,
-    twins: dict[Cell, list[Array]],
-    *,
-    certain: bool,
-) -> None:
-    reason = (
-        f"Whether `{name}` shares memory with another array that is still used depends on how "
-        "often the loop above runs, so it cannot be told who sees this write."
-    )
-    for twin in twins.setdefault(end.cell, []):
-        m.tangle(value.cell, twin.cell, reason)
-    twins[end.cell].append(value)
-    if end.cell in m.store:
-        m.tangle(value.cell, end.cell, reason)
-    if isinstance(entry, Array) and not certain:
-        m.tangle(value.cell, entry.cell, reason)
 
 
 def settle(m: Machine, body: Body) -> CarriedLoop:
@@ -142,13 +121,12 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
             if name != "%continue"
         ]
         changed += [_see_cell(m, plan, run, cell) for cell in run.entry_store]
-        twins = set(new_twins(run)) - plan.twins
-        plan.twins |= twins
+        changed.append(plan.knots.leave(run.side.tangled, run.ends(), set(run.entry_store)))
         gone = [n for n in run.start if n not in run.side.env and not n.startswith("%")]
         if gone:
             m.refuse(f"`del {gone[0]}` in a loop is not translated.", "Leave it out.")
-        if not any(changed) and not twins:
-            return _finished(run)
+        if not any(changed):
+            return _finished(run, plan)
     m.refuse(
         "The types of what this loop carries do not settle.",
         "Give each variable its final dtype before the loop, for example `s = 0.0`.",
@@ -227,7 +205,7 @@ def _see_cell(m: Machine, plan: Plan, run: Run, cell: Cell) -> bool:
     return True
 
 
-def _finished(run: Run) -> CarriedLoop:
+def _finished(run: Run, plan: Plan) -> CarriedLoop:
     """The loop as it is carried after a run that found nothing new."""
     m, side = run.m, run.side
     initial: list[Node] = []
@@ -247,9 +225,10 @@ def _finished(run: Run) -> CarriedLoop:
             outputs += contents_nodes(m, form, side.store[cell], side)
     flags = tuple(f for f in _FLAGS if isinstance(side.env.get(f), Array) or f in run.names)
     index = tuple(n for n in side.scope.inputs if n not in run.inputs)
+    certain = _carries_arrays(run.names) and run.body.at_least_one()
     return CarriedLoop(
-        m, run.names, run.cells, side, run.inputs, initial, outputs, run.unbound, flags,
-        index, run.lost, run.body.at_least_one() if _carries_arrays(run.names) else False,
+        m, run, plan.knots, run.names, run.cells, side, run.inputs, initial, outputs, run.unbound,
+        flags, index, run.lost, certain,
     )  # fmt: skip
 
 

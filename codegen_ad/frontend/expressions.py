@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -205,15 +205,31 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
         both: list[Any] = [left, right]
         plain = [m.try_items(v) if _is_sequence(v) else None for v in both]
         if plain[0] is not None and plain[1] is not None:
-            equal = len(plain[0]) == len(plain[1]) and all(
-                branches.known(m, compare(m, ast.Eq(), a, b), "comparison")
-                for a, b in zip(*cast("list[list[Value]]", plain), strict=True)
-            )
-            return equal is isinstance(op, ast.Eq)
+            equal = _equal_items(m, plain[0], plain[1])
+            return equal if isinstance(op, ast.Eq) else branches.negated(m, equal)
     unlike = isinstance(left, str) or isinstance(right, str) or left is None or right is None
     if unlike and isinstance(op, ast.Eq | ast.NotEq):
         return (left == right) is isinstance(op, ast.Eq)
     return operate(m, OPERATORS[type(op)], [left, right])
+
+
+def _equal_items(m: Machine, one: Sequence[Value], other: Sequence[Value]) -> Value:
+    """Whether two sequences are equal: known, or a condition on the sizes and data in them."""
+    if len(one) != len(other):
+        return False
+    found: Value = True
+    for a, b in zip(one, other, strict=True):
+        value = compare(m, ast.Eq(), a, b)
+        truth_ = branches.decide(m, value)
+        if truth_ is False:
+            return False
+        if truth_ is not True:
+            found = (
+                value
+                if found is True
+                else m.fresh(m.b.node(_AND, (m.node(found), truth_)), weak=True)
+            )
+    return found
 
 
 def _is_sequence(value: object) -> bool:

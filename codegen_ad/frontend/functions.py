@@ -81,6 +81,7 @@ def _run(m: Machine, frame: Frame, tree: ast.FunctionDef | ast.Lambda) -> Value:
             f"`{frame.name}` calls itself without an end that is known before it runs.",
             "Write a loop.",
         )
+    frame.env |= {"%return": False, "%break": False, "%continue": False}
     m.frames.append(frame)
     try:
         if isinstance(tree, ast.Lambda):

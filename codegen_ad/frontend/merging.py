@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import data, states
+from codegen_ad.frontend.aliases import Joined, tangle_joined
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.values import (
@@ -43,6 +44,8 @@ class Merge:
     outputs: list[tuple[Node, Node, Cell]] = field(default_factory=list[tuple[Node, Node, Cell]])
     pairs: dict[tuple[Cell, Cell], Cell] = field(default_factory=dict[tuple[Cell, Cell], Cell])
     made: set[Cell] = field(default_factory=set[Cell])
+    outer: set[Cell] = field(default_factory=set[Cell])
+    joined: list[Joined] = field(default_factory=list[Joined])
 
     def name(self, name: str) -> Value:
         """What a name is bound to after the branch."""
@@ -92,7 +95,8 @@ class Merge:
 
     def _words(self, side: Side, value: Value) -> str:
         if isinstance(value, Array):
-            return f"an array {next(iter(side.nodes[value].values())).array}"
+            held = side.nodes.get(value)
+            return f"an array {next(iter(held.values())).array if held else self.m.type_of(value)}"
         return self.m.describe(value)
 
     def _scalar(self, one: Value, other: Value) -> Value:
@@ -110,7 +114,7 @@ class Merge:
                 known = self.pairs.get((one.cell, other.cell))
                 if known is None:
                     known = Cell(name)
-                    self._tangle_twins(one.cell, other.cell, known, name)
+                    self._join(known, one.cell, other.cell, name)
                     self.pairs[one.cell, other.cell] = known
                     self._output(*base, known)
                 return Array(known, one.steps, read_only=one.read_only or other.read_only)
@@ -121,32 +125,20 @@ class Merge:
         if nodes[0].type != nodes[1].type:
             return self._unequal(name, nodes)
         cell = Cell(name)
-        for value in (one, other):
-            if value.cell in store:
-                self.m.tangle(
-                    cell,
-                    value.cell,
-                    f"Whether `{name}` shares memory with another array that is still used "
-                    "depends on data, so it cannot be told who sees this write.",
-                )
+        self._join(cell, one.cell, other.cell, name)
         self._output(nodes[0], nodes[1], cell)
         return Array(cell)
+
+    def _join(self, cell: Cell, one: Cell | None, other: Cell | None, name: str) -> None:
+        """Remember which storages a new one stands for; a path that is over does not count."""
+        gone = [side.env.get("%return") is True for side in (self.then, self.otherwise)]
+        of = (None if gone[0] else one, None if gone[1] else other)
+        self.joined.append(Joined(cell, of, name))
 
     def _unequal(self, name: str, nodes: list[Node]) -> Value:
         one, other = nodes[0].array, nodes[1].array
         reason = f"`{name}` is {one} on one path and {other} on another, and is read here."
         return Unbound(reason, states.unequal(one, other, f"{name} on both paths"))
-
-    def _tangle_twins(self, one: Cell, other: Cell, known: Cell, name: str) -> None:
-        """Two names that share memory on one path only: neither may be written afterwards."""
-        for (a, b), cell in self.pairs.items():
-            if (a is one) != (b is other):
-                self.m.tangle(
-                    cell,
-                    known,
-                    f"Whether `{name}` shares memory with another array that is still used "
-                    "depends on data, so it cannot be told who sees this write.",
-                )
 
     def held(self, cell: Cell) -> None:
         """Merge what a storage that existed before holds now."""
@@ -192,6 +184,8 @@ class Merge:
                 zero = make.full(m.b, node.array.shape, 0, node.array.dtype)
                 cell = Cell()
                 pair = (node, zero) if side is self.then else (zero, node)
+                cells = (value.cell, None) if side is self.then else (None, value.cell)
+                self._join(cell, *cells, "an array")
                 self._output(*pair, cell)
                 return Array(cell, weak=value.weak)
             case tuple():
@@ -226,6 +220,8 @@ class Merge:
 
     def finish(self, condition: Node) -> None:
         """Make the branch, and put its results where they belong."""
+        paths = (self.then.tangled, self.otherwise.tangled)
+        tangle_joined(self.m, self.joined, paths, self.outer)
         if not self.outputs:
             return
         b = self.m.b

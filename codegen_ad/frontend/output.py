@@ -65,12 +65,12 @@ def _flatten(
 ) -> OutputTree:
     raw: Any = value
     match value:
-        case Array() | Dim() | Range() | bool() | int() | float() | np.generic():
+        case None | bool() | str():
+            return OutputConstant(value)
+        case Array() | Dim() | Range() | int() | float() | np.generic():
             nodes.append(m.node(raw))
             names.append(_free(name, taken | set(names)))
             return OutputArray(len(nodes) - 1, data.is_weak(raw))
-        case None | str():
-            return OutputConstant(value)
         case Unbound():
             m.unbound(value)
         case tuple():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import sides, states
+from codegen_ad.frontend.aliases import Key, Knots
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, leaves, nodes_of, rebuild
@@ -68,14 +69,14 @@ def install(
 class Plan:
     """What is known so far: what is carried, what has no value at the start, what is lost after.
 
-    A storage without a form is an array; `twins` are names that may be one memory.
+    A storage without a form is an array.
     """
 
     names: dict[str, Form] = field(default_factory=dict[str, Form])
     cells: dict[Cell, Form | None] = field(default_factory=dict[Cell, "Form | None"])
     unbound: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
     lost: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
-    twins: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    knots: Knots = field(default_factory=Knots)
 
     def unbind(self, name: str, reason: Unbound) -> bool:
         """From now on the name has no value at the start of an iteration."""
@@ -107,32 +108,46 @@ class Run:
                 m.frame.env[name] = False
             self.start = dict(m.frame.env)
             self.store = dict(m.store)
-            self._tangle(plan.twins)
+            plan.knots.enter(m, self.cells_of(self.start, self.store), self.entries())
             body.run(scope)
 
         self.side = sides.run(m, run)
 
-    def _tangle(self, twins: set[tuple[str, str]]) -> None:
-        """In the first iteration a carried name may be the same memory as what it is made from."""
-        m = self.m
-        for name in self.names:
-            value, entry = self.start.get(name), self.entry.get(name)
-            if isinstance(value, Array) and isinstance(entry, Array) and m.type_of(value).rank:
-                m.tangle(value.cell, entry.cell, _REASON.format(name))
-        for one, other in twins:
-            a, b = self._cell(one), self._cell(other)
-            if a is not None and b is not None and a is not b:
-                m.tangle(a, b, _REASON.format(one))
+    def entries(self) -> dict[Key, Cell]:
+        """The storages that the arrays carried are before the loop."""
+        return self.cells_of(self.entry, self.entry_store, all_bound=False)
 
-    def _cell(self, name: str) -> Cell | None:
-        value = self.start.get(name)
-        return value.cell if isinstance(value, Array) else None
+    def ends(self) -> dict[Key, Cell]:
+        """The storages that the arrays carried are at the end of an iteration."""
+        return self.cells_of(self.side.env, self.side.store)
+
+    def cells_of(
+        self, env: Mapping[str, Value], store: dict[Cell, Any], *, all_bound: bool = True
+    ) -> dict[Key, Cell]:
+        """The storages of the arrays carried, in one state."""
+        return {
+            key: value.cell
+            for key, value in carried_values(self.names, self.cells, env, store)
+            if isinstance(value, Array) and (all_bound or key[0] not in self.unbound)
+        }
 
 
-_REASON = (
-    "Whether `{}` shares memory with another array that is still used differs between iterations "
-    "of the loop, so it cannot be told who sees this write."
-)
+def carried_values(
+    names: Mapping[str, Form],
+    cells: Mapping[Cell, Form | None],
+    env: Mapping[str, Value],
+    store: dict[Cell, Any],
+) -> Iterator[tuple[Key, Value]]:
+    """What a loop carries that may be an array, each with a key that is the same in every round."""
+    for name, form in names.items():
+        for place, value in enumerate(states.flat(form, env.get(name), store)):
+            yield (name, place), value
+    for cell, form in cells.items():
+        if form is not None:
+            held: Any = store.get(cell, ())
+            items: list[Value] = list(held.values() if hasattr(held, "values") else held)
+            for place, value in enumerate(states.flat(form, tuple(items), store)):
+                yield (cell, place), value
 
 
 def contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list[Node]:
@@ -140,12 +155,3 @@ def contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list
     assert isinstance(form, states.Items)
     items: list[Value] = list(cast("Any", held).values() if isinstance(held, dict) else held)
     return [n for f, v in zip(form.items, items, strict=True) for n in nodes_of(m, f, v, side)]
-
-
-def new_twins(run: Run) -> Iterator[tuple[str, str]]:
-    """Pairs of carried names that are one memory after the body, and were two before it."""
-    ends = [(n, v.cell) for n in run.names if isinstance(v := run.side.env.get(n), Array)]
-    for place, (one, cell) in enumerate(ends):
-        for other, second in ends[:place]:
-            if cell is second and not one.startswith("%") and not other.startswith("%"):
-                yield other, one

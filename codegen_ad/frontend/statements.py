@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnsupportedSyntax
 from codegen_ad.frontend import binding, branches, data, loops
@@ -13,6 +13,7 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.refusals import refuse_statement
 from codegen_ad.frontend.values import Array, Dict, List, Record, Unbound
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import BroadcastError
 from codegen_ad.ops import make
@@ -172,6 +173,12 @@ def _read_all(m: Machine, value: Value) -> None:
 
 
 def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        for part in test.values:
+            _assert(m, part, message)
+        return
+    if _assert_sizes(m, test):
+        return
     value = m.evaluate(m, test)
     with m.spot(test):
         found = branches.decide(m, value)
@@ -183,6 +190,41 @@ def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
         if not found:
             text = "" if message is None else f": {m.static(m.evaluate(m, message), 'message')}"
             m.refuse(f"This `assert` fails for these arguments{text}.")
+
+
+def _assert_sizes(m: Machine, test: ast.expr) -> bool:
+    """Whether the assertion is about sizes: then it is a requirement, checked when called."""
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
+        return False
+    left: Any = m.evaluate(m, test.left)
+    right: Any = m.evaluate(m, test.comparators[0])
+    pairs = [_size_items(m, left), _size_items(m, right)]
+    if len(pairs[0]) != len(pairs[1]):
+        return False
+    flat = [*pairs[0], *pairs[1]]
+    if not all(isinstance(s, Dim | int) for s in flat) or not any(isinstance(s, Dim) for s in flat):
+        return False
+    with m.spot(test):
+        for one, other in zip(pairs[0], pairs[1], strict=True):
+            a, b = m.dim(one, "size"), m.dim(other, "size")
+            match test.ops[0]:
+                case ast.Eq():
+                    m.equate(a, b, f"assert {m.text()}")
+                case ast.GtE():
+                    m.require(a, b, f"assert {m.text()}")
+                case ast.Gt():
+                    m.require(a, b + 1, f"assert {m.text()}")
+                case ast.LtE():
+                    m.require(b, a, f"assert {m.text()}")
+                case ast.Lt():
+                    m.require(b, a + 1, f"assert {m.text()}")
+                case _:
+                    return False
+    return True
+
+
+def _size_items(m: Machine, value: Any) -> list[Any]:
+    return m.items(cast("Value", value)) if type(value) is tuple else [value]
 
 
 def _raise(m: Machine, error: ast.expr | None) -> None:

@@ -163,6 +163,17 @@ def leaves(form: Form) -> Iterator[Leaf]:
             yield from leaves(item)
 
 
+def flat(form: Form, value: Value, store: dict[Cell, Any]) -> Iterator[Value]:
+    """The values that stand where the form has arrays, in the form's order."""
+    if isinstance(form, Leaf):
+        yield value
+    elif isinstance(form, Items):
+        found = parts_of(value, store)
+        items: list[Value] = [None] * len(form.items) if found is None else found[2]
+        for item, part in zip(form.items, items, strict=False):
+            yield from flat(item, part, store)
+
+
 def nodes_of(m: Machine, form: Form, value: Value, side: Side | None) -> list[Node]:
     """The value's arrays as nodes of the form's types."""
     match form:

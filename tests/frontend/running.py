@@ -58,17 +58,17 @@ def signature_of(
     return Signature(tuple((n, StaticForm(a) if n in static else form_of(a)) for n, a in pairs))
 
 
-def flat(value: Any) -> Iterator[Any]:
-    """All arrays and numbers in a value, in order; what is known when read is left out."""
-    if isinstance(value, bool | str) or value is None:
+def flat(value: Any, *, bools: bool = False) -> Iterator[Any]:
+    """All arrays and numbers in a value, in order; without Python's truth values unless asked."""
+    if isinstance(value, str) or value is None or (isinstance(value, bool) and not bools):
         return
     if isinstance(value, tuple | list):
         for item in value:
-            yield from flat(item)
+            yield from flat(item, bools=bools)
     elif isinstance(value, dict):
-        yield from flat(list(value.values()))
+        yield from flat(list(value.values()), bools=bools)
     elif is_dataclass(value):
-        yield from flat([getattr(value, f.name) for f in fields(value)])
+        yield from flat([getattr(value, f.name) for f in fields(value)], bools=bools)
     else:
         yield value
 
@@ -133,8 +133,8 @@ def check(function: Any, *args: Any, static: tuple[str, ...] = ()) -> None:
     for arg, old in zip(flat(list(args)), flat(list(before)), strict=True):
         np.testing.assert_array_equal(arg, old)
     assert type(found) is type(wanted) or isinstance(found, np.ndarray)
-    for one, other in zip(flat(found), flat(wanted), strict=True):
+    for one, other in zip(flat(found, bools=True), flat(wanted, bools=True), strict=True):
         if not isinstance(other, float | int) or isinstance(other, np.generic):
             assert one.dtype == other.dtype
-        assert one.shape == np.shape(other)
+        assert np.shape(one) == np.shape(other)
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-14)
