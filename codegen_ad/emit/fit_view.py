@@ -95,7 +95,7 @@ def fit_view(
     names = ["first", "steps", *arguments, "hyper", "trace", "progress", "stop"]
     return FitView(
         recipe.title,
-        imports((*core.body, core.returned, "math.")),
+        imports((*core.body, core.returned, *core.functions, "math.")),
         head(name, names),
         tuple(start),
         tuple(evaluate),

@@ -15,6 +15,8 @@ from codegen_ad.ir.types import DType
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.kernel import Apply, Expr, Index, Load, Number, Var
 
+VECTORISED = {"math.exp": "vector_exp"}
+
 CASTS = {
     DType.FLOAT64: "float(x)",
     DType.FLOAT32: "np.float32(x)",
@@ -112,7 +114,8 @@ def _apply(op: str, args: list[ast.expr], dtype: DType) -> ast.expr:
     if op == "cast":
         return _substituted(CASTS[dtype], {"x": args[0]})
     entry = ELEMENTWISE[BY_NAME[op]]
-    return _substituted(entry.spelling, dict(zip(entry.arguments, args, strict=True)))
+    spelled = _substituted(entry.spelling, dict(zip(entry.arguments, args, strict=True)))
+    return _Vectorise().visit(spelled) if dtype is DType.FLOAT64 else spelled
 
 
 def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:
@@ -122,6 +125,15 @@ def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:
 def _parsed(text: str) -> ast.expr:
     # A fresh tree each time: substitution changes it.
     return ast.parse(text, mode="eval").body
+
+
+class _Vectorise(ast.NodeTransformer):
+    """Calls of the C library become calls of functions that vectorise, where there is one."""
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        name = VECTORISED.get(ast.unparse(node.func))
+        return ast.Call(ast.Name(name), node.args, []) if name else node
 
 
 class _Substitute(ast.NodeTransformer):

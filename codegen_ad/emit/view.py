@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from codegen_ad.emit.lines import WIDTH, Writer
@@ -10,6 +11,9 @@ from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
 
 FASTMATH = '{"contract", "nsz", "reassoc"}'
+
+
+Functions = Callable[[str], tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class KernelView:
     types: tuple[str, ...]
     cost: tuple[str, ...]
     imports: tuple[str, ...]
+    functions: tuple[str, ...]
     fastmath: str
     head: tuple[str, ...]
     body: tuple[str, ...]
@@ -42,8 +47,10 @@ class KernelView:
     outputs: tuple[str, ...]
 
 
-def view(kernel: Kernel, about: About, cost: Cost, *, outputs_given: bool = False) -> KernelView:
-    """The kernel as text for a template.
+def view(
+    kernel: Kernel, about: About, cost: Cost, functions: Functions, *, outputs_given: bool = False
+) -> KernelView:
+    """The kernel as text for a template; `functions` gives the text of helpers that it calls.
 
     With `outputs_given`, output arrays are further parameters, `value` alone is returned, and
     nothing is allocated for them.
@@ -76,13 +83,15 @@ def view(kernel: Kernel, about: About, cost: Cost, *, outputs_given: bool = Fals
         if not (outputs_given and isinstance(o, str))
     ]
     body = tuple(writer.lines)
+    helpers = functions("\n".join((*body, *returned)))
     return KernelView(
         kernel.name,
         about.source,
         about.summary,
         wrapped([_type(p) for p in kernel.parameters]),
         cost.lines(),
-        imports(body + tuple(returned)),
+        imports(body + tuple(returned) + helpers),
+        helpers,
         FASTMATH,
         head(kernel.name, names),
         body,

@@ -50,8 +50,8 @@ _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"
 class Names:
     """Provisional names, `@1`, `@2`, …, which `names.assign` replaces.
 
-    `shared` ones are always the whole value of their element: computed again in another loop, it may
-    have the same name.
+    `shared` ones are always the whole value of their element, which may have the same name where it
+    is computed again in another loop.
     """
 
     count: int = 0
@@ -138,20 +138,22 @@ class Elements:
                 return self._gathered(scope, node, point, source, indices, rest)
 
     def _folded(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:
-        """A derivative's products with a literal 0 or 1, which unit vectors leave behind.
+        """Products with a literal 1, and a derivative's arithmetic with a literal 0.
 
         A tangent of 0 says that nothing depends on anything here, whatever it is multiplied with.
         """
-        if node not in self.notes.gradients or not node.array.dtype.is_float:
+        if not node.array.dtype.is_float:
+            return None
+        if node.op.name == "multiply":
+            for one, other in (args, args[::-1]):
+                if _is_literal(one, 1.0):
+                    return other
+        if node not in self.notes.gradients:
             return None
         zeros = [_is_literal(a, 0.0) for a in args]
         match node.op.name:
             case "multiply" if any(zeros):
                 return Number("0.0", node.array.dtype)
-            case "multiply" if _is_literal(args[0], 1.0):
-                return args[1]
-            case "multiply" if _is_literal(args[1], 1.0):
-                return args[0]
             case "divide" | "negative" | "cast" if zeros[0]:
                 return Number("0.0", node.array.dtype)
             case "add" if any(zeros):
