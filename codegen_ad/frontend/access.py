@@ -99,14 +99,17 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
     if isinstance(owner, Dict):
         key = m.static(index, "key")
         if key not in m.store[owner.cell]:
-            m.refuse(f"`{m.text()}` fails when the function runs: there is no key {key!r}.")
+            m.refuse(
+                f"`{m.text()}` fails when the function runs: there is no key {key!r}.",
+                "Call the function itself to see the error.",
+            )
         return m.store[owner.cell][key]
     if isinstance(owner, Outside) and not isinstance(owner.object, ModuleType):
         key = m.static(index, "key")
         try:
             found = owner.object[key]
         except Exception as error:
-            m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+            m.fails(error)
         return import_(m, found, (*owner.path, ("item", str(key))))
     items = m.try_items(owner)
     if items is None:
@@ -125,7 +128,7 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
     try:
         found = items[operator.index(place)] if not isinstance(place, slice) else items[place]
     except (IndexError, TypeError) as error:
-        m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+        m.fails(error)
     if isinstance(place, slice):
         whole = cast("list[Value]", found)
         if isinstance(owner, str):

@@ -46,8 +46,9 @@ def tangle_joined(
     """Tangle new storages with each other and with older ones, wherever one path says so."""
     before: list[Joined] = []
     for new in joined:
+        name = "this array" if new.name.startswith("%") else f"`{new.name}`"
         reason = (
-            f"Whether `{new.name}` shares memory with another array that is still used depends on "
+            f"Whether {name} shares memory with another array that is still used depends on "
             "data, so it cannot be told who sees this write."
         )
         for tangled, cell in zip(paths, new.of, strict=True):

@@ -24,6 +24,23 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
+_SYMBOLS: dict[type[ast.operator], str] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+}
+
+
 def bind(m: Machine, target: ast.expr, value: Value) -> None:
     """`target = value`."""
     with m.spot(target):
@@ -76,7 +93,9 @@ def _unpack(m: Machine, elts: Sequence[ast.expr], value: Value) -> None:
         items = [*items[:star], middle, *items[len(items) - after :]]
     elif len(items) != len(elts):
         m.refuse(
-            f"There are {len(items)} values to unpack into {len(elts)} names.", error=ShapeMismatch
+            f"There are {len(items)} values to unpack into {len(elts)} names.",
+            "Use as many names as there are values.",
+            ShapeMismatch,
         )
     for element, item in zip(elts, items, strict=True):
         bind(m, element.value if isinstance(element, ast.Starred) else element, item)
@@ -194,9 +213,10 @@ def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) ->
         return new
     kind, result = m.type_of(old), m.type_of(cast("Array", new))
     if result.rank > kind.rank or not _casts(m, result.dtype.value, kind.dtype.value):
+        name = m.text(statement.target)
         m.refuse(
             f"NumPy cannot put {result} into {kind} in place.",
-            f"Write `{m.text()} = {m.text()} ... ` instead, which makes a new array.",
+            f"Write `{name} = {name} {_SYMBOLS[type(statement.op)]} ...`, which makes a new array.",
         )
     node = make.cast(m.b, m.node(new), kind.dtype)
     data.write(m, old, m.fresh(node))

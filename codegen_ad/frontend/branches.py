@@ -109,7 +109,7 @@ def _chosen(
     branch(m, condition, then, otherwise)
     value = m.frame.env.pop("%chosen")
     if isinstance(value, Unbound):
-        m.unbound(replace(value, reason=value.reason.replace("`%chosen`", f"`{m.text()}`")), "")
+        m.unbound(replace(value, reason=value.reason.replace("`%chosen`", f"`{m.text()}`")))
     return value
 
 

@@ -184,7 +184,7 @@ def _number(dtype: DType, kind: type) -> Callable[..., Value]:
             try:
                 return kind(m.static(value, "number"))
             except (TypeError, ValueError) as error:
-                m.refuse(f"`{m.text()}` fails when the function runs: {error}.")
+                m.fails(error)
         node = m.node(value)
         if node.array.rank:
             m.refuse(
@@ -316,7 +316,7 @@ def static_call(function: Callable[..., Any]) -> Callable[..., Value]:
         try:
             return function(*plain, **named)
         except Exception as error:
-            m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+            m.fails(error)
 
     return run
 

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import inspect
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
@@ -159,7 +160,9 @@ def _elementwise(
 
 def _foreign(function: FunctionType) -> bool:
     """Whether a function belongs to a library that is known function by function."""
-    return function.__module__.partition(".")[0] in ("numpy", "scipy", "math")
+    package = (function.__module__ or "").partition(".")[0]
+    standard = package in sys.stdlib_module_names and package != "__main__"
+    return standard or package in ("numpy", "scipy")
 
 
 def _unknown(m: Machine, found: Any, why: str) -> None:

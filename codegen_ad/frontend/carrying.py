@@ -167,7 +167,8 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
     if not hidden and not body.at_least_one():
         plan.lost[name] = Unbound(
             f"`{name}` gets its value inside the loop above, which may not run at all, and is read "
-            "here."
+            "here.",
+            instead="Give it a value before the loop.",
         )
         return False
     found = form_of(m, end, run.side)
@@ -190,6 +191,7 @@ def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
         f"`{name}` is {_words(m, have)} before an iteration of the loop and {_words(m, end)} after "
         "it, and is read here.",
         equal,
+        "Keep its type and shape the same in every iteration, or use another name.",
     )
 
 

@@ -117,6 +117,6 @@ def _tuple_method(m: Machine, owner: Any, name: str, args: Args, kwargs: Named) 
             try:
                 return getattr(plain, name)(m.static(args[0], "value"))
             except ValueError as error:
-                m.refuse(f"`{m.text()}` fails when the function runs: {error}.")
+                m.fails(error)
         case _:
             return _MISSING

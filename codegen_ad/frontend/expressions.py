@@ -47,7 +47,10 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
     match node:
         case ast.Constant(value=value):
             if isinstance(value, complex | bytes):
-                m.refuse(f"codegen_ad does not compute with {type(value).__name__} numbers.")
+                m.refuse(
+                    f"codegen_ad does not compute with {type(value).__name__} values.",
+                    "Use real numbers, for example the two parts.",
+                )
             return value
         case ast.Name(id=name):
             return lookup(m, name)

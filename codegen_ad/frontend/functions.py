@@ -183,7 +183,9 @@ def bind_arguments(
         env[given.kwarg.arg] = m.dict_of(more)
     for missing in (*positional, *keyword):
         if missing not in env and missing not in optional:
-            m.refuse(f"`{name}` is called without its argument `{missing}`.")
+            m.refuse(
+                f"`{name}` is called without its argument `{missing}`.", "Give it a value here."
+            )
     return env
 
 

@@ -131,7 +131,12 @@ def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
     shape = m.type_of(array).shape
     taken = sum(i is not None and not isinstance(i, EllipsisType) for i in given)
     if taken > len(shape):
-        m.refuse(f"{taken} subscripts for an array of {len(shape)} axes.", error=ShapeMismatch)
+        axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
+        m.refuse(
+            f"{taken} subscripts for an array of {axes}.",
+            "Use one subscript for each axis at most.",
+            ShapeMismatch,
+        )
     rest: list[Value] = [slice(None)] * (len(shape) - taken)
     dots = [p for p, i in enumerate(given) if isinstance(i, EllipsisType)]
     if len(dots) > 1:

@@ -129,11 +129,18 @@ class Machine:
         text = f"{message}\n{instead}" if instead else message
         raise kind(text, where=self.where()) if issubclass(kind, SourceError) else kind(text)
 
-    def unbound(self, value: Unbound, instead: str = "Give it a value on every path.") -> NoReturn:
+    def fails(self, error: Exception) -> NoReturn:
+        """Refuse what raises an exception as it stands."""
+        self.refuse(
+            f"`{self.text()}` fails when the function runs: {type(error).__name__}: {error}.",
+            "Call the function itself to see the error.",
+        )
+
+    def unbound(self, value: Unbound) -> NoReturn:
         """Refuse to read a name without a value, unless two sizes being equal gives it one."""
         if value.equal is not None:
             self.equate(*value.equal)
-        self.refuse(value.reason, instead)
+        self.refuse(value.reason, value.instead)
 
     # Storages --------------------------------------------------------------------------------
 
@@ -323,8 +330,13 @@ class Machine:
     def items(self, value: Value, what: str = "argument") -> list[Value]:
         """The items of a sequence whose length is known now."""
         found = self.try_items(value)
+        if found is None and isinstance(value, Array) and not self.type_of(value).rank:
+            self.static(value, what)
         if found is None:
-            self.refuse(f"The {what} must have a length that is known, not {self.describe(value)}.")
+            self.refuse(
+                f"The {what} must have a length that is known, not {self.describe(value)}.",
+                "Use operations on whole arrays, or a `for` loop that writes into `np.zeros(n)`.",
+            )
         return found
 
     def try_items(self, value: Value) -> list[Value] | None:

@@ -90,7 +90,8 @@ class Merge:
                 pass
         return Unbound(
             f"`{name}` is {self._words(self.then, one)} on one path and "
-            f"{self._words(self.otherwise, other)} on another, and is read here."
+            f"{self._words(self.otherwise, other)} on another, and is read here.",
+            instead="Give it values of one kind, for example numbers, on both paths.",
         )
 
     def _words(self, side: Side, value: Value) -> str:
@@ -138,7 +139,8 @@ class Merge:
     def _unequal(self, name: str, nodes: list[Node]) -> Value:
         one, other = nodes[0].array, nodes[1].array
         reason = f"`{name}` is {one} on one path and {other} on another, and is read here."
-        return Unbound(reason, states.unequal(one, other, f"{name} on both paths"))
+        equal = states.unequal(one, other, f"{name} on both paths")
+        return Unbound(reason, equal, "Give it the same shape and dtype on both paths.")
 
     def held(self, cell: Cell) -> None:
         """Merge what a storage that existed before holds now."""
@@ -185,7 +187,7 @@ class Merge:
                 cell = Cell()
                 pair = (node, zero) if side is self.then else (zero, node)
                 cells = (value.cell, None) if side is self.then else (None, value.cell)
-                self._join(cell, *cells, "an array")
+                self._join(cell, *cells, "%")
                 self._output(*pair, cell)
                 return Array(cell, weak=value.weak)
             case tuple():

@@ -43,7 +43,7 @@ def compute(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
         with np.errstate(all="ignore"):
             return function(*args)
     except Exception as error:
-        m.refuse(f"`{m.text()}` fails when the function runs: {type(error).__name__}: {error}.")
+        m.fails(error)
 
 
 def elementwise(

@@ -252,5 +252,5 @@ def result(m: Machine) -> Value:
     value = env["%value"]
     if isinstance(value, Unbound):
         reason = value.reason.replace("`%value`", "What is returned")
-        m.unbound(replace(value, reason=reason), "")
+        m.unbound(replace(value, reason=reason))
     return value

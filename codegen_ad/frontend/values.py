@@ -148,6 +148,7 @@ class Unbound:
 
     reason: str
     equal: tuple[Dim, Dim, str] | None = None
+    instead: str = "Give it a value on every path."
 
 
 @dataclass(slots=True, eq=False)

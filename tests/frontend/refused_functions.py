@@ -1,0 +1,324 @@
+"""Functions that are refused, one for each message; `tests/errors/frontend` holds the messages."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any
+
+import numpy as np
+
+STATE: list[float] = []
+
+
+class Config:
+    """An object that lives outside."""
+
+    rate = 1.0
+
+
+CONFIG = Config()
+
+
+def fetch_rate(t: Any) -> Any:
+    return np.fft.fft(t)
+
+
+def unknown_builtin(x: Any) -> Any:
+    return re.escape(x)
+
+
+def unknown_method(x: Any) -> Any:
+    return x.tobytes()
+
+
+def unknown_attribute(x: Any) -> Any:
+    return x.strides[0] * x
+
+
+def compiled_function(x: Any) -> Any:
+    return sorted(x, key=len)
+
+
+def shapes(x: Any, a: Any) -> Any:
+    return np.ones(3) + np.ones(5) * x.sum()
+
+
+def too_many_subscripts(x: Any) -> Any:
+    return x[0, 1]
+
+
+def unpacking(x: Any) -> Any:
+    a, b = x, x, x
+    return a + b
+
+
+def mask_read(x: Any) -> Any:
+    return x[x > 0].sum()
+
+
+def mask_written_with_array(x: Any) -> Any:
+    x[x > 0] = x[1:]
+    return x
+
+
+def data_slice(x: Any, k: Any) -> Any:
+    return x[:k].sum()
+
+
+def data_shape(x: Any, k: Any) -> Any:
+    return np.zeros(k) + x
+
+
+def float_index(x: Any) -> Any:
+    return x[x]
+
+
+def array_truth(x: Any) -> Any:
+    if x > 0:
+        return x
+    return -x
+
+
+def one_sided(x: Any) -> Any:
+    if x[0] > 0:
+        y = x * 2
+    return y
+
+
+def kinds_differ(x: Any) -> Any:
+    mode = "a" if x[0] > 0 else "b"
+    return x if mode == "a" else -x
+
+
+def return_on_some_paths(x: Any) -> Any:
+    if x[0] > 0:
+        return x
+    x = x + 1
+
+
+def type_changes_in_loop(x: Any) -> Any:
+    y = None
+    for v in x:
+        y = v if y is None else y + v
+    return y
+
+
+def shape_changes_in_loop(x: Any) -> Any:
+    y = x
+    for _ in range(len(x)):
+        y = y[1:]
+    return y.sum()
+
+
+def list_grows_in_loop(x: Any) -> Any:
+    out = []
+    for v in x:
+        out.append(v * 2)
+    return np.array(out)
+
+
+def comprehension_over_data(x: Any) -> Any:
+    return np.array([v * 2 for v in x])
+
+
+def value_from_empty_loop(x: Any, k: Any) -> Any:
+    for i in range(k):
+        y = x[i]
+    return y
+
+
+def endless(x: Any) -> Any:
+    while True:
+        x = x + 1
+
+
+def data_raise(x: Any) -> Any:
+    if x[0] < 0:
+        raise ValueError("negative")
+    return x
+
+
+def static_raise(x: Any) -> Any:
+    if x.ndim != 2:
+        raise ValueError("x must be a matrix")
+    return x
+
+
+def data_assert(x: Any) -> Any:
+    assert x[0] > 0
+    return x
+
+
+def static_assert(x: Any) -> Any:
+    assert x.ndim == 2, "x must be a matrix"
+    return x
+
+
+def try_statement(x: Any) -> Any:
+    try:
+        return x / 2
+    except ZeroDivisionError:
+        return x
+
+
+def with_statement(x: Any) -> Any:
+    with contextlib.suppress(ValueError):
+        x = x / 2
+    return x
+
+
+def import_statement(x: Any) -> Any:
+    import math
+
+    return x * math.pi
+
+
+def class_statement(x: Any) -> Any:
+    class Inner:
+        pass
+
+    return x, Inner
+
+
+def match_statement(x: Any) -> Any:
+    match x.ndim:
+        case 1:
+            return x
+    return -x
+
+
+def global_statement(x: Any) -> Any:
+    global STATE
+    STATE = [1.0]
+    return x
+
+
+def nonlocal_statement(x: Any) -> Any:
+    total = 0.0
+
+    def add(v: Any) -> None:
+        nonlocal total
+        total += v
+
+    add(x)
+    return total
+
+
+def generator(x: Any) -> Any:
+    yield x
+
+
+def set_display(x: Any) -> Any:
+    return x * len({1, 2})
+
+
+def change_outside_list(x: Any) -> Any:
+    STATE.append(1.0)
+    return x
+
+
+def change_outside_object(x: Any) -> Any:
+    CONFIG.rate = 2.0
+    return x * CONFIG.rate
+
+
+def endless_recursion(x: Any) -> Any:
+    return endless_recursion(x * 0.5) + 1
+
+
+def undefined_name(x: Any) -> Any:
+    return x * undefined_thing  # noqa: F821
+
+
+def read_before_bound(x: Any) -> Any:
+    y = y + x  # noqa: F821
+    return y
+
+
+def broadcast_view_written(x: Any) -> Any:
+    y = np.broadcast_to(x, (2, 3))
+    y[0] = 1.0
+    return y
+
+
+def reshape_written(a: Any) -> Any:
+    b = a.T.reshape(-1)
+    b[0] = 1.0
+    return a, b
+
+
+def alias_chosen_by_data(x: Any) -> Any:
+    y = x if x[0] > 0 else x * 2
+    y[0] = 1.0
+    return x, y
+
+
+def in_place_dtype(i: Any) -> Any:
+    i += 0.5
+    return i
+
+
+def in_place_shape(x: Any, a: Any) -> Any:
+    x += a
+    return x
+
+
+def wrong_arguments(x: Any) -> Any:
+    def helper(a: Any, b: Any) -> Any:
+        return a + b
+
+    return helper(x)
+
+
+def unknown_keyword(x: Any) -> Any:
+    return np.exp(x, where=x > 0)
+
+
+def bits(i: Any) -> Any:
+    return i & 3
+
+
+def negative_booleans(x: Any) -> Any:
+    return -(x > 0)
+
+
+def integer_powers(i: Any) -> Any:
+    return i**-1
+
+
+def position_from_data(x: Any, k: Any) -> Any:
+    parts = (x, x * 2, x * 3)
+    return parts[k]
+
+
+def returns_a_function(x: Any) -> Any:
+    return lambda: x
+
+
+def missing_key(p: Any) -> Any:
+    return p["w"] * p["b"]
+
+
+def fails_when_run(x: Any) -> Any:
+    return x * (1 / 0)
+
+
+def text_of_data(x: Any) -> Any:
+    return x, f"{x.sum():.2f}"
+
+
+def strange_dtype(x: Any) -> Any:
+    return x + np.array([1 + 2j])[0]
+
+
+def del_in_loop(x: Any) -> Any:
+    y = x
+    for _ in range(3):
+        x = x * 2
+        del y
+    return x
+
+
+def tuple_of_unknown_length(x: Any) -> Any:
+    return tuple(x)
