@@ -38,7 +38,7 @@ def measure(*, quick: bool) -> Section:
             "codegen_ad": lambda: loss.value_and_grad(w, a, x, y),
             "the same kernel, called directly": lambda: kernel(w, a, x, y),
         },
-        rounds=5 if quick else 21,
+        rounds=3 if quick else 11,
     )
     own, direct = (1e6 * t for t in times.values())
     extra = own - direct

@@ -97,7 +97,7 @@ def measure(*, quick: bool) -> Section:
         value, gradient = run()
         np.testing.assert_allclose(float(value), expected[0], rtol=1e-10, err_msg=name)
         np.testing.assert_allclose(np.asarray(gradient), expected[1], rtol=1e-8, err_msg=name)
-    times = interleaved(cases, rounds=3 if quick else 11)
+    times = interleaved(cases, rounds=3 if quick else 7)
     own = times["codegen_ad"]
     found = [_row(name, 1e9 * t / len(x), t / own) for name, t in times.items()]
     title = f"Gaussian peak, {len(x):,} points, value and gradient, per point"

@@ -91,9 +91,10 @@ def _version(name: str) -> str | None:
 
 
 def write(sections: Sequence[Section], name: str) -> Path:
-    """Keep the numbers as JSON; returns the file."""
+    """Keep the numbers as JSON, and the table beside them; returns the JSON file."""
     RESULTS.mkdir(exist_ok=True)
     file = RESULTS / f"{name}.json"
     content = {"machine": machine(), "sections": [asdict(s) for s in sections]}
     file.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    file.with_suffix(".txt").write_text(text(sections) + "\n", encoding="utf-8")
     return file

@@ -16,7 +16,7 @@ ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
 }
 
-LONG = 0.02
+LONG = 0.1
 """Seconds that one measurement should last, by calling often enough."""
 
 
