@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.options import Options
@@ -99,11 +99,15 @@ class Differentiable(Generic[P, R]):
         """
         if cotangent is None:
             value = self.value(*args, **kwargs)
-            return value, lambda g: self._run("vjp", args, kwargs, g)[1]
+
+            def pullback(g: Any) -> Any:
+                return self._run("vjp", args, kwargs, g)[1]
+
+            return value, pullback
         return self._run("vjp", args, kwargs, cotangent)
 
     def jacobian(self, *args: Any, **kwargs: Any) -> Any:
-        """The Jacobian: shaped `out.shape + in.shape`, one array for each differentiated parameter."""
+        """The Jacobian: of shape `out.shape + in.shape`, one for each differentiated parameter."""
         return self._run("jacobian", args, kwargs)
 
     def hessian(self, *args: Any, **kwargs: Any) -> Any:
@@ -228,9 +232,20 @@ def differentiate(
     ...     return np.mean((x @ w - y) ** 2)
     """
     if function is None:
-        return lambda f: differentiate(f, wrt=wrt, taps=taps, static=static)
+
+        def decorate(f: Callable[..., Any]) -> Any:
+            return make(f, wrt, taps, static)
+
+        return decorate
+    return make(function, wrt, taps, static)
+
+
+def make(
+    function: Callable[..., Any], wrt: Names, taps: str | Sequence[str], static: str | Sequence[str]
+) -> Differentiable[..., Any]:
+    """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
-        function = function.__wrapped__
+        function = cast("Differentiable[..., Any]", function).__wrapped__
     if not callable(function):
         raise InvalidArgument(f"differentiate takes a function, not {function!r}")
     names = names_of(function, wrt)
@@ -283,7 +298,11 @@ def minimize(
     """
     from codegen_ad.fit.minimize import minimize as run
 
-    found = function if isinstance(function, Differentiable) else differentiate(function)
+    found: Differentiable[..., Any] = (
+        cast("Differentiable[..., Any]", function)
+        if isinstance(function, Differentiable)
+        else make(function, (), (), ())
+    )
     return run(
         found,
         x0,

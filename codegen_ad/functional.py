@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
-from codegen_ad.api import Differentiable, Names, differentiate, names_of
-from codegen_ad.options import Options
+from codegen_ad.api import Differentiable, Names, make, names_of
 
 
 def value_and_grad(function: Callable[..., Any], argnums: Names = 0) -> Callable[..., Any]:
@@ -73,10 +73,10 @@ def _form(function: Callable[..., Any], argnums: Names, method: str) -> Callable
 
 def _derivatives(function: Callable[..., Any], argnums: Names) -> Differentiable[..., Any]:
     """The function's derivatives for `argnums`, made once for each function."""
-    if isinstance(function, Differentiable):
-        options = function.options
-        names = names_of(function.__wrapped__, argnums)
-        if names == function.wrt:
-            return function
-        return Differentiable(function.__wrapped__, Options(names, options.taps, options.static))
-    return differentiate(function, wrt=argnums)
+    if not isinstance(function, Differentiable):
+        return make(function, argnums, (), ())
+    known = cast("Differentiable[..., Any]", function)
+    names = names_of(known.__wrapped__, argnums)
+    if names == known.wrt:
+        return known
+    return Differentiable(known.__wrapped__, replace(known.options, wrt=names))

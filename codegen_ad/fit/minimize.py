@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -169,14 +169,16 @@ def _as_floats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _as_float(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.dtype.kind in "iub":  # pyright: ignore[reportUnknownMemberType]
-        return value.astype(float)
-    if isinstance(value, int) and not isinstance(value, bool):
+    kind = cast("Any", type(value))
+    if isinstance(value, np.ndarray):
+        array = cast("NDArray[Any]", value)
+        return array.astype(float) if array.dtype.kind in "iub" else array
+    if kind is int:
         return float(value)
-    if type(value) in (tuple, list):
-        return type(value)(_as_float(v) for v in value)
-    if type(value) is dict:
-        return {k: _as_float(v) for k, v in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if kind is tuple or kind is list:
+        return kind(_as_float(v) for v in value)
+    if kind is dict:
+        return {k: _as_float(v) for k, v in value.items()}
     return value
 
 

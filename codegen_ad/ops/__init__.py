@@ -1,7 +1,7 @@
 """The tables: which operations exist, written out in order.
 
-This room says what each operation means in NumPy and what its derivative is. It never parses Python,
-never plans and never prints code.
+This room says what each operation means in NumPy and what its derivative is. It never parses
+Python, never plans and never prints code.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Structured operations that own regions: loop, while, branch, and calls with a given derivative.
 
-Arguments of each are listed with its parameters; every region is closed and takes the captured outer
-values after its own inputs. The reference backend and the planner run them; they have no NumPy
-function of their own.
+Arguments of each are listed with its parameters; every region is closed and takes the captured
+outer values after its own inputs. The reference backend and the planner run them; they have no
+NumPy function of their own.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from codegen_ad.ir.types import ArrayType, DType, TupleType, Type
 class Loop(RegionParams):
     """`for i in range(trip)`; arguments `(trip, *carried, *captured)`.
 
-    The body takes `(i, *carried, *captured)` and yields the next `carried` values, then `stacked` ones.
-    Results: the final carried values, then each stacked value of every iteration, on a new leading
-    axis of size `length`, which is the value of `trip`.
+    The body takes `(i, *carried, *captured)` and yields the next `carried` values, then `stacked`
+    ones. Results: the final carried values, then each stacked value of every iteration, on a new
+    leading axis of size `length`, which is the value of `trip`.
     """
 
     carried: int
@@ -31,9 +31,11 @@ class Loop(RegionParams):
 
     @property
     def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
         return (self.body,)
 
     def with_regions(self, regions: tuple[Region, ...]) -> Loop:
+        """The same parameters around other regions."""
         return replace(self, body=regions[0])
 
 
@@ -41,9 +43,9 @@ class Loop(RegionParams):
 class While(RegionParams):
     """`while cond`; arguments `(*carried, *captured)`, as for both regions.
 
-    `cond` yields one boolean; `body` yields the next carried values, then `stacked` ones. Results: the
-    final carried values, the stacked ones on a leading axis of size `length`, and the trip count,
-    which is the value of the symbol `length`.
+    `cond` yields one boolean; `body` yields the next carried values, then `stacked` ones. Results:
+    the final carried values, the stacked ones on a leading axis of size `length`, and the trip
+    count, which is the value of the symbol `length`.
     """
 
     carried: int
@@ -54,24 +56,28 @@ class While(RegionParams):
 
     @property
     def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
         return (self.cond, self.body)
 
     def with_regions(self, regions: tuple[Region, ...]) -> While:
+        """The same parameters around other regions."""
         return replace(self, cond=regions[0], body=regions[1])
 
 
 @dataclass(frozen=True, slots=True)
 class Branch(RegionParams):
-    """`if cond`; arguments `(cond, *captured)`; both regions take `captured` and yield the results."""
+    """`if cond`; arguments `(cond, *captured)`; both regions take `captured` and yield results."""
 
     then: Region
     otherwise: Region
 
     @property
     def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
         return (self.then, self.otherwise)
 
     def with_regions(self, regions: tuple[Region, ...]) -> Branch:
+        """The same parameters around other regions."""
         return replace(self, then=regions[0], otherwise=regions[1])
 
 
@@ -79,8 +85,8 @@ class Branch(RegionParams):
 class Custom(RegionParams):
     """A call whose derivative the user gave; arguments are `forward`'s inputs.
 
-    `forward` yields `outputs` values and then the residuals; `backward` takes the residuals, then one
-    cotangent for each output, and yields the cotangent of each argument.
+    `forward` yields `outputs` values and then the residuals; `backward` takes the residuals, then
+    one cotangent for each output, and yields the cotangent of each argument.
     """
 
     name: str
@@ -90,9 +96,11 @@ class Custom(RegionParams):
 
     @property
     def regions(self) -> tuple[Region, ...]:
+        """The regions, in order."""
         return (self.forward, self.backward)
 
     def with_regions(self, regions: tuple[Region, ...]) -> Custom:
+        """The same parameters around other regions."""
         return replace(self, forward=regions[0], backward=regions[1])
 
 

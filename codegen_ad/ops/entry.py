@@ -1,6 +1,7 @@
 """What the tables hold: one entry for each operation.
 
-An elementwise entry is a formula; a structural entry is an operation with named functions beside it.
+An elementwise entry is a formula; a structural entry is an operation with named functions beside
+it.
 """
 
 from __future__ import annotations
@@ -127,11 +128,21 @@ def elementwise(
             raise TypeMismatch(f"{name} takes {len(arguments)} arguments, got {len(types)}")
         return ArrayType(typing(arrays), broadcast_shapes(*(t.shape for t in arrays)))
 
-    function: Callable[..., Any] = getattr(np, name) if numpy is None else (
-        getattr(np, numpy) if isinstance(numpy, str) else numpy
+    function: Callable[..., Any] = (
+        getattr(np, name)
+        if numpy is None
+        else (getattr(np, numpy) if isinstance(numpy, str) else numpy)
     )
     functions = (function, *also) if getattr(function, "__module__", "") != __name__ else also
     return Elementwise(
-        Op(name, Kind.ELEMENTWISE, infer), arguments, spelling, functions, function,
-        formula, partials, reuse_output, at, policy,
+        Op(name, Kind.ELEMENTWISE, infer),
+        arguments,
+        spelling,
+        functions,
+        function,
+        formula,
+        partials,
+        reuse_output,
+        at,
+        policy,
     )

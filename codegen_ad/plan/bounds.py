@@ -43,11 +43,32 @@ def _largest_of(scope: Scope, x: Dim, y: Dim) -> Dim | None:
 
 IndexRule = Callable[..., Dim | None]
 
+
+def _sum(_: Scope, x: Dim, y: Dim) -> Dim:
+    return x + y
+
+
+def _difference(_: Scope, x: Dim, y: Dim) -> Dim:
+    return x - y
+
+
+def _product(_: Scope, x: Dim, y: Dim) -> Dim:
+    return x * y
+
+
+def _opposite(_: Scope, x: Dim) -> Dim:
+    return -x
+
+
+def _same(_: Scope, x: Dim) -> Dim:
+    return x
+
+
 INDEX_RULES: dict[str, IndexRule] = {
-    "add": lambda _, x, y: x + y,
-    "subtract": lambda _, x, y: x - y,
-    "multiply": lambda _, x, y: x * y,
-    "negative": lambda _, x: -x,
-    "cast": lambda _, x: x,
+    "add": _sum,
+    "subtract": _difference,
+    "multiply": _product,
+    "negative": _opposite,
+    "cast": _same,
     "maximum": _largest_of,
 }

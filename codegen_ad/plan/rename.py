@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.kernel import (
@@ -79,10 +79,10 @@ def _renamed(value: Any, field: str, rename: Rename) -> Any:
     if isinstance(value, str):
         return rename(value) if field in _NAME_FIELDS else value
     if isinstance(value, tuple):
-        items: tuple[Any, ...] = value
+        items = cast("tuple[Any, ...]", value)
         return tuple(_renamed(v, field, rename) for v in items)
     if isinstance(value, list):
-        inner: list[Any] = value
+        inner = cast("list[Any]", value)
         for statement in inner:
             assert is_dataclass(statement)
             rename_statement(statement, rename)  # pyright: ignore[reportArgumentType]

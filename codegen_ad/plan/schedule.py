@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.plan import control, memory, nests
-from codegen_ad.plan.kernel import Expr
+from codegen_ad.plan.access import Point
+from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
 from codegen_ad.plan.planner import Planner, Region
-from codegen_ad.plan.scope import Scope, Stored
+from codegen_ad.plan.scope import Pattern, Scope, Stored
 from codegen_ad.plan.units import (
     Buffer,
     Keep,
@@ -160,7 +161,9 @@ def _keep_shared(p: Planner, scope: Scope, work: Work, levels: list[list[Item]])
             if item in looping:
                 axes = _open_axes(item)
                 extent = min(axes, key=p.walker.rank, default=None)
-                group = by_extent.setdefault(extent, {}) if extent is not None else {}
+                group: dict[Node, set[Node | None]] = {}
+                if extent is not None:
+                    group = by_extent.setdefault(extent, group)
                 if extent is None:
                     groups.append(group)
             else:
@@ -199,7 +202,9 @@ def _open_axes(item: Item) -> list[Dim]:
 
 def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> None:
     ready: list[Nest] = []
-    finish: list[tuple[Node, object]] = []
+    totals: list[tuple[Node, Point, Var]] = []
+    parts: list[tuple[Node, Pattern, Stored]] = []
+    wholes: list[tuple[Node, Stored]] = []
     for item in items:
         match item:
             case Nest():
@@ -208,11 +213,11 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
                 nest = nests.total(p, scope, item)
                 assert isinstance(nest.sink, nests.IntoTotal)
                 ready.append(nest)
-                finish.append((node, (point, nest.sink.variable)))
+                totals.append((node, point, nest.sink.variable))
             case Local(node, pattern):
                 nest, stored = nests.fill_local(p, scope, item)
                 ready.append(nest)
-                finish.append((node, (pattern, stored)))
+                parts.append((node, pattern, stored))
             case Buffer(node) if memory.is_filled(p, node):
                 constant = memory.constant_buffer(p, scope, node)
                 if constant is not None:
@@ -221,7 +226,7 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
                 nest = nests.fill(p, scope, node)
                 assert not isinstance(nest.sink, nests.IntoTotal)
                 ready.append(nest)
-                finish.append((node, stored_whole(node, nest.sink.buffer, owned=True)))
+                wholes.append((node, stored_whole(node, nest.sink.buffer, owned=True)))
             case _:
                 pass
     for extent, members in nests.partition(p, ready):
@@ -231,16 +236,9 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
         inner, variable = nests.open_loop(p, scope, extent)
         schedule(p, inner, [m.bind(extent, variable) for m in members])
         nests.close_loop(scope, inner, variable, extent, p.elements.note(members[0].node))
-    for node, result in finish:
-        match result:
-            case Stored():
-                scope.stored[node] = result
-            case (pattern, Stored() as stored):
-                scope.local[node, pattern] = stored
-            case (point, variable):
-                scope.values[node, point] = variable
-            case _:
-                raise AssertionError
+    scope.stored.update(wholes)
+    scope.local.update({(node, pattern): stored for node, pattern, stored in parts})
+    scope.values.update({(node, point): variable for node, point, variable in totals})
     for item in items:
         match item:
             case Scalar(node):

@@ -18,7 +18,6 @@ from codegen_ad.plan.kernel import (
     Kernel,
     Let,
     Load,
-    Number,
     Statement,
     Var,
     blocks,
@@ -150,5 +149,5 @@ def _put(expr: Expr, let: Let) -> Expr:
             return let.expr
         case Apply(op, args, dtype):
             return Apply(op, tuple(_put(a, let) for a in args), dtype)
-        case Var() | Number() | Index() | Load() | Apply():
+        case _:
             return expr

@@ -93,7 +93,7 @@ def form_of(value: object, where: str, *, exact: bool) -> Form:
         case bool() | None | str():
             return StaticForm(value)
         case np.generic():
-            return _array_form(np.asarray(value), where, exact=exact)
+            return _array_form(np.asarray(cast("Any", value)), where, exact=exact)
         case float():
             return ScalarForm(float)
         case int():
@@ -116,7 +116,7 @@ def form_of(value: object, where: str, *, exact: bool) -> Form:
 
 def _other_form(value: object, where: str, *, exact: bool) -> Form:
     if isinstance(value, STATIC_TYPES):
-        return _static(where, value)
+        return _static(where, cast("object", value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         keys = tuple(f.name for f in dataclasses.fields(value))
         items = tuple(form_of(getattr(value, k), f"{where}.{k}", exact=exact) for k in keys)

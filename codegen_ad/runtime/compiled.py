@@ -122,7 +122,7 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     kind = tree[0]
     if kind == "array":
         value = values[tree[1]]
-        if tree[2] is None or isinstance(value, np.ndarray):
+        if tree[2] is None or np.ndim(value):
             return value
         return np.dtype(tree[2]).type(value)
     if kind == "constant":

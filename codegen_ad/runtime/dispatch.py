@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -160,7 +160,7 @@ def fast_key(mode: str, args: Sequence[Any]) -> Any:
     """Shapes, strides and dtypes of plain arrays and the types of plain numbers; None otherwise."""
     key: list[Any] = [mode]
     for arg in args:
-        kind = type(arg)
+        kind = cast("Any", type(arg))
         if kind is np.ndarray:
             if not arg.ndim:
                 return None

@@ -11,6 +11,7 @@ from codegen_ad.errors import InvalidArgument
 from codegen_ad.runtime.arguments import rebuild
 from codegen_ad.runtime.compiled import flat, rebuild_output
 from codegen_ad.runtime.dispatch import Kernels, Prepared
+from codegen_ad.signature import ArrayForm, ScalarForm
 
 
 def run(
@@ -67,8 +68,8 @@ def _is_plain(prepared: Prepared, mode: str) -> bool:
 
 def _is_single(prepared: Prepared) -> bool:
     forms = dict(prepared.signature.parameters)
-    (name, *more) = prepared.compiled.metadata["wrt"]
-    return not more and type(forms[name]).__name__ in ("ArrayForm", "ScalarForm")
+    wrt = cast("list[str]", prepared.compiled.metadata["wrt"])
+    return len(wrt) == 1 and isinstance(forms[wrt[0]], ArrayForm | ScalarForm)
 
 
 def _finisher(prepared: Prepared, mode: str, arguments: Mapping[str, Any]) -> Callable[[Any], Any]:
@@ -80,8 +81,8 @@ def _finisher(prepared: Prepared, mode: str, arguments: Mapping[str, Any]) -> Ca
 
     def gradients(values: Sequence[Any]) -> Any:
         leaves = iter(_typed(values, kept))
-        found = tuple(rebuild(forms[n], structure[n], leaves) for n in wrt)
-        return found if len(found) > 1 else found[0]
+        found = [rebuild(forms[n], structure[n], leaves) for n in wrt]
+        return found[0] if len(found) == 1 else tuple(found)
 
     def finish(result: Any) -> Any:
         values = list(flat(result))
