@@ -10,8 +10,9 @@ import numpy as np
 
 from codegen_ad.frontend import branches
 from codegen_ad.frontend.access import attribute
-from codegen_ad.frontend.arithmetic import compare_sizes, operate, simplest
+from codegen_ad.frontend.arithmetic import compare_sizes, operate
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.counting import enumerate_, len_, range_, reversed_, zip_
 from codegen_ad.frontend.pointwise import BY_NAME, elementwise
 from codegen_ad.frontend.values import (
     Array,
@@ -19,15 +20,12 @@ from codegen_ad.frontend.values import (
     Bound,
     Closure,
     Dict,
-    DynamicRange,
     List,
     Outside,
     Range,
     Record,
-    Reversed,
-    Zipped,
 )
-from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
@@ -36,86 +34,6 @@ if TYPE_CHECKING:
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
-
-
-def _range(m: Any, args: Args, _: Named) -> Value:
-    given: list[Any] = [
-        a if isinstance(a, Array) else m.static(a, "argument of range") for a in args
-    ]
-    if not 1 <= len(given) <= 3:
-        m.refuse(f"`range` takes one to three arguments, and gets {len(given)}.")
-    start, stop = (0, given[0]) if len(given) == 1 else given[:2]
-    step = given[2] if len(given) == 3 else 1
-    if not isinstance(step, int) or step == 0:
-        m.refuse("The step of a range must be an integer other than 0 that is known.")
-    if isinstance(start, Array) or isinstance(stop, Array):
-        return DynamicRange(start, stop, step)
-    low, high = m.dim(start, "start of the range"), m.dim(stop, "end of the range")
-    reach = high - low if step > 0 else low - high
-    if reach.is_constant:
-        reach = as_dim(max(0, reach.value))
-    else:
-        m.require(reach, 0, m.text())
-    return Range(low, (reach + (abs(step) - 1)) // abs(step), step)
-
-
-def _len(m: Any, args: Args, _: Named) -> Value:
-    (value,) = args
-    match value:
-        case Array():
-            shape = m.type_of(value).shape
-            if not shape:
-                m.refuse("A single number has no length.")
-            return simplest(shape[0])
-        case Range(length=length):
-            return simplest(length)
-        case _:
-            return len(m.items(value, "argument of len"))
-
-
-def _enumerate(m: Any, args: Args, kwargs: Named) -> Value:
-    start = m.static(args[1] if len(args) > 1 else kwargs.get("start", 0), "start of enumerate")
-    items = m.try_items(args[0]) if not isinstance(args[0], Array) else None
-    if items is not None:
-        return tuple((start + i, item) for i, item in enumerate(items))
-    length = _length(m, args[0])
-    return Zipped((Range(as_dim(start), length), args[0]))
-
-
-def _zip(m: Any, args: Args, _: Named) -> Value:
-    if any(isinstance(a, Array | Range | Zipped | Reversed) for a in args):
-        return Zipped(tuple(args))
-    columns = [m.items(a, "argument of zip") for a in args]
-    return tuple(zip(*columns, strict=False))
-
-
-def _length(m: Any, value: Value) -> Dim:
-    match value:
-        case Array():
-            shape = m.type_of(value).shape
-            if not shape:
-                m.refuse("A single number cannot be iterated over.")
-            return shape[0]
-        case Range(length=length):
-            return length
-        case Reversed(of):
-            return _length(m, of)
-        case Zipped(parts):
-            lengths = [_length(m, p) for p in parts]
-            for other in lengths[1:]:
-                m.equate(lengths[0], other, m.text())
-            return lengths[0]
-        case _:
-            return as_dim(len(m.items(value, "value iterated over")))
-
-
-length_of = _length
-
-
-def _reversed(m: Any, args: Args, _: Named) -> Value:
-    if isinstance(args[0], Array | Zipped | Range):
-        return Reversed(args[0])
-    return tuple(m.items(args[0], "argument of reversed"))[::-1]
 
 
 def _isinstance(m: Any, args: Args, _: Named) -> Value:
@@ -335,7 +253,7 @@ def _divmod(m: Any, args: Args, _: Named) -> Value:
 
 
 BUILTINS: dict[Any, Callable[..., Value]] = {
-    range: _range, len: _len, enumerate: _enumerate, zip: _zip, reversed: _reversed,
+    range: range_, len: len_, enumerate: enumerate_, zip: zip_, reversed: reversed_,
     isinstance: _isinstance, type: _type, tuple: _tuple, list: _list, dict: _dict,
     float: _number(DType.FLOAT64, float), int: _number(DType.INT64, int),
     bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),

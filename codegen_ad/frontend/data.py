@@ -178,6 +178,11 @@ def check_writable(m: Machine, target: Array) -> None:
             "Write to a copy: `x = x.copy()`.",
         )
     cell = target.cell
+    if cell in m.foreign:
+        m.refuse(
+            f"This writes to `{m.foreign[cell]}`, which lives outside the function.",
+            "Write to a copy: `x = x.copy()`.",
+        )
     partners = m.tangled.get(cell, {})
     seen = list(reachable(m))
     for partner, reason in partners.items():

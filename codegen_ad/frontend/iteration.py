@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen_ad.frontend import data
-from codegen_ad.frontend.builtin_functions import length_of
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.counting import length_of
 from codegen_ad.frontend.values import Array, DynamicRange, Range, Reversed, Zipped
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType

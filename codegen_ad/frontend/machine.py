@@ -14,10 +14,10 @@ from typing import Any, NoReturn, cast
 
 import numpy as np
 
-from codegen_ad.errors import CodegenError, ShapeMismatch, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import data, views, words
+from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
+from codegen_ad.frontend import data, requirements, sequences, views, words
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes import Facts, Requirement, Restart, dim_text, smallest
+from codegen_ad.frontend.sizes import Facts, Restart
 from codegen_ad.frontend.values import (
     Array,
     Cell,
@@ -25,17 +25,12 @@ from codegen_ad.frontend.values import (
     Frame,
     List,
     Provenance,
-    Range,
-    Reversed,
     Unbound,
-    Zipped,
 )
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Origin
 from codegen_ad.ir.types import ArrayType, BroadcastError, DType, Shape, broadcast_shapes
-from codegen_ad.ops import make
-from codegen_ad.ops.movement import Span
 from codegen_ad.source import Location
 
 Evaluate = Callable[["Machine", ast.expr], Value]
@@ -214,37 +209,11 @@ class Machine:
 
     def equate(self, first: Dim, second: Dim, what: str) -> None:
         """Require two sizes to be the same; reading starts again if that is news."""
-        if first == second:
-            return
-        one, other = (dim_text(d, self.size_names) for d in (first, second))
-        difference = first - second
-        if not difference.is_constant:
-            message = f"line {self.line()}: {what} needs {one} == {other}"
-            if self.facts.solve(first, second, message):
-                raise Restart
-        self.refuse(
-            f"`{what}` needs {one} and {other} to be the same size, and they are not."
-            if difference.is_constant
-            else f"`{what}` needs {one} == {other}, which cannot be settled before the call.",
-            "Check the shapes of the arrays, for example by printing them.",
-            ShapeMismatch,
-        )
+        requirements.equate(self, first, second, what)
 
     def require(self, at_least: Dim, minimum: Dim | int, what: str) -> None:
         """Require a size to be at least `minimum` when the kernel is called."""
-        least = as_dim(minimum)
-        bound = smallest(at_least - least, 0)
-        if bound is not None and bound >= 0:
-            return
-        one, other = (dim_text(d, self.size_names) for d in (at_least, least))
-        if (at_least - least).is_constant:
-            self.refuse(
-                f"`{what}` needs a size of at least {other}, and it is {one}.",
-                "Check the shapes of the arrays, for example by printing them.",
-                ShapeMismatch,
-            )
-        message = f"line {self.line()}: {what} needs {one} >= {other}"
-        self.facts.demand(Requirement("at_least", at_least, least, message))
+        requirements.require(self, at_least, minimum, what)
 
     def broadcast(self, *shapes: Shape) -> Shape:
         """The shape that NumPy broadcasts to; sizes that must agree are equated."""
@@ -329,62 +298,19 @@ class Machine:
 
     def items(self, value: Value, what: str = "argument") -> list[Value]:
         """The items of a sequence whose length is known now."""
-        found = self.try_items(value)
-        if found is None and isinstance(value, Array) and not self.type_of(value).rank:
-            self.static(value, what)
-        if found is None:
-            self.refuse(
-                f"The {what} must have a length that is known, not {self.describe(value)}.",
-                "Use operations on whole arrays, or a `for` loop that writes into `np.zeros(n)`.",
-            )
-        return found
+        return sequences.items(self, value, what)
 
     def try_items(self, value: Value) -> list[Value] | None:
         """The items of a sequence whose length is known now, else None."""
-        raw: Any = value
-        match value:
-            case tuple() | str():
-                return list(raw)
-            case List(cell) | Dict(cell):
-                return list(self.store[cell])
-            case Range(start, length, step) if length.is_constant:
-                places = [start + step * i for i in range(length.value)]
-                return [d.value if d.is_constant else d for d in places]
-            case Array() if (shape := self.type_of(value).shape) and shape[0].is_constant:
-                return [self.row(value, i) for i in range(shape[0].value)]
-            case Zipped(parts):
-                columns = [self.try_items(p) for p in parts]
-                if any(c is None for c in columns):
-                    return None
-                return list(zip(*(c for c in columns if c is not None), strict=False))
-            case Reversed(of):
-                found = self.try_items(of)
-                return None if found is None else found[::-1]
-            case _:
-                return None
+        return sequences.try_items(self, value)
 
     def row(self, array: Array, index: Node | int) -> Value:
         """`array[index]` on the first axis: a view, or a new scalar."""
-        shape = self.type_of(array).shape
-        if isinstance(index, Node):
-            row = self.view(array, views.Indexed((0,), (index,)))
-        else:
-            whole = [make.whole(d) for d in shape[1:]]
-            span = Span(as_dim(index), 1, as_dim(1))
-            row = self.view(array, views.Sliced((span, *whole)))
-            row = self.view(row, views.Reshaped(shape[1:]))
-        assert isinstance(row, Array)
-        return row if len(shape) > 1 else self.fresh(self.read(row))
+        return sequences.row(self, array, index)
 
     def iota(self, start: Dim | int, length: Dim | int, step: int = 1) -> Node:
         """The i8 vector `start, start + step, …`."""
-        b = self.b
-        numbers = make.iota(b, length)
-        if step != 1:
-            numbers = make.multiply(b, numbers, make.constant(b, step, DType.INT64))
-        if as_dim(start) != as_dim(0):
-            numbers = make.add(b, numbers, make.size(b, start))
-        return numbers
+        return sequences.iota(self, start, length, step)
 
     def call(self, function: Value, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         """Call any callable value."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 STATE: list[float] = []
+TABLE = np.arange(4.0)
 
 
 class Config:
@@ -216,6 +217,11 @@ def set_display(x: Any) -> Any:
 def change_outside_list(x: Any) -> Any:
     STATE.append(1.0)
     return x
+
+
+def write_to_outside_array(x: Any) -> Any:
+    TABLE[0] = x[0]
+    return TABLE
 
 
 def change_outside_object(x: Any) -> Any:
