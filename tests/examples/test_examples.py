@@ -203,6 +203,31 @@ def test_the_certified_fit_is_found(start: tuple[float, ...]) -> None:
     assert funs == sorted(funs, reverse=True)
 
 
+@pytest.mark.parametrize("start", chwirut.STARTS)
+@pytest.mark.parametrize(
+    "model",
+    [
+        ("--model", f"{chwirut.__file__}:model"),
+        ("--formula", "exp(-b1*x) / (b2 + b3*x)"),
+    ],
+    ids=["model", "formula"],
+)
+def test_the_same_from_the_command_line(
+    model: tuple[str, str], start: tuple[float, ...], tmp_path: Path
+) -> None:
+    testing = pytest.importorskip("click.testing")
+    from codegen_ad.cli.commands import commands
+
+    guess = ",".join(f"b{k}={value}" for k, value in enumerate(start, 1))
+    out = tmp_path / "result.json"
+    line = ["fit", str(chwirut.DATA), *model, "--start", guess, "--out", str(out)]
+    outcome = testing.CliRunner().invoke(commands, line)
+    assert outcome.exit_code == 0, outcome.output
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert found["fun"] == pytest.approx(chwirut.CERTIFIED_SQUARES, rel=1e-7)
+    np.testing.assert_allclose(list(found["parameters"].values()), chwirut.CERTIFIED, rtol=1e-4)
+
+
 def test_plot_of_the_measurements(tmp_path: Path) -> None:
     fits = [chwirut.fit(start, steps=100) for start in chwirut.STARTS]
     assert saved(chwirut.plot(fits), tmp_path) > 10_000
