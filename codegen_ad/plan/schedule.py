@@ -46,7 +46,7 @@ class Work:
         stack, seen = [item], {item}
         while stack:
             for before in self.after[stack.pop()]:
-                if before is other:
+                if before == other:
                     return True
                 if before not in seen:
                     seen.add(before)
