@@ -94,7 +94,7 @@ def filled_in_a_loop(x):
     y = np.zeros(len(x))
     y[0] = x[0]
     for i in range(1, len(x)):
-        y[i] = 0.5 * y[i - 1] ** 2 + x[i]
+        y[i] = np.cos(y[i - 1]) * x[i]
     return np.sum(y)
 
 
