@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from tests.end_to_end.cases import Table, data
 
 case = Table()
@@ -137,7 +138,9 @@ def stored_at(x, places):
     return np.sum(y * np.arange(len(x)))
 
 
-@case(data(4, 3), lambda n, rng: rng.integers(0, 4, size=n), lambda n, rng: rng.integers(0, 3, size=n))
+@case(
+    data(4, 3), lambda n, rng: rng.integers(0, 4, size=n), lambda n, rng: rng.integers(0, 3, size=n)
+)
 def gathered_pairs(x, i, j):
     return np.sum(np.exp(x[i, j])) + np.sum(x[i] * x[i, j][:, None])
 

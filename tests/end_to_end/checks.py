@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import sys
+import types
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from tests.end_to_end.cases import Case
 
 from codegen_ad import build, differentiate
 from codegen_ad.backends.reference import evaluate
-from codegen_ad.runtime.arguments import leaves_of
+from codegen_ad.runtime.arguments import leaves_of, rebuild
+from codegen_ad.runtime.compiled import flat
+from tests.end_to_end.cases import Case
 
 ROUNDING = {"f8": 1e-12, "f4": 2e-5}
 
@@ -123,4 +126,58 @@ def assert_close(found: Any, wanted: Any, *, rtol: float, what: str) -> None:
     assert found.shape == wanted.shape, f"{what}: shape {found.shape}, not {wanted.shape}"
     finite = np.abs(wanted[np.isfinite(wanted)])
     scale = float(finite.max()) if finite.size else 1.0
-    np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * max(scale, 1e-300), err_msg=what)
+    np.testing.assert_allclose(
+        found, wanted, rtol=rtol, atol=rtol * max(scale, 1e-300), err_msg=what
+    )
+
+
+def interpreted(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> Any:
+    """A function of the arguments that runs the kernel's text in plain Python, uncompiled.
+
+    It costs no compilation, so it is for the sizes and signatures that need a kernel of their own.
+    """
+    found = derivatives(case)
+    kernels = found.kernels
+    signature = kernels.binder.form(kernels.binder.bind(args, {}))
+    stages = build.run(case.function, signature, mode, found.options, kernels.binder.wrt)
+    space = _executed(stages.text)
+    count = len(stages.reading.program.outputs)
+    kernel = space[stages.kernel.name]
+    forms = dict(signature.parameters)
+
+    def run(*given: Any) -> Any:
+        arguments = kernels.binder.bind(given, {})
+        leaves: list[Any] = []
+        for name, form in signature.parameters:
+            leaves.extend(leaves_of(arguments[name], form, name))
+        leaves += list(_outside(kernels.root, stages))
+        with np.errstate(all="ignore"):
+            values = list(flat(kernel(*leaves)))
+        if mode == "value":
+            return values[0]
+        rest = iter(values[count:])
+        gradients = tuple(rebuild(forms[n], arguments[n], rest) for n in kernels.binder.wrt)
+        return values[0], gradients if len(gradients) > 1 else gradients[0]
+
+    return run
+
+
+def _executed(text: str) -> dict[str, Any]:
+    """The functions of a kernel file, without numba: `njit` gives back what it is given."""
+
+    def njit(*args: Any, **options: Any) -> Any:
+        return args[0] if args else lambda function: function
+
+    numba = types.ModuleType("numba")
+    vars(numba).update(njit=njit, prange=range)
+    before = sys.modules.get("numba")
+    sys.modules["numba"] = numba
+    try:
+        space: dict[str, Any] = {"__name__": "interpreted_kernel"}
+        exec(compile(text, "<kernel>", "exec"), space)
+    finally:
+        if before is None:
+            del sys.modules["numba"]
+        else:
+            sys.modules["numba"] = before
+    return space

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from tests.end_to_end.cases import Table, data
 
 case = Table()
@@ -183,7 +184,7 @@ def return_in_a_loop(x):
 
 @case(data(-1))
 def conditional_expression(x):
-    a = x[0] if x[0] > 0 else -x[0] ** 3
+    a = x[0] if x[0] > 0 else -(x[0] ** 3)
     return a * np.sum(x)
 
 
