@@ -164,7 +164,7 @@ def network_gradient(w1, w2, X, y):
     return X.T @ d_hidden, active.T @ d_pred
 
 
-def train_network(steps=500, learning_rate=1e-6):
+def train_network(steps=200, learning_rate=1e-6):
     """The notes' training loop: the loss before each step."""
     w1, w2, X, y = network_data()
     losses = np.zeros(steps)
@@ -175,7 +175,7 @@ def train_network(steps=500, learning_rate=1e-6):
     return losses
 
 
-def train_network_compiled(steps=500, learning_rate=1e-6):
+def train_network_compiled(steps=200, learning_rate=1e-6):
     """The same loop as one kernel."""
     w1, w2, X, y = network_data()
     return minimize(

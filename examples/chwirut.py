@@ -88,10 +88,11 @@ def plot(fits) -> "Figure":
     left.legend(frameon=False)
     for k, results in enumerate(fits, 1):
         trace = np.concatenate([r.trace for r in results])
+        # Eleven digits are certified: less is no excess.
         excess = np.maximum(np.minimum.accumulate(trace) / CERTIFIED_SQUARES - 1, 1e-11)
         right.loglog(np.arange(1, len(trace) + 1), excess, label=f"from start {k}")
     right.set_xlabel("step")
-    right.set_ylabel("best sum of squares / certified − 1, at least 1e-11")
+    right.set_ylabel("excess over the certified sum of squares")
     right.legend(frameon=False)
     return figure
 

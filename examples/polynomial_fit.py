@@ -253,8 +253,8 @@ def plot_fit(x, y, run) -> "Figure":
 
     figure = Figure(figsize=(12, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
-    left.semilogy(run.trace)
-    left.set_xlabel("step")
+    left.semilogy(np.arange(run.steps) / 1000, run.trace)
+    left.set_xlabel("steps / 1000")
     left.set_ylabel("mean squared error")
     right.plot(x, y, "k.", markersize=4, label="data: sin(x)")
     right.plot(x, poly(x, run.w), label=f"polynomial after {run.steps:,} steps")
