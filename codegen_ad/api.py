@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast, overload
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options
+from codegen_ad.options import Options, shown_stages
 
 if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
@@ -360,7 +360,11 @@ def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
     def build(signature: Signature, mode: str) -> Built:
         from codegen_ad import build as stages
 
-        return stages.build(function, signature, mode, options, binder.wrt)
+        if not shown_stages():
+            return stages.build(function, signature, mode, options, binder.wrt)
+        from codegen_ad.explain import show
+
+        return stages.build(function, signature, mode, options, binder.wrt, on_stage=show)
 
     return Kernels(
         function,

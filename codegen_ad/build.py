@@ -29,7 +29,7 @@ from codegen_ad.frontend.reader import Leaf, Reading, read
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.verify import verify
-from codegen_ad.options import Options, is_checking, shown_stages
+from codegen_ad.options import Options, is_checking
 from codegen_ad.passes import pipeline
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.cost import Cost, cost
@@ -53,23 +53,35 @@ class Stages:
     rewrites: Counter[str] = field(default_factory=Counter[str])
 
 
+OnStage = Callable[[str, Program | Kernel | str], None]
+"""Called with the name of a stage and what it made."""
+
+
+def _ignore(stage: str, made: Program | Kernel | str) -> None:
+    """Show nothing."""
+
+
 def build(
     function: Callable[..., object],
     signature: Signature,
     mode: str,
     options: Options,
     wrt: Sequence[str],
+    *,
+    on_stage: OnStage = _ignore,
 ) -> Built:
     """The kernel file of a function for one signature.
 
     `mode` is value, value_and_grad, vjp, jvp, jacobian, hessian, taps, or `fit` with a method and
     its flags: `fit:adam`.
     """
-    stages = run(function, signature, mode, options, wrt)
+    stages = run(function, signature, mode, options, wrt, on_stage=on_stage)
     metadata = _metadata(stages, wrt)
     if mode.startswith("fit:"):
         metadata["function"] = fit_name(stages.reading.program.name)
-    return Built(stages.text, metadata, stages.reading.dependencies)
+    reading = stages.reading
+    captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
+    return Built(stages.text, metadata, [*reading.dependencies, *captured])
 
 
 def run(
@@ -78,23 +90,25 @@ def run(
     mode: str,
     options: Options,
     wrt: Sequence[str],
+    *,
+    on_stage: OnStage = _ignore,
 ) -> Stages:
-    """Every stage of a build, kept."""
+    """Every stage of a build, kept; `on_stage` is handed each as soon as it is there."""
     reading = read(function, signature, taps=options.taps if mode == "taps" else ())
-    _show("program", reading.program)
+    on_stage("program", reading.program)
     fired: Counter[str] = Counter()
     simplified = _checked(pipeline.before(reading.program, fired=fired))
-    _show("simplified", simplified)
+    on_stage("simplified", simplified)
     derived, summary = _derive(reading, simplified, mode, options, wrt)
-    _show("gradient", derived)
+    on_stage("gradient", derived)
     optimized = _checked(pipeline.run(_checked(derived), fired=fired))
-    _show("optimized", optimized)
+    on_stage("optimized", optimized)
     name = reading.program.name
     sizes = _sizes(reading)
     outer = _outer(reading.leaves, wrt)
     blas = has_blas()
     kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
-    _show("plan", kernel)
+    on_stage("plan", kernel)
     value = plan(pipeline.run(simplified), name=name, sizes=sizes, outer=outer, blas=blas)
     counted = cost(kernel, value if mode != "value" else None)
     shown = getattr(function, "__name__", name)
@@ -107,15 +121,8 @@ def run(
         text = numba_cpu.fit_source(kernel, about, counted, recipe, targets, fit_name(name))
     else:
         text = numba_cpu.source(kernel, about, counted)
-    _show("code", text)
+    on_stage("code", text)
     return Stages(reading, simplified, derived, optimized, kernel, counted, about, text, fired)
-
-
-def _show(stage: str, value: Program | Kernel | str) -> None:
-    if stage in shown_stages():
-        from codegen_ad.explain import show
-
-        show(stage, value)
 
 
 def has_blas() -> bool:

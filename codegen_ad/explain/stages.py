@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.explain.source import SourceText
-from codegen_ad.options import Options
+from codegen_ad.options import Options, shown_stages
 
 if TYPE_CHECKING:
     from codegen_ad.ir.node import Program
@@ -187,7 +187,9 @@ def rewrites_text(rewrites: Counter[str]) -> str:
 
 
 def show(stage: str, value: Program | Kernel | str) -> None:
-    """Print a stage to standard error, for `CODEGEN_AD_SHOW`."""
+    """Print a stage to standard error, if `CODEGEN_AD_SHOW` names it."""
+    if stage not in shown_stages():
+        return
     sys.stderr.write(f"{_heading(stage)}\n{stage_text(value).rstrip()}\n\n")
 
 

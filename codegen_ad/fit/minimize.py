@@ -175,8 +175,10 @@ def _as_float(value: Any) -> Any:
         return array.astype(float) if array.dtype.kind in "iub" else array
     if kind is int:
         return float(value)
-    if kind is tuple or kind is list:
-        return kind(_as_float(v) for v in value)
+    if kind is tuple:
+        return tuple(_as_float(v) for v in value)
+    if kind is list:
+        return [_as_float(v) for v in value]
     if kind is dict:
         return {k: _as_float(v) for k, v in value.items()}
     return value

@@ -164,6 +164,7 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
         conflict = (
             not _is_owned(p, scope, target, work)
             or target in region.outputs
+            or any(is_view(user) for user in region.users[target])
             or any(work.depends(r, item) for r in readers)
         )
         if conflict:

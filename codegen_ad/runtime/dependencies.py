@@ -12,7 +12,7 @@ The steps of a path are pairs of a kind and a name:
 `attribute`    an attribute of an object or module
 `item`         an element of a tuple, list or dict; the name is the index or key
 `function`     what a method, partial or wrapper calls: `__func__`, `func`, `__wrapped__`, `py_func`
-`layout`       dtype and rank of an array, for one whose content is passed in; the name is empty
+`layout`       dtype, axes of size 1, order and writability of an array whose content is passed in
 =============  ================================================================================
 """
 
@@ -132,7 +132,10 @@ def follow(value: object, step: Step) -> object:
         case "layout":
             if isinstance(value, (np.ndarray, np.generic)):
                 array = cast("np.ndarray[Any, Any]", value)
-                return f"{fingerprint(array.dtype)} {array.ndim}"
+                flags = array.flags
+                order = "C" if flags.c_contiguous else "F" if flags.f_contiguous else "A"
+                ones = tuple(size == 1 for size in array.shape)
+                return f"{array.dtype.str} {ones} {order} {flags.writeable}"
             raise LookupError(f"{type(value).__name__} is not an array")
         case _:
             raise LookupError(f"there is no step {kind!r} {name!r}")

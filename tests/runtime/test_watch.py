@@ -107,7 +107,7 @@ def test_paths_are_resolved(user):
     assert found["function of a partial"] == 2.0
     assert found["item of a dict"] == "three"
     assert found["item of an item"] == 2.0
-    assert found["layout"] == "dtype <f8 1"
+    assert found["layout"] == "<f8 (False,) C True"
     assert resolve(user.f, ()) is user.f
 
 

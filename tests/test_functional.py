@@ -1,0 +1,133 @@
+"""The functional forms and the other derivatives: vjp, jvp, Jacobians, Hessians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import codegen_ad
+from codegen_ad import differentiate, grad, hessian, jacobian, jvp, value_and_grad, vjp
+from codegen_ad.errors import InvalidArgument, NotDifferentiable
+
+rng = np.random.default_rng(5)
+W = rng.normal(size=3)
+X = rng.normal(size=(20, 3))
+Y = rng.normal(size=20)
+
+
+def loss(w: Any, x: Any, y: Any) -> Any:
+    return np.mean((np.tanh(x @ w) - y) ** 2)
+
+
+def model(w: Any, x: Any) -> Any:
+    return w[0] * np.exp(-w[1] * x[:, 0]) + w[2] * x[:, 1]
+
+
+def differences(f: Any, x: np.ndarray) -> np.ndarray:
+    """Central differences: the shape of the result, then that of `x`."""
+    columns = []
+    for index in np.ndindex(x.shape):
+        step = np.zeros_like(x)
+        step[index] = 1e-6
+        columns.append((np.asarray(f(x + step)) - np.asarray(f(x - step))) / 2e-6)
+    return np.stack(columns, -1).reshape(*np.shape(columns[0]), *x.shape)
+
+
+def test_gradients_by_position_and_by_name() -> None:
+    expected = differences(lambda w: loss(w, X, Y), W)
+    np.testing.assert_allclose(grad(loss)(W, X, Y), expected, rtol=1e-7, atol=1e-9)
+    value, both = value_and_grad(loss, argnums=(0, "x"))(W, X, Y)
+    assert value == pytest.approx(loss(W, X, Y), rel=1e-14)
+    np.testing.assert_allclose(both[0], expected, rtol=1e-7, atol=1e-9)
+    by_x = differences(lambda x: loss(W, x, Y), X)
+    np.testing.assert_allclose(both[1], by_x, rtol=1e-6, atol=1e-9)
+    (alone,) = grad(loss, argnums=(-1,))(W, X, Y)
+    np.testing.assert_allclose(alone, differences(lambda y: loss(W, X, y), Y), rtol=1e-6, atol=1e-9)
+
+
+def test_a_form_of_a_decorated_function_keeps_its_options() -> None:
+    decorated = differentiate(wrt="x")(loss)
+    assert grad(decorated, argnums="x").derivatives is decorated
+    assert grad(decorated)(W, X, Y).shape == W.shape
+
+
+def test_vjp_and_jvp_are_adjoint() -> None:
+    value, pullback = vjp(model, W, X)
+    u = rng.normal(size=value.shape)
+    dw, dx = rng.normal(size=W.shape), rng.normal(size=X.shape)
+    forward, tangent = jvp(model, (W, X), (dw, dx))
+    gw, gx = pullback(u)
+    np.testing.assert_allclose(forward, value, rtol=1e-15)
+    assert np.vdot(u, tangent) == pytest.approx(np.vdot(gw, dw) + np.vdot(gx, dx), rel=1e-12)
+
+
+def test_a_cotangent_in_the_call() -> None:
+    found = differentiate(model)
+    u = rng.normal(size=20)
+    value, gradient = found.vjp(W, X, cotangent=u)
+    np.testing.assert_allclose(value, model(W, X), rtol=1e-15)
+    np.testing.assert_allclose(gradient, jacobian(model)(W, X).T @ u, rtol=1e-12)
+    with pytest.raises(InvalidArgument, match=r"has shape \(3,\), where \(20,\) is needed"):
+        found.vjp(W, X, cotangent=np.ones(3))
+    with pytest.raises(InvalidArgument, match="1 cotangents or tangents are needed, and 2"):
+        found.vjp(W, X, cotangent=(u, u))
+
+
+def columns(w: Any) -> Any:
+    return np.outer(w, np.sin(w))
+
+
+def rows(w: Any) -> Any:
+    return np.array([w.sum(), (w**2).sum()])
+
+
+def loops(w: Any) -> Any:
+    return np.cumsum(np.sin(w))
+
+
+@pytest.mark.parametrize(("function", "size"), [(columns, 4), (rows, 40), (loops, 30), (loops, 4)])
+def test_jacobians_in_every_mode(function: Any, size: int) -> None:
+    w = rng.normal(size=size)
+    found = jacobian(function)(w)
+    np.testing.assert_allclose(found, differences(function, w), rtol=1e-6, atol=1e-8)
+
+
+def test_a_jacobian_of_residuals_reads_the_data_once() -> None:
+    found = jacobian(model)
+    found(W, X)
+    text = found.derivatives.source(mode="jacobian")
+    assert text.count("for i in range(n):") == 1
+
+
+def test_hessians() -> None:
+    found = hessian(loss)(W, X, Y)
+    first = grad(loss)
+    np.testing.assert_allclose(
+        found, differences(lambda w: first(w, X, Y), W), rtol=1e-6, atol=1e-8
+    )
+    np.testing.assert_allclose(found, found.T, rtol=1e-12)
+    long = rng.normal(size=20)
+
+    def energy(v: Any) -> Any:
+        return np.sum(v[1:] ** 2 * v[:-1]) + np.prod(np.cos(v[:3]))
+
+    np.testing.assert_allclose(
+        hessian(energy)(long), differences(grad(energy), long), rtol=1e-5, atol=1e-7
+    )
+    with pytest.raises(InvalidArgument, match="a Hessian is taken in one array"):
+        hessian(loss, argnums=(0, 1))(W, X, Y)
+
+
+def test_what_has_no_jacobian() -> None:
+    with pytest.raises(NotDifferentiable, match="a Jacobian is of one floating point array"):
+        jacobian(lambda w: (w, 2 * w))(W)
+
+
+def test_all_names_are_exported() -> None:
+    for name in codegen_ad.__all__:
+        assert getattr(codegen_ad, name) is not None
+    assert set(codegen_ad.__all__) <= set(dir(codegen_ad))
+    with pytest.raises(AttributeError, match="has no attribute 'gradient'"):
+        codegen_ad.gradient  # noqa: B018
