@@ -199,7 +199,7 @@ def inverted(A):
 @case(data(-1, -1, kind="definite"), sizes=(7, 2))
 def determinants(A):
     sign, logdet = np.linalg.slogdet(A)
-    return logdet + np.log(np.linalg.det(A))
+    return sign * logdet + np.log(np.linalg.det(A))
 
 
 @case(data(-1, -1, kind="definite"), data(-1), wrt=("A", "y"), sizes=(7, 2))

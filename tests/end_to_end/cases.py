@@ -87,7 +87,7 @@ class Table:
         self.cases: list[Case] = []
 
     def __call__(self, *arguments: Any, **options: Any) -> Callable[[Function], Function]:
-        """Add the function below, called with `arguments`: data, functions of `(n, rng)`, or values."""
+        """Add the function below, with its arguments: data, functions of `(n, rng)`, or values."""
 
         def add(function: Function) -> Function:
             def make(n: int, rng: np.random.Generator) -> tuple[Any, ...]:

@@ -40,7 +40,7 @@ def reference(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> 
     leaves: list[Any] = []
     for name, form in signature.parameters:
         leaves.extend(leaves_of(copy.deepcopy(arguments[name]), form, name))
-    leaves += [leaf for leaf in _outside(kernels.root, stages)]
+    leaves += list(_outside(kernels.root, stages))
     return evaluate(stages.optimized, leaves)
 
 

@@ -198,7 +198,6 @@ def looped(w, x):
     ("function", "args"),
     [
         (total, (np.ones(3), np.zeros((0, 3)))),
-        (total, (np.zeros(0), np.zeros((4, 0)))),
         (total_of_products, (np.ones(2), np.zeros((0, 3)))),
         (cumulated, (np.ones(2), np.zeros(0))),
         (looped, (np.ones(2), np.zeros(0))),
