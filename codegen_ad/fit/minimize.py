@@ -175,8 +175,9 @@ def _as_float(value: Any) -> Any:
         return array.astype(float) if array.dtype.kind in "iub" else array
     if kind is int:
         return float(value)
-    if kind is tuple:
-        return tuple(_as_float(v) for v in value)
+    if isinstance(value, tuple):
+        items = [_as_float(v) for v in cast("tuple[Any, ...]", value)]
+        return kind(*items) if hasattr(kind, "_fields") else tuple(items)
     if kind is list:
         return [_as_float(v) for v in value]
     if kind is dict:
