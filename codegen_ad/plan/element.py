@@ -121,10 +121,11 @@ class Elements:
                 return self.let(home, node, point, Apply(node.op.name, args, node.array.dtype))
             case Added(operands):
                 terms = [self.value(scope, a, p) for a, p in operands]
-                kept = [t for t in terms if not (isinstance(t, Number) and float(t.text) == 0.0)]
+                kept = [t for t in terms if not _is_zero(t)]
                 if len(kept) < 2:
                     return kept[0] if kept else terms[0]
-                return self.let(home, node, point, Apply("add", tuple(kept), node.array.dtype))
+                total = "logical_or" if node.array.dtype is DType.BOOL else "add"
+                return self.let(home, node, point, Apply(total, tuple(kept), node.array.dtype))
             case Reduction() as reduction:
                 assert all(is_unrolled(e) for e in reduction.extents), "reduction not planned"
                 total = self.written_out(scope, reduction)
@@ -355,3 +356,7 @@ def free_points(extents: tuple[Dim, ...], fresh: Callable[[Dim], Dim]) -> Iterat
     for combination in unrolled_points(tuple(extents[a] for a in fixed)):
         values = dict(zip(fixed, combination, strict=True)) | symbols
         yield tuple(values[a] for a in range(len(extents)))
+
+
+def _is_zero(expr: Expr) -> bool:
+    return isinstance(expr, Number) and expr.text in ("0", "0.0", "False")

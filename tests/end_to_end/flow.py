@@ -243,3 +243,13 @@ def untaken_branch(x):
     for v in x:
         total += np.log(v) if v > 0 else np.log(-v) * v
     return total
+
+
+@case(data(7), data(7, 3), wrt=("y", "A"), sizes=(7,))
+def choice_in_a_branch(y, A):
+    """The adjoint of a choice in a branch: masks are put into larger masks."""
+    if y[0] > 100.0:
+        return np.sum(y)
+    v = np.sin(A)
+    y[1:] *= np.diff(np.where(A[:, 0] > 0.1, v[:, 2], 0.3))
+    return np.sum(y)
