@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.builder import INPUT, Builder
 from codegen_ad.ir.dims import product
 from codegen_ad.ir.node import Node, Params, Region, toposort
 from codegen_ad.ir.types import TupleType
@@ -27,7 +27,9 @@ def to_record(
     for node in order:
         if any(a in depends for a in node.args):
             depends.add(node)
+    # Sizes that only exist once a loop in the body has run; those of the inputs are known before.
     inner = {symbol for node in order for symbol in _bound(node)}
+    inner -= {s for n in order if n.op is INPUT for d in n.array.shape for s in d.symbols()}
 
     def can_record(node: Node) -> bool:
         return (

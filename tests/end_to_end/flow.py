@@ -253,3 +253,13 @@ def choice_in_a_branch(y, A):
     v = np.sin(A)
     y[1:] *= np.diff(np.where(A[:, 0] > 0.1, v[:, 2], 0.3))
     return np.sum(y)
+
+
+@case(data(6), lambda n, rng: rng.integers(0, 6, size=n), sizes=(7, 3))
+def recorded_around_a_loop(x, p):
+    """The outer loop records a state whose size the inner one counts to."""
+    v = x[p]
+    for _ in range(2):
+        for _ in range(len(p) - 1):
+            v[0] = np.sin(np.sum(v * v))
+    return np.sum(v)
