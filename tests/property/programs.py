@@ -1,6 +1,6 @@
 """Random programs as source text: arrays, views, stores, loops and branches, all of bounded size.
 
-Every choice goes through `choose`, so that hypothesis can shrink a program and a seed can repeat it.
+Every choice goes through `choose`: hypothesis can shrink a program and a seed can repeat it.
 A program is a function of `x, y f8[n]`, `A f8[n, 3]`, `w f8[3]`, `s f8` and the integers `p[n]`.
 """
 
@@ -13,7 +13,15 @@ T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
 
 PARAMETERS = "x, y, A, w, s, p"
-UNARY = ("np.tanh({})", "np.sin({})", "np.cos({})", "-{}", "0.5 * {}", "np.exp(-({}) ** 2)", "({}) ** 2")
+UNARY = (
+    "np.tanh({})",
+    "np.sin({})",
+    "np.cos({})",
+    "-{}",
+    "0.5 * {}",
+    "np.exp(-({}) ** 2)",
+    "({}) ** 2",
+)
 BINARY = ("{} + {}", "{} - {}", "{} * {}", "np.maximum({}, {})", "np.where({} > 0.1, {}, 0.3)")
 AUGMENTED = ("=", "+=", "-=", "*=")
 CUTS = {  # the ways to take so many elements fewer off a vector
@@ -73,7 +81,11 @@ class Writer:
         """An operand that broadcasts against a kind."""
         others = {"table": ("table", "row", "s", "column")}.get(kind, (kind, kind, "s"))
         other = self.choose(others)
-        return f"({self.expr('n', depth - 1)})[:, None]" if other == "column" else self.atom(other, depth)
+        return (
+            f"({self.expr('n', depth - 1)})[:, None]"
+            if other == "column"
+            else self.atom(other, depth)
+        )
 
     def leaf(self, kind: str) -> str:
         if kind in CUTS:
@@ -81,7 +93,9 @@ class Writer:
             columns = [f"{t}[:, {c}]{CUTS[kind][0]}" for t in self.names["table"] for c in (0, 2)]
             return self.choose((*self.names[kind], *of_n, *columns))
         if kind == "s":
-            elements = [f"{name}[{i}]" for name in self.names["n"] for i in ("0", "-1", *self.indices)]
+            elements = [
+                f"{name}[{i}]" for name in self.names["n"] for i in ("0", "-1", *self.indices)
+            ]
             return self.choose((*self.names["s"], "0.7", "w[1]", *elements))
         if kind == "table":
             return self.choose((*self.names["table"], *(f"{t}[::-1]" for t in self.names["table"])))
@@ -92,8 +106,8 @@ class Writer:
         match kind:
             case "s":
                 text = self.choose((
-                    "np.sum({})", "np.mean({})", "({}).max()", "np.dot({}, {})", "np.linalg.norm({})",
-                    "np.sum({}[p])",
+                    "np.sum({})", "np.mean({})", "({}).max()", "np.dot({}, {})",
+                    "np.linalg.norm({})", "np.sum({}[p])",
                 ))  # fmt: skip
                 given = [self.atom("n", depth) for _ in range(text.count("{}"))]
                 return text.format(*given)
@@ -215,7 +229,9 @@ class Writer:
     def loop(self, depth: int, room: int) -> None:
         index = f"i{self.count}"
         self.count += 1
-        self.line(f"for {index} in range({self.choose(('3', 'len(x)', 'len(p) - 1', '0'))}):", depth)
+        self.line(
+            f"for {index} in range({self.choose(('3', 'len(x)', 'len(p) - 1', '0'))}):", depth
+        )
         outer, self.jumps = self.jumps, True
         if len(self.indices) < 2 and "0" not in self.lines[-1].split("range(")[1]:
             self.indices.append(f"{index} % 3")

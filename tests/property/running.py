@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from codegen_ad.errors import InternalError, InvalidArgument, SourceError
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
@@ -20,8 +22,6 @@ from tests.end_to_end.checks import (
     reference,
 )
 from tests.property.programs import Writer
-
-from codegen_ad.errors import InternalError, InvalidArgument, SourceError
 
 WRT = ("x", "y", "A", "w", "s")
 LARGEST = 1e6

@@ -1,0 +1,61 @@
+"""Try random programs for a while: `python -m tests.property --minutes 30`.
+
+Prints what became of them, and the seed and text of each one that failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+import traceback
+import warnings
+from collections import Counter
+
+
+def main() -> int:
+    """Run until the time is over; 1 if any program failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.property", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000 * 1000)
+    parser.add_argument("--statements", type=int, default=5, help="length of a program")
+    parser.add_argument(
+        "--compile-every", type=int, default=25, help="how often numba compiles one"
+    )
+    given = parser.parse_args()
+    os.environ["CODEGEN_AD_CHECK"] = "1"
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["CODEGEN_AD_CACHE"] = folder
+        return _try(given.minutes, given.seed, given.statements, given.compile_every)
+
+
+def _try(minutes: float, seed: int, statements: int, compile_every: int) -> int:
+    from tests.property.running import run, text_of
+
+    outcomes: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    end = time.monotonic() + 60 * minutes
+    while time.monotonic() < end:
+        seed += 1
+        text = text_of(seed, statements)
+        compiled = seed % compile_every == 0
+        try:
+            outcome = run(text, 4 + seed % 4, seed, compiled=compiled)
+        except Exception:
+            outcomes["failed"] += 1
+            print(f"seed {seed}, {statements} statements, compiled: {compiled}\n{text}")
+            traceback.print_exc()
+            continue
+        outcomes[outcome.kind] += 1
+        if outcome.kind == "refused":
+            reasons[outcome.why.splitlines()[0]] += 1
+    print(f"{outcomes.total()} programs: {dict(sorted(outcomes.items()))}")
+    for reason, count in reasons.most_common():
+        print(f"  refused {count} times: {reason}")
+    return 1 if outcomes["failed"] else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
