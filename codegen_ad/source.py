@@ -201,10 +201,12 @@ def _find(code: CodeType, lines: list[str]) -> Function:
     assert isinstance(tree, ast.Module)
     assert isinstance(module, CodeType)
     nodes = [node for node in _functions(tree) if _stands_at(node, code)]
+    units = [module, *(_alone(node, code.co_filename, flags) for node in nodes)]
     # pytest rewrites `assert`, so that only the place can be compared.
     known = _REWRITTEN in code.co_names or code_digest(code) in {
         code_digest(other)
-        for other in _codes(module)
+        for unit in units
+        for other in _codes(unit)
         if other.co_firstlineno == code.co_firstlineno
     }
     if not known or not nodes:
@@ -217,6 +219,16 @@ def _find(code: CodeType, lines: list[str]) -> Function:
             f"{code.co_filename} is meant.\nWrite each on a line of its own."
         )
     return nodes[0]
+
+
+def _alone(node: Function, filename: str, flags: int) -> CodeType:
+    """Return the code of one statement: cells are compiled apart from the imports they rely on.
+
+    Python 3.11 compiles `np.exp(x)` differently where it has seen `import numpy as np`.
+    """
+    statement = node if isinstance(node, ast.stmt) else ast.Expr(node)
+    unit = ast.fix_missing_locations(ast.Module([ast.copy_location(statement, node)], []))
+    return cast("CodeType", compile(unit, filename, "exec", flags, dont_inherit=True))
 
 
 def _compile(text: str, filename: str, flags: int) -> object:

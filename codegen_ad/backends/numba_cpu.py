@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegen_ad.backends.vector_math import sources
+from codegen_ad.backends.vector_math import helpers
 from codegen_ad.emit.fit_view import Recipe, fit_view
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About, view
@@ -16,13 +16,13 @@ NAME = "numba_cpu"
 
 def source(kernel: Kernel, about: About, cost: Cost) -> str:
     """The text of the kernel's file."""
-    return render(f"{NAME}/kernel.py.jinja", k=view(kernel, about, cost, sources))
+    return render(f"{NAME}/kernel.py.jinja", k=view(kernel, about, cost, helpers))
 
 
 def fit_source(
     kernel: Kernel, about: About, cost: Cost, recipe: Recipe, targets: Sequence[int], name: str
 ) -> str:
     """The text of a file whose function `name` runs a whole fit."""
-    core = view(kernel, about, cost, sources, outputs_given=True)
+    core = view(kernel, about, cost, helpers, outputs_given=True)
     fit = fit_view(kernel, core, recipe, targets, name)
     return render(f"{NAME}/fit.py.jinja", k=core, f=fit)

@@ -1,4 +1,4 @@
-"""Functions that compilers can vectorise, in plain arithmetic and bit casts.
+"""Functions that generated files bring along: sums in any order, and vectorisable mathematics.
 
 numba calls the C library once for each element, which keeps a whole loop scalar. These functions
 are compiled into the loop instead. Their text is copied into the generated files that use them, so
@@ -9,9 +9,12 @@ reassociation.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 
 import numpy as np
+
+from codegen_ad.emit.view import Helper
 
 
 def vector_exp(x: float) -> float:
@@ -45,14 +48,24 @@ def vector_exp(x: float) -> float:
     return p * first * second
 
 
-TABLE: tuple[Callable[[float], float], ...] = (vector_exp,)
+def plus(total: float, term: float) -> float:
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
 
 
-def sources(text: str) -> tuple[str, ...]:
-    """The text of every function of the table that `text` calls, without annotations."""
-    found: list[str] = []
-    for function in TABLE:
-        if f"{function.__name__}(" in text:
+EXACT = '{"contract"}'
+ANY_ORDER = '{"contract", "nsz", "reassoc"}'
+
+TABLE: tuple[tuple[Callable[..., float], str], ...] = ((plus, ANY_ORDER), (vector_exp, EXACT))
+"""Each function with the liberties that its compiler may take."""
+
+
+def helpers(text: str) -> tuple[Helper, ...]:
+    """The functions of the table that `text` calls, as text, without annotations."""
+    found: list[Helper] = []
+    for function, flags in TABLE:
+        if re.search(rf"\b{function.__name__}\(", text):
             source = inspect.getsource(function).rstrip()
-            found.append(source.replace("(x: float) -> float:", "(x):"))
+            plain = re.sub(r"(: float\b| -> float\b)", "", source.split("\n", 1)[0])
+            found.append(Helper(flags, "\n".join([plain, source.split("\n", 1)[1]])))
     return tuple(found)

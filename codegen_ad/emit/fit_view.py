@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from codegen_ad.emit.lines import INDENT
+from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.spell import spell_dim
 from codegen_ad.emit.view import KernelView, head, imports
 from codegen_ad.ir.dims import ONE
@@ -86,7 +86,8 @@ def fit_view(
         step += f.loop(lambda e: [_renamed(line, e, recipe.state) for line in recipe.each])
     keep = [line for f in fitted for line in f.loop(lambda e: [f"{e('best_')} = {e('')}"])]
     restore = [line for f in fitted for line in f.loop(lambda e: [f"{e('')} = {e('best_')}"])]
-    finish = [
+    finish = ["progress[3] = value"]
+    finish += [
         f"{f.argument(k)}[0] = {f.local(k)}"
         for f in fitted
         if f.is_scalar
@@ -95,7 +96,7 @@ def fit_view(
     names = ["first", "steps", *arguments, "hyper", "trace", "progress", "stop"]
     return FitView(
         recipe.title,
-        imports((*core.body, core.returned, *core.functions, "math.")),
+        imports((*core.body, core.returned, *(h.text for h in core.helpers), "math.")),
         head(name, names),
         tuple(start),
         tuple(evaluate),
@@ -135,8 +136,11 @@ class _Fitted:
             if dim != ONE:
                 extent = spell_dim(dim) if dim.is_constant else f"{self.name}.shape[{axis}]"
                 lines.append(f"{INDENT * len(lines)}for {name} in range({extent}):")
-        inside = body(lambda kind: f"{self.local(kind)}{index}")
-        return lines + [INDENT * len(lines) + line for line in inside]
+        margin = INDENT * len(lines)
+        room = WIDTH - len(INDENT * 3) - len(margin)
+        for line in body(lambda kind: f"{self.local(kind)}{index}"):
+            lines += [margin + part for part in broken(line, room)]
+        return lines
 
 
 def _renamed(line: str, element: _Element, state: Sequence[str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import tokenize
 
+from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.spell import (
-    chain,
     spell,
     spell_dim,
     spell_element,
     spell_literal,
+    spell_opposite,
     spell_shape,
 )
 from codegen_ad.ir.types import DType
@@ -25,10 +26,8 @@ from codegen_ad.plan.kernel import (
     For,
     Grow,
     If,
-    Index,
     Let,
     LibraryCall,
-    Load,
     Note,
     Number,
     Statement,
@@ -37,9 +36,6 @@ from codegen_ad.plan.kernel import (
     View,
     While,
 )
-
-WIDTH = 100
-INDENT = "    "
 
 _AUGMENTED = {"sum": "+=", "prod": "*="}
 _LIBRARY = {
@@ -59,6 +55,7 @@ class Writer:
 
     def __init__(self, function: str, parameters: frozenset[str]) -> None:
         self.function = function
+        self.margin = 1  # the body of a function
         self.parameters = parameters
         self.lines: list[str] = []
         self._last: Note | None = None
@@ -89,22 +86,20 @@ class Writer:
             where += f" of {note.origin.function}"
         quoted = without_comment(note.origin.text)
         text = f"{'gradient of ' if note.gradient else ''}{where}: {quoted}"
-        room = WIDTH - len(INDENT * depth) - 2
+        room = WIDTH - len(INDENT) * (depth + self.margin) - 2
         if len(text) > room:
             text = text[: room - 1].rstrip() + "…"
         self.line(f"# {text}", depth)
 
     def assign(self, target: str, expr: Expr, depth: int, sign: str = "=") -> None:
-        """Write an assignment, broken at the terms of a long sum."""
+        """Write an assignment, in several lines where it is long."""
         text = f"{target} {sign} {spell(expr)}"
-        parts = chain(expr) if len(text) + len(INDENT * depth) > WIDTH else None
-        if parts is None:
-            self.line(text, depth)
-            return
-        self.line(f"{target} {sign} (", depth)
-        for part in parts:
-            self.line(part, depth + 1)
-        self.line(")", depth)
+        self.lines_of(text, depth)
+
+    def lines_of(self, text: str, depth: int) -> None:
+        """Write an assignment that is text already, broken where it is long."""
+        for line in broken(text, WIDTH - len(INDENT) * (depth + self.margin)):
+            self.line(line, depth)
 
     def statement(self, statement: Statement, depth: int) -> None:
         """Write one statement and what is in it."""
@@ -138,7 +133,7 @@ class Writer:
             case While(test, condition, body):
                 self.line("while True:", depth)
                 self.block(test, depth + 1) if test else None
-                self.line(f"if not ({spell(condition)}):", depth + 1)
+                self.line(f"if {spell_opposite(condition)}:", depth + 1)
                 self.line("break", depth + 2)
                 self.block(body, depth + 1)
             case Grow(buffers, count):
@@ -152,7 +147,10 @@ class Writer:
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
         target, expr = spell(statement.target), statement.expr
-        if statement.how in _AUGMENTED:
+        if statement.how == "sum" and isinstance(statement.target, Var) and expr.dtype.is_float:
+            text = f"{target} = plus({target}, {spell(expr)})"
+            self.lines_of(text, depth)
+        elif statement.how in _AUGMENTED:
             self.assign(target, expr, depth, _AUGMENTED[statement.how])
         elif statement.how in ("any", "all"):
             word = "or" if statement.how == "any" else "and"
@@ -161,7 +159,7 @@ class Writer:
             # A nan, once met, stays: it is neither above nor equal to anything.
             value, sign = spell(expr), ">" if statement.how == "max" else "<"
             test = f"{value} {sign} {target} or {value} != {value}"
-            self.line(f"{target} = {value} if {test} else {target}", depth)
+            self.lines_of(f"{target} = {value} if {test} else {target}", depth)
 
     def _allocate(self, statement: Allocate, depth: int) -> None:
         shape, dtype = spell_shape(statement.shape), ""
@@ -220,8 +218,3 @@ def without_comment(text: str) -> str:
     except (tokenize.TokenError, IndentationError):  # the first line of a longer statement
         pass
     return text
-
-
-def is_plain(expr: Expr) -> bool:
-    """Whether an expression is a name, a number or an element."""
-    return isinstance(expr, Var | Number | Index | Load)

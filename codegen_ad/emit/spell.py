@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import math
-from functools import cache
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
@@ -74,19 +73,9 @@ def spell_literal(value: float, dtype: DType) -> str:
     return ast.unparse(_number(text, dtype))
 
 
-def chain(expr: Expr) -> list[str] | None:
-    """The operands of a long sum or difference, each with its sign in front, for line breaks."""
-    node = tree(expr)
-    parts: list[str] = []
-    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        # The printer sets the parentheses that the operand needs behind its sign.
-        term = ast.unparse(ast.BinOp(ast.Name("_"), node.op, node.right))
-        parts.append(term.removeprefix("_ "))
-        node = node.left
-    if not parts:
-        return None
-    first = ast.unparse(ast.BinOp(node, ast.Add(), ast.Name("_")))
-    return [first.removesuffix(" + _"), *reversed(parts)]
+def spell_opposite(expr: Expr) -> str:
+    """The condition that an expression does not hold."""
+    return ast.unparse(ast.UnaryOp(ast.Not(), tree(expr)))
 
 
 def _element(buffer: str, indices: tuple[Dim, ...]) -> ast.expr:
@@ -142,13 +131,3 @@ class _Substitute(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.values.get(node.id, node)
-
-
-@cache
-def repeated(op: str) -> bool:
-    """Whether the spelling of an operation names an argument more than once."""
-    entry = ELEMENTWISE.get(BY_NAME[op])
-    if entry is None:
-        return False
-    names = [n.id for n in ast.walk(ast.parse(entry.spelling)) if isinstance(n, ast.Name)]
-    return any(names.count(letter) > 1 for letter in entry.arguments)

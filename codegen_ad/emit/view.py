@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from codegen_ad.emit.lines import WIDTH, Writer
+from codegen_ad.emit.breaking import WIDTH
+from codegen_ad.emit.lines import Writer
 from codegen_ad.emit.spell import spell
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
 
-FASTMATH = '{"contract", "nsz", "reassoc"}'
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """A function that a file brings along, and the liberties its compiler may take."""
+
+    fastmath: str
+    text: str
 
 
-Functions = Callable[[str], tuple[str, ...]]
+Helpers = Callable[[str], tuple[Helper, ...]]
+"""Gives the functions that a text calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +47,7 @@ class KernelView:
     types: tuple[str, ...]
     cost: tuple[str, ...]
     imports: tuple[str, ...]
-    functions: tuple[str, ...]
-    fastmath: str
+    helpers: tuple[Helper, ...]
     head: tuple[str, ...]
     body: tuple[str, ...]
     returned: str
@@ -48,16 +56,14 @@ class KernelView:
 
 
 def view(
-    kernel: Kernel, about: About, cost: Cost, functions: Functions, *, outputs_given: bool = False
+    kernel: Kernel, about: About, cost: Cost, helpers: Helpers, *, outputs_given: bool = False
 ) -> KernelView:
-    """The kernel as text for a template; `functions` gives the text of helpers that it calls.
+    """The kernel as text for a template; `helpers` gives the functions that it calls.
 
     With `outputs_given`, output arrays are further parameters, `value` alone is returned, and
     nothing is allocated for them.
     """
     writer = Writer(about.function, frozenset(p.name for p in kernel.parameters))
-    for symbol, parameter, axis in kernel.sizes:
-        writer.line(f"{symbol} = {parameter}.shape[{axis}]", 0)
     arrays = [o for o in kernel.outputs if isinstance(o, str)]
     statements = kernel.body
     copied: list[str] = []
@@ -82,17 +88,22 @@ def view(
         for o in kernel.outputs
         if not (outputs_given and isinstance(o, str))
     ]
-    body = tuple(writer.lines)
-    helpers = functions("\n".join((*body, *returned)))
+    used = set(re.findall(r"\w+", "\n".join(code_only(writer.lines))))
+    sizes = [
+        f"{symbol} = {parameter}.shape[{axis}]"
+        for symbol, parameter, axis in kernel.sizes
+        if symbol in used
+    ]
+    body = (*sizes, *writer.lines)
+    found = helpers("\n".join((*body, *returned)))
     return KernelView(
         kernel.name,
         about.source,
         about.summary,
         wrapped([_type(p) for p in kernel.parameters]),
         cost.lines(),
-        imports(body + tuple(returned) + helpers),
-        helpers,
-        FASTMATH,
+        imports((*body, *returned, *(h.text for h in found))),
+        found,
         head(kernel.name, names),
         body,
         ", ".join(returned),
@@ -101,9 +112,14 @@ def view(
     )
 
 
+def code_only(lines: Sequence[str]) -> list[str]:
+    """The lines that are not comments."""
+    return [line for line in lines if not line.lstrip().startswith("#")]
+
+
 def imports(lines: tuple[str, ...]) -> tuple[str, ...]:
     """The import lines that the text needs, sorted as formatters do."""
-    text = "\n".join(lines)
+    text = "\n".join(code_only(lines))
     found: list[str] = []
     if "math." in text:
         found += ["import math", ""]

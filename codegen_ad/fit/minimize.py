@@ -63,17 +63,18 @@ def minimize(
     )
     seconds = time.perf_counter() - started
     taken = int(run.progress[0])
-    counted = taken + (1 if outcome.status is not Status.STEPS_DONE else 2)
+    # Beyond the steps: the point not stepped from, and the best point, whose gradient is returned.
+    extra = 2 if outcome.status in (Status.STEPS_DONE, Status.NOT_FINITE) else 1
     return FitResult(
         x=run.structured(run.points),
         fun=float(run.progress[3]),
         jac=run.structured(run.gradients),
-        nit=taken if outcome.status is Status.STEPS_DONE else max(taken - 1, 0),
-        nfev=counted,
+        nit=taken - 1 if outcome.status is Status.CONVERGED else taken,
+        nfev=taken + extra,
         status=int(outcome.status),
         message=outcome.message,
         success=outcome.is_success(tolerances=any(t is not None for t in tolerances)),
-        trace=run.trace[:taken].copy() if trace else None,
+        trace=run.kept(taken) if trace else None,
         seconds=seconds,
         method=method,
     )
@@ -149,6 +150,10 @@ class _Run:
 
     def __call__(self) -> int:
         return int(self.compiled.call([0, self.steps, *self._arguments]))
+
+    def kept(self, taken: int) -> NDArray[np.float64]:
+        """The trace of the steps taken, without the memory of those that were not."""
+        return self.trace if taken == self.steps else self.trace[:taken].copy()
 
     def structured(self, arrays: Sequence[NDArray[Any]]) -> Any:
         """Arrays of the parameters in the structure of the first guess."""

@@ -40,7 +40,7 @@ def call(
 ) -> Value:
     """A call of a function with `forward` and `backward`: both are read as ordinary Python."""
     forward, backward = (
-        import_(m, f, (*path, ("attribute", "__codegen_custom__"), ("item", str(i))))
+        import_(m, f, (*path, ("attribute", "__codegen_custom__"), ("item", i)))
         for i, f in enumerate(found.__codegen_custom__)
     )
     name = getattr(found, "__name__", "custom")

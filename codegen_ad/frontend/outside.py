@@ -90,7 +90,9 @@ def capture(m: Machine, array: np.ndarray[Any, Any], path: Provenance) -> Array:
         if source is array:
             return known
     dtype = dtype_named(m, array.dtype, "array outside")
-    name = _free_name(m, path[-1][1] if path[-1][0] != "item" else f"{path[-2][1]}_{path[-1][1]}")
+    last = path[-1]
+    wish = str(last[1]) if last[0] != "item" else f"{path[-2][1]}_{last[1]}"
+    name = _free_name(m, wish)
     shape = tuple(
         ONE
         if size == 1

@@ -18,7 +18,7 @@ from codegen_ad.frontend.views import Step
 from codegen_ad.ir.dims import Dim
 from codegen_ad.source import SourceText
 
-PathStep = tuple[str, str]
+PathStep = tuple[str, str | int]
 Provenance = tuple[PathStep, ...]
 """How an object outside is reached from the function being read: `(("global", "config"), …)`."""
 

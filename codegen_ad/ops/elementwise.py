@@ -320,11 +320,11 @@ COMPARISON = (
     elementwise("greater_equal", "xy", "x >= y", comparison, also=(_OPERATOR.ge,)),
     elementwise("equal", "xy", "x == y", comparison, also=(_OPERATOR.eq,)),
     elementwise("not_equal", "xy", "x != y", comparison, also=(_OPERATOR.ne,)),
-    elementwise("isnan", "x", "math.isnan(x)", lambda t: comparison(t), also=(math.isnan,)),
+    elementwise("isnan", "x", "x != x", lambda t: comparison(t), also=(math.isnan,)),
     elementwise(
-        "isfinite", "x", "math.isfinite(x)", lambda t: comparison(t), also=(math.isfinite,)
+        "isfinite", "x", "abs(x) < math.inf", lambda t: comparison(t), also=(math.isfinite,)
     ),
-    elementwise("isinf", "x", "math.isinf(x)", lambda t: comparison(t), also=(math.isinf,)),
+    elementwise("isinf", "x", "abs(x) == math.inf", lambda t: comparison(t), also=(math.isinf,)),
     elementwise("logical_and", "xy", "x and y", logical),
     elementwise("logical_or", "xy", "x or y", logical),
     elementwise("logical_not", "x", "not x", logical),

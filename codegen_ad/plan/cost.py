@@ -66,6 +66,8 @@ class Cost:
     def lines(self) -> tuple[str, ...]:
         """The cost as text for a kernel's docstring."""
         lines = [self._loop(w) for w in self.loops if w.extent != ONE and w.weight]
+        if not lines:
+            lines = [self._loop(w) for w in self.loops if w.weight]
         if self.calls:
             lines.append(f"Library calls: {', '.join(self.calls)}.")
         stored = ", ".join(self.stored) or "nothing of the data's length"
@@ -78,7 +80,8 @@ class Cost:
         parts = [f"{work.simple + work.divisions} operations"]
         parts += [f"{n} {name}" for name, n in work.costly]
         traffic = f"{work.read} bytes read, {work.written} written"
-        return f"Cost for each of {work.extent}: {', '.join(parts)}; {traffic}."
+        each = "Cost" if work.extent == ONE else f"Cost for each of {work.extent}"
+        return f"{each}: {', '.join(parts)}; {traffic}."
 
 
 def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:

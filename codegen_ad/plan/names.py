@@ -31,7 +31,17 @@ from codegen_ad.plan.kernel import (
 from codegen_ad.plan.rename import rename_dim, rename_expr, rename_statement
 
 LOOP_NAMES = "ijklm"
-TAKEN = {"np", "math", "njit", "numba", "range", *keyword.kwlist, *dir(builtins)}
+TAKEN = {
+    "np",
+    "math",
+    "njit",
+    "numba",
+    "plus",
+    "range",
+    "vector_exp",
+    *keyword.kwlist,
+    *dir(builtins),
+}
 
 
 def assign(kernel: Kernel, provisional: Names, notes: Notes, program: Program) -> None:

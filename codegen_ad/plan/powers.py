@@ -64,8 +64,6 @@ def fixed_power(
     key = (node, point, exponent)
     if key not in home.powers:
         half = exponent // 2
-        if (node, point, exponent - 1) in home.powers:
-            half = 1
         low = fixed_power(e, scope, (node, point), node, point, half)
         high = fixed_power(e, scope, (node, point), node, point, exponent - half)
         name = e.names.fresh(*power)

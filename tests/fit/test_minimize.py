@@ -67,7 +67,7 @@ def test_a_fit_is_the_loop_written_out(method: str, step: Any, options: dict[str
         line, np.zeros(2), (X, Y), method=method, learning_rate=0.1, steps=30, trace=True, **options
     )
     np.testing.assert_allclose(result.trace, trace, rtol=1e-11)
-    if result.fun < trace.min():
+    if result.fun < trace.min() * (1 - 1e-9):  # the last point is the best
         np.testing.assert_allclose(result.x, w, rtol=1e-10)
     assert result.fun == pytest.approx(line(result.x, X, Y), rel=1e-12)
     np.testing.assert_allclose(result.jac, gradient(result.x), rtol=1e-9, atol=1e-12)

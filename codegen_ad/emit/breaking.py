@@ -1,0 +1,74 @@
+"""Long statements in several lines, as formatters break them: one operand a line.
+
+Works on finished text, one statement at a time; what it can't break it leaves as it is.
+"""
+
+from __future__ import annotations
+
+import ast
+
+WIDTH = 100
+INDENT = "    "
+
+_SUMS = (ast.Add, ast.Sub)
+_PRODUCTS = (ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
+
+
+def broken(line: str, room: int = WIDTH) -> list[str]:
+    """The lines of an assignment that fit into `room` columns, the first one not indented."""
+    if len(line) <= room:
+        return [line]
+    (statement,) = ast.parse(line).body
+    match statement:
+        case ast.Assign(targets=[target], value=value):
+            head = f"{ast.unparse(target)} ="
+        case ast.AugAssign(target=target, op=op, value=value):
+            sign = ast.unparse(ast.BinOp(ast.Name("a"), op, ast.Name("b")))[2:-2]
+            head = f"{ast.unparse(target)} {sign}="
+        case _:
+            return [line]
+    if isinstance(value, ast.Call):
+        return _call(head, value, room)
+    parts = _operands(value)
+    if len(parts) == 1:
+        return [line]
+    return [f"{head} (", *(INDENT + part for part in parts), ")"]
+
+
+def _call(head: str, call: ast.Call, room: int) -> list[str]:
+    """A call with its arguments on a line of their own, or on one line each."""
+    arguments = [ast.unparse(a) for a in (*call.args, *call.keywords)]
+    together = ", ".join(arguments)
+    start = f"{head} {ast.unparse(call.func)}("
+    if len(INDENT + together) <= room:
+        return [start, INDENT + together, ")"]
+    return [start, *(f"{INDENT}{a}," for a in arguments), ")"]
+
+
+def _operands(node: ast.expr) -> list[str]:
+    """The operands of the outermost operator, each with the operator in front but the first."""
+    match node:
+        case ast.IfExp(test=test, body=body, orelse=orelse):
+            first = ast.unparse(ast.IfExp(test, body, ast.Name("_")))
+            head = first.removesuffix(f" if {ast.unparse(test)} else _")
+            rest = _operands(orelse) if isinstance(orelse, ast.IfExp) else [ast.unparse(orelse)]
+            return [head, f"if {ast.unparse(test)}", f"else {rest[0]}", *rest[1:]]
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            return _chain(node, _SUMS)
+        case ast.BinOp(op=ast.Mult() | ast.Div()):
+            return _chain(node, _PRODUCTS)
+        case _:
+            return [ast.unparse(node)]
+
+
+def _chain(node: ast.expr, family: tuple[type[ast.operator], ...]) -> list[str]:
+    parts: list[str] = []
+    last: ast.operator = family[0]()
+    while isinstance(node, ast.BinOp) and isinstance(node.op, family):
+        # The printer sets the parentheses that the operand needs behind its sign.
+        term = ast.unparse(ast.BinOp(ast.Name("_"), node.op, node.right))
+        parts.append(term.removeprefix("_ "))
+        node, last = node.left, node.op
+    sign = ast.unparse(ast.BinOp(ast.Name("a"), last, ast.Name("b")))[2:-2]
+    first = ast.unparse(ast.BinOp(node, last, ast.Name("_"))).removesuffix(f" {sign} _")
+    return [first, *reversed(parts)]
