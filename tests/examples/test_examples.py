@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -199,8 +200,8 @@ def test_the_certified_fit_is_found(start: tuple[float, ...]) -> None:
     results = chwirut.fit(start)
     assert results[-1].fun == pytest.approx(chwirut.CERTIFIED_SQUARES, rel=1e-9)
     np.testing.assert_allclose(results[-1].x, chwirut.CERTIFIED, rtol=1e-6)
-    funs = [r.fun for r in results]
-    assert funs == sorted(funs, reverse=True)
+    for before, after in pairwise(results):  # never worse, but for rounding
+        assert after.fun <= before.fun * (1 + 1e-14)
 
 
 @pytest.mark.parametrize("start", chwirut.STARTS)
