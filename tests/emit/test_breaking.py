@@ -33,7 +33,12 @@ CASES = {
         ")",
     ],
     "total = plus(total, first * second)": ["total = plus(", "    total, first * second", ")"],
-    "t = a - (b - c)": ["t = (", "    a", "    - (b - c)", ")"],
+    "t = first_thing - (second - third_thing)": [
+        "t = (",
+        "    first_thing",
+        "    - (second - third_thing)",
+        ")",
+    ],
 }
 
 

@@ -46,7 +46,7 @@ def _try(minutes: float, seed: int, statements: int, compile_every: int) -> int:
         except Exception:
             outcomes["failed"] += 1
             print(f"seed {seed}, {statements} statements, compiled: {compiled}\n{text}")
-            traceback.print_exc()
+            print(traceback.format_exc(limit=-1), flush=True)
             continue
         outcomes[outcome.kind] += 1
         if outcome.kind == "refused":
