@@ -1,4 +1,4 @@
-"""Long statements in several lines, as formatters break them: one operand a line.
+"""Long statements in several lines, as formatters break them: one operand a line at the worst.
 
 Works on finished text, one statement at a time; what it can't break it leaves as it is.
 """
@@ -32,6 +32,9 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
     parts = _operands(value)
     if len(parts) == 1:
         return [line]
+    whole = INDENT + ast.unparse(value)
+    if len(whole) <= room:
+        return [f"{head} (", whole, ")"]
     return [f"{head} (", *(INDENT + part for part in parts), ")"]
 
 

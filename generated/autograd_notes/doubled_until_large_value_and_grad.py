@@ -16,7 +16,13 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def doubled_until_large_value_and_grad(x):
     n = x.shape[0]
     y = np.empty(n)
@@ -33,9 +39,9 @@ def doubled_until_large_value_and_grad(x):
         y_2 = 0.0
         for i in range(n):
             y_i = y_1[i]
-            y_2 += y_i * y_i
+            y_2 = plus(y_2, y_i * y_i)
         y_3 = math.sqrt(y_2) < 1000.0
-        if not (y_3):
+        if not y_3:
             break
         for i in range(n):
             # line 4: y = y * 2
@@ -46,7 +52,7 @@ def doubled_until_large_value_and_grad(x):
     part_1 = 0.0
     for i in range(n):
         # line 5: if y.sum() > 0:
-        part_1 += y_1[i]
+        part_1 = plus(part_1, y_1[i])
     part_2 = part_1 > 0.0
     if part_2:
         value = part_1
@@ -55,7 +61,7 @@ def doubled_until_large_value_and_grad(x):
         for i in range(n):
             y_i_1 = y_1[i]
             # line 7: return 3 * (y * y).sum()
-            value_1 += y_i_1 * y_i_1
+            value_1 = plus(value_1, y_i_1 * y_i_1)
         value_2 = 3.0 * value_1
         # line 5: if y.sum() > 0:
         value = value_2

@@ -14,7 +14,13 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def in_place_value_and_grad(x):
     n = x.shape[0]
     y = np.empty(n)
@@ -40,7 +46,7 @@ def in_place_value_and_grad(x):
     for i in range(n):
         part_1 = tail_2[i]
         # line 7: return (y**2).sum()
-        value += part_1 * part_1
+        value = plus(value, part_1 * part_1)
         # gradient of line 7: return (y**2).sum()
         d_value_1[i] = 2.0 * part_1
     # gradient of line 6: y[0] = 5.0
@@ -48,7 +54,7 @@ def in_place_value_and_grad(x):
     d_tail_1 = 0.0
     for i in range(n - 1):
         # gradient of line 5: tail *= y[0]
-        d_tail_1 += d_value_1[i + 1] * y[i + 1]
+        d_tail_1 = plus(d_tail_1, d_value_1[i + 1] * y[i + 1])
     d_tail_2 = np.empty(n)
     d_tail_2[:] = d_value_1
     for i in range(n - 1):
@@ -64,6 +70,6 @@ def in_place_value_and_grad(x):
         # gradient of line 2: y = 3 * x
         d_x[i] = d_y_i * 3.0
         # gradient of line 3: y += x[0]
-        d_y_1 += d_y_i
+        d_y_1 = plus(d_y_1, d_y_i)
     d_x[0] += d_y_1
     return value, d_x

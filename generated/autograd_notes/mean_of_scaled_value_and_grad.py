@@ -4,6 +4,7 @@
 
 x: f8[2, 2]
 
+Cost: 21 operations; 32 bytes read, 32 written.
 Stored: nothing of the data's length.
 """
 
@@ -11,7 +12,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def mean_of_scaled_value_and_grad(x):
     d_x = np.empty((2, 2))
     # line 2: y = 4 * x + 2

@@ -17,11 +17,16 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2):
     n = w2.shape[0]
     d = w2.shape[1]
-    m = w1.shape[0]
     q = X.shape[0]
     y_pred_1 = np.empty((q, n))
     # line 2: y_pred = (X @ w1).clip(min=0) @ w2
@@ -42,7 +47,7 @@ def network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2):
     for i in range(q):
         for j in range(d):
             value_2 = value_1[i, j]
-            value += value_2 * value_2
+            value = plus(value, value_2 * value_2)
     d_y_pred_1 = np.empty((q, n))
     # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
     np.dot(value_1, np.ascontiguousarray(w2).T, out=d_y_pred_1)
@@ -55,7 +60,9 @@ def network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2):
             y_pred_3 = y_pred_1[i, j]
             # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
             d_y_pred_3 = d_y_pred_1[i, j]
-            d_y_pred_2[i, j] = d_y_pred_3 * 2.0 if y_pred_3 > 0.0 else d_y_pred_3 if y_pred_3 == 0.0 else 0.0
+            d_y_pred_2[i, j] = (
+                d_y_pred_3 * 2.0 if y_pred_3 > 0.0 else d_y_pred_3 if y_pred_3 == 0.0 else 0.0
+            )
     for i in range(n):
         for j in range(d):
             d_w2[i, j] = d_w2_1[i, j] * 2.0
@@ -63,13 +70,13 @@ def network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def network_loss_fit(
     first, steps, w1, w2, best_w1, best_w2, d_w1, d_w2, X, y, hyper, trace, progress, stop
 ):
     learning_rate = hyper[0]
     gtol, ftol = hyper[1], hyper[2]
-    best, previous, status = math.inf, math.inf, 1
+    best, previous, norm, done, status = math.inf, math.inf, 0.0, first, 1
     for step in range(first + 1, first + steps + 1):
         if stop[0] != 0:
             status = 2
@@ -82,15 +89,16 @@ def network_loss_fit(
         for i in range(w2.shape[0]):
             for j in range(w2.shape[1]):
                 norm += d_w2[i, j] * d_w2[i, j]
-        if not math.isfinite(value + norm):
+        if not abs(value + norm) < math.inf:
             status = 3
             break
+        done = step
         if trace.size > 0:
             trace[step - 1] = value
-        progress[0], progress[1], progress[2] = step, value, math.sqrt(norm)
-        if value < best:
+        if step % 64 == 1:
+            progress[0], progress[1], progress[2], progress[3] = step, value, math.sqrt(norm), best
+        if value <= best:
             best = value
-            progress[3] = best
             for i in range(w1.shape[0]):
                 for j in range(w1.shape[1]):
                     best_w1[i, j] = w1[i, j]
@@ -107,7 +115,8 @@ def network_loss_fit(
         for i in range(w2.shape[0]):
             for j in range(w2.shape[1]):
                 w2[i, j] -= learning_rate * d_w2[i, j]
-    # The last step has not been judged yet; then go back to the best point.
+    progress[0], progress[1], progress[2] = done, previous, math.sqrt(norm)
+    # The last point has not been judged yet: it counts as best unless rounding can't explain why not.
     if status == 1:
         value = network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2)
         norm = 0.0
@@ -117,7 +126,7 @@ def network_loss_fit(
         for i in range(w2.shape[0]):
             for j in range(w2.shape[1]):
                 norm += d_w2[i, j] * d_w2[i, j]
-        if value < best:
+        if value <= best + 2e-15 * abs(best):
             for i in range(w1.shape[0]):
                 for j in range(w1.shape[1]):
                     best_w1[i, j] = w1[i, j]

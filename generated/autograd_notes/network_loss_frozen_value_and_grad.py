@@ -15,11 +15,16 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def network_loss_value_and_grad(w1, w2, X, y):
     n = w2.shape[0]
     d = w2.shape[1]
-    m = w1.shape[0]
     q = X.shape[0]
     y_pred_1 = np.empty((q, n))
     # line 2: y_pred = (X @ w1).clip(min=0) @ w2
@@ -40,7 +45,7 @@ def network_loss_value_and_grad(w1, w2, X, y):
     for i in range(q):
         for j in range(d):
             value_2 = value_1[i, j]
-            value += value_2 * value_2
+            value = plus(value, value_2 * value_2)
     d_w2_1 = np.empty((n, d))
     # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
     np.dot(y_pred_2.T, value_1, out=d_w2_1)

@@ -15,7 +15,13 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def network_loss_value_and_grad(w1, w2, X, y):
     n = w2.shape[0]
     d = w2.shape[1]
@@ -40,7 +46,7 @@ def network_loss_value_and_grad(w1, w2, X, y):
     for i in range(q):
         for j in range(d):
             value_2 = value_1[i, j]
-            value += value_2 * value_2
+            value = plus(value, value_2 * value_2)
     d_y_pred_1 = np.empty((q, n))
     # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
     np.dot(value_1, np.ascontiguousarray(w2).T, out=d_y_pred_1)
@@ -54,7 +60,9 @@ def network_loss_value_and_grad(w1, w2, X, y):
             y_pred_3 = y_pred_1[i, j]
             # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
             d_y_pred_3 = d_y_pred_1[i, j]
-            d_y_pred_2[i, j] = d_y_pred_3 * 2.0 if y_pred_3 > 0.0 else d_y_pred_3 if y_pred_3 == 0.0 else 0.0
+            d_y_pred_2[i, j] = (
+                d_y_pred_3 * 2.0 if y_pred_3 > 0.0 else d_y_pred_3 if y_pred_3 == 0.0 else 0.0
+            )
     for i in range(n):
         for j in range(d):
             d_w2[i, j] = d_w2_1[i, j] * 2.0

@@ -13,6 +13,12 @@ import numpy as np
 from numba import njit
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
 @njit(error_model="numpy", fastmath={"contract"})
 def vector_exp(x):
     """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
@@ -45,7 +51,7 @@ def vector_exp(x):
     return p * first * second
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def sum_of_own_value_and_grad(x):
     n = x.shape[0]
     value = 0.0
@@ -54,6 +60,6 @@ def sum_of_own_value_and_grad(x):
         x_i = x[i]
         # line 2: return exp(relu(x)).sum()
         result = vector_exp(x_i if x_i >= 0.0 or x_i != x_i else 0.0)
-        value += result
+        value = plus(value, result)
         d_x[i] = 0.0 if x_i < 0.0 else result
     return value, d_x

@@ -13,7 +13,13 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def weighted_value_and_grad(x):
     n = x.shape[0]
     d_x = np.empty(n)
@@ -24,5 +30,5 @@ def weighted_value_and_grad(x):
     value = 0.0
     for i in range(n):
         # line 3: return (weights * x).sum()
-        value += d_x[i] * x[i]
+        value = plus(value, d_x[i] * x[i])
     return value, d_x

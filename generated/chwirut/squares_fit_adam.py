@@ -15,6 +15,12 @@ import numpy as np
 from numba import njit
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
 @njit(error_model="numpy", fastmath={"contract"})
 def vector_exp(x):
     """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
@@ -47,7 +53,7 @@ def vector_exp(x):
     return p * first * second
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def squares_value_and_grad(b, x, y, d_b):
     n = x.shape[0]
     value = 0.0
@@ -66,26 +72,26 @@ def squares_value_and_grad(b, x, y, d_b):
         # line 2: residual = y - model(b, x)
         residual = y[i] - value_3
         # line 3: return (residual**2).sum()
-        value += residual * residual
+        value = plus(value, residual * residual)
         # gradient of line 2 of model: return np.exp(-b[0] * x) / (b[1] + b[2] * x)
         d_value_4 = residual * value_1 / value_2 / value_2
-        d_value_1 += d_value_4 * x_i
-        d_value_2 += d_value_4
-        d_value_3 += residual / value_2 * value_1 * x_i
+        d_value_1 = plus(d_value_1, d_value_4 * x_i)
+        d_value_2 = plus(d_value_2, d_value_4)
+        d_value_3 = plus(d_value_3, residual / value_2 * value_1 * x_i)
     d_b[0] = -(d_value_3 * -2.0)
     d_b[1] = -(d_value_2 * -2.0)
     d_b[2] = -(d_value_1 * -2.0)
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def squares_fit(first, steps, b, best_b, d_b, mean_b, square_b, x, y, hyper, trace, progress, stop):
     learning_rate = hyper[0]
     beta1 = hyper[1]
     beta2 = hyper[2]
     epsilon = hyper[3]
     gtol, ftol = hyper[4], hyper[5]
-    best, previous, status = math.inf, math.inf, 1
+    best, previous, norm, done, status = math.inf, math.inf, 0.0, first, 1
     for step in range(first + 1, first + steps + 1):
         if stop[0] != 0:
             status = 2
@@ -94,15 +100,16 @@ def squares_fit(first, steps, b, best_b, d_b, mean_b, square_b, x, y, hyper, tra
         norm = 0.0
         for i in range(3):
             norm += d_b[i] * d_b[i]
-        if not math.isfinite(value + norm):
+        if not abs(value + norm) < math.inf:
             status = 3
             break
+        done = step
         if trace.size > 0:
             trace[step - 1] = value
-        progress[0], progress[1], progress[2] = step, value, math.sqrt(norm)
-        if value < best:
+        if step % 64 == 1:
+            progress[0], progress[1], progress[2], progress[3] = step, value, math.sqrt(norm), best
+        if value <= best:
             best = value
-            progress[3] = best
             for i in range(3):
                 best_b[i] = b[i]
         if norm <= gtol * abs(gtol) or abs(previous - value) <= ftol * max(abs(value), 1.0):
@@ -114,14 +121,19 @@ def squares_fit(first, steps, b, best_b, d_b, mean_b, square_b, x, y, hyper, tra
         for i in range(3):
             mean_b[i] = beta1 * mean_b[i] + (1.0 - beta1) * d_b[i]
             square_b[i] = beta2 * square_b[i] + (1.0 - beta2) * d_b[i] * d_b[i]
-            b[i] -= learning_rate * (mean_b[i] / mean_weight) / (math.sqrt(square_b[i] / square_weight) + epsilon)
-    # The last step has not been judged yet; then go back to the best point.
+            b[i] -= (
+                learning_rate
+                * (mean_b[i] / mean_weight)
+                / (math.sqrt(square_b[i] / square_weight) + epsilon)
+            )
+    progress[0], progress[1], progress[2] = done, previous, math.sqrt(norm)
+    # The last point has not been judged yet: it counts as best unless rounding can't explain why not.
     if status == 1:
         value = squares_value_and_grad(b, x, y, d_b)
         norm = 0.0
         for i in range(3):
             norm += d_b[i] * d_b[i]
-        if value < best:
+        if value <= best + 2e-15 * abs(best):
             for i in range(3):
                 best_b[i] = b[i]
     for i in range(3):

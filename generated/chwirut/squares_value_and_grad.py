@@ -13,6 +13,12 @@ import numpy as np
 from numba import njit
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
 @njit(error_model="numpy", fastmath={"contract"})
 def vector_exp(x):
     """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
@@ -45,7 +51,7 @@ def vector_exp(x):
     return p * first * second
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def squares_value_and_grad(b, x, y):
     n = x.shape[0]
     value = 0.0
@@ -64,12 +70,12 @@ def squares_value_and_grad(b, x, y):
         # line 2: residual = y - model(b, x)
         residual = y[i] - value_3
         # line 3: return (residual**2).sum()
-        value += residual * residual
+        value = plus(value, residual * residual)
         # gradient of line 2 of model: return np.exp(-b[0] * x) / (b[1] + b[2] * x)
         d_value_4 = residual * value_1 / value_2 / value_2
-        d_value_1 += d_value_4 * x_i
-        d_value_2 += d_value_4
-        d_value_3 += residual / value_2 * value_1 * x_i
+        d_value_1 = plus(d_value_1, d_value_4 * x_i)
+        d_value_2 = plus(d_value_2, d_value_4)
+        d_value_3 = plus(d_value_3, residual / value_2 * value_1 * x_i)
     d_b = np.empty(3)
     d_b[0] = -(d_value_3 * -2.0)
     d_b[1] = -(d_value_2 * -2.0)

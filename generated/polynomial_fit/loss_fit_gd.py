@@ -14,7 +14,13 @@ import math
 from numba import njit
 
 
-@njit(nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def loss_value_and_grad(w, x, y, d_w):
     n = x.shape[0]
     value_1 = 0.0
@@ -33,18 +39,18 @@ def loss_value_and_grad(w, x, y, d_w):
         # line 4 of poly: powers = x ** range(D)
         powers_2 = x_i * x_i
         powers_3 = powers_2 * x_i
-        powers_4 = powers_3 * x_i
+        powers_4 = powers_2 * powers_2
         # line 5 of poly: return powers @ w
         value_2 = w_0 + x_i * w_1 + powers_2 * w_2 + powers_3 * w_3 + powers_4 * w_4
         # line 2: return ((y - poly(x, w)) ** 2).mean()
         value_3 = y[i, 0] - value_2
-        value_1 += value_3 * value_3
+        value_1 = plus(value_1, value_3 * value_3)
         # gradient of line 5 of poly: return powers @ w
-        d_w_0 += value_3
-        d_w_1 += value_3 * x_i
-        d_w_2 += value_3 * powers_2
-        d_w_3 += value_3 * powers_3
-        d_w_4 += value_3 * powers_4
+        d_w_0 = plus(d_w_0, value_3)
+        d_w_1 = plus(d_w_1, value_3 * x_i)
+        d_w_2 = plus(d_w_2, value_3 * powers_2)
+        d_w_3 = plus(d_w_3, value_3 * powers_3)
+        d_w_4 = plus(d_w_4, value_3 * powers_4)
     # line 2: return ((y - poly(x, w)) ** 2).mean()
     value_4 = float(n)
     # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
@@ -60,11 +66,11 @@ def loss_value_and_grad(w, x, y, d_w):
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def loss_fit(first, steps, w, best_w, d_w, x, y, hyper, trace, progress, stop):
     learning_rate = hyper[0]
     gtol, ftol = hyper[1], hyper[2]
-    best, previous, status = math.inf, math.inf, 1
+    best, previous, norm, done, status = math.inf, math.inf, 0.0, first, 1
     for step in range(first + 1, first + steps + 1):
         if stop[0] != 0:
             status = 2
@@ -73,15 +79,16 @@ def loss_fit(first, steps, w, best_w, d_w, x, y, hyper, trace, progress, stop):
         norm = 0.0
         for i in range(5):
             norm += d_w[i, 0] * d_w[i, 0]
-        if not math.isfinite(value + norm):
+        if not abs(value + norm) < math.inf:
             status = 3
             break
+        done = step
         if trace.size > 0:
             trace[step - 1] = value
-        progress[0], progress[1], progress[2] = step, value, math.sqrt(norm)
-        if value < best:
+        if step % 64 == 1:
+            progress[0], progress[1], progress[2], progress[3] = step, value, math.sqrt(norm), best
+        if value <= best:
             best = value
-            progress[3] = best
             for i in range(5):
                 best_w[i, 0] = w[i, 0]
         if norm <= gtol * abs(gtol) or abs(previous - value) <= ftol * max(abs(value), 1.0):
@@ -90,13 +97,14 @@ def loss_fit(first, steps, w, best_w, d_w, x, y, hyper, trace, progress, stop):
         previous = value
         for i in range(5):
             w[i, 0] -= learning_rate * d_w[i, 0]
-    # The last step has not been judged yet; then go back to the best point.
+    progress[0], progress[1], progress[2] = done, previous, math.sqrt(norm)
+    # The last point has not been judged yet: it counts as best unless rounding can't explain why not.
     if status == 1:
         value = loss_value_and_grad(w, x, y, d_w)
         norm = 0.0
         for i in range(5):
             norm += d_w[i, 0] * d_w[i, 0]
-        if value < best:
+        if value <= best + 2e-15 * abs(best):
             for i in range(5):
                 best_w[i, 0] = w[i, 0]
     for i in range(5):

@@ -13,7 +13,13 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def loss_value_and_grad(w, x, y):
     n = x.shape[0]
     value_1 = 0.0
@@ -32,18 +38,18 @@ def loss_value_and_grad(w, x, y):
         # line 4 of poly: powers = x ** range(D)
         powers_2 = x_i * x_i
         powers_3 = powers_2 * x_i
-        powers_4 = powers_3 * x_i
+        powers_4 = powers_2 * powers_2
         # line 5 of poly: return powers @ w
         value_2 = w_0 + x_i * w_1 + powers_2 * w_2 + powers_3 * w_3 + powers_4 * w_4
         # line 2: return ((y - poly(x, w)) ** 2).mean()
         value_3 = y[i, 0] - value_2
-        value_1 += value_3 * value_3
+        value_1 = plus(value_1, value_3 * value_3)
         # gradient of line 5 of poly: return powers @ w
-        d_w_0 += value_3
-        d_w_1 += value_3 * x_i
-        d_w_2 += value_3 * powers_2
-        d_w_3 += value_3 * powers_3
-        d_w_4 += value_3 * powers_4
+        d_w_0 = plus(d_w_0, value_3)
+        d_w_1 = plus(d_w_1, value_3 * x_i)
+        d_w_2 = plus(d_w_2, value_3 * powers_2)
+        d_w_3 = plus(d_w_3, value_3 * powers_3)
+        d_w_4 = plus(d_w_4, value_3 * powers_4)
     d_w = np.empty((5, 1))
     # line 2: return ((y - poly(x, w)) ** 2).mean()
     value_4 = float(n)

@@ -15,7 +15,13 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def plus(total, term):
+    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
+    return total + term
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def total_sine_value_and_grad(x):
     n = x.shape[0]
     value = 0.0
@@ -23,7 +29,7 @@ def total_sine_value_and_grad(x):
     for i in range(n):
         x_i = x[i]
         # line 2: return np.sin(x).sum()
-        value += math.sin(x_i)
+        value = plus(value, math.sin(x_i))
         # gradient of line 2: return np.sin(x).sum()
         d_x[i] = math.cos(x_i)
     return value, d_x

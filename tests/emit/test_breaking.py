@@ -32,19 +32,20 @@ CASES = {
         "    else c + d",
         ")",
     ],
-    "total = plus(total, first * second)": ["total = plus(", "    total, first * second", ")"],
-    "t = first_thing - (second - third_thing)": [
+    "total = plus(tot, one * two)": ["total = plus(", "    tot, one * two", ")"],
+    "t = first_thing - (second - third)": [
         "t = (",
         "    first_thing",
-        "    - (second - third_thing)",
+        "    - (second - third)",
         ")",
     ],
+    "target = one + (two - six)": ["target = (", "    one + (two - six)", ")"],
 }
 
 
 @pytest.mark.parametrize("line", CASES)
 def test_a_long_statement_is_broken_at_its_outermost_operator(line: str) -> None:
-    found = broken(line, 30)
+    found = broken(line, 24)
     assert found == CASES[line]
     assert ast.dump(ast.parse("\n".join(found))) == ast.dump(ast.parse(line))
 
