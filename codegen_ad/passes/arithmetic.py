@@ -92,10 +92,11 @@ def _sign_of_literal(b: Builder, node: Node) -> Node | None:
     (x,) = node.args
     if not is_op(x, "multiply"):
         return None
-    value = make.constant_value(x.args[0])
-    if value is None or x.args[0].array.shape:
-        return None
-    return make.apply(b, x.op.name, make.constant(b, -value, x.array.dtype), x.args[1])
+    for literal, other in (x.args, x.args[::-1]):
+        value = make.constant_value(literal)
+        if value is not None and not literal.array.shape:
+            return make.multiply(b, make.constant(b, -value, x.array.dtype), other)
+    return None
 
 
 def _sign_of_difference(b: Builder, node: Node) -> Node | None:

@@ -6,6 +6,7 @@ not measure.
 
 from __future__ import annotations
 
+import textwrap
 from collections import Counter
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ class Cost:
         if self.calls:
             lines.append(f"Library calls: {', '.join(self.calls)}.")
         stored = ", ".join(self.stored) or "nothing of the data's length"
-        lines.append(f"Stored: {stored}.")
+        lines += textwrap.wrap(f"Stored: {stored}.", 100)
         if self.ratio is not None:
             lines.append(f"Predicted cost relative to the value alone: {self.ratio:.1f}.")
         return tuple(lines)

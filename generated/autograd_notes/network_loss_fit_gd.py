@@ -8,7 +8,8 @@ Cost for each of n*q: 4 operations; 24 bytes read, 16 written.
 Cost for each of d*q: 3 operations; 24 bytes read, 8 written.
 Cost for each of d*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot, dot, dot, dot.
-Stored: y_pred_1[q, n], y_pred_2[q, n], y_pred[q, d], value_1[q, d], d_y_pred_1[q, n], d_w2_1[n, d], d_y_pred_2[q, n].
+Stored: y_pred_1[q, n], y_pred_2[q, n], y_pred[q, d], value_1[q, d], d_y_pred_1[q, n], d_w2_1[n, d],
+d_y_pred_2[q, n].
 """
 
 import math

@@ -78,9 +78,9 @@ def squares_value_and_grad(b, x, y, d_b):
         d_value_1 = plus(d_value_1, d_value_4 * x_i)
         d_value_2 = plus(d_value_2, d_value_4)
         d_value_3 = plus(d_value_3, residual / value_2 * value_1 * x_i)
-    d_b[0] = -(d_value_3 * -2.0)
-    d_b[1] = -(d_value_2 * -2.0)
-    d_b[2] = -(d_value_1 * -2.0)
+    d_b[0] = 2.0 * d_value_3
+    d_b[1] = 2.0 * d_value_2
+    d_b[2] = 2.0 * d_value_1
     return value
 
 
