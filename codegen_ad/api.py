@@ -323,7 +323,7 @@ def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
     """The names of parameters given by name or position."""
     import inspect
 
-    items = (wrt,) if isinstance(wrt, str | int) else tuple(wrt)
+    items = tuple(wrt) if isinstance(wrt, Sequence) and not isinstance(wrt, str) else (wrt,)
     try:
         parameters = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
@@ -335,6 +335,8 @@ def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
     for item in items:
         if isinstance(item, str):
             names.append(item)
+        elif not isinstance(item, int) or isinstance(item, bool):
+            raise InvalidArgument(f"a parameter is given by name or position, not by {item!r}")
         elif -len(parameters) <= item < len(parameters):
             names.append(parameters[item])
         else:
@@ -342,6 +344,9 @@ def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
                 f"argnums={item}: {getattr(function, '__name__', 'the function')}() takes "
                 f"{len(parameters)} arguments"
             )
+    for name in names:
+        if names.count(name) > 1:
+            raise InvalidArgument(f"{name} is given twice: name each parameter once")
     return tuple(names)
 
 

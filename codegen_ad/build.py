@@ -218,7 +218,7 @@ def _check_targets(program: Program, targets: Sequence[Node], wrt: Sequence[str]
 
 def _check_scalar(program: Program) -> None:
     if len(program.outputs) != 1 or program.outputs[0].array.shape:
-        shown = ", ".join(str(o.type) for o in program.outputs)
+        shown = ", ".join(str(o.type) for o in program.outputs) or "no numbers"
         raise NotDifferentiable(
             f"{program.name}() returns {shown}, and a gradient needs one number.\n"
             "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from codegen_ad.api import Differentiable, Names, make, names_of
+from codegen_ad.errors import InvalidArgument
 
 
 def value_and_grad(function: Callable[..., Any], argnums: Names = 0) -> Callable[..., Any]:
@@ -57,6 +58,8 @@ def vjp(
 
 
 def _form(function: Callable[..., Any], argnums: Names, method: str) -> Callable[..., Any]:
+    if not isinstance(argnums, str | int) and not argnums:
+        raise InvalidArgument("argnums is empty: name at least one argument to differentiate")
     found = _derivatives(function, argnums)
     many = not isinstance(argnums, str | int)
 

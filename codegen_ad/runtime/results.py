@@ -126,7 +126,12 @@ def _cotangents(prepared: Prepared, leaves: Sequence[Any], cotangent: Any) -> li
     sizes = prepared.compiled.sizes_of(leaves)
     found: list[Any] = []
     for value, kind in zip(given, wanted, strict=True):
-        array = np.asarray(value, dtype=kind["dtype"])
+        array: np.ndarray[Any, Any] = np.asarray(value)
+        if array.dtype.kind not in "fiub":
+            raise InvalidArgument(
+                f"a cotangent or tangent has dtype {array.dtype}, where {kind['dtype']} is needed"
+            )
+        array = array.astype(kind["dtype"], copy=False)
         shape = prepared.compiled.shape(kind["shape"], sizes)
         if array.shape != shape:
             raise InvalidArgument(
