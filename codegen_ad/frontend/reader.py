@@ -87,7 +87,7 @@ def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) 
         raise UnsupportedSyntax("`async def` is not translated.\nWrite an ordinary function.")
     facts = Facts()
     for _ in range(_ATTEMPTS):
-        attempt = _Attempt(plain, signature, taps, source, tree, facts)
+        attempt = _Attempt(function, plain, signature, taps, source, tree, facts)
         try:
             return attempt.run()
         except Restart:
@@ -109,6 +109,7 @@ class _Attempt:
 
     def __init__(
         self,
+        root: object,
         function: FunctionType,
         signature: Signature,
         taps: tuple[str, ...],
@@ -116,6 +117,7 @@ class _Attempt:
         tree: ast.FunctionDef | ast.Lambda,
         facts: Facts,
     ) -> None:
+        self.root = root
         self.function = function
         self.signature = signature
         self.source = source
@@ -172,6 +174,9 @@ class _Attempt:
 
     def _parameters(self) -> dict[str, Value]:
         env: dict[str, Value] = {}
+        if isinstance(self.root, MethodType):
+            first = (*self.tree.args.posonlyargs, *self.tree.args.args)[0].arg
+            env[first] = import_(self.machine, self.root.__self__, (("attribute", "__self__"),))
         for name, form in self.signature.parameters:
             env[name] = self._argument((name,), form)
         given = self.tree.args

@@ -18,7 +18,7 @@ def _filled(call: Call, value: int) -> Value:
     call.only_default("like", "device")
     _plain_order(call)
     shape = shape_of(call, call.value("shape"))
-    return call.fresh(make.full(call.b, shape, value, call.dtype("dtype", DType.FLOAT64)))
+    return _new(call, make.full(call.b, shape, value, call.dtype("dtype", DType.FLOAT64)))
 
 
 def _plain_order(call: Call) -> None:
@@ -26,6 +26,17 @@ def _plain_order(call: Call) -> None:
         call.refuse(
             f"`{call.name}` with `order='F'`: arrays here are in C order.", "Leave `order` out."
         )
+
+
+def _new(call: Call, x: Node) -> Value:
+    """A new array, which has axes: one without is written in place by `+=`, unlike a number."""
+    if not x.array.rank:
+        call.refuse(
+            "An array without axes changes in place and is seen by every name that it has; "
+            "numbers here don't.",
+            "Write the number itself, for example 0.0, or an array of one element.",
+        )
+    return call.fresh(x)
 
 
 NEW = "shape dtype=None order='C' * device=None like=None"
@@ -54,7 +65,7 @@ def full(call: Call) -> Value:
     """An array filled with a value, which may be data."""
     call.only_default("like", "device")
     _plain_order(call)
-    return call.fresh(_full(call, shape_of(call, call.value("shape")), None))
+    return _new(call, _full(call, shape_of(call, call.value("shape")), None))
 
 
 def _full(call: Call, shape: Shape, dtype: DType | None) -> Node:
@@ -143,7 +154,7 @@ def array(call: Call) -> Value:
     call.only_default("like", "ndmax")
     if call.static("copy") is not True:
         return _as_array(call, "object")
-    return call.fresh(_with_axes(call, _converted(call, "object")))
+    return _new(call, _with_axes(call, _converted(call, "object")))
 
 
 def _with_axes(call: Call, x: Node) -> Node:
@@ -173,7 +184,7 @@ def asarray(call: Call) -> Value:
 @signature("np.copy: a order='K' subok=False")
 def copy(call: Call) -> Value:
     """A new array of the same values."""
-    return call.fresh(call.node("a"))
+    return _new(call, call.node("a"))
 
 
 @signature("astype: a dtype order='K' casting='unsafe' subok=True copy=True")
