@@ -84,6 +84,8 @@ def run(text: str, n: int, seed: int, *, compiled: bool = False) -> Outcome:
     outputs = reference(case, args)
     for output, part in zip(outputs, [value, *parts], strict=True):
         assert_close(part, output, rtol=1e-9, what="against the reference")
+    if _is_ill_conditioned(found, args, parts):
+        return Outcome("wild", "rounding of the arguments changes the gradient")
     numeric = numeric_gradients(case, args, STEP)
     again = numeric_gradients(case, args, STEP / 8)
     for part, one, two in zip(parts, numeric, again, strict=True):
@@ -92,3 +94,13 @@ def run(text: str, n: int, seed: int, *, compiled: bool = False) -> Outcome:
         scale = 1 + np.max(np.abs(part), initial=0.0)
         assert np.all(np.abs(part - one)[smooth] <= 1e-4 * scale), f"gradient\n{part}\n{one}"
     return Outcome("same")
+
+
+def _is_ill_conditioned(found: Callable[..., Any], args: tuple[Any, ...], parts: list[Any]) -> bool:
+    rng = np.random.default_rng(0)
+    moved = [a * (1 + 1e-11 * rng.normal(size=a.shape)) if a.dtype.kind == "f" else a for a in args]
+    others = [leaf for _, leaf in leaves_in(found(*moved)[1])]
+    return any(
+        np.max(np.abs(one - two), initial=0.0) > 1e-6 * (1 + np.max(np.abs(one), initial=0.0))
+        for one, two in zip(parts, others, strict=True)
+    )
