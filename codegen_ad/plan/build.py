@@ -73,11 +73,12 @@ def _attempt(
     for node in program.inputs:
         assert isinstance(node.params, Input)
         type = node.array
-        parameters.append(Parameter(node.params.name, type.dtype, type.shape, type.rank))
+        own = names.usable(node.params.name)
+        parameters.append(Parameter(own, type.dtype, type.shape, type.rank))
         if type.shape:
-            root.stored[node] = stored_whole(node, node.params.name, owned=False)
+            root.stored[node] = stored_whole(node, own, owned=False)
         else:
-            root.values[node, ()] = Var(node.params.name, type.dtype)
+            root.values[node, ()] = Var(own, type.dtype)
     results = plan_region(p, root, program.outputs)
     outputs: list[Expr | str] = []
     for node, result in zip(program.outputs, results, strict=True):
@@ -89,7 +90,7 @@ def _attempt(
             buffer = _copy_of(p, root, node, buffer)
         outputs.append(buffer)
     kernel = Kernel(
-        name,
+        names.usable(name),
         tuple(parameters),
         tuple((s, parameters[i].name, axis) for s, i, axis in sizes),
         p.prologue + root.statements,

@@ -44,6 +44,11 @@ TAKEN = {
 }
 
 
+def usable(name: str) -> str:
+    """The user's name of a function or parameter, unless generated code needs it for its own."""
+    return f"{name}_" if name in TAKEN else name
+
+
 def assign(kernel: Kernel, provisional: Names, notes: Notes, program: Program) -> None:
     """Give every provisional name of a kernel its final name."""
     namer = _Namer(provisional, notes, _heirs(program, notes))
