@@ -15,6 +15,7 @@ import numpy as np
 
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.options import UNROLL
+from codegen_ad.runtime.dependencies import plain_function
 from codegen_ad.signature import (
     ArrayForm,
     Form,
@@ -37,6 +38,9 @@ class Binder:
         self, function: Callable[..., object], wrt: tuple[str, ...], static: tuple[str, ...]
     ) -> None:
         self.name = getattr(function, "__name__", "function")
+        self._function = function
+        self._plain = plain_function(function)
+        self._seen = self._defaults()
         self.signature = inspect.signature(function)
         parameters = self.signature.parameters
         self.names = tuple(parameters)
@@ -61,6 +65,9 @@ class Binder:
         InvalidArgument
             If an argument is missing, unknown, or given twice.
         """
+        if not self.is_current():
+            self._seen = self._defaults()
+            self.signature = inspect.signature(self._function)
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
@@ -68,6 +75,19 @@ class Binder:
             raise InvalidArgument(f"{shown}: {error}") from None
         bound.apply_defaults()
         return dict(bound.arguments)
+
+    def is_current(self) -> bool:
+        """Whether the function's defaults are those of the signature."""
+        positional, keyword = self._defaults()
+        return positional is self._seen[0] and keyword == self._seen[1]
+
+    def _defaults(self) -> tuple[object, tuple[int, ...]]:
+        """The defaults by identity; the signature keeps them alive."""
+        plain = self._plain
+        if plain is None:
+            return None, ()
+        keyword = plain.__kwdefaults__
+        return plain.__defaults__, tuple(map(id, keyword.values())) if keyword else ()
 
     def form(self, arguments: Mapping[str, object]) -> Signature:
         """The signature of a call."""

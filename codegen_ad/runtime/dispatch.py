@@ -107,6 +107,9 @@ class Kernels:
         found = self._fast.get(key)
         if found is None or not found[0].watch.unchanged():
             return None
+        # A default of another kind needs another kernel.
+        if len(args) < len(self.binder.names) and not self.binder.is_current():
+            return None
         return found[1]
 
     def remember(
