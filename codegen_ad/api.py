@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from codegen_ad.fit.result import FitResult
     from codegen_ad.runtime.dispatch import Built, Kernels, Prepared
     from codegen_ad.signature import Signature
+    from codegen_ad.testing import CheckReport
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -159,6 +160,12 @@ class Differentiable(Generic[P, R]):
         from codegen_ad.profile import profile
 
         return profile(self, args, kwargs, repeat=repeat)
+
+    def check(self, *args: Any, **kwargs: Any) -> CheckReport:
+        """Compare the derivatives with the plain function; see `codegen_ad.testing.check_grad`."""
+        from codegen_ad.testing import check_grad
+
+        return check_grad(self, *args, **kwargs)
 
     @property
     def wrt(self) -> tuple[str, ...]:
@@ -335,7 +342,7 @@ def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
     for item in items:
         if isinstance(item, str):
             names.append(item)
-        elif not isinstance(item, int) or isinstance(item, bool):
+        elif not isinstance(item, int) or isinstance(item, bool):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument(f"a parameter is given by name or position, not by {item!r}")
         elif -len(parameters) <= item < len(parameters):
             names.append(parameters[item])

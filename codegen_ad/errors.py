@@ -118,6 +118,10 @@ class InternalError(CodegenError):
         return page if self.program is None else f"{page}\n\n{self.program.rstrip()}"
 
 
+class CheckFailed(CodegenError, AssertionError):
+    """A compiled value or derivative differs from the plain function; the message is the table."""
+
+
 class CacheWarning(UserWarning):
     """The kernel cache could not be used as it was found; results are not affected."""
 

@@ -1,0 +1,81 @@
+"""Whether compiled derivatives are right at given arguments: `check_grad`, and `f.check(...)`.
+
+The plain function is the judge: it is run as Python, on changed arguments, and differentiated by
+complex step or by differences. This room never looks at programs or generated code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.api import Differentiable, Names, make, names_of
+from codegen_ad.errors import CheckFailed
+from codegen_ad.testing.check import Check
+from codegen_ad.testing.report import CheckReport, Row
+
+__all__ = ["CheckReport", "Row", "check_grad"]
+
+
+def check_grad(
+    function: Callable[..., Any],
+    *args: Any,
+    wrt: Names | None = None,
+    rtol: float | None = None,
+    atol: float | None = None,
+    seed: int = 0,
+    raise_on_failure: bool = True,
+    **kwargs: Any,
+) -> CheckReport:
+    """Compare a function's compiled value and derivatives with the plain function, at one point.
+
+    The value is compared with what the plain function returns; the derivative with complex steps
+    and differences of the plain function, along random directions and, in parameters of at most 32
+    elements, in each element; and forward with reverse differentiation, by ⟨Jv, w⟩ = ⟨v, Jᵀw⟩.
+    Results that are not one number are checked along a random cotangent.
+
+    At a kink central differences give the mean of both sides, which is what `codegen_ad` gives,
+    except in the cases that its policy decides otherwise (0 at a local extremum, the finite side):
+    such a row fails although nothing is wrong, and one beside a kink may be "unsure". Check away
+    from kinks. `stop_gradient` changes the derivative on purpose, which a check can't know.
+
+    Parameters
+    ----------
+    function : a function, or one that has its derivatives already.
+    *args, **kwargs : the arguments at which it is checked; they are not changed. A parameter of the
+        name of an option of this check is given by position.
+    wrt : the parameters to differentiate; those of `function`, or the first, if left out.
+    rtol, atol : the tolerances: 1e-6 and 1e-12, and 1e-3 and 1e-6 where arguments are float32. A
+        comparison tolerates ten times the estimated error of what it compares with, too.
+    seed : of the random directions.
+    raise_on_failure : return the report also where a comparison fails.
+
+    Returns
+    -------
+    CheckReport
+
+    Raises
+    ------
+    CheckFailed
+        If a comparison fails; the message is the table.
+    """
+    found = _derivatives(function, wrt)
+    check = Check(found, args, kwargs, rtol, atol, np.random.default_rng(seed))
+    with np.errstate(all="ignore"):
+        report = CheckReport(found.kernels.binder.name, tuple(check.run()))
+    if raise_on_failure and not report.ok:
+        raise CheckFailed(repr(report))
+    return report
+
+
+def _derivatives(function: Callable[..., Any], wrt: Names | None) -> Differentiable[..., Any]:
+    if not isinstance(function, Differentiable):
+        return make(function, () if wrt is None else wrt, (), ())
+    known = cast("Differentiable[..., Any]", function)
+    if wrt is None:
+        return known
+    names = names_of(known.__wrapped__, wrt)
+    return Differentiable(known.__wrapped__, replace(known.options, wrt=names))

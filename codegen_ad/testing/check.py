@@ -1,0 +1,259 @@
+"""One check: compiled kernels against the plain function, row by row."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from inspect import BoundArguments
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_ad.api import Differentiable
+from codegen_ad.errors import NotDifferentiable
+from codegen_ad.runtime.arguments import leaves_of, rebuild
+from codegen_ad.signature import ArrayForm, Form, MappingForm, ScalarForm, SequenceForm
+from codegen_ad.testing.differences import slope_at_zero
+from codegen_ad.testing.report import FAIL, OK, SKIPPED, Row, compared
+
+Array = NDArray[Any]
+
+DIRECTIONS = 2  # for each leaf
+ELEMENTS = 32  # a leaf of at most as many is checked element by element
+USELESS = 0.1  # an expected derivative with a larger relative error says nothing
+
+
+class Check:
+    """A call, its differentiated leaves, and the tolerances."""
+
+    def __init__(
+        self,
+        found: Differentiable[..., Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        rtol: float | None,
+        atol: float | None,
+        rng: np.random.Generator,
+    ) -> None:
+        self.found = found
+        self.args = args
+        self.kwargs = kwargs
+        self.rng = rng
+        self.arguments = found.kernels.binder.bind(args, kwargs)
+        self.forms = dict(found.kernels.binder.form(self.arguments).parameters)
+        self.places = [
+            (name, position, where)
+            for name in found.wrt
+            for position, (where, _) in enumerate(_places(self.forms[name], name))
+        ]
+        self.leaves = self.leaves_of({n: self.arguments[n] for n in found.wrt})
+        every = [form for name, f in self.forms.items() for _, form in _places(f, name)]
+        single = any(isinstance(form, ArrayForm) and form.dtype == "f4" for form in every)
+        self.eps = float(np.finfo(np.float32 if single else np.float64).eps)
+        self.rtol = (1e-3 if single else 1e-6) if rtol is None else rtol
+        self.atol = (1e-6 if single else 1e-12) if atol is None else atol
+
+    def run(self) -> Iterator[Row]:
+        """All comparisons."""
+        value = self.plain(self.arguments)
+        compiled = self.found.value(*self.args, **self.kwargs)
+        data = self.found.kernels.prepare("value", self.arguments)[0].compiled.metadata
+        tree = data["output"]
+        try:
+            wanted = list(_numbers(tree, value))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            structure = f"result: {type(value).__name__} of another structure than compiled"
+            yield Row("value", structure, np.nan, np.nan, np.nan, 0.0, FAIL)
+            return
+        yield from self.value_rows("value", wanted, _numbers(tree, compiled))
+
+        outputs = [(k, np.asarray(a)) for k, (_, a) in enumerate(wanted)]
+        floats = [(k, a) for k, a in outputs if a.dtype.kind == "f"]
+        is_number = len(outputs) == 1 and not outputs[0][1].ndim
+        weights = {k: np.ones(()) if is_number else self.normal(a.shape) for k, a in floats}
+        compiled, gradients = self.reverse(list(weights.values()), is_number)
+        yield from self.value_rows("value with derivative", wanted, _numbers(tree, compiled))
+
+        def weighted(arguments: Mapping[str, Any]) -> tuple[Any, float]:
+            numbers = [np.asarray(a) for _, a in _numbers(tree, self.plain(arguments))]
+            terms = [(w * numbers[k]).ravel() for k, w in weights.items()]
+            whole = np.concatenate(terms)
+            return whole.sum(), float(np.abs(whole).sum())
+
+        for k, gradient in enumerate(gradients):
+            yield from self.leaf_rows(k, gradient, weighted)
+        yield self.dot_row(list(weights.values()), gradients)
+
+    def value_rows(
+        self, what: str, wanted: Sequence[tuple[str, Any]], given: Iterator[tuple[str, Any]]
+    ) -> Iterator[Row]:
+        """One row for each array or number of the result."""
+        for (where, a), (_, b) in zip(wanted, given, strict=True):
+            yield self.value_row(what, where, np.asarray(a), np.asarray(b))
+
+    def value_row(self, what: str, where: str, expected: Array, found: Array) -> Row:
+        """The compared value: its worst element."""
+        if expected.shape != found.shape:
+            shapes = f"{where}: shape {found.shape}, not {expected.shape}"
+            return Row(what, shapes, np.nan, np.nan, np.nan, 0.0, FAIL)
+        if not expected.size:
+            return Row(what, where, np.nan, np.nan, 0.0, 0.0, OK)
+        a, b = expected.astype(float), found.astype(float)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        difference = np.where(same, 0.0, np.abs(a - b))
+        difference = np.where(np.isnan(difference), np.inf, difference)
+        at = np.unravel_index(int(difference.argmax()), a.shape)
+        finite = np.abs(a[np.isfinite(a)])
+        tolerance = max(self.rtol * float(finite.max(initial=0.0)), self.atol)
+        if expected.dtype.kind != "f":
+            tolerance = 0.0
+        return compared(what, _at(where, at), float(a[at]), float(b[at]), tolerance)
+
+    def leaf_rows(
+        self, k: int, gradient: Array, weighted: Callable[..., tuple[Any, float]]
+    ) -> Iterator[Row]:
+        """The derivative in one leaf: each element if they are few, and random directions."""
+        leaf, where = self.leaves[k], self.places[k][2]
+        scale = np.abs(leaf)
+        size = float(np.sqrt(np.mean(scale**2))) if leaf.size else 0.0
+        scale = np.where(scale > 0, scale, size or 1.0)
+        floor = 1e-4 * self.rtol * _sum(np.abs(gradient * scale))
+        moves = [
+            (f"{where}, direction {n + 1}", scale * self.normal(leaf.shape), 1.0)
+            for n in range(DIRECTIONS if leaf.ndim else 0)
+        ]
+        for at in np.ndindex(leaf.shape if leaf.size <= ELEMENTS else (0,)):
+            unit = np.zeros(leaf.shape)
+            unit[at] = scale[at]
+            moves.append((_at(where, at), unit, float(scale[at])))
+        for place, direction, unit in moves:
+
+            def along(t: complex, direction: Array = direction) -> tuple[Any, float]:
+                return weighted(self.moved(k, t * direction))
+
+            expected = slope_at_zero(along, self.rtol, self.eps)
+            terms = np.where(direction == 0, 0.0, gradient * direction)
+            size = max(_sum(np.abs(terms)), abs(expected.value))
+            error = 10 * expected.error
+            tolerance = max(self.rtol * size, floor, error) / unit
+            known = error <= max(USELESS * size, self.rtol * expected.size, self.atol * unit)
+            yield compared(
+                f"derivative ({expected.how})",
+                place,
+                expected.value / unit,
+                float(terms.sum()) / unit,
+                max(tolerance, self.atol),
+                known=known,
+            )
+
+    def dot_row(self, weights: Sequence[Array], gradients: Sequence[Array]) -> Row:
+        """⟨Jv, w⟩ against ⟨v, Jᵀw⟩ along a random direction in all leaves together."""
+        what = "forward and reverse"
+        directions = [self.normal(leaf.shape) for leaf in self.leaves]
+        where = ", ".join(self.found.wrt)
+        try:
+            _, tangent = self.found.jvp(*self.args, tangent=directions, **self.kwargs)
+        except NotDifferentiable:  # a custom derivative is given for reverse only
+            return Row(what, where, np.nan, np.nan, np.nan, np.nan, SKIPPED)
+        tangents = cast("tuple[Any, ...]", tangent if isinstance(tangent, tuple) else (tangent,))
+        forward = [w * np.asarray(t) for w, t in zip(weights, tangents, strict=True)]
+        reverse = [v * g for v, g in zip(directions, gradients, strict=True)]
+        size = sum(_sum(np.abs(term)) for term in (*forward, *reverse))
+        a, b = (sum(float(term.sum()) for term in terms) for terms in (forward, reverse))
+        known = bool(np.isfinite(a) or np.isfinite(b))
+        return compared(what, where, a, b, max(self.rtol * size, self.atol), known=known)
+
+    def reverse(self, weights: Sequence[Array], is_number: bool) -> tuple[Any, list[Array]]:
+        """The compiled value, and the gradient or vector-Jacobian product in each leaf."""
+        if is_number:
+            value, gradient = self.found.value_and_grad(*self.args, **self.kwargs)
+        else:
+            value, gradient = self.found.vjp(*self.args, cotangent=list(weights), **self.kwargs)
+        names = self.found.wrt
+        gradients = (gradient,) if len(names) == 1 else gradient
+        return value, self.leaves_of(dict(zip(names, gradients, strict=True)))
+
+    def leaves_of(self, values: Mapping[str, Any]) -> list[Array]:
+        """The leaves of differentiated parameters, or of their gradients, in double precision."""
+        return [
+            np.asarray(leaf, dtype=np.float64)
+            for name, value in values.items()
+            for leaf in leaves_of(value, self.forms[name], name)
+        ]
+
+    def moved(self, which: int, step: Array) -> dict[str, Any]:
+        """The arguments with one leaf moved, and all float32 data in double precision."""
+        moving, position, _ = self.places[which]
+        arguments = dict(self.arguments)
+        for name, form in self.forms.items():
+            leaves = list(map(_double, leaves_of(arguments[name], form, name)))
+            if name == moving:
+                leaves[position] = _plus(leaves[position], step)
+            arguments[name] = rebuild(form, arguments[name], iter(leaves))
+        return arguments
+
+    def plain(self, arguments: Mapping[str, Any]) -> Any:
+        """The plain function's result; it may write to its arguments, so it gets copies."""
+        signature = self.found.kernels.binder.signature
+        bound = BoundArguments(signature, copy.deepcopy(dict(arguments)))  # pyright: ignore[reportArgumentType]
+        return self.found.__wrapped__(*bound.args, **bound.kwargs)
+
+    def normal(self, shape: tuple[int, ...]) -> Array:
+        """Random numbers that float32 holds exactly."""
+        return np.asarray(self.rng.normal(size=shape), dtype=np.float32).astype(np.float64)
+
+
+def _sum(terms: Array) -> float:
+    """The sum of what is finite."""
+    return float(terms[np.isfinite(terms)].sum())
+
+
+def _at(where: str, index: Sequence[Any]) -> str:
+    return f"{where}[{', '.join(map(str, index))}]" if index else where
+
+
+def _double(leaf: object) -> object:
+    if isinstance(leaf, np.ndarray | np.generic):
+        array = cast("Array", leaf)
+        return array.astype(np.float64) if array.dtype == np.float32 else array
+    return leaf
+
+
+def _plus(leaf: Any, step: Array) -> object:
+    """A leaf and a step, of the leaf's kind: a Python number stays one."""
+    if isinstance(leaf, np.ndarray | np.generic):
+        return cast("Any", leaf + (step if np.ndim(step) else step[()]))
+    return leaf + step.item()
+
+
+def _places(form: Form, where: str) -> Iterator[tuple[str, Form]]:
+    """The leaves of a parameter, each with what a user writes to reach it."""
+    match form:
+        case ArrayForm() | ScalarForm():
+            yield where, form
+        case SequenceForm(items=items):
+            for index, item in enumerate(items):
+                yield from _places(item, f"{where}[{index}]")
+        case MappingForm(cls=cls, keys=keys, items=items):
+            for key, item in zip(keys, items, strict=True):
+                yield from _places(item, f"{where}[{key!r}]" if cls is dict else f"{where}.{key}")
+        case _:
+            pass
+
+
+def _numbers(tree: Any, value: Any, where: str = "result") -> Iterator[tuple[str, Any]]:
+    """The numbers in a result, by the structure that the kernel's metadata describes."""
+    match tree:
+        case ["array", *_]:
+            yield where, value
+        case ["sequence", _, items]:
+            for index, (item, inner) in enumerate(zip(items, value, strict=True)):
+                yield from _numbers(item, inner, f"{where}[{index}]")
+        case ["mapping", _, keys, items]:
+            for key, item in zip(keys, items, strict=True):
+                is_dict = isinstance(value, dict)
+                inner = cast("Any", value)[key] if is_dict else getattr(value, key)
+                yield from _numbers(item, inner, f"{where}[{key!r}]")
+        case _:
+            pass
