@@ -2,8 +2,8 @@
 
 numba calls the C library once for each element, which keeps a whole loop scalar. These functions
 are compiled into the loop instead. Their text is copied into the generated files that use them, so
-each stands alone: it uses `np`, literals and nothing else. They must be compiled without
-reassociation.
+each uses `np`, literals, functions that stand before it, and nothing else. They must be compiled
+without reassociation.
 """
 
 from __future__ import annotations
@@ -48,24 +48,120 @@ def vector_exp(x: float) -> float:
     return p * first * second
 
 
+def vector_log(x: float) -> float:
+    """Return log(x) to 1 ulp; -inf at 0, nan below, and right for subnormal numbers.
+
+    x = 2**k (1 + f) with 1 + f around 1. With s = f / (2 + f), log(1 + f) = 2 atanh(s), where a
+    polynomial in s**2 stands for all terms but the first (the coefficients are fdlibm's).
+    """
+    normal = x >= 2.2250738585072014e-308
+    scaled = x if normal else x * 18014398509481984.0
+    # Counting from sqrt(1/2), the exponent bits are k and the others 1 + f.
+    bits = np.float64(scaled).view(np.int64) + 2638149301829632
+    exponent = np.int64((bits >> 52) & 2047 | 4841369599423283200).view(np.float64)
+    k = exponent - (4503599627371519.0 if normal else 4503599627371573.0)
+    f = np.int64((bits & 4503599627370495) + 4604544269498187776).view(np.float64) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    w = z * z
+    even = w * (0.3999999999940942 + w * (0.22222198432149784 + w * 0.15313837699209373))
+    odd = z * (
+        0.6666666666666735
+        + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586))
+    )
+    half_square = 0.5 * f * f
+    low = s * (half_square + (even + odd)) + k * 1.9082149292705877e-10
+    result = (low - half_square + f) + k * 0.6931471803691238
+    result = result if x < np.inf else x
+    return result if x > 0.0 else -np.inf if x == 0.0 else np.nan
+
+
+def vector_log1p(x: float) -> float:
+    """Return log(1 + x) to 2 ulp, also near 0: the logarithm of the rounded sum, corrected."""
+    u = 1.0 + x
+    lost = x - (u - 1.0) if x < 1.0 else 1.0 - (u - x)
+    correction = lost / u if 0.0 < u < np.inf else 0.0
+    return x if x == 0.0 else vector_log(u) + correction
+
+
+def vector_expm1(x: float) -> float:
+    """Return exp(x) - 1 to 2 ulp, also near 0.
+
+    With x = k log(2) + r: 2**k (1 + r + tail) - 1, where 2**k - 1 and 2**k r are added first and
+    what their sum loses is kept. All is halved until the end, for 2**k may overflow.
+    """
+    # Cut off where the result is infinite or -1 anyway; nan passes every comparison.
+    y = 710.0 if x > 710.0 else x
+    y = -40.0 if y < -40.0 else y
+    # Adding and subtracting 1.5 * 2**52 rounds to the nearest whole number.
+    shifted = y * 1.4426950408889634 + 6755399441055744.0
+    k = shifted - 6755399441055744.0
+    high = y - k * 0.6931471803691238
+    r = high - k * 1.9082149292705877e-10
+    r_lost = (high - r) - k * 1.9082149292705877e-10
+    r2 = r * r
+    r4 = r2 * r2
+    low = (0.5 + r * 0.16666666666666666) + r2 * (0.041666666666666664 + r * 0.008333333333333333)
+    middle = (0.001388888888888889 + r * 0.0001984126984126984) + r2 * (
+        2.48015873015873e-05 + r * 2.7557319223985893e-06
+    )
+    top = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
+        2.08767569878681e-09 + r * 1.6059043836821613e-10
+    )
+    tail = r2 * (low + r4 * (middle + r4 * top)) + r_lost
+    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
+    half = np.int64((bits + 1022) << 52).view(np.float64)
+    whole = half - 0.5
+    part = half * r
+    total = whole + part
+    lost = part - (total - whole)
+    return x if abs(x) < 1e-16 else 2.0 * (total + (lost + half * tail))
+
+
+def vector_tanh(x: float) -> float:
+    """Return tanh(x) to 2 ulp: 1 - 2 / (exp(2 |x|) + 1), and near 0 Cephes' x + x**3 P / Q."""
+    size = abs(x)
+    large = size > 0.625
+    z = x * x
+    p = z * (-1614.6876844170845 - z * (99.28772310019186 + z * 0.9643991794250523))
+    q = 4844.063053251255 + z * (2235.4883906010045 + z * (112.81167849163293 + z))
+    quotient = (2.0 if large else p) / (vector_exp(2.0 * size) + 1.0 if large else q)
+    near_one = 1.0 - quotient
+    near_one = -near_one if x < 0.0 else near_one
+    near_zero = x if x == 0.0 else x + x * quotient
+    return near_one if large else near_zero
+
+
 def plus(total: float, term: float) -> float:
     """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
     return total + term
 
 
-EXACT = '{"contract"}'
-ANY_ORDER = '{"contract", "nsz", "reassoc"}'
+# LLVM would call long functions that are used twice, and a loop with calls does not vectorise.
+EXACT = 'fastmath={"contract"}, forceinline=True'
+ANY_ORDER = 'fastmath={"contract", "nsz", "reassoc"}'
 
-TABLE: tuple[tuple[Callable[..., float], str], ...] = ((plus, ANY_ORDER), (vector_exp, EXACT))
-"""Each function with the liberties that its compiler may take."""
+TABLE: tuple[tuple[Callable[..., float], str], ...] = (
+    (plus, ANY_ORDER),
+    (vector_exp, EXACT),
+    (vector_log, EXACT),
+    (vector_log1p, EXACT),
+    (vector_expm1, EXACT),
+    (vector_tanh, EXACT),
+)
+"""Each function with the options of its compilation; what others call comes first."""
 
 
 def helpers(text: str) -> tuple[Helper, ...]:
-    """The functions of the table that `text` calls, as text, without annotations."""
+    """The functions of the table that `text` calls, and those that they call, before them.
+
+    They are text without annotations.
+    """
     found: list[Helper] = []
-    for function, flags in TABLE:
-        if re.search(rf"\b{function.__name__}\(", text):
+    for function, options in reversed(TABLE):
+        calling = (text, *(h.text for h in found))
+        if any(re.search(rf"\b{function.__name__}\(", t) for t in calling):
             source = inspect.getsource(function).rstrip()
             plain = re.sub(r"(: float\b| -> float\b)", "", source.split("\n", 1)[0])
-            found.append(Helper(flags, "\n".join([plain, source.split("\n", 1)[1]])))
-    return tuple(found)
+            found.append(Helper(options, "\n".join([plain, source.split("\n", 1)[1]])))
+    return tuple(reversed(found))

@@ -14,7 +14,13 @@ from codegen_ad.ir.types import DType
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.kernel import Apply, Expr, Index, Load, Number, Var
 
-VECTORISED = {"math.exp": "vector_exp"}
+VECTORISED = {
+    "math.exp": "vector_exp",
+    "math.expm1": "vector_expm1",
+    "math.log": "vector_log",
+    "math.log1p": "vector_log1p",
+    "math.tanh": "vector_tanh",
+}
 
 CASTS = {
     DType.FLOAT64: "float(x)",
@@ -103,8 +109,11 @@ def _apply(op: str, args: list[ast.expr], dtype: DType) -> ast.expr:
     if op == "cast":
         return _substituted(CASTS[dtype], {"x": args[0]})
     entry = ELEMENTWISE[BY_NAME[op]]
-    spelled = _substituted(entry.spelling, dict(zip(entry.arguments, args, strict=True)))
-    return _Vectorise().visit(spelled) if dtype is DType.FLOAT64 else spelled
+    spelling = _parsed(entry.spelling)
+    if dtype is DType.FLOAT64:
+        # Before the arguments are put in: they may be of another dtype.
+        spelling = _Vectorise().visit(spelling)
+    return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)
 
 
 def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:

@@ -15,9 +15,9 @@ from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
 
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """A function that a file brings along, and the liberties its compiler may take."""
+    """A function that a file brings along, and the options it is compiled with."""
 
-    fastmath: str
+    options: str
     text: str
 
 

@@ -39,6 +39,10 @@ TAKEN = {
     "plus",
     "range",
     "vector_exp",
+    "vector_expm1",
+    "vector_log",
+    "vector_log1p",
+    "vector_tanh",
     *keyword.kwlist,
     *dir(builtins),
 }

@@ -19,7 +19,7 @@ def plus(total, term):
     return total + term
 
 
-@njit(error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
 def vector_exp(x):
     """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
 
