@@ -13,7 +13,7 @@ from typing import Any
 from codegen_ad.backends import numba_cpu
 from codegen_ad.derive.forward import pushforward
 from codegen_ad.derive.jacobian import jacobian
-from codegen_ad.derive.reverse import differentiate
+from codegen_ad.derive.reverse import differentiate, free_names
 from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.view import About
 from codegen_ad.errors import InvalidArgument, NotDifferentiable
@@ -26,6 +26,7 @@ from codegen_ad.frontend.output import (
     OutputTree,
 )
 from codegen_ad.frontend.reader import Leaf, Reading, read
+from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.verify import verify
@@ -175,9 +176,9 @@ def _derive(
         wrt
     )
     if mode == "vjp":
-        return differentiate(
-            program, targets
-        ), f"Value of `{call}` and its vector-Jacobian product."
+        given = _cotangents(program)
+        derived = differentiate(program, targets, cotangents=given)
+        return derived, f"Value of `{call}` and its vector-Jacobian product."
     if mode == "jacobian":
         return jacobian(program, targets), f"Jacobian of `{call}` with respect to {names}."
     if mode == "jvp":
@@ -194,6 +195,16 @@ def _derive(
         return derived, f"Value of `{call}` and its gradient with respect to {taps}."
     derived = differentiate(program, targets)
     return derived, f"Value of `{call}` and its gradient with respect to {names}."
+
+
+def _cotangents(program: Program) -> list[Node]:
+    """An input for the cotangent of each floating point output, of a single number too."""
+    b = Builder()
+    named = zip(program.output_names, program.outputs, strict=True)
+    floats = [(name, o.array) for name, o in named if o.array.dtype.is_float]
+    names = [f"g_{name}" if len(floats) > 1 else "g" for name, _ in floats]
+    free = free_names(program, names)
+    return [b.input(name, kind) for name, (_, kind) in zip(free, floats, strict=True)]
 
 
 def _targets(reading: Reading, program: Program, wrt: Sequence[str]) -> list[Node]:

@@ -11,7 +11,14 @@ from collections.abc import Mapping, Sequence
 
 from codegen_ad.derive.expression import build
 from codegen_ad.derive.masked import Masks
-from codegen_ad.derive.reverse import check_differentiable, distinct, pull, reopen, settle
+from codegen_ad.derive.reverse import (
+    check_differentiable,
+    distinct,
+    free_names,
+    pull,
+    reopen,
+    settle,
+)
 from codegen_ad.derive.scalar import partials
 from codegen_ad.derive.structured import Replacement, active, full, inline, placeholders
 from codegen_ad.errors import NotDifferentiable
@@ -37,7 +44,8 @@ def pushforward(program: Program, wrt: Sequence[Node]) -> Program:
     b = reopen(program)
     rebuilt = b.substitute((*program.outputs, *wrt), {})
     outputs, wrt = rebuilt[: len(program.outputs)], rebuilt[len(program.outputs) :]
-    directions = placeholders(b, wrt, "t_")
+    names = free_names(program, [f"t_{b.notes.names.get(n, 'value')}" for n in wrt])
+    directions = [b.input(name, n.array) for name, n in zip(names, wrt, strict=True)]
     tangents, outputs = push(b, dict(zip(wrt, directions, strict=True)), outputs)
     floats = [k for k, o in enumerate(outputs) if o.array.dtype.is_float]
     found = [full(b, outputs[k], tangents[k]) for k in floats]

@@ -18,7 +18,7 @@ from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.scalar import partials
 from codegen_ad.derive.structured import Cotangents, Replacement, active, full
 from codegen_ad.errors import NotDifferentiable
-from codegen_ad.ir.builder import Builder, Result
+from codegen_ad.ir.builder import Builder, Input, Result
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
 from codegen_ad.ops import ELEMENTWISE, STRUCTURAL, make
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
@@ -64,6 +64,7 @@ def differentiate(
         cotangents = [make.constant(b, 1.0, outputs[floats[0]].array.dtype)]
     elif cotangents is None:
         letters = [f"g_{program.output_names[k]}" if len(floats) > 1 else "g" for k in floats]
+        letters = free_names(program, letters)
         cotangents = [
             b.input(name, outputs[k].array) for name, k in zip(letters, floats, strict=True)
         ]
@@ -246,6 +247,12 @@ def check_differentiable(program: Program, node: Node) -> None:
             f"`{name}` is {node.type}: integers and booleans have no derivative.\n"
             f"Pass `{name}` as floating point numbers, or leave it out of `wrt`."
         )
+
+
+def free_names(program: Program, names: Sequence[str]) -> list[str]:
+    """The names for further inputs, with a number added where one is taken."""
+    taken = [i.params.name for i in program.inputs if isinstance(i.params, Input)]
+    return distinct([*taken, *names])[len(taken) :]
 
 
 def distinct(names: Sequence[str]) -> list[str]:
