@@ -27,6 +27,10 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
             head = f"{ast.unparse(target)} {sign}="
         case _:
             return [line]
+    if isinstance(value, ast.Tuple):
+        # Every item on a line of its own, as a formatter leaves it once it is broken.
+        items = [f"{INDENT}{ast.unparse(item)}," for item in value.elts]
+        return [f"{head.removeprefix('(').replace(') =', ' =')} (", *items, ")"]
     if isinstance(value, ast.Call):
         return _call(head, value, room)
     parts = _operands(value)

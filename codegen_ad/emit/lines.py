@@ -56,6 +56,7 @@ class Writer:
     def __init__(self, function: str, parameters: frozenset[str]) -> None:
         self.function = function
         self.margin = 1  # the body of a function
+        self.vectorise = False  # the innermost loop's trips are independent
         self.parameters = parameters
         self.lines: list[str] = []
         self._last: Note | None = None
@@ -93,8 +94,12 @@ class Writer:
 
     def assign(self, target: str, expr: Expr, depth: int, sign: str = "=") -> None:
         """Write an assignment, in several lines where it is long."""
-        text = f"{target} {sign} {spell(expr)}"
+        text = f"{target} {sign} {self.spell(expr)}"
         self.lines_of(text, depth)
+
+    def spell(self, expr: Expr) -> str:
+        """The text of an expression, for the loop it stands in."""
+        return spell(expr, vectorise=self.vectorise)
 
     def lines_of(self, text: str, depth: int) -> None:
         """Write an assignment that is text already, broken where it is long."""
@@ -109,7 +114,7 @@ class Writer:
             case Assign((name,), (expr,)):
                 self.assign(name, expr, depth)
             case Assign(names, exprs):
-                self.line(f"{', '.join(names)} = {', '.join(map(spell, exprs))}", depth)
+                self.lines_of(f"{', '.join(names)} = {', '.join(map(self.spell, exprs))}", depth)
             case Accumulate():
                 self._accumulate(statement, depth)
             case Store(buffer, indices, expr):
@@ -127,15 +132,19 @@ class Writer:
                 self._call(statement, depth)
             case Check():
                 self._check(statement, depth)
-            case For(variable, extent, body):
+            case For(variable, extent, body, _, carried):
                 self.line(f"for {variable} in range({spell_dim(extent)}):", depth)
+                self.vectorise, around = not carried, self.vectorise
                 self.block(body, depth + 1)
+                self.vectorise = around
             case While(test, condition, body):
                 self.line("while True:", depth)
+                self.vectorise, around = False, self.vectorise
                 self.block(test, depth + 1) if test else None
                 self.line(f"if {spell_opposite(condition)}:", depth + 1)
                 self.line("break", depth + 2)
                 self.block(body, depth + 1)
+                self.vectorise = around
             case Grow(buffers, count):
                 self._grow(buffers, count, depth)
             case If(condition, then, otherwise):
@@ -148,16 +157,16 @@ class Writer:
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
         target, expr = spell(statement.target), statement.expr
         if statement.how == "sum" and isinstance(statement.target, Var) and expr.dtype.is_float:
-            text = f"{target} = plus({target}, {spell(expr)})"
+            text = f"{target} = plus({target}, {self.spell(expr)})"
             self.lines_of(text, depth)
         elif statement.how in _AUGMENTED:
             self.assign(target, expr, depth, _AUGMENTED[statement.how])
         elif statement.how in ("any", "all"):
             word = "or" if statement.how == "any" else "and"
-            self.line(f"{target} = {target} {word} {spell(expr)}", depth)
+            self.line(f"{target} = {target} {word} {self.spell(expr)}", depth)
         else:
             # A nan, once met, stays: it is neither above nor equal to anything.
-            value, sign = spell(expr), ">" if statement.how == "max" else "<"
+            value, sign = self.spell(expr), ">" if statement.how == "max" else "<"
             test = f"{value} {sign} {target} or {value} != {value}"
             self.lines_of(f"{target} = {value} if {test} else {target}", depth)
 

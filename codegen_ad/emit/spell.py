@@ -31,12 +31,15 @@ CASTS = {
 }
 
 
-def spell(expr: Expr) -> str:
-    """The expression as Python source."""
-    return ast.unparse(tree(expr))
+def spell(expr: Expr, *, vectorise: bool = False) -> str:
+    """The expression as Python source; `vectorise` uses functions that let a loop use vectors.
+
+    Where each result waits for the one before, the C library is as fast or faster.
+    """
+    return ast.unparse(tree(expr, vectorise=vectorise))
 
 
-def tree(expr: Expr) -> ast.expr:
+def tree(expr: Expr, *, vectorise: bool = False) -> ast.expr:
     """The expression as a Python syntax tree."""
     match expr:
         case Var(name):
@@ -50,8 +53,12 @@ def tree(expr: Expr) -> ast.expr:
         case Apply(op, args, dtype):
             if op == "cast" and args[0].dtype is DType.BOOL:
                 one, zero = spell_literal(1, dtype), spell_literal(0, dtype)
-                return _substituted(f"{one} if x else {zero}", {"x": tree(args[0])})
-            return _apply(op, [tree(a) for a in args], dtype)
+                return _substituted(
+                    f"{one} if x else {zero}", {"x": tree(args[0], vectorise=vectorise)}
+                )
+            vectorised = vectorise and dtype is DType.FLOAT64
+            inner = [tree(a, vectorise=vectorise) for a in args]
+            return _apply(op, inner, dtype, vectorised=vectorised)
 
 
 def spell_element(buffer: str, indices: tuple[Dim, ...]) -> str:
@@ -105,12 +112,12 @@ def _number(text: str, dtype: DType) -> ast.expr:
     return _parsed(f"np.float32({plain})" if dtype is DType.FLOAT32 else plain)
 
 
-def _apply(op: str, args: list[ast.expr], dtype: DType) -> ast.expr:
+def _apply(op: str, args: list[ast.expr], dtype: DType, *, vectorised: bool) -> ast.expr:
     if op == "cast":
         return _substituted(CASTS[dtype], {"x": args[0]})
     entry = ELEMENTWISE[BY_NAME[op]]
     spelling = _parsed(entry.spelling)
-    if dtype is DType.FLOAT64:
+    if vectorised:
         # Before the arguments are put in: they may be of another dtype.
         spelling = _Vectorise().visit(spelling)
     return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)

@@ -158,7 +158,7 @@ def _loop(p: Planner, scope: Scope, node: Node, params: Loop, plan_region: PlanR
     _enter(p, scope, body, params.body, 1, names, captured)
     _body(p, body, node, params.body, names, stacks, Dim.symbol(variable), plan_region)
     note = p.elements.note(node)
-    scope.statements.append(For(variable, extent, body.statements, note))
+    scope.statements.append(For(variable, extent, body.statements, note, carried=True))
     _finish(p, scope, node, [*names, *stacks])
 
 

@@ -177,12 +177,13 @@ class Check:
 
 @dataclass(slots=True)
 class For:
-    """`for variable in range(extent)`."""
+    """`for variable in range(extent)`; `carried` if a trip depends on the one before."""
 
     variable: str
     extent: Dim
     body: list[Statement]
     note: Note
+    carried: bool = False
 
 
 @dataclass(slots=True)

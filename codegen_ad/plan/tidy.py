@@ -31,8 +31,11 @@ from codegen_ad.plan.rename import (
     written,
 )
 
-LARGEST_EXPRESSION = 14
+LARGEST_EXPRESSION = 12
 """No expression grows beyond this many operations by putting single uses back."""
+
+LONG = {"where": 3, "cast": 3}
+"""Operations whose text is as long as that of several others."""
 
 
 def tidy(kernel: Kernel) -> None:
@@ -140,7 +143,9 @@ def _fits(let: Let, statement: Statement) -> bool:
 
 
 def _operations(expr: Expr) -> int:
-    return 1 + sum(map(_operations, expr.args)) if isinstance(expr, Apply) else 0
+    if not isinstance(expr, Apply):
+        return 0
+    return LONG.get(expr.op, 1) + sum(map(_operations, expr.args))
 
 
 def _put(expr: Expr, let: Let) -> Expr:

@@ -47,6 +47,9 @@ def newton_value_and_grad(a):
         d_x_1 = 2.0 * recorded
         d_x_2 = d_x / d_x_1
         d_x_3 = d_x_2 * recorded
-        d_x, d_a_1 = d_x + d_x * (recorded * recorded - a) / d_x_1 / d_x_1 * 2.0 - d_x_3 - d_x_3, d_a_1 + d_x_2
+        d_x, d_a_1 = (
+            d_x + d_x * (recorded * recorded - a) / d_x_1 / d_x_1 * 2.0 - d_x_3 - d_x_3,
+            d_a_1 + d_x_2,
+        )
     d_a = d_x + d_a_1
     return value, d_a

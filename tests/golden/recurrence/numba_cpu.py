@@ -9,55 +9,10 @@ Stored: v_1[n].
 Predicted cost relative to the value alone: 2.4.
 """
 
+import math
+
 import numpy as np
 from numba import njit
-
-
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_exp(x):
-    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
-
-    Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
-    """
-    # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
-    x = 710.0 if x > 710.0 else x
-    x = -746.0 if x < -746.0 else x
-    # Adding and subtracting 1.5 * 2**52 rounds to the nearest whole number.
-    shifted = x * 1.4426950408889634 + 6755399441055744.0
-    k = shifted - 6755399441055744.0
-    r = x - k * 0.6931471803691238
-    r = r - k * 1.9082149292705877e-10
-    r2 = r * r
-    r4 = r2 * r2
-    low = (0.5 + r * 0.16666666666666666) + r2 * (0.041666666666666664 + r * 0.008333333333333333)
-    middle = (0.001388888888888889 + r * 0.0001984126984126984) + r2 * (
-        2.48015873015873e-05 + r * 2.7557319223985893e-06
-    )
-    high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
-        2.08767569878681e-09 + r * 1.6059043836821613e-10
-    )
-    p = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
-    # Times 2**k in two steps: 2**k itself may overflow or vanish where the result does not.
-    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
-    half = bits >> 1
-    first = np.int64((half + 1023) << 52).view(np.float64)
-    second = np.int64((bits - half + 1023) << 52).view(np.float64)
-    return p * first * second
-
-
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_tanh(x):
-    """Return tanh(x) to 2 ulp: 1 - 2 / (exp(2 |x|) + 1), and near 0 Cephes' x + x**3 P / Q."""
-    size = abs(x)
-    large = size > 0.625
-    z = x * x
-    p = z * (-1614.6876844170845 - z * (99.28772310019186 + z * 0.9643991794250523))
-    q = 4844.063053251255 + z * (2235.4883906010045 + z * (112.81167849163293 + z))
-    quotient = (2.0 if large else p) / (vector_exp(2.0 * size) + 1.0 if large else q)
-    near_one = 1.0 - quotient
-    near_one = -near_one if x < 0.0 else near_one
-    near_zero = x if x == 0.0 else x + x * quotient
-    return near_one if large else near_zero
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -70,7 +25,7 @@ def recurrence_value_and_grad(a, x):
     for i in range(n):
         v_1[i] = s
         # line 5: s = np.tanh(a * s + v)
-        s_1 = vector_tanh(a * s + x[i])
+        s_1 = math.tanh(a * s + x[i])
         # line 4: for v in x:
         s = s_1
     # line 6: return s * s
@@ -82,7 +37,7 @@ def recurrence_value_and_grad(a, x):
     d_a = 0.0
     for j in range(n):
         recorded = v_1[-j + n - 1]
-        s_2 = vector_tanh(a * recorded + x[-j + n - 1])
+        s_2 = math.tanh(a * recorded + x[-j + n - 1])
         d_v_1 = d_s_1 * (1.0 - s_2 * s_2)
         d_s_1, d_a = d_v_1 * a, d_a + d_v_1 * recorded
     return value, d_a

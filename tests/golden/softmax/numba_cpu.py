@@ -139,10 +139,8 @@ def softmax_value_and_grad(W, X, labels):
             labels_1 += 4
         if labels_1 < 0 or labels_1 >= 4:
             raise IndexError("line 6: index is out of bounds for axis 1")
-        value_1 = plus(
-            value_1,
-            lse - (Z_0 if labels_1 == 0 else Z_1 if labels_1 == 1 else Z_2 if labels_1 == 2 else Z_3),
-        )
+        value_3 = Z_0 if labels_1 == 0 else Z_1 if labels_1 == 1 else Z_2 if labels_1 == 2 else Z_3
+        value_1 = plus(value_1, lse - value_3)
         # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
         d_lse_1 = d_lse / lse_5
         d_lse_2 = d_lse_1 * lse_1
@@ -155,32 +153,31 @@ def softmax_value_and_grad(W, X, labels):
         d_m_2 = Z_1 == m_2
         d_m_3 = Z_2 == m_2
         d_m_4 = Z_3 == m_2
-        d_m_5 = (
-            d_m
-            / ((1.0 if d_m_1 else 0.0) + (1.0 if d_m_2 else 0.0) + (1.0 if d_m_3 else 0.0) + (1.0 if d_m_4 else 0.0))
-        )
-        d_Z_0 = d_lse_3 + (d_m_5 if d_m_1 else 0.0)
+        d_m_5 = 1.0 if d_m_4 else 0.0
+        d_m_6 = (1.0 if d_m_1 else 0.0) + (1.0 if d_m_2 else 0.0) + (1.0 if d_m_3 else 0.0) + d_m_5
+        d_m_7 = d_m / d_m_6
+        d_Z_0 = d_lse_3 + (d_m_7 if d_m_1 else 0.0)
         # gradient of line 3: Z = X @ W
         d_W_0_0 = plus(d_W_0_0, d_Z_0 * X_i_0)
         # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
         d_lse_4 = d_lse_1 * lse_2
         d_lse_5 = d_lse_4 + d_value_1 if labels_1 == 1 else d_lse_4
         # gradient of line 4: m = Z.max(axis=1)
-        d_Z_1 = d_lse_5 + (d_m_5 if d_m_2 else 0.0)
+        d_Z_1 = d_lse_5 + (d_m_7 if d_m_2 else 0.0)
         # gradient of line 3: Z = X @ W
         d_W_0_1 = plus(d_W_0_1, d_Z_1 * X_i_0)
         # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
         d_lse_6 = d_lse_1 * lse_3
         d_lse_7 = d_lse_6 + d_value_1 if labels_1 == 2 else d_lse_6
         # gradient of line 4: m = Z.max(axis=1)
-        d_Z_2 = d_lse_7 + (d_m_5 if d_m_3 else 0.0)
+        d_Z_2 = d_lse_7 + (d_m_7 if d_m_3 else 0.0)
         # gradient of line 3: Z = X @ W
         d_W_0_2 = plus(d_W_0_2, d_Z_2 * X_i_0)
         # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
         d_lse_8 = d_lse_1 * lse_4
         d_lse_9 = d_lse_8 + d_value_1 if labels_1 == 3 else d_lse_8
         # gradient of line 4: m = Z.max(axis=1)
-        d_Z_3 = d_lse_9 + (d_m_5 if d_m_4 else 0.0)
+        d_Z_3 = d_lse_9 + (d_m_7 if d_m_4 else 0.0)
         # gradient of line 3: Z = X @ W
         d_W_0_3 = plus(d_W_0_3, d_Z_3 * X_i_0)
         d_W_1_0 = plus(d_W_1_0, d_Z_0 * X_i_1)
