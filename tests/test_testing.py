@@ -184,6 +184,35 @@ def test_where_the_function_is_not_defined_nothing_is_claimed() -> None:
     assert row(report, "x[1]").verdict == "ok"
 
 
+def vector_peak(p):
+    return np.exp(-(((500.0005 - p[0]) / p[1]) ** 2))
+
+
+def scalar_peak(p):
+    return math.exp(-(((500.0005 - p[0]) / p[1]) ** 2))
+
+
+@pytest.mark.parametrize("function", [vector_peak, scalar_peak])
+def test_a_narrow_structure_is_not_missed(function: Any) -> None:
+    report = check_grad(function, np.array([500.0, 1e-3]))
+    assert {r.verdict for r in report.rows} == {"ok"}
+    assert abs(row(report, "p[0]").expected) > 1
+
+
+def test_a_function_that_loses_digits_is_not_blamed() -> None:
+    def cancels(x):
+        return ((1e6 + x) - 1e6).sum() + np.abs(x**2).sum()
+
+    def rounds(x):
+        kept = np.zeros(2, dtype=np.float32)
+        kept[0], kept[1] = x[0], 100.0 + x[1] ** 2
+        return kept.sum()
+
+    for seed in range(5):
+        assert check_grad(cancels, np.array([0.3, -1.7, 0.9]), seed=seed).ok
+        assert check_grad(rounds, np.array([0.3, -1.7]), seed=seed).ok
+
+
 def test_a_given_tolerance_is_used() -> None:
     assert check_grad(wrong, np.array([1.0, 2.0]), rtol=0.5).ok
 

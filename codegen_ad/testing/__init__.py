@@ -39,8 +39,10 @@ def check_grad(
 
     At a kink central differences give the mean of both sides, which is what `codegen_ad` gives,
     except in the cases that its policy decides otherwise (0 at a local extremum, the finite side):
-    such a row fails although nothing is wrong, and one beside a kink may be "unsure". Check away
-    from kinks. `stop_gradient` changes the derivative on purpose, which a check can't know.
+    such a row fails although nothing is wrong, and one beside a kink may be "unsure", as it is in a
+    function that rounds to float32 inside. Check away from kinks. `stop_gradient` changes the
+    derivative on purpose, which a check can't know. A custom derivative is given for reverse only:
+    the comparison of forward with reverse is "skipped".
 
     Parameters
     ----------
