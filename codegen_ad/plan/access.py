@@ -31,9 +31,6 @@ from codegen_ad.ops.reduction import Contract, Reduce
 UNROLL = 8
 """Axes of a constant size up to this are written out instead of looped over."""
 
-UNROLL_TOTAL = 64
-"""At most so many elements of one node are written out."""
-
 Point = tuple[Dim, ...]
 
 

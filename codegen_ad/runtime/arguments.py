@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import UNROLL
+from codegen_ad.options import UNROLL, UNROLL_TOTAL
 from codegen_ad.runtime.dependencies import plain_function
 from codegen_ad.signature import (
     ArrayForm,
@@ -164,7 +164,8 @@ def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: bool) -> Arra
             "pass a plain array: np.asarray(...)"
         )
     array = prepared(array, where)
-    shape = tuple(s if s == 1 or (exact and s <= UNROLL) else None for s in array.shape)
+    small = exact and array.size <= UNROLL_TOTAL
+    shape = tuple(s if s == 1 or (small and s <= UNROLL) else None for s in array.shape)
     return ArrayForm(NATIVE[array.dtype.str], shape, _layout(array))
 
 

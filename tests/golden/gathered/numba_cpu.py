@@ -2,9 +2,9 @@
 # Do not edit. To change it, change that function or templates/numba_cpu/kernel.py.jinja.
 """Value of `gathered(table, places, y)` and its gradient with respect to table.
 
-table: f8[d, 2]    places: i8[n]    y: f8[n, 2]
+table: f8[k, d]    places: i8[n]    y: f8[n, d]
 
-Cost for each of n: 12 operations; 80 bytes read, 16 written.
+Cost for each of d*n: 6 operations; 32 bytes read, 8 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 2.0.
 """
@@ -22,28 +22,28 @@ def plus(total, term):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def gathered_value_and_grad(table, places, y):
     n = places.shape[0]
-    d = table.shape[0]
+    d = table.shape[1]
+    k = table.shape[0]
     value = 0.0
-    d_table = np.zeros((d, 2))
+    d_table = np.zeros((k, d))
     for i in range(n):
         # line 3: return np.sum((table[places] - y) ** 2)
         places_1 = places[i]
         if places_1 < 0:
-            places_1 += d
-        if places_1 < 0 or places_1 >= d:
+            places_1 += k
+        if places_1 < 0 or places_1 >= k:
             raise IndexError("line 3: index is out of bounds for axis 0")
-        value_1 = table[places_1, 0] - y[i, 0]
-        value_2 = table[places_1, 1] - y[i, 1]
-        value = plus(value, value_1 * value_1 + value_2 * value_2)
+        for j in range(d):
+            value_1 = table[places_1, j] - y[i, j]
+            value = plus(value, value_1 * value_1)
     for i in range(n):
         places_2 = places[i]
         if places_2 < 0:
-            places_2 += d
-        if places_2 < 0 or places_2 >= d:
+            places_2 += k
+        if places_2 < 0 or places_2 >= k:
             raise IndexError("line 3: index is out of bounds for axis 0")
-        value_1 = table[places_2, 0] - y[i, 0]
-        value_2 = table[places_2, 1] - y[i, 1]
-        # gradient of line 3: return np.sum((table[places] - y) ** 2)
-        d_table[places_2, 0] += 2.0 * value_1
-        d_table[places_2, 1] += 2.0 * value_2
+        for j in range(d):
+            value_1 = table[places_2, j] - y[i, j]
+            # gradient of line 3: return np.sum((table[places] - y) ** 2)
+            d_table[places_2, j] += 2.0 * value_1
     return value, d_table
