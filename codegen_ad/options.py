@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 
 UNROLL = 8
 UNROLL_TOTAL = 16
-"""Sizes of differentiated parameters are constants of a kernel, written out, up to `UNROLL` along an
-axis and `UNROLL_TOTAL` elements in all: larger ones would make long files that compile slowly."""
+"""Sizes of differentiated parameters are constants of a kernel, written out, up to `UNROLL` along
+an axis and `UNROLL_TOTAL` elements in all: more would make long files that compile slowly."""
 
 ENVIRONMENT = {
     "CODEGEN_AD_CACHE": "the folder that keeps generated kernels",
