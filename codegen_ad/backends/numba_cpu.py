@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from codegen_ad.backends.vector_math import helpers
 from codegen_ad.emit.fit_view import Recipe, fit_view
 from codegen_ad.emit.render import render
-from codegen_ad.emit.view import About, view
+from codegen_ad.emit.view import About, types_of, view
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.elements import split
 from codegen_ad.plan.kernel import Kernel
 
 NAME = "numba_cpu"
@@ -23,6 +25,8 @@ def fit_source(
     kernel: Kernel, about: About, cost: Cost, recipe: Recipe, targets: Sequence[int], name: str
 ) -> str:
     """The text of a file whose function `name` runs a whole fit."""
-    core = view(kernel, about, cost, helpers, outputs_given=True)
-    fit = fit_view(kernel, core, recipe, targets, name)
+    small, splits = split(kernel, targets)
+    core = view(small, about, cost, helpers, outputs_given=True)
+    fit = fit_view(kernel, core, recipe, targets, splits, name)
+    core = replace(core, types=types_of(kernel))
     return render(f"{NAME}/fit.py.jinja", k=core, f=fit)

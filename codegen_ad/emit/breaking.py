@@ -21,7 +21,8 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
     (statement,) = ast.parse(line).body
     match statement:
         case ast.Assign(targets=[target], value=value):
-            head = f"{ast.unparse(target)} ="
+            names = target.elts if isinstance(target, ast.Tuple) else [target]
+            head = f"{', '.join(map(ast.unparse, names))} ="
         case ast.AugAssign(target=target, op=op, value=value):
             sign = ast.unparse(ast.BinOp(ast.Name("a"), op, ast.Name("b")))[2:-2]
             head = f"{ast.unparse(target)} {sign}="
@@ -30,7 +31,7 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
     if isinstance(value, ast.Tuple):
         # Every item on a line of its own, as a formatter leaves it once it is broken.
         items = [f"{INDENT}{ast.unparse(item)}," for item in value.elts]
-        return [f"{head.removeprefix('(').replace(') =', ' =')} (", *items, ")"]
+        return [f"{head} (", *items, ")"]
     if isinstance(value, ast.Call):
         return _call(head, value, room)
     parts = _operands(value)

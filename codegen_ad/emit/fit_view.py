@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.spell import spell_dim
 from codegen_ad.emit.view import KernelView, head, imports
 from codegen_ad.ir.dims import ONE
+from codegen_ad.plan.elements import Split
 from codegen_ad.plan.kernel import Kernel, Parameter
 
 _Element = Callable[[str], str]
@@ -17,8 +18,9 @@ _Lines = Callable[[_Element], list[str]]
 
 RESERVED = frozenset(
     (
-        "first", "steps", "hyper", "trace", "progress", "stop", "best", "previous", "status",
-        "step", "value", "norm", "gtol", "ftol", "math", "np", "abs", "max", "range", "njit",
+        "first", "steps", "hyper", "trace", "progress", "stop", "best", "previous",
+        "status", "step", "value", "norm", "results", "gtol", "ftol", "math", "np", "abs",
+        "max", "range", "njit",
     )
 )  # fmt: skip
 
@@ -46,6 +48,7 @@ class FitView:
     head: tuple[str, ...]
     start: tuple[str, ...]
     evaluate: tuple[str, ...]
+    evaluate_last: tuple[str, ...]
     keep: tuple[str, ...]
     step: tuple[str, ...]
     restore: tuple[str, ...]
@@ -53,53 +56,58 @@ class FitView:
 
 
 def fit_view(
-    kernel: Kernel, core: KernelView, recipe: Recipe, targets: Sequence[int], name: str
+    kernel: Kernel,
+    core: KernelView,
+    recipe: Recipe,
+    targets: Sequence[int],
+    splits: Mapping[int, Split],
+    name: str,
 ) -> FitView:
-    """The loop around `core`, which computes value and gradient into given arrays.
+    """The loop around `core`, which computes value and gradient.
 
-    `targets` are the numbers of the parameters that are fitted, in the order of the gradients. All
-    parameters, best points, states and gradients come in as arrays; scalars as arrays of one
+    `targets` are the numbers of the parameters of `kernel` that are fitted, in the order of the
+    gradients; `core` takes those in `splits` element by element, and returns their gradients. All
+    parameters, best points, gradients and states come in as arrays; scalars as arrays of one
     element.
     """
-    fitted = [_Fitted(kernel.parameters[t], _free(kernel.parameters[t].name), o)
-              for t, o in zip(targets, core.outputs[1:], strict=True)]  # fmt: skip
-    data = [p for k, p in enumerate(kernel.parameters) if k not in targets]
-    arguments: list[str] = []
-    for kind in ("", "best_", "d_", *(f"{s}_" for s in recipe.state)):
-        arguments += [f.argument(kind) for f in fitted]
-    arguments += [_free(p.name) for p in data]
+    fitted = {t: _fitted(kernel, t, splits.get(t)) for t in targets}
+    kinds = ("", "best_", "d_", *(f"{s}_" for s in recipe.state))
+    own = {f.argument(k) for f in fitted.values() for k in kinds}
+    own |= {n for f in fitted.values() for k in kinds for n in f.locals(k)}
+    data = {k: _free(p.name, own) for k, p in enumerate(kernel.parameters) if k not in fitted}
     start = [f"{n} = hyper[{i}]" for i, n in enumerate(recipe.numbers)]
     count = len(recipe.numbers)
     start += [f"gtol, ftol = hyper[{count}], hyper[{count + 1}]"]
-    for f in fitted:
-        if f.is_scalar:
-            start += [f"{f.local(k)} = {f.argument(k)}[0]"
-                      for k in ("", "best_", *(f"{s}_" for s in recipe.state))]  # fmt: skip
-    call = [_free(p.name) for p in kernel.parameters]
-    call += [f.local("d_") for f in fitted if not f.is_scalar]
-    results = ["value", *(f.local("d_") for f in fitted if f.is_scalar)]
-    evaluate = [f"{', '.join(results)} = {kernel.name}({', '.join(call)})", "norm = 0.0"]
-    for f in fitted:
-        evaluate += f.loop(lambda e: [f"norm += {e('d_')} * {e('d_')}"])
+    for f in fitted.values():
+        start += [line for k in kinds if k != "d_" for line in f.load(k)]
+    call: list[str] = []
+    for k in range(len(kernel.parameters)):
+        call += fitted[k].locals("") if k in fitted else [data[k]]
+    call += [f.argument("d_") for f in fitted.values() if f.elements is None]
+    results = ["value", *(n for f in fitted.values() if f.elements for n in f.locals("d_"))]
+    evaluate = _call(results, f"{core.name}({', '.join(call)})", 2)
+    evaluate_last = _call(results, f"{core.name}({', '.join(call)})", 1)
+    norm = ["norm = 0.0"]
     step = list(recipe.once)
-    for f in fitted:
+    keep: list[str] = []
+    restore: list[str] = []
+    for f in fitted.values():
+        norm += f.loop(lambda e: [f"norm += {e('d_')} * {e('d_')}"])
         step += f.loop(lambda e: [_renamed(line, e, recipe.state) for line in recipe.each])
-    keep = [line for f in fitted for line in f.loop(lambda e: [f"{e('best_')} = {e('')}"])]
-    restore = [line for f in fitted for line in f.loop(lambda e: [f"{e('')} = {e('best_')}"])]
+        keep += f.loop(lambda e: [f"{e('best_')} = {e('')}"])
+        restore += f.loop(lambda e: [f"{e('')} = {e('best_')}"])
     finish = ["progress[3] = value"]
-    finish += [
-        f"{f.argument(k)}[0] = {f.local(k)}"
-        for f in fitted
-        if f.is_scalar
-        for k in ("", "d_", *(f"{s}_" for s in recipe.state))
-    ]
-    names = ["first", "steps", *arguments, "hyper", "trace", "progress", "stop"]
+    for f in fitted.values():
+        finish += [line for k in kinds if k != "best_" for line in f.store(k)]
+    arguments = [f.argument(k) for k in kinds for f in fitted.values()]
+    names = ["first", "steps", *arguments, *data.values(), "hyper", "trace", "progress", "stop"]
     return FitView(
         recipe.title,
         imports((*core.body, core.returned, *(h.text for h in core.helpers), "math.")),
         head(name, names),
         tuple(start),
-        tuple(evaluate),
+        (*evaluate, *norm),
+        (*evaluate_last, *norm),
         tuple(keep),
         tuple(step),
         tuple(restore),
@@ -107,38 +115,73 @@ def fit_view(
     )
 
 
+def _call(results: list[str], call: str, depth: int) -> list[str]:
+    """A call and names for its results, which are unpacked one by one where they are many."""
+    room = WIDTH - len(INDENT) * depth
+    together = f"{', '.join(results)} = "
+    if len(together) <= room // 2:
+        return broken(together + call, room)
+    parts = [f"{name} = results[{number}]" for number, name in enumerate(results)]
+    return [*broken(f"results = {call}", room), *parts]
+
+
+def _fitted(kernel: Kernel, target: int, split: Split | None) -> _Fitted:
+    parameter = kernel.parameters[target]
+    name = _free(parameter.name, ())
+    if split is not None:
+        places = [f"[{', '.join(str(d) for d in point)}]" for point in split.points]
+        return _Fitted(parameter, name, tuple(zip(split.names, places, strict=True)))
+    return _Fitted(parameter, name, None if parameter.rank else ((name, "[0]"),))
+
+
 @dataclass(frozen=True, slots=True)
 class _Fitted:
-    """A fitted parameter: an array, or a scalar that comes in as an array of one element."""
+    """A fitted parameter: an array, or scalars that come in as elements of an array.
+
+    `elements` are the scalars' names with their places, or None for an array.
+    """
 
     parameter: Parameter
     name: str
-    gradient: str
-
-    @property
-    def is_scalar(self) -> bool:
-        return self.parameter.rank == 0
-
-    def local(self, kind: str) -> str:
-        return f"{kind}{self.name}"
+    elements: tuple[tuple[str, str], ...] | None
 
     def argument(self, kind: str) -> str:
-        return f"{kind}{self.name}_box" if self.is_scalar else f"{kind}{self.name}"
+        """The array that comes in."""
+        return f"{kind}{self.name}" if self.parameter.rank else f"{kind}{self.name}_box"
+
+    def locals(self, kind: str) -> list[str]:
+        """The variables inside: the array, or a scalar for each element."""
+        if self.elements is None:
+            return [f"{kind}{self.name}"]
+        return [f"{kind}{name}" for name, _ in self.elements]
+
+    def load(self, kind: str) -> list[str]:
+        """Lines that take the scalars out of the array."""
+        return [f"{kind}{n} = {self.argument(kind)}{place}" for n, place in self.elements or ()]
+
+    def store(self, kind: str) -> list[str]:
+        """Lines that put the scalars back."""
+        return [f"{self.argument(kind)}{place} = {kind}{n}" for n, place in self.elements or ()]
 
     def loop(self, body: _Lines) -> list[str]:
-        """Lines for each element, in loops over the array's axes."""
+        """Lines for each element: written out, or in loops over the array's axes."""
+        lines: list[str] = []
+        if self.elements is not None:
+            for name, _ in self.elements:
+                for line in body(lambda kind, name=name: f"{kind}{name}"):
+                    lines += broken(line, WIDTH - len(INDENT * 3))
+            return lines
         shape = self.parameter.shape
         free = iter("ijklmopq")
         names = ["0" if dim == ONE else next(free) for dim in shape]
-        index = f"[{', '.join(names)}]" if names else ""
-        lines: list[str] = []
+        index = f"[{', '.join(names)}]"
         for axis, (name, dim) in enumerate(zip(names, shape, strict=True)):
             if dim != ONE:
                 extent = spell_dim(dim) if dim.is_constant else f"{self.name}.shape[{axis}]"
                 lines.append(f"{INDENT * len(lines)}for {name} in range({extent}):")
         margin = INDENT * len(lines)
         room = WIDTH - len(INDENT * 3) - len(margin)
-        for line in body(lambda kind: f"{self.local(kind)}{index}"):
+        for line in body(lambda kind: f"{kind}{self.name}{index}"):
             lines += [margin + part for part in broken(line, room)]
         return lines
 
@@ -152,5 +195,7 @@ def _renamed(line: str, element: _Element, state: Sequence[str]) -> str:
     return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: names.get(m[0], m[0]), line)
 
 
-def _free(name: str) -> str:
-    return f"{name}_" if name in RESERVED else name
+def _free(name: str, taken: Collection[str]) -> str:
+    while name in RESERVED or name in taken:
+        name += "_"
+    return name

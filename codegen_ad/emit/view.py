@@ -100,16 +100,29 @@ def view(
         kernel.name,
         about.source,
         about.summary,
-        wrapped([_type(p) for p in kernel.parameters]),
+        types_of(kernel),
         cost.lines(),
         imports((*body, *returned, *(h.text for h in found))),
         found,
         head(kernel.name, names),
         body,
-        ", ".join(returned),
+        _tuple(returned),
         tuple(names),
         tuple(o if isinstance(o, str) else spell(o) for o in kernel.outputs),
     )
+
+
+def _tuple(values: Sequence[str]) -> str:
+    """The values behind `return`, one a line where they are long."""
+    line = ", ".join(values)
+    if len(f"    return {line}") <= WIDTH:
+        return line
+    return "\n".join(["(", *(f"        {v}," for v in values), "    )"])
+
+
+def types_of(kernel: Kernel) -> tuple[str, ...]:
+    """The parameters with their types, in lines."""
+    return wrapped([_type(p) for p in kernel.parameters])
 
 
 def code_only(lines: Sequence[str]) -> list[str]:

@@ -54,15 +54,12 @@ def vector_exp(x):
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def squares_value_and_grad(b, x, y, d_b):
+def squares_value_and_grad(b_0, b_1, b_2, x, y):
     n = x.shape[0]
     value = 0.0
     d_value_1 = 0.0
     d_value_2 = 0.0
     d_value_3 = 0.0
-    b_0 = b[0]
-    b_1 = b[1]
-    b_2 = b[2]
     for i in range(n):
         x_i = x[i]
         # line 2 of model: return np.exp(-b[0] * x) / (b[1] + b[2] * x)
@@ -78,10 +75,7 @@ def squares_value_and_grad(b, x, y, d_b):
         d_value_1 = plus(d_value_1, d_value_4 * x_i)
         d_value_2 = plus(d_value_2, d_value_4)
         d_value_3 = plus(d_value_3, residual / value_2 * value_1 * x_i)
-    d_b[0] = 2.0 * d_value_3
-    d_b[1] = 2.0 * d_value_2
-    d_b[2] = 2.0 * d_value_1
-    return value
+    return value, 2.0 * d_value_3, 2.0 * d_value_2, 2.0 * d_value_1
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -91,15 +85,28 @@ def squares_fit(first, steps, b, best_b, d_b, mean_b, square_b, x, y, hyper, tra
     beta2 = hyper[2]
     epsilon = hyper[3]
     gtol, ftol = hyper[4], hyper[5]
+    b_0 = b[0]
+    b_1 = b[1]
+    b_2 = b[2]
+    best_b_0 = best_b[0]
+    best_b_1 = best_b[1]
+    best_b_2 = best_b[2]
+    mean_b_0 = mean_b[0]
+    mean_b_1 = mean_b[1]
+    mean_b_2 = mean_b[2]
+    square_b_0 = square_b[0]
+    square_b_1 = square_b[1]
+    square_b_2 = square_b[2]
     best, previous, norm, done, status = math.inf, math.inf, 0.0, first, 1
     for step in range(first + 1, first + steps + 1):
         if stop[0] != 0:
             status = 2
             break
-        value = squares_value_and_grad(b, x, y, d_b)
+        value, d_b_0, d_b_1, d_b_2 = squares_value_and_grad(b_0, b_1, b_2, x, y)
         norm = 0.0
-        for i in range(3):
-            norm += d_b[i] * d_b[i]
+        norm += d_b_0 * d_b_0
+        norm += d_b_1 * d_b_1
+        norm += d_b_2 * d_b_2
         if not abs(value + norm) < math.inf:
             status = 3
             break
@@ -110,37 +117,67 @@ def squares_fit(first, steps, b, best_b, d_b, mean_b, square_b, x, y, hyper, tra
             progress[0], progress[1], progress[2], progress[3] = step, value, math.sqrt(norm), best
         if value <= best:
             best = value
-            for i in range(3):
-                best_b[i] = b[i]
+            best_b_0 = b_0
+            best_b_1 = b_1
+            best_b_2 = b_2
         if norm <= gtol * abs(gtol) or abs(previous - value) <= ftol * max(abs(value), 1.0):
             status = 0
             break
         previous = value
         mean_weight = 1.0 - beta1**step
         square_weight = 1.0 - beta2**step
-        for i in range(3):
-            mean_b[i] = beta1 * mean_b[i] + (1.0 - beta1) * d_b[i]
-            square_b[i] = beta2 * square_b[i] + (1.0 - beta2) * d_b[i] * d_b[i]
-            b[i] -= (
-                learning_rate
-                * (mean_b[i] / mean_weight)
-                / (math.sqrt(square_b[i] / square_weight) + epsilon)
-            )
+        mean_b_0 = beta1 * mean_b_0 + (1.0 - beta1) * d_b_0
+        square_b_0 = beta2 * square_b_0 + (1.0 - beta2) * d_b_0 * d_b_0
+        b_0 -= (
+            learning_rate
+            * (mean_b_0 / mean_weight)
+            / (math.sqrt(square_b_0 / square_weight) + epsilon)
+        )
+        mean_b_1 = beta1 * mean_b_1 + (1.0 - beta1) * d_b_1
+        square_b_1 = beta2 * square_b_1 + (1.0 - beta2) * d_b_1 * d_b_1
+        b_1 -= (
+            learning_rate
+            * (mean_b_1 / mean_weight)
+            / (math.sqrt(square_b_1 / square_weight) + epsilon)
+        )
+        mean_b_2 = beta1 * mean_b_2 + (1.0 - beta1) * d_b_2
+        square_b_2 = beta2 * square_b_2 + (1.0 - beta2) * d_b_2 * d_b_2
+        b_2 -= (
+            learning_rate
+            * (mean_b_2 / mean_weight)
+            / (math.sqrt(square_b_2 / square_weight) + epsilon)
+        )
     progress[0], progress[1], progress[2] = done, previous, math.sqrt(norm)
     # The last point has not been judged yet: it counts as best unless rounding can't explain why not.
     if status == 1:
-        value = squares_value_and_grad(b, x, y, d_b)
+        value, d_b_0, d_b_1, d_b_2 = squares_value_and_grad(b_0, b_1, b_2, x, y)
         norm = 0.0
-        for i in range(3):
-            norm += d_b[i] * d_b[i]
+        norm += d_b_0 * d_b_0
+        norm += d_b_1 * d_b_1
+        norm += d_b_2 * d_b_2
         if value <= best + 2e-15 * abs(best):
-            for i in range(3):
-                best_b[i] = b[i]
-    for i in range(3):
-        b[i] = best_b[i]
-    value = squares_value_and_grad(b, x, y, d_b)
+            best_b_0 = b_0
+            best_b_1 = b_1
+            best_b_2 = b_2
+    b_0 = best_b_0
+    b_1 = best_b_1
+    b_2 = best_b_2
+    value, d_b_0, d_b_1, d_b_2 = squares_value_and_grad(b_0, b_1, b_2, x, y)
     norm = 0.0
-    for i in range(3):
-        norm += d_b[i] * d_b[i]
+    norm += d_b_0 * d_b_0
+    norm += d_b_1 * d_b_1
+    norm += d_b_2 * d_b_2
     progress[3] = value
+    b[0] = b_0
+    b[1] = b_1
+    b[2] = b_2
+    d_b[0] = d_b_0
+    d_b[1] = d_b_1
+    d_b[2] = d_b_2
+    mean_b[0] = mean_b_0
+    mean_b[1] = mean_b_1
+    mean_b[2] = mean_b_2
+    square_b[0] = square_b_0
+    square_b[1] = square_b_1
+    square_b[2] = square_b_2
     return status

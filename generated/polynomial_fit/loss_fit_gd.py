@@ -21,7 +21,7 @@ def plus(total, term):
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
-def loss_value_and_grad(w, x, y, d_w):
+def loss_value_and_grad(w_0, w_1, w_2, w_3, w_4, x, y):
     n = x.shape[0]
     value_1 = 0.0
     d_w_0 = 0.0
@@ -29,11 +29,6 @@ def loss_value_and_grad(w, x, y, d_w):
     d_w_2 = 0.0
     d_w_3 = 0.0
     d_w_4 = 0.0
-    w_0 = w[0, 0]
-    w_1 = w[1, 0]
-    w_2 = w[2, 0]
-    w_3 = w[3, 0]
-    w_4 = w[4, 0]
     for i in range(n):
         x_i = x[i, 0]
         # line 4 of poly: powers = x ** range(D)
@@ -55,30 +50,46 @@ def loss_value_and_grad(w, x, y, d_w):
     value_4 = float(n)
     # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
     d_value_1 = 2.0 / value_4
-    # gradient of line 5 of poly: return powers @ w
-    d_w[0, 0] = -(d_w_0 * d_value_1)
-    d_w[1, 0] = -(d_w_1 * d_value_1)
-    d_w[2, 0] = -(d_w_2 * d_value_1)
-    d_w[3, 0] = -(d_w_3 * d_value_1)
-    d_w[4, 0] = -(d_w_4 * d_value_1)
     # line 2: return ((y - poly(x, w)) ** 2).mean()
     value = value_1 / value_4
-    return value
+    return (
+        value,
+        -(d_w_0 * d_value_1),
+        -(d_w_1 * d_value_1),
+        -(d_w_2 * d_value_1),
+        -(d_w_3 * d_value_1),
+        -(d_w_4 * d_value_1),
+    )
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def loss_fit(first, steps, w, best_w, d_w, x, y, hyper, trace, progress, stop):
     learning_rate = hyper[0]
     gtol, ftol = hyper[1], hyper[2]
+    w_0 = w[0, 0]
+    w_1 = w[1, 0]
+    w_2 = w[2, 0]
+    w_3 = w[3, 0]
+    w_4 = w[4, 0]
+    best_w_0 = best_w[0, 0]
+    best_w_1 = best_w[1, 0]
+    best_w_2 = best_w[2, 0]
+    best_w_3 = best_w[3, 0]
+    best_w_4 = best_w[4, 0]
     best, previous, norm, done, status = math.inf, math.inf, 0.0, first, 1
     for step in range(first + 1, first + steps + 1):
         if stop[0] != 0:
             status = 2
             break
-        value = loss_value_and_grad(w, x, y, d_w)
+        value, d_w_0, d_w_1, d_w_2, d_w_3, d_w_4 = loss_value_and_grad(
+            w_0, w_1, w_2, w_3, w_4, x, y
+        )
         norm = 0.0
-        for i in range(5):
-            norm += d_w[i, 0] * d_w[i, 0]
+        norm += d_w_0 * d_w_0
+        norm += d_w_1 * d_w_1
+        norm += d_w_2 * d_w_2
+        norm += d_w_3 * d_w_3
+        norm += d_w_4 * d_w_4
         if not abs(value + norm) < math.inf:
             status = 3
             break
@@ -89,29 +100,59 @@ def loss_fit(first, steps, w, best_w, d_w, x, y, hyper, trace, progress, stop):
             progress[0], progress[1], progress[2], progress[3] = step, value, math.sqrt(norm), best
         if value <= best:
             best = value
-            for i in range(5):
-                best_w[i, 0] = w[i, 0]
+            best_w_0 = w_0
+            best_w_1 = w_1
+            best_w_2 = w_2
+            best_w_3 = w_3
+            best_w_4 = w_4
         if norm <= gtol * abs(gtol) or abs(previous - value) <= ftol * max(abs(value), 1.0):
             status = 0
             break
         previous = value
-        for i in range(5):
-            w[i, 0] -= learning_rate * d_w[i, 0]
+        w_0 -= learning_rate * d_w_0
+        w_1 -= learning_rate * d_w_1
+        w_2 -= learning_rate * d_w_2
+        w_3 -= learning_rate * d_w_3
+        w_4 -= learning_rate * d_w_4
     progress[0], progress[1], progress[2] = done, previous, math.sqrt(norm)
     # The last point has not been judged yet: it counts as best unless rounding can't explain why not.
     if status == 1:
-        value = loss_value_and_grad(w, x, y, d_w)
+        value, d_w_0, d_w_1, d_w_2, d_w_3, d_w_4 = loss_value_and_grad(
+            w_0, w_1, w_2, w_3, w_4, x, y
+        )
         norm = 0.0
-        for i in range(5):
-            norm += d_w[i, 0] * d_w[i, 0]
+        norm += d_w_0 * d_w_0
+        norm += d_w_1 * d_w_1
+        norm += d_w_2 * d_w_2
+        norm += d_w_3 * d_w_3
+        norm += d_w_4 * d_w_4
         if value <= best + 2e-15 * abs(best):
-            for i in range(5):
-                best_w[i, 0] = w[i, 0]
-    for i in range(5):
-        w[i, 0] = best_w[i, 0]
-    value = loss_value_and_grad(w, x, y, d_w)
+            best_w_0 = w_0
+            best_w_1 = w_1
+            best_w_2 = w_2
+            best_w_3 = w_3
+            best_w_4 = w_4
+    w_0 = best_w_0
+    w_1 = best_w_1
+    w_2 = best_w_2
+    w_3 = best_w_3
+    w_4 = best_w_4
+    value, d_w_0, d_w_1, d_w_2, d_w_3, d_w_4 = loss_value_and_grad(w_0, w_1, w_2, w_3, w_4, x, y)
     norm = 0.0
-    for i in range(5):
-        norm += d_w[i, 0] * d_w[i, 0]
+    norm += d_w_0 * d_w_0
+    norm += d_w_1 * d_w_1
+    norm += d_w_2 * d_w_2
+    norm += d_w_3 * d_w_3
+    norm += d_w_4 * d_w_4
     progress[3] = value
+    w[0, 0] = w_0
+    w[1, 0] = w_1
+    w[2, 0] = w_2
+    w[3, 0] = w_3
+    w[4, 0] = w_4
+    d_w[0, 0] = d_w_0
+    d_w[1, 0] = d_w_1
+    d_w[2, 0] = d_w_2
+    d_w[3, 0] = d_w_3
+    d_w[4, 0] = d_w_4
     return status

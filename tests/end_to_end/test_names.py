@@ -45,3 +45,13 @@ def test_parameters_of_a_fit_too() -> None:
     )  # fmt: skip
     best, *_ = np.linalg.lstsq(x, y, rcond=None)
     np.testing.assert_allclose(result.x, best, rtol=1e-5)
+
+
+def test_data_may_be_called_as_a_fit_calls_its_own() -> None:
+    def loss(w: Any, best_w: Any, d_w: Any, w_0: Any, best_w_0: Any) -> Any:
+        return ((best_w @ w - d_w) ** 2).sum() * w_0 * best_w_0
+
+    _, x, y, *_ = ARGUMENTS
+    result = minimize(loss, np.zeros(3), (x, y, 1.0, 0.5), learning_rate=1e-2, steps=5000)
+    best, *_ = np.linalg.lstsq(x, y, rcond=None)
+    np.testing.assert_allclose(result.x, best, rtol=1e-5)

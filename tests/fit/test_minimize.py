@@ -140,6 +140,25 @@ def test_ctrl_c_returns_the_best_point_so_far() -> None:
     assert result.fun <= line(np.zeros(2), X, Y)
 
 
+def test_small_parameters_are_scalars_inside_and_large_ones_arrays() -> None:
+    def loss(w: Any, x: Any, y: Any) -> Any:
+        return np.mean((x @ w - y) ** 2)
+
+    for size in (1, 3, 8, 9, 16, 17):
+        inputs = rng.normal(size=(40, size))
+        target = inputs @ np.arange(1.0, size + 1)
+        found = differentiate(loss)
+        for method, rate in (("gd", 0.1), ("momentum", 0.02), ("adam", 0.05)):
+            result = minimize(
+                found, np.zeros(size), (inputs, target), method=method, learning_rate=rate,
+                steps=4000,
+            )  # fmt: skip
+            np.testing.assert_allclose(result.x, np.arange(1.0, size + 1), rtol=1e-6)
+            np.testing.assert_allclose(
+                result.jac, found.grad(result.x, inputs, target), rtol=1e-6, atol=1e-9
+            )
+
+
 class Parameters(NamedTuple):
     slope: Any
     offset: Any
