@@ -6,10 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen_ad.api import Differentiable, differentiate, minimize
+    from codegen_ad.api import differentiate, minimize
     from codegen_ad.custom import custom_derivative, stop_gradient
+    from codegen_ad.differentiable import Differentiable
     from codegen_ad.errors import CodegenError
-    from codegen_ad.functional import grad, hessian, jacobian, jvp, value_and_grad, vjp
+    from codegen_ad.functional import (
+        elementwise_grad,
+        grad,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        value_and_grad,
+        vjp,
+    )
 
 __version__ = "0.1.0"
 
@@ -19,8 +29,10 @@ __all__ = [
     "__version__",
     "custom_derivative",
     "differentiate",
+    "elementwise_grad",
     "grad",
     "hessian",
+    "hvp",
     "jacobian",
     "jvp",
     "minimize",
@@ -31,10 +43,13 @@ __all__ = [
 
 _HOMES = {
     "CodegenError": "codegen_ad.errors",
+    "Differentiable": "codegen_ad.differentiable",
     "custom_derivative": "codegen_ad.custom",
     "stop_gradient": "codegen_ad.custom",
+    "elementwise_grad": "codegen_ad.functional",
     "grad": "codegen_ad.functional",
     "hessian": "codegen_ad.functional",
+    "hvp": "codegen_ad.functional",
     "jacobian": "codegen_ad.functional",
     "jvp": "codegen_ad.functional",
     "value_and_grad": "codegen_ad.functional",

@@ -11,12 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codegen_ad.backends import numba_cpu
-from codegen_ad.derive.forward import pushforward
-from codegen_ad.derive.jacobian import jacobian
-from codegen_ad.derive.reverse import differentiate, free_names
 from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.view import About
-from codegen_ad.errors import InvalidArgument, NotDifferentiable
+from codegen_ad.errors import InvalidArgument
 from codegen_ad.fit.methods import METHODS
 from codegen_ad.frontend.output import (
     OutputArray,
@@ -26,12 +23,14 @@ from codegen_ad.frontend.output import (
     OutputTree,
 )
 from codegen_ad.frontend.reader import Leaf, Reading, read
-from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.verify import verify
+from codegen_ad.modes import TITLES, Derived, check_targets, derive
 from codegen_ad.options import Options, is_checking
 from codegen_ad.passes import pipeline
+from codegen_ad.paths import Target
+from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.cost import Cost, cost
 from codegen_ad.plan.kernel import Kernel
@@ -46,6 +45,7 @@ class Stages:
     reading: Reading
     simplified: Program
     derived: Program
+    values: int
     optimized: Program
     kernel: Kernel
     cost: Cost
@@ -73,11 +73,10 @@ def build(
 ) -> Built:
     """The kernel file of a function for one signature.
 
-    `mode` is value, value_and_grad, vjp, jvp, jacobian, hessian, taps, or `fit` with a method and
-    its flags: `fit:adam`.
+    `mode` is one of those that `codegen_ad.modes` knows.
     """
     stages = run(function, signature, mode, options, wrt, on_stage=on_stage)
-    metadata = _metadata(stages, wrt)
+    metadata = _metadata(stages, wrt, options)
     if mode.startswith("fit:"):
         metadata["function"] = fit_name(stages.reading.program.name)
     reading = stages.reading
@@ -100,13 +99,14 @@ def run(
     fired: Counter[str] = Counter()
     simplified = _checked(pipeline.before(reading.program, fired=fired))
     on_stage("simplified", simplified)
-    derived, summary = _derive(reading, simplified, mode, options, wrt)
-    on_stage("gradient", derived)
-    optimized = _checked(pipeline.run(_checked(derived), fired=fired))
+    targets = find_targets(signature, wrt)
+    derived, summary = _derive(reading, simplified, mode, options, targets)
+    on_stage("gradient", derived.program)
+    optimized = _checked(pipeline.run(_checked(derived.program), fired=fired))
     on_stage("optimized", optimized)
     name = reading.program.name
     sizes = _sizes(reading)
-    outer = _outer(reading.leaves, wrt)
+    outer = _outer(reading.leaves, targets)
     blas = has_blas()
     kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
     on_stage("plan", kernel)
@@ -117,13 +117,16 @@ def run(
         f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, summary
     )
     if mode.startswith("fit:"):
-        targets = [optimized.inputs.index(t) for t in _targets(reading, optimized, wrt)]
+        varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
         recipe = recipe_of(mode)
-        text = numba_cpu.fit_source(kernel, about, counted, recipe, targets, fit_name(name))
+        text = numba_cpu.fit_source(kernel, about, counted, recipe, varied, fit_name(name))
     else:
         text = numba_cpu.source(kernel, about, counted)
     on_stage("code", text)
-    return Stages(reading, simplified, derived, optimized, kernel, counted, about, text, fired)
+    program, values = derived.program, derived.values
+    return Stages(
+        reading, simplified, program, values, optimized, kernel, counted, about, text, fired
+    )
 
 
 def has_blas() -> bool:
@@ -142,7 +145,8 @@ def _checked(program: Program) -> Program:
 def _kernel_name(name: str, mode: str) -> str:
     if mode == "value":
         return name
-    return f"{name}_value_and_grad" if mode.startswith("fit:") else f"{name}_{mode}"
+    kind = "value_and_grad" if mode.startswith("fit:") else mode.replace(":", "_")
+    return f"{name}_{kind}"
 
 
 def fit_name(name: str) -> str:
@@ -161,84 +165,47 @@ def recipe_of(mode: str) -> Recipe:
 
 
 def _derive(
-    reading: Reading, program: Program, mode: str, options: Options, wrt: Sequence[str]
-) -> tuple[Program, str]:
+    reading: Reading,
+    program: Program,
+    mode: str,
+    options: Options,
+    targets: Sequence[Target],
+) -> tuple[Derived, str]:
     call = f"{program.name}({', '.join(i.name for i in reading.leaves)})"
     if mode == "value":
-        return program, f"Value of `{call}`."
-    targets = _targets(reading, program, wrt)
-    _check_targets(program, targets, wrt)
-    if mode == "hessian" and len(targets) != 1:
+        return derive(program, [], mode), f"Value of `{call}`."
+    if options.has_aux:
+        _check_aux(reading.output, program.name)
+    wrt = [t.text for t in targets]
+    nodes = _targets(reading, program, targets)
+    check_targets(program, nodes, wrt)
+    derived = derive(program, nodes, mode, taps=options.taps, has_aux=options.has_aux)
+    names = ", ".join(str(program.notes.names.get(t, "")) for t in nodes) or ", ".join(wrt)
+    title = TITLES[mode.partition(":")[0]]
+    return derived, title.format(call=call, names=names, taps=", ".join(options.taps))
+
+
+def _check_aux(output: OutputTree, name: str) -> None:
+    items = output.items if isinstance(output, OutputSequence) else ()
+    if len(items) != 2 or not isinstance(items[0], OutputArray):
         raise InvalidArgument(
-            f"a Hessian is taken in one array, and wrt names {len(targets)}: choose one"
+            f"has_aux=True: {name}() must return a pair, the value to differentiate and anything "
+            "beside it: return value, more"
         )
-    names = ", ".join(str(reading.program.notes.names.get(t, "")) for t in targets) or ", ".join(
-        wrt
-    )
-    if mode == "vjp":
-        given = _cotangents(program)
-        derived = differentiate(program, targets, cotangents=given)
-        return derived, f"Value of `{call}` and its vector-Jacobian product."
-    if mode == "jacobian":
-        return jacobian(program, targets), f"Jacobian of `{call}` with respect to {names}."
-    if mode == "jvp":
-        return pushforward(program, targets), f"Value of `{call}` and its Jacobian-vector product."
-    _check_scalar(program)
-    if mode == "hessian":
-        gradient = differentiate(program, targets)
-        gradient = gradient.with_outputs(gradient.outputs[1:], ("gradient",))
-        named = jacobian(pipeline.before(gradient), targets)
-        return named, f"Hessian of `{call}` with respect to {names}."
-    if mode == "taps":
-        taps = ", ".join(options.taps)
-        derived = differentiate(program, [], taps=options.taps)
-        return derived, f"Value of `{call}` and its gradient with respect to {taps}."
-    derived = differentiate(program, targets)
-    return derived, f"Value of `{call}` and its gradient with respect to {names}."
 
 
-def _cotangents(program: Program) -> list[Node]:
-    """An input for the cotangent of each floating point output, of a single number too."""
-    b = Builder()
-    named = zip(program.output_names, program.outputs, strict=True)
-    floats = [(name, o.array) for name, o in named if o.array.dtype.is_float]
-    names = [f"g_{name}" if len(floats) > 1 else "g" for name, _ in floats]
-    free = free_names(program, names)
-    return [b.input(name, kind) for name, (_, kind) in zip(free, floats, strict=True)]
-
-
-def _targets(reading: Reading, program: Program, wrt: Sequence[str]) -> list[Node]:
+def _targets(reading: Reading, program: Program, targets: Sequence[Target]) -> list[Node]:
+    """The inputs that are differentiated, in the order of `wrt`."""
     return [
         program.inputs[k]
+        for target in targets
         for k, leaf in enumerate(reading.leaves)
-        if not leaf.captured and leaf.path[0] in wrt
+        if _is_within(leaf, target)
     ]
 
 
-def _check_targets(program: Program, targets: Sequence[Node], wrt: Sequence[str]) -> None:
-    if not targets:
-        raise InvalidArgument(f"there is no array or number in {', '.join(wrt)} to differentiate")
-    for target in targets:
-        if not target.array.dtype.is_float:
-            name = program.notes.names.get(target, "the argument")
-            raise InvalidArgument(
-                f"{name} has dtype {target.array.dtype.numpy_name}: only floating point can be "
-                f"differentiated; pass it as float64, for example {name}.astype(float)"
-            )
-
-
-def _check_scalar(program: Program) -> None:
-    if len(program.outputs) != 1 or program.outputs[0].array.shape:
-        shown = ", ".join(str(o.type) for o in program.outputs) or "no numbers"
-        raise NotDifferentiable(
-            f"{program.name}() returns {shown}, and a gradient needs one number.\n"
-            "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."
-        )
-    if not program.outputs[0].array.dtype.is_float:
-        raise NotDifferentiable(
-            f"{program.name}() returns {program.outputs[0].type}, which has no derivative.\n"
-            "Return a floating point number."
-        )
+def _is_within(leaf: Leaf, target: Target) -> bool:
+    return not leaf.captured and target.holds(leaf.path)
 
 
 def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
@@ -250,20 +217,20 @@ def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
     ]
 
 
-def _outer(leaves: Sequence[Leaf], wrt: Sequence[str]) -> list[Dim]:
+def _outer(leaves: Sequence[Leaf], targets: Sequence[Target]) -> list[Dim]:
     """Sizes in the order of nesting: rows of the data, then its other sizes, then the parameters'.
 
     A size counts rows if it is a first axis of data and never another axis of anything.
     """
     shapes = [x.node.array.shape for x in leaves]
-    data = [x.node.array.shape for x in leaves if x.captured or x.path[0] not in wrt]
+    data = [x.node.array.shape for x in leaves if not any(_is_within(x, t) for t in targets)]
     inner = {d for s in shapes for d in s[1:]}
     rows = [s[0] for s in (*data, *shapes) if s and s[0] not in inner]
     found = rows + [d for s in (*data, *shapes) for d in s]
     return [d for d in found if not d.is_constant]
 
 
-def _metadata(stages: Stages, wrt: Sequence[str]) -> dict[str, Any]:
+def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:
     reading, kernel = stages.reading, stages.kernel
     return {
         "function": kernel.name,
@@ -289,17 +256,18 @@ def _metadata(stages: Stages, wrt: Sequence[str]) -> dict[str, Any]:
             }
             for r in reading.requirements
         ],
-        "outputs": len(reading.program.outputs),
         "output": output_json(reading.output, reading.program.outputs),
+        "floats": [k for k, o in enumerate(reading.program.outputs) if o.array.dtype.is_float],
         "output_names": list(kernel.output_names),
+        "values": stages.values,
         "gradients": [
             {"shape": [str(d) for d in shape], "dtype": dtype.value}
-            for name, shape, dtype in zip(
-                kernel.output_names, kernel.output_shapes, kernel.output_dtypes, strict=True
-            )
-            if name not in reading.program.output_names
+            for shape, dtype in list(zip(kernel.output_shapes, kernel.output_dtypes, strict=True))[
+                stages.values :
+            ]
         ],
         "wrt": list(wrt),
+        "has_aux": options.has_aux,
         "notes": list(reading.notes),
     }
 

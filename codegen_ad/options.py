@@ -26,14 +26,18 @@ class Options:
 
     Attributes
     ----------
-    wrt : names of the parameters that are differentiated; empty means the first.
+    wrt : what is differentiated: parameters, and paths into them; empty means the first parameter.
     taps : names of intermediate values whose gradients are wanted too.
     static : names of integer parameters whose values are part of the specialisation.
+    has_aux : the function returns the value to be differentiated, and something beside it.
+    check : compare each new kernel with the plain function before it is kept.
     """
 
     wrt: tuple[str, ...] = ()
     taps: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    has_aux: bool = False
+    check: bool = False
 
     def text(self) -> str:
         """All options as one line, for the cache key."""

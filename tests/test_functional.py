@@ -71,7 +71,7 @@ def test_a_cotangent_in_the_call() -> None:
     np.testing.assert_allclose(gradient, jacobian(model)(W, X).T @ u, rtol=1e-12)
     with pytest.raises(InvalidArgument, match=r"has shape \(3,\), where \(20,\) is needed"):
         found.vjp(W, X, cotangent=np.ones(3))
-    with pytest.raises(InvalidArgument, match="1 cotangents or tangents are needed, and 2"):
+    with pytest.raises(InvalidArgument, match=r"has shape \(2, 20\), where \(20,\) is needed"):
         found.vjp(W, X, cotangent=(u, u))
 
 
@@ -116,13 +116,11 @@ def test_hessians() -> None:
     np.testing.assert_allclose(
         hessian(energy)(long), differences(grad(energy), long), rtol=1e-5, atol=1e-7
     )
-    with pytest.raises(InvalidArgument, match="a Hessian is taken in one array"):
-        hessian(loss, argnums=(0, 1))(W, X, Y)
 
 
 def test_what_has_no_jacobian() -> None:
-    with pytest.raises(NotDifferentiable, match="a Jacobian is of one floating point array"):
-        jacobian(lambda w: (w, 2 * w))(W)
+    with pytest.raises(NotDifferentiable, match="a Jacobian is of floating point arrays"):
+        jacobian(lambda w: (w, np.argmax(w)))(W)
 
 
 def test_all_names_are_exported() -> None:

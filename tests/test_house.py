@@ -18,8 +18,9 @@ LONGEST_MODULE = 400
 LONGEST_TEMPLATE = 60
 
 # From the ground to the roof. A part may import from its own layer and from those below it.
+# fmt: off
 LAYERS = (
-    {"errors", "source", "options", "signature"},
+    {"errors", "source", "options", "signature", "paths"},
     {"ir"},
     {"ops"},
     {"frontend", "derive", "passes"},
@@ -28,8 +29,20 @@ LAYERS = (
     {"backends"},
     {"runtime"},
     {"fit", "interop"},
+    {"modes"},
     {"build"},
-    {"api", "custom", "functional", "explain", "testing", "cli", "profile", "__init__", "__main__"},
+    {
+        "api",
+        "differentiable",
+        "custom",
+        "functional",
+        "explain",
+        "testing",
+        "cli",
+        "profile",
+        "__init__",
+        "__main__",
+    },
 )
 HEIGHT = {part: height for height, layer in enumerate(LAYERS) for part in layer}
 NEIGHBOURS = {"frontend", "derive", "passes"}  # never import each other

@@ -28,11 +28,13 @@ from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 
 
-def pushforward(program: Program, wrt: Sequence[Node]) -> Program:
+def pushforward(
+    program: Program, wrt: Sequence[Node], *, of: Sequence[int] | None = None
+) -> Program:
     """The program with the Jacobian-vector product as further outputs.
 
     It takes one tangent `t_<name>` more for each node of `wrt`, and gives a tangent `t_<output>`
-    for each floating output.
+    for each floating output, or for those at the positions `of`.
 
     Raises
     ------
@@ -47,11 +49,24 @@ def pushforward(program: Program, wrt: Sequence[Node]) -> Program:
     names = free_names(program, [f"t_{b.notes.names.get(n, 'value')}" for n in wrt])
     directions = [b.input(name, n.array) for name, n in zip(names, wrt, strict=True)]
     tangents, outputs = push(b, dict(zip(wrt, directions, strict=True)), outputs)
-    floats = [k for k, o in enumerate(outputs) if o.array.dtype.is_float]
+    chosen = range(len(outputs)) if of is None else of
+    floats = [k for k in chosen if outputs[k].array.dtype.is_float]
     found = [full(b, outputs[k], tangents[k]) for k in floats]
     names = [*program.output_names, *(f"t_{program.output_names[k]}" for k in floats)]
     inputs = (*program.inputs, *directions)
     return Program(program.name, inputs, (*outputs, *found), tuple(distinct(names)), b.notes)
+
+
+def has_forward_rules(program: Program) -> bool:
+    """Whether every derivative that the user gave, at any depth, has a rule for forward mode."""
+    return all(map(_has_rule, program.nodes()))
+
+
+def _has_rule(node: Node) -> bool:
+    if isinstance(node.params, Custom):
+        return False
+    inside = (n for region in node.regions for n in toposort(region.outputs))
+    return all(map(_has_rule, inside))
 
 
 def push(

@@ -1,21 +1,21 @@
 """Jacobians: one derivative program for each unit vector, written out or run in a loop.
 
 Forward mode has a column for each element of the inputs, reverse mode a row for each element of the
-output. Where one of the two numbers is known and small, its unit vectors are written out, so that
-all rows of a residual's Jacobian come from one pass over the data; otherwise reverse mode is looped
-over.
+outputs. Where one of the two numbers is known and small, its unit vectors are written out, so that
+all rows of a residual's Jacobian come from one pass over the data; otherwise one of the modes is
+looped over.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegen_ad.derive.forward import pushforward
-from codegen_ad.derive.reverse import differentiate
+from codegen_ad.derive.forward import has_forward_rules, pushforward
+from codegen_ad.derive.reverse import differentiate, distinct, reopen
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE, Dim, product
-from codegen_ad.ir.node import Node, Notes, Program
+from codegen_ad.ir.dims import ONE, ZERO, Dim, product
+from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.types import ArrayType, DType, Shape
 from codegen_ad.ops import make
 from codegen_ad.ops.control import LOOP, Loop
@@ -25,33 +25,155 @@ WRITTEN_OUT = 16
 """Up to so many unit vectors are written out."""
 
 
-def jacobian(program: Program, wrt: Sequence[Node]) -> Program:
-    """The Jacobian of the program's one output in each of `wrt`, of shape `output + input`.
+def jacobian(program: Program, wrt: Sequence[Node], mode: str = "auto") -> Program:
+    """The Jacobians of the program's outputs in each of `wrt`, of shapes `output + input`.
 
-    Outputs are named `d_<input>`.
+    For each output in turn there is one for each of `wrt`, named `d_<input>`, or
+    `d_<output>_<input>` where there are several outputs.
+
+    Parameters
+    ----------
+    program : its outputs are floating point.
+    wrt : inputs of the program.
+    mode : `forward`, `reverse`, or `auto`, which goes by the shapes: forward mode where the inputs
+        have few elements or the outputs surely have more, otherwise reverse mode.
 
     Raises
     ------
     NotDifferentiable
-        If the program has several outputs, or one that is not floating point.
+        If an output is not floating point, or forward mode meets a derivative that was given for
+        reverse mode only.
     """
-    if len(program.outputs) != 1 or not program.outputs[0].array.dtype.is_float:
-        shown = ", ".join(str(o.type) for o in program.outputs)
+    if not program.outputs or not all(o.array.dtype.is_float for o in program.outputs):
+        shown = ", ".join(str(o.type) for o in program.outputs) or "no numbers"
         raise NotDifferentiable(
-            f"{program.name}() returns {shown}, and a Jacobian is of one floating point array.\n"
-            "Return that array alone."
+            f"{program.name}() returns {shown}, and a Jacobian is of floating point arrays.\n"
+            "Return these alone."
         )
-    (output,) = program.outputs
-    if not output.array.shape:
-        gradient = differentiate(program, wrt)
-        return gradient.with_outputs(gradient.outputs[1:], gradient.output_names[1:])
-    columns = [product(w.array.shape) for w in wrt]
-    if all(c.is_constant for c in columns) and sum(c.value for c in columns) <= WRITTEN_OUT:
-        return _by_columns(program, wrt)
-    rows = product(output.array.shape)
-    if rows.is_constant and rows.value <= WRITTEN_OUT:
-        return _by_rows(program, wrt, rows.value)
-    return _by_loop(program, wrt, rows)
+    found = _by_columns(program, wrt) if _is_forward(program, wrt, mode) else _by_rows(program, wrt)
+    return _named(found, program, wrt)
+
+
+def _is_forward(program: Program, wrt: Sequence[Node], mode: str) -> bool:
+    if mode != "auto":
+        return mode == "forward"
+    if not has_forward_rules(program) or all(not o.array.shape for o in program.outputs):
+        return False
+    columns, rows = _count(wrt), _count(program.outputs)
+    if columns.is_constant:
+        return columns.value <= WRITTEN_OUT or (rows.is_constant and rows.value > columns.value)
+    more = rows.exact_quotient(columns)
+    return not rows.is_constant and more is not None and more != ONE
+
+
+def _count(nodes: Sequence[Node]) -> Dim:
+    """How many elements the nodes have together."""
+    total = Dim.constant(0)
+    for node in nodes:
+        total += product(node.array.shape)
+    return total
+
+
+Blocks = list[list[Node]]
+"""For each output, one block for each input."""
+
+
+def _by_columns(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]:
+    """Forward mode: one column for each element of the inputs."""
+    forward = pushforward(program, wrt)
+    tangents = forward.inputs[len(program.inputs) :]
+    outputs = forward.outputs[len(program.outputs) :]
+    b = reopen(forward)
+    columns = _count(wrt)
+    is_written = columns.is_constant and columns.value <= WRITTEN_OUT
+    blocks: Blocks = [[] for _ in outputs]
+    for target, tangent in zip(wrt, tangents, strict=True):
+        if ZERO in target.array.shape:
+            for block, output in zip(blocks, outputs, strict=True):
+                block.append(_empty(b, output, target))
+            continue
+        still = {t: make.full(b, t.array.shape, 0.0, t.array.dtype) for t in tangents}
+        if is_written:
+            columns_of = _columns_written(b, outputs, tangent, still)
+        else:
+            columns_of = _looped(b, outputs, tangent, still, "column")
+        for block, stacked, output in zip(blocks, columns_of, outputs, strict=True):
+            shape = (*output.array.shape, *target.array.shape)
+            with b.at(None, gradient=True):
+                last = (*range(1, stacked.array.rank), 0)
+                moved = stacked if is_written else make.transpose(b, stacked, last)
+                block.append(make.reshape(b, moved, shape))
+    return b, blocks
+
+
+def _columns_written(
+    b: Builder, outputs: Sequence[Node], tangent: Node, still: dict[Node, Node]
+) -> list[Node]:
+    """The outputs for each unit vector of one tangent, on a new last axis."""
+    columns: Blocks = [[] for _ in outputs]
+    for element in range(product(tangent.array.shape).value):
+        units = still | {tangent: unit(b, tangent.array.shape, element, tangent.array.dtype)}
+        for column, node in zip(columns, b.substitute(outputs, units), strict=True):
+            column.append(make.expand_dims(b, node, node.array.rank))
+    with b.at(None, gradient=True):
+        return [make.concatenate(b, column, column[0].array.rank - 1) for column in columns]
+
+
+def _by_rows(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]:
+    """Reverse mode: one row for each element of an output."""
+    b = reopen(program)
+    blocks: Blocks = []
+    for position, output in enumerate(program.outputs):
+        name = program.output_names[position]
+        reverse = differentiate(program.with_outputs((output,), (name,)), wrt)
+        _add_notes(b, reverse)
+        gradients = reverse.outputs[1:]
+        if ZERO in output.array.shape:
+            blocks.append([_empty(b, output, target) for target in wrt])
+            continue
+        if not output.array.shape:
+            blocks.append(b.substitute(gradients, {}))
+            continue
+        g = reverse.inputs[-1]
+        rows = product(g.array.shape)
+        if rows.is_constant and rows.value <= WRITTEN_OUT:
+            stacked = _rows_written(b, gradients, g)
+        else:
+            stacked = _looped(b, gradients, g, {}, "row")
+        with b.at(None, gradient=True):
+            blocks.append(
+                [
+                    make.reshape(b, row, (*g.array.shape, *target.array.shape))
+                    for row, target in zip(stacked, wrt, strict=True)
+                ]
+            )
+    return b, blocks
+
+
+def _rows_written(b: Builder, gradients: Sequence[Node], g: Node) -> list[Node]:
+    parts: Blocks = [[] for _ in gradients]
+    for element in range(product(g.array.shape).value):
+        seed = unit(b, g.array.shape, element, g.array.dtype)
+        for part, row in zip(parts, b.substitute(gradients, {g: seed}), strict=True):
+            part.append(make.expand_dims(b, row, 0))
+    with b.at(None, gradient=True):
+        return [make.concatenate(b, part, 0) for part in parts]
+
+
+def _looped(
+    b: Builder, outputs: Sequence[Node], seed: Node, others: dict[Node, Node], name: str
+) -> list[Node]:
+    """The outputs for each unit vector of `seed`, on a new first axis, from a loop over these."""
+    count = product(seed.array.shape)
+    with b.scope() as scope:
+        place = scope.input(name, ArrayType(DType.INT64))
+        is_here = make.apply(b, "equal", make.iota(b, count), place)
+        one, zero = (make.constant(b, v, seed.array.dtype) for v in (1.0, 0.0))
+        here = make.reshape(b, make.where(b, is_here, one, zero), seed.array.shape)
+        inside, captured = scope.close(b.substitute(outputs, others | {seed: here}))
+    region = b.enclose(scope.inputs, inside, captured)
+    params = Loop(0, len(outputs), count, region)
+    return list(b.results(b.node(LOOP, (make.size(b, count), *captured), params)))
 
 
 def unit(b: Builder, shape: Shape, element: int, dtype: DType) -> Node:
@@ -65,79 +187,25 @@ def unit(b: Builder, shape: Shape, element: int, dtype: DType) -> Node:
     return make.update(b, zeros, one, tuple(reversed(spans))) if shape else one
 
 
-def _builder(program: Program) -> Builder:
-    b = Builder()
+def _empty(b: Builder, output: Node, target: Node) -> Node:
+    """The Jacobian where there are no outputs or no inputs."""
+    return make.full(b, (*output.array.shape, *target.array.shape), 0.0, output.array.dtype)
+
+
+def _add_notes(b: Builder, program: Program) -> None:
+    """Let the builder know what is known of a program's nodes."""
     notes = program.notes
-    b.notes = Notes(dict(notes.origins), dict(notes.names), set(notes.gradients))
-    return b
+    b.notes.origins.update(notes.origins)
+    b.notes.names.update(notes.names)
+    b.notes.gradients.update(notes.gradients)
 
 
-def _by_columns(program: Program, wrt: Sequence[Node]) -> Program:
-    """Forward mode: one column for each element of the inputs."""
-    forward = pushforward(program, wrt)
-    tangents = forward.inputs[len(program.inputs) :]
-    b = _builder(forward)
-    found: list[Node] = []
-    for target, tangent in zip(wrt, tangents, strict=True):
-        columns: list[Node] = []
-        for element in range(product(target.array.shape).value):
-            units = {
-                t: unit(b, t.array.shape, element, t.array.dtype)
-                if t is tangent
-                else make.full(b, t.array.shape, 0.0, t.array.dtype)
-                for t in tangents
-            }
-            (column,) = b.substitute(forward.outputs[1:], units)
-            columns.append(make.expand_dims(b, column, column.array.rank))
-        with b.at(None, gradient=True):
-            stacked = make.concatenate(b, columns, columns[0].array.rank - 1)
-            shape = (*stacked.array.shape[:-1], *target.array.shape)
-            found.append(make.reshape(b, stacked, shape))
-    return _finished(program, b, wrt, found)
-
-
-def _by_rows(program: Program, wrt: Sequence[Node], rows: int) -> Program:
-    """Reverse mode: one row for each element of the output."""
-    reverse = differentiate(program, wrt)
-    g = reverse.inputs[-1]
-    b = _builder(reverse)
-    parts: list[list[Node]] = [[] for _ in wrt]
-    for element in range(rows):
-        seed = unit(b, g.array.shape, element, g.array.dtype)
-        for part, row in zip(parts, b.substitute(reverse.outputs[1:], {g: seed}), strict=True):
-            part.append(make.expand_dims(b, row, 0))
-    found: list[Node] = []
-    with b.at(None, gradient=True):
-        for target, part in zip(wrt, parts, strict=True):
-            stacked = make.concatenate(b, part, 0)
-            found.append(make.reshape(b, stacked, (*g.array.shape, *target.array.shape)))
-    return _finished(program, b, wrt, found)
-
-
-def _by_loop(program: Program, wrt: Sequence[Node], rows: Dim) -> Program:
-    """Reverse mode in a loop over the elements of the output."""
-    reverse = differentiate(program, wrt)
-    g = reverse.inputs[-1]
-    b = _builder(reverse)
-    with b.scope() as scope:
-        row = scope.input("row", ArrayType(DType.INT64))
-        is_row = make.apply(b, "equal", make.iota(b, rows), row)
-        one, zero = (make.constant(b, v, g.array.dtype) for v in (1.0, 0.0))
-        seed = make.reshape(b, make.where(b, is_row, one, zero), g.array.shape)
-        outputs = b.substitute(reverse.outputs[1:], {g: seed})
-        inside, captured = scope.close(outputs)
-    region = b.enclose(scope.inputs, inside, captured)
-    params = Loop(0, len(wrt), rows, region)
-    loop = b.node(LOOP, (make.size(b, rows), *captured), params)
-    found = [
-        make.reshape(b, result, (*g.array.shape, *target.array.shape))
-        for target, result in zip(wrt, b.results(loop), strict=True)
-    ]
-    return _finished(program, b, wrt, found)
-
-
-def _finished(program: Program, b: Builder, wrt: Sequence[Node], found: list[Node]) -> Program:
-    names = [f"d_{b.notes.names.get(w, 'wrt')}" for w in wrt]
-    for node, name in zip(found, names, strict=True):
+def _named(found: tuple[Builder, Blocks], program: Program, wrt: Sequence[Node]) -> Program:
+    b, blocks = found
+    inputs = [str(b.notes.names.get(w, "wrt")) for w in wrt]
+    single = len(blocks) == 1
+    names = [f"d_{i}" if single else f"d_{o}_{i}" for o in program.output_names for i in inputs]
+    nodes = [node for block in blocks for node in block]
+    for node, name in zip(nodes, names, strict=True):
         b.notes.names.setdefault(node, name)
-    return Program(program.name, program.inputs, tuple(found), tuple(names), b.notes)
+    return Program(program.name, program.inputs, tuple(nodes), tuple(distinct(names)), b.notes)

@@ -39,12 +39,14 @@ def differentiate(
     *,
     cotangents: Sequence[Node] | None = None,
     taps: Sequence[str] = (),
+    of: Sequence[int] | None = None,
 ) -> Program:
     """The program with the gradients in `wrt`, and at the taps named, as further outputs.
 
     One scalar output is differentiated by itself. Otherwise the result is the vector-Jacobian
     product: it takes one cotangent more for each floating output, `g` or `g_<output>`, unless
-    `cotangents` gives their nodes. Gradients are named `d_<name>`.
+    `cotangents` gives their nodes. Gradients are named `d_<name>`. `of` are the positions of the
+    outputs that are differentiated, all if left out.
 
     Raises
     ------
@@ -59,7 +61,8 @@ def differentiate(
     targets = [*wrt, *(_tap(outputs, name) for name in taps)]
     names = [*(b.notes.names.get(node, "wrt") for node in wrt), *taps]
 
-    floats = [k for k, o in enumerate(outputs) if o.array.dtype.is_float]
+    chosen = range(len(outputs)) if of is None else of
+    floats = [k for k in chosen if outputs[k].array.dtype.is_float]
     if cotangents is None and len(floats) == 1 and not outputs[floats[0]].array.shape:
         cotangents = [make.constant(b, 1.0, outputs[floats[0]].array.dtype)]
     elif cotangents is None:
@@ -68,6 +71,7 @@ def differentiate(
         cotangents = [
             b.input(name, outputs[k].array) for name, k in zip(letters, floats, strict=True)
         ]
+    cotangents = b.substitute(cotangents, {})
     seeds = [(outputs[k], g) for k, g in zip(floats, cotangents, strict=True)]
 
     gradients, outputs = pull(b, seeds, targets, outputs)

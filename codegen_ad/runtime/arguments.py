@@ -15,6 +15,7 @@ import numpy as np
 
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.options import UNROLL, UNROLL_TOTAL
+from codegen_ad.paths import parse, roots
 from codegen_ad.runtime.dependencies import plain_function
 from codegen_ad.signature import (
     ArrayForm,
@@ -46,7 +47,7 @@ class Binder:
         self.names = tuple(parameters)
         for kind, given in (("wrt", wrt), ("static", static)):
             for name in given:
-                if name not in parameters:
+                if (parse(name)[0] if kind == "wrt" else name) not in parameters:
                     known = ", ".join(self.names) or "none"
                     raise InvalidArgument(
                         f"{kind}={name!r}: {self.name}() has no parameter of that name; "
@@ -56,6 +57,7 @@ class Binder:
             raise InvalidArgument(f"{self.name}() has no parameters to differentiate")
         self.wrt = wrt or (self.names[0],)
         self.static = frozenset(static)
+        self._exact = roots(self.wrt)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Any]:
         """The value of every parameter, defaults included, in order.
@@ -96,7 +98,7 @@ class Binder:
     def _form(self, name: str, value: object) -> Form:
         if name in self.static:
             return _static(name, value)
-        return form_of(value, name, exact=name in self.wrt)
+        return form_of(value, name, exact=name in self._exact)
 
 
 def form_of(value: object, where: str, *, exact: bool) -> Form:

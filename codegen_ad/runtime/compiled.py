@@ -129,14 +129,15 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
         return tree[1]
     if kind == "sequence":
         items = [rebuild_output(t, values) for t in tree[2]]
-        cls = _class(tree[1])
+        cls = class_of(tree[1])
         return cls(*items) if hasattr(cls, "_fields") else cls(items)
     held = {k: rebuild_output(t, values) for k, t in zip(tree[2], tree[3], strict=True)}
-    cls = _class(tree[1])
+    cls = class_of(tree[1])
     return held if cls is dict else cls(**held)
 
 
-def _class(name: str) -> Any:
+def class_of(name: str) -> Any:
+    """The class that a kernel's metadata names as `module:qualname`."""
     module, _, path = name.partition(":")
     value: Any = import_module(module)
     for part in path.split("."):

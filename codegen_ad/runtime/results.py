@@ -7,11 +7,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from codegen_ad.errors import InvalidArgument
+from codegen_ad.paths import Target, targets, value_at
 from codegen_ad.runtime.arguments import rebuild
 from codegen_ad.runtime.compiled import flat, rebuild_output
 from codegen_ad.runtime.dispatch import Kernels, Prepared
+from codegen_ad.runtime.structures import directions, mapped
 from codegen_ad.signature import ArrayForm, ScalarForm
+
+Finish = Callable[[Any], Any]
 
 
 def run(
@@ -19,17 +22,21 @@ def run(
     mode: str,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
-    cotangent: Any = None,
+    direction: Any = None,
 ) -> Any:
-    """Bind, find the kernel, call it, and put the result together; remember simple calls."""
+    """Bind, find the kernel, call it, and put the result together; remember simple calls.
+
+    `direction` is the cotangent or tangent, in the modes that take one.
+    """
     arguments = kernels.binder.bind(args, kwargs)
     prepared, leaves = kernels.prepare(mode, arguments)
-    if mode in ("vjp", "jvp"):
-        leaves += _cotangents(prepared, leaves, cotangent)
+    if prepared.compiled.metadata["cotangents"]:
+        leaves += directions(prepared, mode, leaves, direction)
     if mode == "taps":
-        gradients = list(flat(prepared.compiled.call(leaves)))[1:]
-        names = prepared.compiled.metadata["output_names"][1:]
-        return {n.removeprefix("d_"): g for n, g in zip(names, gradients, strict=True)}
+        data = prepared.compiled.metadata
+        values = list(flat(prepared.compiled.call(leaves)))[data["values"] :]
+        names = data["output_names"][data["values"] :]
+        return {n.removeprefix("d_"): g for n, g in zip(names, values, strict=True)}
     finish = _finisher(prepared, mode, arguments)
     result = finish(prepared.compiled.call(leaves))
     if not kwargs and mode in ("value", "value_and_grad"):
@@ -43,7 +50,7 @@ def _remember(
     mode: str,
     args: Sequence[Any],
     leaves: Sequence[Any],
-    finish: Callable[[Any], Any],
+    finish: Finish,
 ) -> None:
     """Keep the shortest way for calls whose arguments go to the kernel as they are."""
     same = len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
@@ -69,40 +76,52 @@ def _is_plain(prepared: Prepared, mode: str) -> bool:
 def _is_single(prepared: Prepared) -> bool:
     forms = dict(prepared.signature.parameters)
     wrt = cast("list[str]", prepared.compiled.metadata["wrt"])
-    return len(wrt) == 1 and isinstance(forms[wrt[0]], ArrayForm | ScalarForm)
+    return len(wrt) == 1 and isinstance(forms.get(wrt[0]), ArrayForm | ScalarForm)
 
 
-def _finisher(prepared: Prepared, mode: str, arguments: Mapping[str, Any]) -> Callable[[Any], Any]:
+def _finisher(prepared: Prepared, mode: str, arguments: Mapping[str, Any]) -> Finish:
     data = prepared.compiled.metadata
-    count, tree, kept = data["outputs"], data["output"], data["gradients"]
-    wrt = tuple(cast("list[str]", data["wrt"]))
-    forms = dict(prepared.signature.parameters)
-    structure = {name: arguments[name] for name in wrt}
-
-    def gradients(values: Sequence[Any]) -> Any:
-        leaves = iter(_typed(values, kept))
-        found = [rebuild(forms[n], structure[n], leaves) for n in wrt]
-        return found[0] if len(found) == 1 else tuple(found)
+    count, tree, kept, floats = data["values"], data["output"], data["gradients"], data["floats"]
+    if mode == "value":
+        return lambda result: rebuild_output(tree, list(flat(result)))
+    chosen = tree[2][0] if data["has_aux"] else tree
+    signature = prepared.signature
+    found = targets(signature, cast("list[str]", data["wrt"]))
+    parts = [(target, value_at(arguments, target, signature)) for target in found]
+    kind = mode.partition(":")[0]
 
     def finish(result: Any) -> Any:
         values = list(flat(result))
-        value = rebuild_output(tree, values[:count])
-        if mode == "value":
-            return value
-        if mode in ("jacobian", "hessian"):
-            return gradients(values)
-        if mode == "jvp":
-            return value, _tangent(tree, list(_typed(values[count:], kept)))
-        return value, gradients(values[count:])
+        derivatives = _typed(values[count:], kept)
+        match kind:
+            case "jacobian":
+                blocks = {k: _structured(parts, derivatives) for k in _indices(chosen, floats)}
+                return mapped(chosen, blocks.get)
+            case "hessian":
+                rows = (_structured(parts, derivatives) for _ in range(len(values)))
+                return _structured(parts, rows)
+            case "hvp" | "elementwise_grad":
+                return _structured(parts, derivatives)
+            case "jvp":
+                tangents = dict(zip(_indices(chosen, floats), derivatives, strict=True))
+                return rebuild_output(tree, values[:count]), mapped(chosen, tangents.get)
+            case _:
+                return rebuild_output(tree, values[:count]), _structured(parts, derivatives)
 
     return finish
 
 
-def _tangent(tree: Any, tangents: Sequence[Any]) -> Any:
-    """Tangents in the structure of the result, if all of it is floating point; else in a tuple."""
-    if tree[0] == "array":
-        return tangents[0]
-    return tuple(tangents)
+def _structured(parts: Sequence[tuple[Target, Any]], leaves: Iterator[Any]) -> Any:
+    """The next leaves, structured as what is differentiated; a tuple where there are several."""
+    found = [rebuild(target.form, value, leaves) for target, value in parts]
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+def _indices(tree: Any, floats: Sequence[int]) -> list[int]:
+    """The floating point outputs in a part of the result."""
+    inside: list[int] = []
+    mapped(tree, inside.append)
+    return [k for k in inside if k in floats]
 
 
 def _typed(values: Sequence[Any], kinds: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
@@ -112,41 +131,3 @@ def _typed(values: Sequence[Any], kinds: Sequence[Mapping[str, Any]]) -> Iterato
             yield value
         else:
             yield np.dtype(kind["dtype"]).type(value)
-
-
-def _cotangents(prepared: Prepared, leaves: Sequence[Any], cotangent: Any) -> list[Any]:
-    """The arrays of a cotangent or tangent, checked against the types that the kernel takes."""
-    data = prepared.compiled.metadata
-    given = list(_flattened(cotangent))
-    wanted = cast("list[Mapping[str, Any]]", data["cotangents"])
-    if len(given) != len(wanted):
-        raise InvalidArgument(
-            f"{len(wanted)} cotangents or tangents are needed, and {len(given)} were given"
-        )
-    sizes = prepared.compiled.sizes_of(leaves)
-    found: list[Any] = []
-    for value, kind in zip(given, wanted, strict=True):
-        array: np.ndarray[Any, Any] = np.asarray(value)
-        if array.dtype.kind not in "fiub":
-            raise InvalidArgument(
-                f"a cotangent or tangent has dtype {array.dtype}, where {kind['dtype']} is needed"
-            )
-        array = array.astype(kind["dtype"], copy=False)
-        shape = prepared.compiled.shape(kind["shape"], sizes)
-        if array.shape != shape:
-            raise InvalidArgument(
-                f"a cotangent or tangent has shape {array.shape}, where {shape} is needed"
-            )
-        found.append(np.ascontiguousarray(array) if shape else array[()])
-    return found
-
-
-def _flattened(value: Any) -> Iterator[Any]:
-    if isinstance(value, tuple | list):
-        for item in cast("Sequence[Any]", value):
-            yield from _flattened(item)
-    elif isinstance(value, dict):
-        for item in cast("Mapping[str, Any]", value).values():
-            yield from _flattened(item)
-    else:
-        yield value

@@ -12,8 +12,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from codegen_ad.api import Differentiable, Names, make, names_of
+from codegen_ad.api import Differentiable, make
 from codegen_ad.errors import CheckFailed
+from codegen_ad.paths import Names, names_of
 from codegen_ad.testing.check import Check
 from codegen_ad.testing.report import CheckReport, Row
 

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from codegen_ad.api import Differentiable
 from codegen_ad.errors import NotDifferentiable
+from codegen_ad.paths import places, targets, value_at
 from codegen_ad.runtime.arguments import leaves_of, rebuild
-from codegen_ad.signature import ArrayForm, Form, MappingForm, ScalarForm, SequenceForm
+from codegen_ad.runtime.structures import mapped
+from codegen_ad.signature import ArrayForm
+from codegen_ad.signature import leaves as signature_leaves
 from codegen_ad.testing.differences import slope_at_zero
-from codegen_ad.testing.report import FAIL, OK, SKIPPED, Row, compared
+from codegen_ad.testing.report import FAIL, OK, Row, compared, skipped
 
 Array = NDArray[Any]
 
@@ -40,16 +43,24 @@ class Check:
         self.args = args
         self.kwargs = kwargs
         self.rng = rng
+        self.has_reverse = True
         self.arguments = found.kernels.binder.bind(args, kwargs)
-        self.forms = dict(found.kernels.binder.form(self.arguments).parameters)
+        self.signature = found.kernels.binder.form(self.arguments)
+        self.forms = dict(self.signature.parameters)
+        self.targets = targets(self.signature, found.wrt)
+        self.parts = [value_at(self.arguments, t, self.signature) for t in self.targets]
+        every = list(signature_leaves(self.signature))
         self.places = [
-            (name, position, where)
-            for name in found.wrt
-            for position, (where, _) in enumerate(_places(self.forms[name], name))
+            (position, where)
+            for target in self.targets
+            for position, (where, _) in zip(
+                [k for k, (path, _) in enumerate(every) if target.holds(path)],
+                places(target.form, target.text),
+                strict=True,
+            )
         ]
-        self.leaves = self.leaves_of({n: self.arguments[n] for n in found.wrt})
-        every = [form for name, f in self.forms.items() for _, form in _places(f, name)]
-        single = any(isinstance(form, ArrayForm) and form.dtype == "f4" for form in every)
+        self.leaves = self.leaves_of(self.parts)
+        single = any(isinstance(form, ArrayForm) and form.dtype == "f4" for _, form in every)
         self.eps = float(np.finfo(np.float32 if single else np.float64).eps)
         self.rtol = (1e-3 if single else 1e-6) if rtol is None else rtol
         self.atol = (1e-6 if single else 1e-12) if atol is None else atol
@@ -69,10 +80,12 @@ class Check:
         yield from self.value_rows("value", wanted, _numbers(tree, compiled))
 
         outputs = [(k, np.asarray(a)) for k, (_, a) in enumerate(wanted)]
-        floats = [(k, a) for k, a in outputs if a.dtype.kind == "f"]
-        is_number = len(outputs) == 1 and not outputs[0][1].ndim
+        chosen = tree[2][0] if data["has_aux"] else tree
+        derived = len(list(_numbers(chosen, value[0] if data["has_aux"] else value)))
+        floats = [(k, a) for k, a in outputs[:derived] if a.dtype.kind == "f"]
+        is_number = derived == 1 and not outputs[0][1].ndim
         weights = {k: np.ones(()) if is_number else self.normal(a.shape) for k, a in floats}
-        compiled, gradients = self.reverse(list(weights.values()), is_number)
+        compiled, gradients = self.derivatives(chosen, weights, is_number)
         yield from self.value_rows("value with derivative", wanted, _numbers(tree, compiled))
 
         def weighted(arguments: Mapping[str, Any]) -> tuple[Any, float]:
@@ -83,7 +96,7 @@ class Check:
 
         for k, gradient in enumerate(gradients):
             yield from self.leaf_rows(k, gradient, weighted)
-        yield self.dot_row(list(weights.values()), gradients)
+        yield self.dot_row(chosen, weights, gradients)
 
     def value_rows(
         self, what: str, wanted: Sequence[tuple[str, Any]], given: Iterator[tuple[str, Any]]
@@ -114,7 +127,7 @@ class Check:
         self, k: int, gradient: Array, weighted: Callable[..., tuple[Any, float]]
     ) -> Iterator[Row]:
         """The derivative in one leaf: each element if they are few, and random directions."""
-        leaf, where = self.leaves[k], self.places[k][2]
+        leaf, where = self.leaves[k], self.places[k][1]
         scale = np.abs(leaf)
         size = float(np.sqrt(np.mean(scale**2))) if leaf.size else 0.0
         scale = np.where(scale > 0, scale, size or 1.0)
@@ -147,51 +160,89 @@ class Check:
                 known=known,
             )
 
-    def dot_row(self, weights: Sequence[Array], gradients: Sequence[Array]) -> Row:
+    def dot_row(self, tree: Any, weights: Mapping[int, Array], gradients: Sequence[Array]) -> Row:
         """⟨Jv, w⟩ against ⟨v, Jᵀw⟩ along a random direction in all leaves together."""
         what = "forward and reverse"
         directions = [self.normal(leaf.shape) for leaf in self.leaves]
         where = ", ".join(self.found.wrt)
+        if not self.has_reverse:
+            return skipped(what, where)
         try:
-            _, tangent = self.found.jvp(*self.args, tangent=directions, **self.kwargs)
+            _, tangents = self.along(tree, directions)
         except NotDifferentiable:  # a custom derivative is given for reverse only
-            return Row(what, where, np.nan, np.nan, np.nan, np.nan, SKIPPED)
-        tangents = cast("tuple[Any, ...]", tangent if isinstance(tangent, tuple) else (tangent,))
-        forward = [w * np.asarray(t) for w, t in zip(weights, tangents, strict=True)]
+            return skipped(what, where)
+        forward = [w * t for w, t in zip(weights.values(), tangents, strict=True)]
         reverse = [v * g for v, g in zip(directions, gradients, strict=True)]
         size = sum(_sum(np.abs(term)) for term in (*forward, *reverse))
         a, b = (sum(float(term.sum()) for term in terms) for terms in (forward, reverse))
         known = bool(np.isfinite(a) or np.isfinite(b))
         return compared(what, where, a, b, max(self.rtol * size, self.atol), known=known)
 
-    def reverse(self, weights: Sequence[Array], is_number: bool) -> tuple[Any, list[Array]]:
+    def derivatives(
+        self, tree: Any, weights: Mapping[int, Array], is_number: bool
+    ) -> tuple[Any, list[Array]]:
+        """The compiled value and derivative in each leaf; forward where reverse can't be."""
+        try:
+            return self.reverse(tree, weights, is_number)
+        except NotDifferentiable:  # a custom derivative is given for forward only
+            self.has_reverse = False
+        try:
+            return self.forward(tree, weights)
+        except NotDifferentiable:
+            return self.reverse(tree, weights, is_number)
+
+    def reverse(
+        self, tree: Any, weights: Mapping[int, Array], is_number: bool
+    ) -> tuple[Any, list[Array]]:
         """The compiled value, and the gradient or vector-Jacobian product in each leaf."""
         if is_number:
             value, gradient = self.found.value_and_grad(*self.args, **self.kwargs)
         else:
-            value, gradient = self.found.vjp(*self.args, cotangent=list(weights), **self.kwargs)
-        names = self.found.wrt
-        gradients = (gradient,) if len(names) == 1 else gradient
-        return value, self.leaves_of(dict(zip(names, gradients, strict=True)))
+            cotangent = mapped(tree, weights.get)
+            value, gradient = self.found.vjp(*self.args, cotangent=cotangent, **self.kwargs)
+        return value, self.leaves_of((gradient,) if len(self.targets) == 1 else gradient)
 
-    def leaves_of(self, values: Mapping[str, Any]) -> list[Array]:
-        """The leaves of differentiated parameters, or of their gradients, in double precision."""
+    def forward(self, tree: Any, weights: Mapping[int, Array]) -> tuple[Any, list[Array]]:
+        """The same by the columns of the Jacobian."""
+        gradients = [np.zeros(leaf.shape) for leaf in self.leaves]
+        value, _ = self.along(tree, gradients)
+        for k, gradient in enumerate(gradients):
+            for at in np.ndindex(gradient.shape):
+                units = [np.zeros(leaf.shape) for leaf in self.leaves]
+                units[k][at] = 1.0
+                value, tangents = self.along(tree, units)
+                terms = zip(weights.values(), tangents, strict=True)
+                gradient[at] = sum(float((w * t).sum()) for w, t in terms)
+        return value, gradients
+
+    def along(self, tree: Any, directions: Sequence[Array]) -> tuple[Any, list[Array]]:
+        """The compiled value and the tangents of the floating point results, in order."""
+        given = iter(directions)
+        parts = zip(self.targets, self.parts, strict=True)
+        moved = [rebuild(target.form, part, given) for target, part in parts]
+        tangent = moved[0] if len(moved) == 1 else tuple(moved)
+        value, found = self.found.jvp(*self.args, tangent=tangent, **self.kwargs)
+        return value, [np.asarray(t) for _, t in _numbers(tree, found) if t is not None]
+
+    def leaves_of(self, parts: Sequence[Any]) -> list[Array]:
+        """The leaves of what is differentiated, or of gradients, in double precision."""
         return [
             np.asarray(leaf, dtype=np.float64)
-            for name, value in values.items()
-            for leaf in leaves_of(value, self.forms[name], name)
+            for target, part in zip(self.targets, parts, strict=True)
+            for leaf in leaves_of(part, target.form, target.text)
         ]
 
     def moved(self, which: int, step: Array) -> dict[str, Any]:
         """The arguments with one leaf moved, and all float32 data in double precision."""
-        moving, position, _ = self.places[which]
-        arguments = dict(self.arguments)
-        for name, form in self.forms.items():
-            leaves = list(map(_double, leaves_of(arguments[name], form, name)))
-            if name == moving:
-                leaves[position] = _plus(leaves[position], step)
-            arguments[name] = rebuild(form, arguments[name], iter(leaves))
-        return arguments
+        every = [
+            _double(leaf)
+            for name, form in self.forms.items()
+            for leaf in leaves_of(self.arguments[name], form, name)
+        ]
+        position = self.places[which][0]
+        every[position] = _plus(every[position], step)
+        leaves = iter(every)
+        return {n: rebuild(f, self.arguments[n], leaves) for n, f in self.forms.items()}
 
     def plain(self, arguments: Mapping[str, Any]) -> Any:
         """The plain function's result; it may write to its arguments, so it gets copies."""
@@ -225,21 +276,6 @@ def _plus(leaf: Any, step: Array) -> object:
     if isinstance(leaf, np.ndarray | np.generic):
         return cast("Any", leaf + (step if np.ndim(step) else step[()]))
     return leaf + step.item()
-
-
-def _places(form: Form, where: str) -> Iterator[tuple[str, Form]]:
-    """The leaves of a parameter, each with what a user writes to reach it."""
-    match form:
-        case ArrayForm() | ScalarForm():
-            yield where, form
-        case SequenceForm(items=items):
-            for index, item in enumerate(items):
-                yield from _places(item, f"{where}[{index}]")
-        case MappingForm(cls=cls, keys=keys, items=items):
-            for key, item in zip(keys, items, strict=True):
-                yield from _places(item, f"{where}[{key!r}]" if cls is dict else f"{where}.{key}")
-        case _:
-            pass
 
 
 def _numbers(tree: Any, value: Any, where: str = "result") -> Iterator[tuple[str, Any]]:

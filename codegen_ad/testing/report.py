@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from math import isnan
+from math import isnan, nan
 
 OK, FAIL, UNSURE, SKIPPED = "ok", "FAIL", "unsure", "skipped"
 COLUMNS = ("what", "where", "expected", "found", "difference", "tolerance", "verdict")
@@ -91,6 +91,11 @@ def compared(
     agrees = OK if difference <= tolerance else FAIL
     verdict = agrees if known else UNSURE
     return Row(what, where, expected, found, difference, tolerance, verdict)
+
+
+def skipped(what: str, where: str) -> Row:
+    """The row of a comparison for which there is nothing to compare with."""
+    return Row(what, where, nan, nan, nan, nan, SKIPPED)
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -52,6 +52,19 @@ def leaves(value: Any) -> list[np.ndarray[Any, Any]]:
             return []
 
 
+def like(value: Any, parts: Any) -> Any:
+    """The parts in the structure of the value; None in place of what is not floating point."""
+    match value:
+        case tuple():
+            return tuple(like(item, parts) for item in value)
+        case dict():
+            return {key: like(item, parts) for key, item in value.items()}
+        case float() | np.ndarray() | np.floating():
+            return next(parts)
+        case _:
+            return None
+
+
 def numeric(function: Any) -> list[np.ndarray[Any, Any]]:
     """The Jacobian of each floating result, the argument's axis last."""
     columns: list[list[np.ndarray[Any, Any]]] = []
@@ -74,7 +87,7 @@ def test_vjp(function: Any):
     rng = np.random.default_rng(1)
     parts = [rng.normal(size=part.shape) for part in leaves(value)]
     wanted = sum(np.tensordot(g, j, g.ndim) for g, j in zip(parts, numeric(function), strict=True))
-    given = parts[0] if len(parts) == 1 else tuple(parts)
+    given = like(value, iter(parts))
     np.testing.assert_allclose(pullback(given), wanted, rtol=1e-6, atol=1e-8)
 
 

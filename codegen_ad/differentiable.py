@@ -1,0 +1,312 @@
+"""A function with its derivatives: what `differentiate` makes.
+
+Importing this imports nothing heavy; a call of a compiled function imports NumPy and numba, and a
+cold one the stages that build a kernel.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.options import Options, shown_stages
+
+if TYPE_CHECKING:
+    from codegen_ad.explain import Explanation, SourceText
+    from codegen_ad.runtime.dispatch import Built, Kernels, Prepared
+    from codegen_ad.signature import Signature
+    from codegen_ad.testing import CheckReport
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Method = TypeVar("Method", bound=Callable[..., Any])
+MODES = ("auto", "forward", "reverse")
+
+
+def inside(kind: str) -> Callable[[Method], Method]:
+    """Mark what the frontend takes for a derivative where a function that it reads calls it."""
+
+    def mark(method: Method) -> Method:
+        method.__codegen_derivative__ = kind  # pyright: ignore[reportFunctionMemberAccess]
+        return method
+
+    return mark
+
+
+class Differentiable(Generic[P, R]):
+    """A function and its derivatives; calling it calls the function itself.
+
+    Made by `differentiate`. The derivatives are compiled on their first call for each combination
+    of dtypes, ranks and layouts, and kept on disk.
+    """
+
+    __codegen_function__ = True
+    __codegen_differentiable__ = True
+
+    def __init__(self, function: Callable[P, R], options: Options) -> None:
+        functools.update_wrapper(self, function)
+        self.__wrapped__ = function
+        self.options = options
+        self._kernels: Kernels | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the user's own function; nothing is compiled."""
+        return self.__wrapped__(*args, **kwargs)
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        """A method's derivatives, with `self` bound."""
+        if instance is None:
+            return self
+        return Differentiable(self.__wrapped__.__get__(instance, owner), self.options)
+
+    def __repr__(self) -> str:
+        return f"<differentiable {getattr(self, '__name__', 'function')}>"
+
+    @inside("value_and_grad")
+    def value_and_grad(self, *args: Any, **kwargs: Any) -> Any:
+        """The value and its gradient.
+
+        Returns
+        -------
+        value : float; with `has_aux` the pair that the function returns.
+        gradient : shaped and structured like what is differentiated; a tuple, in the order of
+            `wrt`, where that is several things. What is known before the call (None, booleans and
+            strings in a structure) stays as it is.
+
+        Raises
+        ------
+        InvalidArgument
+            If arguments are missing or do not fit together, or `wrt` leads nowhere.
+        NotDifferentiable
+            If the function does not return one floating point number.
+        SourceError
+            If the function holds what cannot be translated; the error points at the line.
+        """
+        if not kwargs and self._kernels is not None:
+            call = self._kernels.fast("value_and_grad", args)
+            if call is not None:
+                return call(*args)
+        return self._run("value_and_grad", args, kwargs)
+
+    @inside("grad")
+    def grad(self, *args: Any, **kwargs: Any) -> Any:
+        """The gradient alone, with `has_aux` beside the other results; see `value_and_grad`."""
+        value, gradient = self.value_and_grad(*args, **kwargs)
+        return (gradient, value[1]) if self.options.has_aux else gradient
+
+    @inside("value")
+    def value(self, *args: Any, **kwargs: Any) -> Any:
+        """The value, compiled; structured as the function returns it."""
+        if not kwargs and self._kernels is not None:
+            call = self._kernels.fast("value", args)
+            if call is not None:
+                return call(*args)
+        return self._run("value", args, kwargs)
+
+    @inside("vjp")
+    def vjp(self, *args: Any, cotangent: Any = None, **kwargs: Any) -> tuple[Any, Any]:
+        """The value and the vector-Jacobian product.
+
+        Parameters
+        ----------
+        cotangent : structured and shaped like the function's result (like its first part with
+            `has_aux`); None in place of a part stands for zeros. What is not floating point has
+            none. If it is left out, a function of the cotangent is returned in place of the
+            product.
+        """
+        if cotangent is None:
+            value = self.value(*args, **kwargs)
+
+            def pullback(g: Any) -> Any:
+                return self._run("vjp", args, kwargs, g)[1]
+
+            return value, pullback
+        return self._run("vjp", args, kwargs, cotangent)
+
+    @inside("jvp")
+    def jvp(self, *args: Any, tangent: Any, **kwargs: Any) -> tuple[Any, Any]:
+        """The value and the Jacobian-vector product.
+
+        Parameters
+        ----------
+        tangent : structured and shaped like what is differentiated; a tuple for several. None in
+            place of a part stands for zeros.
+
+        Returns
+        -------
+        value : what the function returns.
+        product : structured like it (like its first part with `has_aux`), with None for what is not
+            floating point.
+        """
+        return self._run("jvp", args, kwargs, tangent)
+
+    @inside("jacobian")
+    def jacobian(self, *args: Any, mode: str = "auto", **kwargs: Any) -> Any:
+        """The Jacobian: of shape `out.shape + in.shape`.
+
+        Parameters
+        ----------
+        mode : "forward" computes it by columns, "reverse" by rows, "auto" chooses by the shapes.
+
+        Returns
+        -------
+        Structured like the result; in place of each of its arrays stands one block, or, where a
+        structure is differentiated, a structure of blocks.
+        """
+        return self._run(_with_option("jacobian", mode), args, kwargs)
+
+    @inside("hessian")
+    def hessian(self, *args: Any, mode: str = "auto", **kwargs: Any) -> Any:
+        """The Hessian, of shape `in.shape + in.shape`.
+
+        Parameters
+        ----------
+        mode : "forward" differentiates the gradient in forward mode, "reverse" in reverse mode,
+            "auto" chooses by the shapes.
+
+        Returns
+        -------
+        For several things in `wrt`, or a structure, nested: structured like it, and in place of
+        each array a structure of the second derivatives in that array and each other one.
+        """
+        return self._run(_with_option("hessian", mode), args, kwargs)
+
+    @inside("hvp")
+    def hvp(self, *args: Any, tangent: Any = None, **kwargs: Any) -> Any:
+        """The product of the Hessian and a vector, by forward over reverse mode.
+
+        It costs a small multiple of a gradient, and no Hessian is made.
+
+        Parameters
+        ----------
+        *args : the function's arguments; after them the vector, unless it is given by name.
+        tangent : the vector, structured and shaped like what is differentiated.
+
+        Returns
+        -------
+        Structured and shaped like what is differentiated.
+        """
+        if tangent is None:
+            if not args:
+                raise InvalidArgument("hvp(*args, v) takes the arguments and then the vector")
+            *args, tangent = args  # type: ignore[assignment]
+        return self._run("hvp", args, kwargs, tangent)
+
+    @inside("elementwise_grad")
+    def elementwise_grad(self, *args: Any, **kwargs: Any) -> Any:
+        """The derivative of each element of the result in the element that it is made of.
+
+        This is the gradient of the sum of the result, as in autograd: what is said above holds
+        where each element of the result depends on the one at its place alone.
+        """
+        return self._run("elementwise_grad", args, kwargs)
+
+    def taps(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """The gradients of the value in the intermediate values named by `taps=`, by name."""
+        if not self.options.taps:
+            raise InvalidArgument(
+                'name the intermediate values when decorating: @differentiate(taps=("y", "z"))'
+            )
+        return self._run("taps", args, kwargs)
+
+    def source(self, *args: Any, mode: str = "value_and_grad", **kwargs: Any) -> SourceText:
+        """The text of the generated file, which prints highlighted in a terminal and a notebook.
+
+        With arguments, the file for arguments like these; without, the one that was used last.
+        """
+        from codegen_ad.explain import source_text
+
+        return source_text(self._prepared(mode, args, kwargs))
+
+    def source_path(self, *args: Any, mode: str = "value_and_grad", **kwargs: Any) -> str:
+        """Where the generated file lies."""
+        prepared = self._prepared(mode, args, kwargs)
+        return os.fspath(prepared.compiled.entry.source_path)
+
+    def explain(self, *args: Any, mode: str = "value_and_grad", **kwargs: Any) -> Explanation:
+        """Program, gradient, optimised program, plan and code, each a text, for such arguments."""
+        from codegen_ad.explain import explain
+
+        return explain(self, args, kwargs, mode)
+
+    def profile(self, *args: Any, repeat: int = 100, **kwargs: Any) -> Any:
+        """Where the time goes: one row for each operation of the user's function.
+
+        See `codegen_ad.profile`.
+        """
+        from codegen_ad.profile import profile
+
+        return profile(self, args, kwargs, repeat=repeat)
+
+    def check(self, *args: Any, **kwargs: Any) -> CheckReport:
+        """Compare the derivatives with the plain function; see `codegen_ad.testing.check_grad`."""
+        from codegen_ad.testing import check_grad
+
+        return check_grad(self, *args, **kwargs)
+
+    @property
+    def wrt(self) -> tuple[str, ...]:
+        """The parameters, and paths into them, that are differentiated."""
+        return self.kernels.binder.wrt
+
+    @property
+    def kernels(self) -> Kernels:
+        """The kernels of this function in this process."""
+        if self._kernels is None:
+            self._kernels = _kernels_of(self.__wrapped__, self.options)
+        return self._kernels
+
+    def _prepared(self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Prepared:
+        if args or kwargs:
+            return self.kernels.prepare(mode, self.kernels.binder.bind(args, kwargs))[0]
+        latest = self.kernels.latest(mode)
+        if latest is None:
+            name = self.kernels.binder.name
+            raise InvalidArgument(
+                f"{name} has not been compiled yet: call {name}.{mode}(...) first, or pass "
+                f"arguments like those you will use: {name}.source(...)"
+            )
+        return latest
+
+    def _run(
+        self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any], direction: Any = None
+    ) -> Any:
+        from codegen_ad.runtime import results
+
+        return results.run(self.kernels, mode, args, kwargs, direction)
+
+
+def _with_option(kind: str, mode: str) -> str:
+    if mode not in MODES:
+        raise InvalidArgument(f"mode={mode!r}: choose one of {', '.join(map(repr, MODES))}")
+    return kind if mode == "auto" else f"{kind}:{mode}"
+
+
+def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
+    from codegen_ad.emit.render import digest
+    from codegen_ad.runtime.arguments import Binder
+    from codegen_ad.runtime.dispatch import Kernels
+    from codegen_ad.runtime.versions import versions
+
+    binder = Binder(function, options.wrt, options.static)
+
+    def build(signature: Signature, mode: str) -> Built:
+        from codegen_ad import build as stages
+
+        if not shown_stages():
+            return stages.build(function, signature, mode, options, binder.wrt)
+        from codegen_ad.explain import show
+
+        return stages.build(function, signature, mode, options, binder.wrt, on_stage=show)
+
+    return Kernels(
+        function,
+        binder,
+        build,
+        options=options.text(),
+        templates=lambda: digest("numba_cpu"),
+        versions=versions,
+    )

@@ -1,0 +1,181 @@
+"""What each kind of derivative is as a program: gradients, products, Jacobians, Hessians.
+
+A mode is a word, with options after colons: `jacobian:forward`, `fit:adam`. Kernels are built from
+what this module makes, and derivatives that are taken inside of a function are, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codegen_ad.derive.forward import has_forward_rules, pushforward
+from codegen_ad.derive.jacobian import jacobian
+from codegen_ad.derive.reverse import differentiate, free_names
+from codegen_ad.errors import InvalidArgument, NotDifferentiable
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.node import Node, Program
+from codegen_ad.ops import make
+from codegen_ad.passes import pipeline
+
+SCALAR = frozenset({"value_and_grad", "fit", "taps", "hessian", "hvp"})
+"""Modes that need one number to differentiate."""
+
+TITLES = {
+    "vjp": "Value of `{call}` and its vector-Jacobian product.",
+    "jvp": "Value of `{call}` and its Jacobian-vector product.",
+    "jacobian": "Jacobian of `{call}` with respect to {names}.",
+    "hessian": "Hessian of `{call}` with respect to {names}.",
+    "hvp": "Product of the Hessian of `{call}` with respect to {names} and a vector.",
+    "elementwise_grad": "Derivative of each element of `{call}` with respect to {names}.",
+    "taps": "Value of `{call}` and its gradient with respect to {taps}.",
+    "value_and_grad": "Value of `{call}` and its gradient with respect to {names}.",
+    "fit": "Value of `{call}` and its gradient with respect to {names}.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A derivative as a program.
+
+    Attributes
+    ----------
+    program : takes the inputs of the function, then the tangents or cotangents.
+    values : how many of its outputs, the first ones, are results of the function itself.
+    """
+
+    program: Program
+    values: int
+
+
+def derive(
+    program: Program,
+    targets: Sequence[Node],
+    mode: str,
+    *,
+    taps: Sequence[str] = (),
+    has_aux: bool = False,
+) -> Derived:
+    """The derivative of a program in some of its inputs.
+
+    With `has_aux` the first output alone is differentiated, and the others come along.
+
+    Raises
+    ------
+    NotDifferentiable
+        If there is no such derivative.
+    """
+    kind, _, option = mode.partition(":")
+    if kind == "value":
+        return Derived(program, len(program.outputs))
+    of = [0] if has_aux else list(range(len(program.outputs)))
+    if kind in SCALAR:
+        _check_scalar(program, of)
+    match kind:
+        case "vjp":
+            given = _cotangents(program, of)
+            derived = differentiate(program, targets, cotangents=given, of=of)
+        case "jvp":
+            derived = pushforward(program, targets, of=of)
+        case "jacobian":
+            return Derived(jacobian(_only(program, of), targets, option or "auto"), 0)
+        case "hessian":
+            gradient = pipeline.before(_gradient(_only(program, of), targets))
+            return Derived(jacobian(gradient, targets, option or "auto"), 0)
+        case "hvp":
+            return Derived(_hessian_product(_only(program, of), targets), 0)
+        case "elementwise_grad":
+            return Derived(_elementwise(_only(program, of), targets), 0)
+        case "taps":
+            derived = differentiate(program, [], taps=taps, of=of)
+        case "fit":
+            derived = differentiate(_only(program, of), targets)
+            return Derived(derived, 1)
+        case _:
+            derived = differentiate(program, targets, of=of)
+    return Derived(derived, len(program.outputs))
+
+
+def _only(program: Program, of: Sequence[int]) -> Program:
+    return program.with_outputs(
+        [program.outputs[k] for k in of], [program.output_names[k] for k in of]
+    )
+
+
+def _gradient(program: Program, targets: Sequence[Node]) -> Program:
+    """The gradients alone."""
+    both = differentiate(program, targets)
+    names = ["gradient"] if len(targets) == 1 else both.output_names[1:]
+    return both.with_outputs(both.outputs[1:], names)
+
+
+def _hessian_product(program: Program, targets: Sequence[Node]) -> Program:
+    """Forward over reverse; reverse over reverse where a custom derivative has no forward rule."""
+    gradient = pipeline.before(_gradient(program, targets))
+    names = [f"h_{program.notes.names.get(t, 'wrt')}" for t in targets]
+    if has_forward_rules(gradient):
+        both = pushforward(gradient, targets)
+        return both.with_outputs(both.outputs[len(targets) :], names)
+    b = Builder()
+    vectors = [f"t_{program.notes.names.get(t, 'wrt')}" for t in targets]
+    free = free_names(program, vectors)
+    given = [b.input(name, t.array) for name, t in zip(free, targets, strict=True)]
+    both = differentiate(gradient, targets, cotangents=given)
+    return both.with_outputs(both.outputs[len(targets) :], names)
+
+
+def _elementwise(program: Program, targets: Sequence[Node]) -> Program:
+    """The gradient of the sum of the one output."""
+    if len(program.outputs) != 1 or not program.outputs[0].array.dtype.is_float:
+        shown = ", ".join(str(o.type) for o in program.outputs) or "no numbers"
+        raise NotDifferentiable(
+            f"{program.name}() returns {shown}, and elementwise_grad is of one floating point "
+            "array.\nReturn that array alone."
+        )
+    (output,) = program.outputs
+    one = make.full(Builder(), output.array.shape, 1.0, output.array.dtype)
+    both = differentiate(program, targets, cotangents=[one])
+    return both.with_outputs(both.outputs[1:], both.output_names[1:])
+
+
+def _cotangents(program: Program, of: Sequence[int]) -> list[Node]:
+    """An input for the cotangent of each floating point output, of a single number too."""
+    b = Builder()
+    named = [(program.output_names[k], program.outputs[k].array) for k in of]
+    floats = [(name, kind) for name, kind in named if kind.dtype.is_float]
+    names = [f"g_{name}" if len(floats) > 1 else "g" for name, _ in floats]
+    free = free_names(program, names)
+    return [b.input(name, kind) for name, (_, kind) in zip(free, floats, strict=True)]
+
+
+def _check_scalar(program: Program, of: Sequence[int]) -> None:
+    outputs = [program.outputs[k] for k in of if k < len(program.outputs)]
+    if len(outputs) != 1 or outputs[0].array.shape:
+        shown = ", ".join(str(o.type) for o in outputs) or "no numbers"
+        raise NotDifferentiable(
+            f"{program.name}() returns {shown}, and a gradient needs one number.\n"
+            "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."
+        )
+    if not outputs[0].array.dtype.is_float:
+        raise NotDifferentiable(
+            f"{program.name}() returns {outputs[0].type}, which has no derivative.\n"
+            "Return a floating point number."
+        )
+
+
+def check_targets(program: Program, targets: Sequence[Node], wrt: Sequence[str]) -> None:
+    """Refuse what has no derivative, in the user's terms."""
+    if not targets:
+        raise InvalidArgument(f"there is no array or number in {', '.join(wrt)} to differentiate")
+    for target in targets:
+        if not target.array.dtype.is_float:
+            name = str(program.notes.names.get(target, "the argument"))
+            dtype = target.array.dtype.numpy_name
+            instead = (
+                f"pass it as float64, for example {name}.astype(float)"
+                if target.array.rank
+                else f"pass a float, for example float({name})"
+            )
+            raise InvalidArgument(
+                f"{name} has dtype {dtype}: only floating point can be differentiated; {instead}"
+            )
