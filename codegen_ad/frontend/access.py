@@ -12,7 +12,7 @@ from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import indexing
 from codegen_ad.frontend.arithmetic import simplest
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.library import ATTRIBUTES, METHODS
+from codegen_ad.frontend.library import ATTRIBUTES, METHODS, SUBSCRIPTS
 from codegen_ad.frontend.outside import attribute_of, import_
 from codegen_ad.frontend.values import (
     Array,
@@ -104,6 +104,8 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
                 "Call the function itself to see the error.",
             )
         return m.store[owner.cell][key]
+    if isinstance(owner, Outside) and id(owner.object) in SUBSCRIPTS:
+        return SUBSCRIPTS[id(owner.object)](m, index)
     if isinstance(owner, Outside) and not isinstance(owner.object, ModuleType):
         key = m.static(index, "key")
         try:

@@ -12,17 +12,15 @@ from collections.abc import Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
 from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import custom
+from codegen_ad.frontend import custom, ufunc_options
 from codegen_ad.frontend.builtin_functions import BUILTINS
 from codegen_ad.frontend.container_methods import call_method
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.functions import call_closure, call_function
 from codegen_ad.frontend.library import FUNCTIONS, METHODS, handler_of
 from codegen_ad.frontend.outside import import_
-from codegen_ad.frontend.pointwise import ENTRIES, elementwise
+from codegen_ad.frontend.pointwise import ENTRIES
 from codegen_ad.frontend.values import (
     Array,
     ArrayMethod,
@@ -136,26 +134,11 @@ _WHOLE = (math.floor, math.ceil, math.trunc)
 def _elementwise(
     m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
-    """A function of the elementwise table; NumPy's ones return no Python numbers."""
-    more = {k: v for k, v in kwargs.items() if k != "out" and v is not None}
-    if more:
-        name = next(iter(more))
-        m.refuse(
-            f"`{name}=` of `{found.__name__}` is not translated.",
-            "Use np.where(condition, result, otherwise), or `.astype(...)` on the result.",
-        )
-    out = kwargs.get("out")
-    if len(args) == len(ENTRIES[found].arguments) + 1:
-        *args, out = args
-    value = elementwise(m, ENTRIES[found], args, strong=isinstance(found, np.ufunc))
+    """A function of the elementwise table."""
+    value = ufunc_options.call(m, found, args, kwargs)
     if found in _WHOLE and isinstance(value, Array):
         return m.fresh(make.cast(m.b, m.read(value), DType.INT64), weak=True)
-    if out is None:
-        return value
-    if not isinstance(out, Array):
-        m.refuse("`out` must be one array.", "Pass an array.")
-    m.write(out, value)
-    return out
+    return value
 
 
 def _foreign(function: FunctionType) -> bool:

@@ -50,6 +50,14 @@ class Context(Protocol):
         """A view of an array through one more step; shares memory with it."""
         ...
 
+    def read_only(self, value: Value) -> Value:
+        """The same view of an array, which cannot be written through."""
+        ...
+
+    def list_of(self, items: Sequence[Value]) -> Value:
+        """A new list."""
+        ...
+
     def items(self, value: Value, what: str = "argument") -> list[Value]:
         """The items of a tuple, list, range, zip or other sequence of static length.
 

@@ -174,7 +174,8 @@ def check_writable(m: Machine, target: Array) -> None:
     """Refuse a write whose effect on other views cannot be told."""
     if target.read_only:
         m.refuse(
-            "NumPy makes a broadcast view read-only, and this writes to one.",
+            "NumPy makes this view (of a broadcast array, or of a diagonal) read-only, and this "
+            "writes to it.",
             "Write to a copy: `x = x.copy()`.",
         )
     cell = target.cell

@@ -76,6 +76,9 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
         case ast.Subscript(value=owner, slice=index):
             return subscript(m, m.evaluate(m, owner), m.evaluate(m, index))
         case ast.Slice(lower=lower, upper=upper, step=step):
+            if isinstance(step, ast.Constant) and isinstance(step.value, complex):
+                start, stop = (None if x is None else m.evaluate(m, x) for x in (lower, upper))
+                return slice(start, stop, step.value)  # `5j`, in `np.mgrid` and its kin
             bounds = (lower, upper, step)
             return slice(*(None if x is None else m.evaluate(m, x) for x in bounds))
         case ast.Tuple(elts=elts):

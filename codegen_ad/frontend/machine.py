@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, cast
 
 import numpy as np
@@ -171,6 +171,11 @@ class Machine:
             value = self.fresh(self.node(value))
         read_only = value.read_only or isinstance(step, views.Broadcast)
         return Array(value.cell, (*value.steps, step), value.weak, read_only)
+
+    def read_only(self, value: Value) -> Value:
+        """The same view, which cannot be written through."""
+        assert isinstance(value, Array)
+        return replace(value, read_only=True)
 
     def tangle(self, one: Cell, other: Cell, reason: str) -> None:
         """Two storages may be the same memory: refuse writes to one while the other is in use."""

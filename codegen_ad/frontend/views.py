@@ -26,7 +26,10 @@ class Sliced:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """One integer scalar for each of `axes`, which go away."""
+    """Integers for each of `axes`: scalars, and the axes go away, or vectors, whose axis is first.
+
+    Vectors name different places: a diagonal.
+    """
 
     axes: tuple[int, ...]
     nodes: tuple[Node, ...]

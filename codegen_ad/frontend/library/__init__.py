@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from codegen_ad.frontend.context import Handler
 from codegen_ad.frontend.library import (
+    applied,
     axes,
     calculus,
+    choosing,
+    concatenators,
     contractions,
+    covariance,
     creation,
     einsum,
     elementwise_extras,
@@ -21,6 +25,9 @@ from codegen_ad.frontend.library import (
     matrices,
     methods,
     padding,
+    places,
+    polynomials,
+    quantiles,
     reductions,
     refused,
     scalars,
@@ -31,9 +38,11 @@ from codegen_ad.frontend.library import (
     splitting,
     statistics,
     ufuncs,
+    windows,
+    writing,
 )
 
-__all__ = ["ATTRIBUTES", "FUNCTIONS", "METHODS", "handler_of"]
+__all__ = ["ATTRIBUTES", "FUNCTIONS", "METHODS", "SUBSCRIPTS", "handler_of"]
 
 _TOPICS = (
     refused,
@@ -58,6 +67,14 @@ _TOPICS = (
     linalg,
     scalars,
     ufuncs,
+    applied,
+    choosing,
+    covariance,
+    places,
+    polynomials,
+    quantiles,
+    windows,
+    writing,
 )
 
 FUNCTIONS: dict[object, Handler] = {
@@ -81,11 +98,19 @@ METHODS: dict[str, Handler] = {
         contractions.METHODS,
         scans.METHODS,
         methods.METHODS,
+        choosing.METHODS,
+        writing.METHODS,
     )
     for name, handler in tables.items()
 }
 
-ATTRIBUTES: dict[str, Handler] = {**shaping.ATTRIBUTES, **axes.ATTRIBUTES}
+ATTRIBUTES: dict[str, Handler] = {
+    **shaping.ATTRIBUTES,
+    **axes.ATTRIBUTES,
+    **methods.ATTRIBUTES,
+}
+
+SUBSCRIPTS = concatenators.SUBSCRIPTS
 
 
 def handler_of(function: object) -> Handler | None:
@@ -94,6 +119,7 @@ def handler_of(function: object) -> Handler | None:
     Functions of SciPy are known by name, and refused by name, without importing SciPy.
     """
     try:
-        return FUNCTIONS.get(function) or special.handler_of(function)
+        known = FUNCTIONS.get(function) or special.handler_of(function)
+        return known or applied.handler_of(function) or refused.of_randomness(function)
     except TypeError:  # not hashable
         return None

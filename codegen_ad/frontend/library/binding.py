@@ -96,6 +96,10 @@ class Call:
             return tuple(range(rank))
         return self.ctx.axes(self.given[name], rank, name)
 
+    def axes_in_order(self, name: str, rank: int) -> tuple[int, ...]:
+        """One axis or several, in the order given."""
+        return tuple(self.one_axis(a, rank, name) for a in self.integers(name))
+
     def axis(self, name: str, rank: int) -> int:
         """An axis argument that names one axis; may be negative."""
         return self.one_axis(self.static(name), rank, name)
@@ -119,6 +123,12 @@ class Call:
     def items(self, name: str) -> list[Value]:
         """The items of a sequence argument, the number of which is known."""
         return self.ctx.items(self.given[name], name)
+
+    def items_or_one(self, value: Value, name: str) -> list[Value]:
+        """The items of a tuple, or the value itself."""
+        if not isinstance(value, tuple):
+            return [value]
+        return self.ctx.items(cast("Value", value), name)
 
     def dim(self, name: str) -> Dim:
         """The argument as a size."""

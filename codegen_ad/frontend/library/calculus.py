@@ -13,8 +13,10 @@ from codegen_ad.frontend.library.arrays import (
     as_float,
     at_least,
     broadcast,
+    like,
     ravel,
     span,
+    stop,
     unify,
 )
 from codegen_ad.frontend.library.binding import Call, signature
@@ -25,8 +27,9 @@ from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Span
+from codegen_ad.ops.movement import Axis, Span
 from codegen_ad.ops.reduction import SUM
+from codegen_ad.ops.scan import CUMSUM
 
 LONGEST_UNROLLED = 9
 
@@ -56,11 +59,41 @@ def diff(call: Call) -> Value:
     return call.fresh(x)
 
 
-@signature("np.ediff1d: a to_end=None to_begin=None")
+@signature("np.ediff1d: ary to_end=None to_begin=None")
 def ediff1d(call: Call) -> Value:
-    """Differences of all elements as a vector."""
-    call.only_default("to_end", "to_begin", instead="Use `np.concatenate`.")
-    return call.fresh(differences(call, ravel(call.b, call.node("a")), 0))
+    """Differences of all elements as a vector, with numbers before and after."""
+    b = call.b
+    out = differences(call, ravel(b, call.node("ary")), 0)
+    first, last = (
+        [ravel(b, make.cast(b, call.node(n), out.array.dtype))] if call.has(n) else []
+        for n in ("to_begin", "to_end")
+    )
+    return call.fresh(make.concatenate(b, [*first, out, *last], 0))
+
+
+@signature("np.unwrap: p discont=None axis=-1 * period=6.283185307179586")
+def unwrap(call: Call) -> Value:
+    """Angles along an axis without jumps of more than half a period: multiples of it are added."""
+    b = call.b
+    p = as_float(b, call.node("p"))
+    axis = call.axis("axis", p.array.rank)
+    period = call.number("period")
+    largest = call.number("discont") if call.has("discont") else period / 2
+    steps = stop(b, differences(call, p, axis))
+    low = -period / 2
+    inside = apply(b, "remainder", apply(b, "subtract", steps, low), period)
+    inside = apply(b, "add", inside, low)
+    upwards = make.apply(
+        b, "logical_and", apply(b, "equal", inside, low), apply(b, "greater", steps, 0.0)
+    )
+    inside = make.where(b, upwards, like(b, period / 2, inside), inside)
+    jumps = make.subtract(b, inside, steps)
+    small = apply(b, "less", apply(b, "absolute", steps), largest)
+    jumps = make.where(b, small, like(b, 0.0, jumps), jumps)
+    total = b.node(CUMSUM, (jumps,), Axis(axis))
+    dim = p.array.shape[axis]
+    first, rest = span(b, p, axis, 0, 1), span(b, p, axis, 1, dim - 1)
+    return call.fresh(make.concatenate(b, [first, make.add(b, rest, total)], axis))
 
 
 @signature("np.trapezoid: y x=None dx=1.0 axis=-1")
@@ -234,17 +267,15 @@ def convolve(call: Call) -> Value:
 def correlate(call: Call) -> Value:
     """The cross-correlation of two vectors."""
     signal, kernel, swap = _operands(call)
-    if swap and call.static("mode") != "full":
-        call.refuse(
-            "`np.correlate` with a longer second operand.",
-            "Write `np.correlate(v, a, mode)[::-1]`.",
-        )
+    if swap:  # the correlation the other way round, backwards
+        return call.fresh(make.flip(call.b, _correlated(call, kernel, signal), 0))
     return call.fresh(_correlated(call, signal, kernel))
 
 
 FUNCTIONS: dict[object, Handler] = {
     np.diff: diff,
     np.ediff1d: ediff1d,
+    np.unwrap: unwrap,
     np.gradient: gradient,
     np.trapezoid: trapezoid,
     np.convolve: convolve,

@@ -169,6 +169,32 @@ def vecdot(call: Call) -> Value:
     return call.fresh(einsum_of(call, [x, y], labels, list(range(rank - 1))))
 
 
+@signature("np.matvec: x1 x2")
+def matvec(call: Call) -> Value:
+    """Matrices times vectors, the leading axes broadcast."""
+    x, y = operands(call, "x1", "x2")
+    return call.fresh(_by_vector(call, x, y, last=True))
+
+
+@signature("np.vecmat: x1 x2")
+def vecmat(call: Call) -> Value:
+    """Vectors times matrices, the leading axes broadcast."""
+    y, x = operands(call, "x1", "x2")
+    return call.fresh(_by_vector(call, x, y, last=False))
+
+
+def _by_vector(call: Call, x: Node, y: Node, *, last: bool) -> Node:
+    if x.array.rank < 2 or not y.array.rank:
+        call.refuse(f"`{call.name}` takes a matrix and a vector.", "Use `np.matmul`.")
+    agree(call, x, x.array.rank - (1 if last else 2), y, y.array.rank - 1)
+    batch = max(x.array.rank - 2, y.array.rank - 1)
+    row, column = batch, batch + 1
+    of_x = [*range(batch - (x.array.rank - 2), batch), row, column]
+    summed, left = (column, row) if last else (row, column)
+    of_y = [*range(batch - (y.array.rank - 1), batch), summed]
+    return einsum_of(call, [x, y], [of_x, of_y], [*range(batch), left])
+
+
 @signature("np.inner: a b")
 def inner(call: Call) -> Value:
     """The sum of products over the last axes of both."""
@@ -234,6 +260,8 @@ FUNCTIONS: dict[object, Handler] = {
     operator.matmul: matmul,
     np.vdot: vdot,
     np.vecdot: vecdot,
+    np.matvec: matvec,
+    np.vecmat: vecmat,
     np.inner: inner,
     np.outer: outer,
     np.tensordot: tensordot,

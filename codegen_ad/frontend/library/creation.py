@@ -8,7 +8,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import shape_of
-from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import make
@@ -152,9 +152,17 @@ def tri(call: Call) -> Value:
 def array(call: Call) -> Value:
     """A new array of numbers, arrays or nested sequences of them."""
     call.only_default("like", "ndmax")
+    if not call.ctx.is_array(call.value("object")) and _is_empty(call):
+        empty = make.full(call.b, (ZERO,), 0, call.dtype("dtype", DType.FLOAT64))
+        return _new(call, _with_axes(call, empty))
     if call.static("copy") is not True:
         return _as_array(call, "object")
     return _new(call, _with_axes(call, _converted(call, "object")))
+
+
+def _is_empty(call: Call) -> bool:
+    value = call.value("object")
+    return call.ctx.is_static(value) and call.ctx.static(value, "object") in ((), [])
 
 
 def _with_axes(call: Call, x: Node) -> Node:

@@ -131,6 +131,43 @@ def signbit(call: Call) -> Value:
     return call.fresh(is_negative(call.b, _unary(call)))
 
 
+@signature("np.fix: x out=None")
+def fix(call: Call) -> Value:
+    """Rounded towards zero."""
+    x = call.node("x")
+    return call.fresh(apply(call.b, "trunc", x) if x.array.dtype.is_float else x)
+
+
+@signature(f"np.modf: x out1=None out2=None {UFUNC}")
+def modf(call: Call) -> Value:
+    """The part after the point and the part before it, both with the sign of the number."""
+    call.only_default("out1", "out2", instead="Write the parts into arrays yourself.")
+    b, x = call.b, _unary(call)
+    whole = apply(b, "trunc", x)
+    minus = make.negative(b, make.add(b, make.negative(b, x), whole))  # -0.0 of -2.0
+    rest = make.where(b, is_negative(b, x), minus, make.subtract(b, x, whole))
+    rest = make.where(b, apply(b, "isinf", x), make.multiply(b, like(b, 0, x), _sign(b, x)), rest)
+    return call.fresh(rest), call.fresh(whole)
+
+
+def _sign(b: Builder, x: Node) -> Node:
+    return make.where(b, is_negative(b, x), like(b, -1, x), like(b, 1, x))
+
+
+@signature(f"np.ldexp: x1 x2 {UFUNC}")
+def ldexp(call: Call) -> Value:
+    """A number times a power of 2."""
+    b = call.b
+    plain(call)
+    (x,) = call.ctx.promote(call.value("x1"), floating=True)
+    exponent = call.node("x2")
+    if exponent.array.dtype not in (DType.INT64, DType.INT32):
+        call.refuse(f"`{call.name}` needs the exponent as an integer.", "Use `x * 2.0**e`.")
+    x, exponent = broadcast(call, x, exponent)
+    power = apply(b, "exp2", make.cast(b, exponent, DType.FLOAT64))
+    return call.fresh(make.multiply(b, x, make.cast(b, power, x.array.dtype)))
+
+
 @signature(f"np.copysign: x1 x2 {UFUNC}")
 def copysign(call: Call) -> Value:
     """The size of one number with the sign of another."""
@@ -202,6 +239,9 @@ FUNCTIONS: dict[object, Handler] = {
     np.sinc: sinc,
     np.round: round_,
     np.around: round_,
+    np.fix: fix,
+    np.modf: modf,
+    np.ldexp: ldexp,
     np.signbit: signbit,
     np.copysign: copysign,
     np.fmod: fmod,

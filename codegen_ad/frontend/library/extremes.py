@@ -26,11 +26,7 @@ def _extreme(call: Call, op: Op, combine: str) -> Value:
     axes = call.axes("axis", x.array.rank)
     mask = mask_of(call, x)
     if mask is not None:
-        if not call.has("initial"):
-            call.refuse(
-                f"`{call.name}` with `where=` needs `initial=`: nothing may be selected.",
-                "Give `initial`, the result when nothing is selected.",
-            )
+        _needs_initial(call)
         x = make.where(call.b, mask, x, make.cast(call.b, call.node("initial"), x.array.dtype))
     elif not call.has("initial"):
         nonempty(call, x, axes)
@@ -50,28 +46,42 @@ def min_(call: Call) -> Value:
     return _extreme(call, MIN, "minimum")
 
 
-def _extreme_without_nan(call: Call, op: Op, worst: float) -> Value:
-    call.only_default("initial", "where")
+def _extreme_without_nan(call: Call, op: Op, combine: str, worst: float) -> Value:
     b, x = call.b, call.node("a")
-    axes = call.axes("axis", x.array.rank)
-    nonempty(call, x, axes)
-    out = reduced(b, op, without_nan(b, x, worst), axes, keepdims=call.flag("keepdims"))
-    if x.array.dtype.is_float:
-        nothing = reduced(b, ALL, apply(b, "isnan", x), axes, keepdims=call.flag("keepdims"))
-        out = make.where(b, nothing, like(b, math.nan, x), out)
-    return call.fresh(out)
+    axes, keepdims = call.axes("axis", x.array.rank), call.flag("keepdims")
+    if not x.array.dtype.is_float:
+        return _extreme(call, op, combine)
+    lost, mask = apply(b, "isnan", x), mask_of(call, x)
+    if mask is not None:
+        _needs_initial(call)
+        lost = make.apply(b, "logical_or", lost, make.apply(b, "logical_not", mask))
+    elif not call.has("initial"):
+        nonempty(call, x, axes)
+    out = reduced(b, op, make.where(b, lost, like(b, worst, x), x), axes, keepdims=keepdims)
+    if call.has("initial"):
+        return call.fresh(with_initial(call, combine, out))
+    nothing = reduced(b, ALL, lost, axes, keepdims=keepdims)
+    return call.fresh(make.where(b, nothing, like(b, math.nan, x), out))
+
+
+def _needs_initial(call: Call) -> None:
+    if not call.has("initial"):
+        call.refuse(
+            f"`{call.name}` with `where=` needs `initial=`: nothing may be selected.",
+            "Give `initial`, the result when nothing is selected.",
+        )
 
 
 @signature("np.nanmax: a axis=None out=None keepdims=False initial=None where=True")
 def nanmax(call: Call) -> Value:
     """The largest element that is not NaN."""
-    return _extreme_without_nan(call, MAX, -math.inf)
+    return _extreme_without_nan(call, MAX, "maximum", -math.inf)
 
 
 @signature("np.nanmin: a axis=None out=None keepdims=False initial=None where=True")
 def nanmin(call: Call) -> Value:
     """The smallest element that is not NaN."""
-    return _extreme_without_nan(call, MIN, math.inf)
+    return _extreme_without_nan(call, MIN, "minimum", math.inf)
 
 
 @signature("np.ptp: a axis=None out=None keepdims=False")
@@ -85,9 +95,10 @@ def ptp(call: Call) -> Value:
     return call.fresh(make.subtract(call.b, high, low))
 
 
-def _extreme_index(call: Call, op: Op) -> Value:
-    """The first place of the extreme; a NaN counts as the extreme, as in NumPy."""
+def _extreme_index(call: Call, op: Op, missing: float | None = None) -> Value:
+    """The first place of the extreme; a NaN is the extreme, or counts as `missing`."""
     b, x = call.b, call.node("a")
+    x = x if missing is None else without_nan(b, x, missing)
     shape = x.array.shape
     if call.has("axis"):
         axis = call.axis("axis", x.array.rank)
@@ -121,6 +132,18 @@ def argmin(call: Call) -> Value:
     return _extreme_index(call, MIN)
 
 
+@signature("np.nanargmax: a axis=None out=None * keepdims=False")
+def nanargmax(call: Call) -> Value:
+    """The place of the largest element that is not NaN; 0 where NumPy raises: all are NaN."""
+    return _extreme_index(call, MAX, -math.inf)
+
+
+@signature("np.nanargmin: a axis=None out=None * keepdims=False")
+def nanargmin(call: Call) -> Value:
+    """The place of the smallest element that is not NaN; 0 where NumPy raises: all are NaN."""
+    return _extreme_index(call, MIN, math.inf)
+
+
 FUNCTIONS: dict[object, Handler] = {
     np.max: max_,
     np.amax: max_,
@@ -131,6 +154,8 @@ FUNCTIONS: dict[object, Handler] = {
     np.ptp: ptp,
     np.argmax: argmax,
     np.argmin: argmin,
+    np.nanargmax: nanargmax,
+    np.nanargmin: nanargmin,
 }
 
 METHODS: dict[str, Handler] = {

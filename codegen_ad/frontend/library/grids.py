@@ -7,19 +7,29 @@ import math
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import apply, at_least, like, size_as
+from codegen_ad.frontend.library.arrays import apply, at_least, like, moved, size_as
+from codegen_ad.frontend.library.arrays import stop as stop_gradient
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.ir.dims import ONE, ZERO, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
+LIMITS = ("start", "stop", "step")
+
 
 @signature("np.arange: start stop=None step=None dtype=None * device=None like=None")
 def arange(call: Call) -> Value:
     """Evenly spaced numbers up to, but without, a stop."""
     call.only_default("device", "like")
-    start, stop, step = (call.static(n) for n in ("start", "stop", "step"))
+    if any(call.has(n) and not call.ctx.is_static(call.value(n)) for n in LIMITS):
+        call.refuse(
+            "How many numbers `np.arange` gives depends on its limits and its step, and one of "
+            "them is a number that is only known when the function runs.",
+            "Use `start + step * np.arange(n)` or `np.linspace(start, stop, n)` with a known `n`, "
+            "or pass the number as a static argument.",
+        )
+    start, stop, step = (call.static(n) for n in LIMITS)
     if stop is None:
         start, stop = 0, start
     step = 1 if step is None else step
@@ -63,16 +73,25 @@ def linspace(call: Call) -> Value:
     """Numbers evenly spaced between two ends, which may be data."""
     call.only_default("device")
     out, step = _spaced(call)
+    out = _placed(call, out)
     out = make.cast(call.b, out, call.dtype("dtype", out.array.dtype))
     return (call.fresh(out), call.fresh(step)) if call.flag("retstep") else call.fresh(out)
 
 
 def _spaced(call: Call) -> tuple[Node, Node]:
     """The numbers, on a new first axis, and the distance between them."""
-    b = call.b
-    call.only_default("axis", instead="Use `np.moveaxis`.")
-    number = call.dim("num")
     start, stop = call.ctx.promote(call.value("start"), call.value("stop"), floating=True)
+    return _between(call, start, stop)
+
+
+def _placed(call: Call, x: Node) -> Node:
+    """`x` with its first axis moved to where `axis` wants it."""
+    rank = x.array.rank
+    return make.transpose(call.b, x, moved(rank, 0, call.axis("axis", rank)))
+
+
+def _between(call: Call, start: Node, stop: Node) -> tuple[Node, Node]:
+    b, number = call.b, call.dim("num")
     dtype = start.array.dtype
     gaps = number - 1 if call.flag("endpoint") else number
     shape = make.subtract(b, stop, start).array.shape
@@ -99,7 +118,30 @@ def logspace(call: Call) -> Value:
         exponents.array.dtype,
     )
     out = make.apply(call.b, "power", base, exponents)
+    out = _placed(call, out)
     return call.fresh(make.cast(call.b, out, call.dtype("dtype", out.array.dtype)))
+
+
+@signature("np.geomspace: start stop num=50 endpoint=True dtype=None axis=0")
+def geomspace(call: Call) -> Value:
+    """Numbers whose logarithms are evenly spaced between two ends of one sign."""
+    b = call.b
+    start, stop = call.ctx.promote(call.value("start"), call.value("stop"), floating=True)
+    sign = stop_gradient(b, apply(b, "sign", start))
+    ends = [apply(b, "log10", make.multiply(b, n, sign)) for n in (start, stop)]
+    exponents, _ = _between(call, *ends)
+    out = make.apply(b, "power", like(b, 10.0, exponents), exponents)
+    out = make.multiply(b, out, sign)
+    places = make.iota(b, exponents.array.shape[0])
+    places = make.reshape(b, places, (places.array.shape[0], *((ONE,) * (out.array.rank - 1))))
+    known = [(0, start)]
+    if call.flag("endpoint"):
+        known = [(exponents.array.shape[0] - 1, stop), *known]
+    for place, end in known:  # the ends are exact
+        here = make.apply(b, "equal", places, make.size(b, place))
+        out = make.where(b, here, make.broadcast_to(b, end, out.array.shape), out)
+    out = _placed(call, out)
+    return call.fresh(make.cast(b, out, call.dtype("dtype", out.array.dtype)))
 
 
 @signature("np.meshgrid: *xi copy=True sparse=False indexing='xy'")
@@ -146,6 +188,7 @@ FUNCTIONS: dict[object, Handler] = {
     np.arange: arange,
     np.linspace: linspace,
     np.logspace: logspace,
+    np.geomspace: geomspace,
     np.meshgrid: meshgrid,
     np.vander: vander,
 }

@@ -9,6 +9,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least, ravel, span, take, unify
 from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.values import is_number
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -103,6 +104,54 @@ def column_stack(call: Call) -> Value:
         column = p if p.array.rank else make.reshape(b, p, (ONE,))
         parts.append(make.expand_dims(b, column, 1) if column.array.rank == 1 else column)
     return call.fresh(joined(call, parts, 1))
+
+
+@signature("np.block: arrays")
+def block(call: Call) -> Value:
+    """Arrays put together from nested lists of blocks, the innermost along the last axis."""
+    blocks, depth = _nested(call, call.value("arrays"))
+    rank = max([depth, *(n.array.rank for n in _leaves(blocks))])
+    return call.fresh(_joined_blocks(call, blocks, rank, rank - depth))
+
+
+Blocks = Node | list["Blocks"]
+
+
+def _nested(call: Call, value: Value) -> tuple[Blocks, int]:
+    """The nodes in lists as they were given, and how deep the lists are."""
+    leaves: list[Value] = []
+
+    def shape(value: Value) -> int:
+        if call.ctx.is_array(value) or isinstance(value, Dim) or is_number(value):
+            leaves.append(value)
+            return 0
+        depths = {shape(item) for item in call.ctx.items(value, "blocks")}
+        if len(depths) != 1:
+            call.refuse("`np.block` needs lists of one depth.", "Nest all blocks alike.")
+        return depths.pop() + 1
+
+    depth = shape(value)
+    nodes = iter(call.ctx.promote(*leaves))
+
+    def filled(value: Value, left: int) -> Blocks:
+        if not left:
+            return next(nodes)
+        return [filled(item, left - 1) for item in call.ctx.items(value, "blocks")]
+
+    return filled(value, depth), depth
+
+
+def _leaves(blocks: Blocks) -> list[Node]:
+    if isinstance(blocks, Node):
+        return [blocks]
+    return [leaf for inner in blocks for leaf in _leaves(inner)]
+
+
+def _joined_blocks(call: Call, blocks: Blocks, rank: int, axis: int) -> Node:
+    if isinstance(blocks, Node):
+        missing = rank - blocks.array.rank
+        return make.reshape(call.b, blocks, (ONE,) * missing + blocks.array.shape)
+    return joined(call, [_joined_blocks(call, b, rank, axis + 1) for b in blocks], axis)
 
 
 @signature("np.append: arr values axis=None")
@@ -205,6 +254,7 @@ FUNCTIONS: dict[object, Handler] = {
     np.hstack: hstack,
     np.dstack: dstack,
     np.column_stack: column_stack,
+    np.block: block,
     np.append: append,
     np.tile: tile,
     np.repeat: repeat,

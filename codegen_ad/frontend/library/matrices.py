@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 
+from codegen_ad.frontend import views
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import apply, like, ravel, unify
+from codegen_ad.frontend.library.arrays import (
+    apply,
+    common_shape,
+    like,
+    moved,
+    pick,
+    ravel,
+    unify,
+)
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import operands
 from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Span
 
 
 @signature("np.kron: a b")
@@ -56,22 +64,33 @@ def _trace(call: Call, x: Node, axis1: object, axis2: object) -> Node:
 
 def diagonal_of(call: Call, x: Node, offset: int, axis1: object, axis2: object) -> Node:
     """The diagonal of two axes, on a new last axis."""
+    place, turn = _diagonal_steps(call, x, offset, axis1, axis2)
+    return views.read(call.b, x, (place, turn))
+
+
+def diagonal_view(call: Call, name: str, axis1: object, axis2: object, offset: int) -> Value:
+    """A read-only view of a diagonal, as NumPy makes it."""
+    x = call.node(name)
+    value = call.value(name)
+    for step in _diagonal_steps(call, x, offset, axis1, axis2):
+        value = call.ctx.view(value, step)
+    return call.ctx.read_only(value)
+
+
+def _diagonal_steps(
+    call: Call, x: Node, offset: int, axis1: object, axis2: object
+) -> tuple[views.Indexed, views.Transposed]:
     b, rank = call.b, x.array.rank
     if rank < 2:
         call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
     i, j = call.one_axis(axis1, rank, "axis1"), call.one_axis(axis2, rank, "axis2")
     if i == j:
         call.refuse(f"`{call.name}` has the same axis twice.", "Give two different axes.")
-    rest = [a for a in range(rank) if a not in (i, j)]
-    front = make.transpose(b, x, [i, j, *rest])
     length = diagonal_length(call, x.array.shape[i], x.array.shape[j], offset)
     places = make.iota(b, length)
-    shifted = places
-    if offset:
-        step = make.constant(b, abs(offset), DType.INT64)
-        shifted = make.add(b, places, step)
-    line = make.gather(b, front, *((places, shifted) if offset >= 0 else (shifted, places)))
-    return make.transpose(b, line, [*range(1, rank - 1), 0])
+    shifted = apply(b, "add", places, abs(offset)) if offset else places
+    pair = (places, shifted) if offset >= 0 else (shifted, places)
+    return views.Indexed((i, j), pair), views.Transposed((*range(1, rank - 1), 0))
 
 
 def diagonal_length(call: Call, rows: Dim, columns: Dim, offset: int) -> Dim:
@@ -88,33 +107,47 @@ def diagonal_length(call: Call, rows: Dim, columns: Dim, offset: int) -> Dim:
 
 @signature("np.cross: a b axisa=-1 axisb=-1 axisc=-1 axis=None")
 def cross(call: Call) -> Value:
-    """The cross product of vectors with three components on the last axis."""
-    call.only_default(
-        "axisa", "axisb", "axisc", "axis", instead="Move the vectors' axis to the end."
-    )
+    """The cross products of vectors with two or three components along one axis."""
     b = call.b
+    whole = call.has("axis")
     x, y = operands(call, "a", "b")
     parts: list[list[Node]] = []
-    for node in (x, y):
-        last = node.array.rank - 1
-        unify(call, node.array.shape[last], Dim.constant(3))
-        parts.append([make.slice_(b, node, _component(node, k)) for k in range(3)])
+    for node, name in ((x, "axisa"), (y, "axisb")):
+        axis = call.axis("axis" if whole else name, node.array.rank)
+        number = node.array.shape[axis]
+        size = 2 if number == Dim.constant(2) else 3
+        unify(call, number, Dim.constant(size))
+        parts.append([pick(b, node, axis, k) for k in range(size)])
     p, q = parts
-    out = [
-        make.subtract(
-            b,
-            make.multiply(b, p[(k + 1) % 3], q[(k + 2) % 3]),
-            make.multiply(b, p[(k + 2) % 3], q[(k + 1) % 3]),
-        )
-        for k in range(3)
-    ]
-    return call.fresh(make.concatenate(b, out, out[0].array.rank - 1))
+    products = [_cross_component(b, p, q, k) for k in ((2,) if len(p) == len(q) == 2 else range(3))]
+    if len(products) == 1:
+        return call.fresh(products[0])
+    shape = common_shape(call, *(n.array.shape for n in products))
+    rank = len(shape) + 1
+    out = [make.expand_dims(b, make.broadcast_to(b, n, shape), rank - 1) for n in products]
+    joined = make.concatenate(b, out, rank - 1)
+    axis = call.axis("axis" if whole else "axisc", rank)
+    return call.fresh(make.transpose(b, joined, moved(rank, rank - 1, axis)))
 
 
-def _component(x: Node, k: int) -> list[Span]:
-    spans = [make.whole(d) for d in x.array.shape]
-    spans[-1] = Span(Dim.constant(k), 1, ONE)
-    return spans
+def _cross_component(b: Builder, p: list[Node], q: list[Node], k: int) -> Node:
+    """Component `k`; the third component of a vector in a plane is 0."""
+    i, j = (k + 1) % 3, (k + 2) % 3
+    terms: list[Node] = []
+    for first, second in ((i, j), (j, i)):
+        if first < len(p) and second < len(q):
+            product = make.multiply(b, p[first], q[second])
+            terms.append(product if first == i else make.negative(b, product))
+    return terms[0] if len(terms) == 1 else make.add(b, terms[0], terms[1])
+
+
+@signature("np.linalg.cross: x1 x2 * axis=-1")
+def crossed(call: Call) -> Value:
+    """The cross products of vectors with three components along one axis."""
+    given = {"a": call.value("x1"), "b": call.value("x2")}
+    if "axis" in call.given:
+        given["axis"] = call.value("axis")
+    return cross(call.ctx, (), given)
 
 
 def band(call: Call, x: Node, k: int) -> Node:
@@ -127,17 +160,25 @@ def band(call: Call, x: Node, k: int) -> Node:
     return apply(b, "less_equal", columns, apply(b, "add", rows, k) if k else rows)
 
 
+def _rows(call: Call) -> Node:
+    """The matrix; of a vector, the matrix each row of which it is."""
+    x = call.node("m")
+    if x.array.rank != 1:
+        return x
+    return make.broadcast_to(call.b, x, (x.array.shape[0], x.array.shape[0]))
+
+
 @signature("np.tril: m k=0")
 def tril(call: Call) -> Value:
     """The array with zeros above a diagonal."""
-    x = call.node("m")
+    x = _rows(call)
     return call.fresh(make.where(call.b, band(call, x, call.integer("k")), x, like(call.b, 0, x)))
 
 
 @signature("np.triu: m k=0")
 def triu(call: Call) -> Value:
     """The array with zeros below a diagonal."""
-    x = call.node("m")
+    x = _rows(call)
     below = band(call, x, call.integer("k") - 1)
     return call.fresh(make.where(call.b, below, like(call.b, 0, x), x))
 
@@ -146,13 +187,13 @@ def triu(call: Call) -> Value:
 def diagonal(call: Call) -> Value:
     """A diagonal of two axes."""
     axes = call.static("axis1"), call.static("axis2")
-    return call.fresh(diagonal_of(call, call.node("a"), call.integer("offset"), *axes))
+    return diagonal_view(call, "a", *axes, call.integer("offset"))
 
 
 @signature("np.linalg.diagonal: x * offset=0")
 def diagonals(call: Call) -> Value:
     """The diagonals of a stack of matrices."""
-    return call.fresh(diagonal_of(call, call.node("x"), call.integer("offset"), -2, -1))
+    return diagonal_view(call, "x", -2, -1, call.integer("offset"))
 
 
 @signature("np.diag: v k=0")
@@ -160,7 +201,7 @@ def diag(call: Call) -> Value:
     """The diagonal of a matrix, or the matrix that has a vector on its diagonal."""
     x, k = call.node("v"), call.integer("k")
     if x.array.rank == 2:
-        return call.fresh(diagonal_of(call, x, k, 0, 1))
+        return diagonal_view(call, "v", 0, 1, k)
     if x.array.rank != 1:
         call.refuse("`np.diag` takes a vector or a matrix.", "Use `np.diagonal` for stacks.")
     return call.fresh(_on_diagonal(call, x, k))
@@ -188,7 +229,7 @@ FUNCTIONS: dict[object, Handler] = {
     np.cross: cross,
     np.trace: trace,
     np.linalg.trace: traces,
-    np.linalg.cross: cross,
+    np.linalg.cross: crossed,
     np.tril: tril,
     np.triu: triu,
     np.diagonal: diagonal,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import take_along
+from codegen_ad.frontend.library.arrays import pick, take_along
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import itself
+from codegen_ad.frontend.views import Reshaped
 from codegen_ad.ir.dims import ONE, product
+from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Axis
 from codegen_ad.ops.scan import ARGSORT
@@ -36,7 +38,8 @@ def item(call: Call) -> Value:
     """The one element as a Python number, or one element picked by its place."""
     b, x = call.b, call.node("a")
     if call.rest:
-        index = [call.as_integer(call.ctx.static(v, "index"), "index") for v in call.rest]
+        given = call.rest if len(call.rest) != 1 else call.items_or_one(call.rest[0], "index")
+        index = [call.as_integer(call.ctx.static(v, "index"), "index") for v in given]
         if len(index) == 1:
             line = make.reshape(b, x, (product(x.array.shape),))
             picked = make.gather(b, line, make.size(b, index[0]))
@@ -53,10 +56,49 @@ def item(call: Call) -> Value:
     return call.ctx.fresh(make.reshape(b, x, ()), weak=True)
 
 
+@signature("tolist: a")
+def tolist(call: Call) -> Value:
+    """Nested lists of Python numbers; of a single number, the number."""
+    b, x = call.b, call.node("a")
+    for dim in x.array.shape:
+        if not dim.is_constant:
+            call.refuse(
+                f"`.tolist()` makes a list of {dim} items, and how many these are is not known "
+                "when the function is compiled.",
+                "Work with the array itself, or loop over it.",
+            )
+
+    def items(node: Node) -> Value:
+        if not node.array.rank:
+            return call.ctx.fresh(node, weak=True)
+        return call.ctx.list_of(
+            [items(pick(b, node, 0, i)) for i in range(node.array.shape[0].value)]
+        )
+
+    return items(x)
+
+
+@signature("flat: a")
+def flat(call: Call) -> Value:
+    """All elements in one line; what is written to it is written to the array."""
+    return call.ctx.view(call.value("a"), Reshaped((product(call.node("a").array.shape),)))
+
+
+@signature("nbytes: a")
+def nbytes(call: Call) -> Value:
+    """How many bytes the elements take."""
+    x = call.node("a").array
+    size = product(x.shape) * x.dtype.size
+    return size.value if size.is_constant else size
+
+
+ATTRIBUTES: dict[str, Handler] = {"flat": flat, "nbytes": nbytes}
+
 METHODS: dict[str, Handler] = {
     "fill": fill,
     "sort": sort,
     "item": item,
+    "tolist": tolist,
     "conj": itself,
     "conjugate": itself,
 }

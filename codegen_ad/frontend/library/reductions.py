@@ -85,24 +85,26 @@ def prod(call: Call) -> Value:
     return _accumulated(call, PROD, "multiply", 1)
 
 
-@signature("np.nansum: a axis=None dtype=None out=None keepdims=False")
+@signature("np.nansum: a axis=None dtype=None out=None keepdims=False initial=None where=True")
 def nansum(call: Call) -> Value:
     """The sum of what is not NaN."""
-    return _accumulated_without_nan(call, SUM, 0)
+    return _accumulated_without_nan(call, SUM, "add", 0)
 
 
-@signature("np.nanprod: a axis=None dtype=None out=None keepdims=False")
+@signature("np.nanprod: a axis=None dtype=None out=None keepdims=False initial=None where=True")
 def nanprod(call: Call) -> Value:
     """The product of what is not NaN."""
-    return _accumulated_without_nan(call, PROD, 1)
+    return _accumulated_without_nan(call, PROD, "multiply", 1)
 
 
-def _accumulated_without_nan(call: Call, op: Op, neutral: int) -> Value:
+def _accumulated_without_nan(call: Call, op: Op, combine: str, neutral: int) -> Value:
     x = call.node("a")
     x = without_nan(call.b, x, neutral)
     x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
     axes = call.axes("axis", x.array.rank)
-    return call.fresh(reduced(call.b, op, x, axes, keepdims=call.flag("keepdims")))
+    x, _ = _selected(call, x, neutral)
+    out = reduced(call.b, op, x, axes, keepdims=call.flag("keepdims"))
+    return call.fresh(with_initial(call, combine, out))
 
 
 def without_nan(b: Builder, x: Node, value: float) -> Node:

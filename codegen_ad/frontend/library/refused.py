@@ -22,7 +22,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         _SIZE,
         _OUTSIDE,
         "unique union1d intersect1d setdiff1d setxor1d trim_zeros bincount histogram histogram2d"
-        " histogramdd tril_indices triu_indices",
+        " histogramdd",
     ),
     (
         _SVD,
@@ -45,25 +45,53 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "It calls a Python function for every element or slice.",
         "Write the loop, or use functions of whole arrays.",
-        "apply_along_axis apply_over_axes fromfunction frompyfunc",
+        "frompyfunc",
+    ),
+    (
+        "It takes as many steps as the numbers need, and has no derivative.",
+        _OUTSIDE,
+        "gcd lcm",
     ),
     (
         "It works on the bits of integers.",
         _OUTSIDE,
-        "left_shift right_shift packbits unpackbits gcd lcm",
+        "left_shift right_shift packbits unpackbits",
     ),
     (
-        "It splits numbers into parts, which codegen_ad does not compile.",
-        "Use `np.floor` and subtract.",
-        "modf frexp ldexp nextafter spacing",
-    ),
-    (
-        "There is no operation for it yet.",
+        "It takes numbers apart bit by bit.",
         _OUTSIDE,
-        "i0 unwrap cov corrcoef partition argpartition lexsort delete insert resize choose digitize"
-        " nanmedian nanquantile nanpercentile nanargmax nanargmin block",
+        "frexp nextafter spacing bitwise_count",
     ),
+    (
+        "It drops leading or trailing zeros, so the size of its result depends on data.",
+        "Use `np.convolve` for products, and `np.concatenate` with zeros for sums.",
+        "polymul polydiv poly1d polynomial.polynomial.polymul polynomial.polynomial.polyadd"
+        " polynomial.polynomial.polysub polynomial.polynomial.polydiv"
+        " polynomial.polynomial.polymulx polynomial.polynomial.polypow",
+    ),
+    (
+        "It is an object with methods.",
+        "Keep the coefficients in an array, and use `np.polyval` or `np.polynomial.chebyshev"
+        ".chebval` and their kin.",
+        "polynomial.Polynomial polynomial.Chebyshev polynomial.Legendre polynomial.Hermite"
+        " polynomial.HermiteE polynomial.Laguerre",
+    ),
+    (
+        "It looks at how arrays lie in memory.",
+        _OUTSIDE,
+        "may_share_memory shares_memory byte_bounds lib.stride_tricks.as_strided"
+        " lib.stride_tricks.sliding_window_view",
+    ),
+    (
+        "It makes text.",
+        "Print outside the function.",
+        "array2string array_repr array_str format_float_positional format_float_scientific",
+    ),
+    ("There is no operation for it yet.", _OUTSIDE, "i0 kaiser fromiter frombuffer einsum_path"),
 )
+
+_RANDOM = "Random numbers change from call to call, and a gradient is of one function."
+_DRAW = "Draw them outside the function, and pass them in."
 
 
 def refusal(name: str, why: str, instead: str) -> Handler:
@@ -94,6 +122,19 @@ def _table() -> dict[object, Handler]:
 
 
 FUNCTIONS = _table()
+
+
+def of_randomness(function: object) -> Handler | None:
+    """The refusal of a function that draws random numbers, or None for any other function."""
+    owner = getattr(function, "__self__", None)
+    homes = [str(getattr(function, "__module__", "")), type(owner).__module__]
+    name = str(getattr(function, "__name__", type(function).__name__))
+    if any(home.startswith("numpy.random") for home in homes):
+        return refusal(f"np.random.{name}", _RANDOM, _DRAW)
+    if "random" in homes or type(owner).__name__ == "Random":
+        return refusal(f"random.{name}", _RANDOM, _DRAW)
+    return None
+
 
 METHODS: dict[str, Handler] = {
     "nonzero": refusal(".nonzero()", _SIZE, _MASK),

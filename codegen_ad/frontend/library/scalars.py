@@ -95,13 +95,46 @@ def isscalar(call: Call) -> Value:
 @signature("np.array_equal: a1 a2 equal_nan=False")
 def array_equal(call: Call) -> Value:
     """Whether two arrays of one shape have the same elements."""
-    call.only_default("equal_nan")
     x, y = call.ctx.promote(call.value("a1"), call.value("a2"))
     if x.array.rank != y.array.rank:
         return False
     common_shape(call, x.array.shape, y.array.shape)
     found = make.apply(call.b, "equal", x, y)
+    if call.flag("equal_nan") and x.array.dtype.is_float:
+        lost = make.apply(call.b, "logical_and", *(apply(call.b, "isnan", n) for n in (x, y)))
+        found = make.apply(call.b, "logical_or", found, lost)
     return call.fresh(reduced(call.b, ALL, found, range(found.array.rank)))
+
+
+@signature("np.array_equiv: a1 a2")
+def array_equiv(call: Call) -> Value:
+    """Whether two arrays have the same elements once they are broadcast."""
+    x, y = call.ctx.promote(call.value("a1"), call.value("a2"))
+    common_shape(call, x.array.shape, y.array.shape)
+    found = make.apply(call.b, "equal", x, y)
+    return call.fresh(reduced(call.b, ALL, found, range(found.array.rank)))
+
+
+def everywhere(name: str, answer: bool) -> Handler:
+    """The handler of a question about complex numbers, asked of each element."""
+
+    @signature(f"np.{name}: x")
+    def handler(call: Call) -> Value:
+        shape = call.node("x").array.shape
+        return call.fresh(make.full(call.b, shape, answer, DType.BOOL))
+
+    return handler
+
+
+def always(name: str, answer: bool) -> Handler:
+    """The handler of a question about a whole array, the answer of which is known now."""
+
+    @signature(f"np.{name}: x")
+    def handler(call: Call) -> Value:
+        call.node("x")
+        return answer
+
+    return handler
 
 
 def _infinite(call: Call, value: float) -> Value:
@@ -217,6 +250,12 @@ FUNCTIONS: dict[object, Handler] = {
     np.size: size,
     np.isscalar: isscalar,
     np.array_equal: array_equal,
+    np.array_equiv: array_equiv,
+    np.isreal: everywhere("isreal", True),
+    np.iscomplex: everywhere("iscomplex", False),
+    np.isrealobj: always("isrealobj", True),
+    np.iscomplexobj: always("iscomplexobj", False),
+    np.broadcast_shapes: static_call(np.broadcast_shapes),
     np.isposinf: isposinf,
     np.isneginf: isneginf,
     np.bitwise_and: bitwise("bitwise_and", "logical_and", 2),

@@ -7,7 +7,6 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import (
     apply,
-    as_float,
     at_least,
     common_shape,
     like,
@@ -20,6 +19,7 @@ from codegen_ad.frontend.library.arrays import (
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced, without_nan
+from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Node, Op
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -73,6 +73,34 @@ def nancumsum(call: Call) -> Value:
 def nancumprod(call: Call) -> Value:
     """The running product of what is not NaN."""
     return _cumulative(call, CUMPROD, 1)
+
+
+def _with_start(call: Call, op: Op, neutral: int) -> Value:
+    b, x = call.b, call.node("x")
+    if not call.has("axis") and x.array.rank != 1:
+        call.refuse(f"`{call.name}` of several axes needs an `axis`.", "Give `axis`.")
+    axis = call.axis("axis", x.array.rank) if call.has("axis") else 0
+    x = make.cast(b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    out = b.node(op, (x,), Axis(axis))
+    if call.flag("include_initial"):
+        shape = tuple(ONE if a == axis else d for a, d in enumerate(x.array.shape))
+        out = make.concatenate(b, [make.full(b, shape, neutral, x.array.dtype), out], axis)
+    return call.fresh(out)
+
+
+STARTED = "x * axis=None dtype=None out=None include_initial=False"
+
+
+@signature(f"np.cumulative_sum: {STARTED}")
+def cumulative_sum(call: Call) -> Value:
+    """The running sum, from 0 if asked for."""
+    return _with_start(call, CUMSUM, 0)
+
+
+@signature(f"np.cumulative_prod: {STARTED}")
+def cumulative_prod(call: Call) -> Value:
+    """The running product, from 1 if asked for."""
+    return _with_start(call, CUMPROD, 1)
 
 
 @signature("np.sort: a axis=-1 kind=None order=None * stable=None")
@@ -148,10 +176,13 @@ def count_before(call: Call, table: Node, x: Node, *, right: bool) -> Node:
 @signature("np.searchsorted: a v side='left' sorter=None")
 def searchsorted(call: Call) -> Value:
     """Where elements would be inserted into a sorted vector."""
-    call.only_default("sorter", instead="Sort the vector first: `a[sorter]`.")
     table, x = call.ctx.promote(call.value("a"), call.value("v"))
     if table.array.rank != 1:
         call.refuse("`np.searchsorted` takes a vector.", "Pass `a.ravel()`.")
+    if call.has("sorter"):
+        sorter = _indices(call, "sorter")
+        unify(call, sorter.array.shape[0], table.array.shape[0])
+        table = make.gather(call.b, table, sorter)
     return call.fresh(count_before(call, table, x, right=call.static("side") == "right"))
 
 
@@ -159,23 +190,30 @@ def searchsorted(call: Call) -> Value:
 def interp(call: Call) -> Value:
     """Linear interpolation between points; beyond them the value of the last."""
     b = call.b
-    call.only_default("period", instead="Reduce the points to one period first, with `%`.")
-    x, xs, ys = call.ctx.promote(*(call.value(n) for n in ("x", "xp", "fp")), floating=True)
+    x, xs, ys = (make.cast(b, call.node(n), DType.FLOAT64) for n in ("x", "xp", "fp"))
     for node in (xs, ys):
         if node.array.rank != 1:
             call.refuse("`np.interp` takes vectors of points.", "Pass `xp.ravel()`.")
-    number = unify(call, xs.array.shape[0], ys.array.shape[0])
+    unify(call, xs.array.shape[0], ys.array.shape[0])
+    if call.has("period"):
+        x, xs, ys = _in_one_period(call, x, xs, ys)
+    number = xs.array.shape[0]
+    if number == ONE:  # between one point and itself
+        xs, ys = (make.concatenate(b, [n, n], 0) for n in (xs, ys))
+        number = number + 1
     at_least(call, number, 2)
     last = apply(b, "subtract", make.size(b, number), 2)
     place = apply(b, "subtract", count_before(call, xs, x, right=True), 1)
     place = make.apply(b, "minimum", apply(b, "maximum", place, 0), last)
     after = apply(b, "add", place, 1)
     x0, x1, y0, y1 = (make.gather(b, n, p) for n in (xs, ys) for p in (place, after))
-    slope = make.divide(b, make.subtract(b, y1, y0), make.subtract(b, x1, x0))
+    width = make.subtract(b, x1, x0)
+    width = make.where(b, apply(b, "equal", width, 0.0), like(b, 1.0, width), width)
+    slope = make.divide(b, make.subtract(b, y1, y0), width)
     out = make.add(b, make.multiply(b, slope, make.subtract(b, x, x0)), y0)
     for name, end, beyond in (("left", 0, "less"), ("right", -1, "greater")):
         limit, value = (_end(call, n, end) for n in (xs, ys))
-        if call.has(name):
+        if call.has(name) and not call.has("period"):
             value = make.cast(b, call.node(name), x.array.dtype)
         out = make.where(b, make.apply(b, beyond, x, limit), value, out)
     return call.fresh(
@@ -183,34 +221,35 @@ def interp(call: Call) -> Value:
     )
 
 
+def _in_one_period(call: Call, x: Node, xs: Node, ys: Node) -> tuple[Node, Node, Node]:
+    """The places within a period, and the points in order with one more at each end."""
+    b = call.b
+    period = apply(b, "absolute", make.cast(b, call.node("period"), DType.FLOAT64))
+    if period.array.rank:
+        call.refuse("`period` of `np.interp` is one number.", "Pass a number.")
+    x, xs = (make.apply(b, "remainder", n, period) for n in (x, xs))
+    order = b.node(ARGSORT, (xs,), Axis(0))
+    xs, ys = make.gather(b, xs, order), make.gather(b, ys, order)
+    last = xs.array.shape[0] - 1
+    at_least(call, last, 0)
+    (x_first, x_last), (y_first, y_last) = (
+        (span(b, n, 0, 0, 1), span(b, n, 0, last, 1)) for n in (xs, ys)
+    )
+    before, after = make.subtract(b, x_last, period), make.add(b, x_first, period)
+    xs = make.concatenate(b, [before, xs, after], 0)
+    return x, xs, make.concatenate(b, [y_last, ys, y_first], 0)
+
+
 def _end(call: Call, x: Node, index: int) -> Node:
     start = x.array.shape[0] - 1 if index else 0
     return make.reshape(call.b, span(call.b, x, 0, start, 1), ())
 
 
-@signature("np.polyval: p x")
-def polyval(call: Call) -> Value:
-    """A polynomial, highest coefficient first."""
-    b = call.b
-    p, x = call.ctx.promote(call.value("p"), call.value("x"))
-    number = p.array.shape[0]
-    if not number.is_constant:
-        x = as_float(b, x)
-        powers = apply(b, "subtract", make.cast(b, make.size(b, number - 1), x.array.dtype), 0)
-        exponents = make.subtract(b, powers, make.cast(b, make.iota(b, number), x.array.dtype))
-        terms = make.apply(b, "power", make.expand_dims(b, x, x.array.rank), exponents)
-        terms = make.multiply(b, terms, make.cast(b, p, x.array.dtype))
-        return call.fresh(reduced(b, SUM, terms, (x.array.rank,)))
-    out = make.broadcast_to(b, like(b, 0, x), x.array.shape)
-    for k in range(number.value):
-        coefficient = make.reshape(b, span(b, p, 0, k, 1), ())
-        out = coefficient if not k else make.add(b, make.multiply(b, out, x), coefficient)
-    return call.fresh(make.broadcast_to(b, out, x.array.shape))
-
-
 FUNCTIONS: dict[object, Handler] = {
     np.cumsum: cumsum,
     np.cumprod: cumprod,
+    np.cumulative_sum: cumulative_sum,
+    np.cumulative_prod: cumulative_prod,
     np.nancumsum: nancumsum,
     np.nancumprod: nancumprod,
     np.sort: sort,
@@ -219,7 +258,6 @@ FUNCTIONS: dict[object, Handler] = {
     np.take_along_axis: take_along_axis,
     np.searchsorted: searchsorted,
     np.interp: interp,
-    np.polyval: polyval,
 }
 
 METHODS: dict[str, Handler] = {

@@ -74,11 +74,13 @@ def select(call: Call) -> Value:
     return call.fresh(out)
 
 
-@signature("np.piecewise: x condlist funclist")
+@signature("np.piecewise: x condlist funclist *args")
 def piecewise(call: Call) -> Value:
     """Functions of the elements, each where its condition holds; the last holds elsewhere."""
     b, x = call.b, call.node("x")
-    conditions, functions = call.items("condlist"), call.items("funclist")
+    functions, given = call.items("funclist"), call.value("condlist")
+    one = call.ctx.is_array(given) and call.node("condlist").array.rank == x.array.rank
+    conditions = [given] if one else call.items("condlist")
     if len(functions) not in (len(conditions), len(conditions) + 1):
         call.refuse(
             f"`np.piecewise` is given {len(conditions)} conditions and {len(functions)} functions.",
@@ -96,7 +98,7 @@ def piecewise(call: Call) -> Value:
 def _piece(call: Call, function: Value, x: Node) -> Node:
     if call.ctx.is_array(function) or isinstance(function, int | float):
         return call.node_of(function)
-    return call.node_of(call.ctx.call(function, (call.fresh(x),), {}))
+    return call.node_of(call.ctx.call(function, (call.fresh(x), *call.rest), {}))
 
 
 @signature(f"np.heaviside: x1 x2 {UFUNC}")
@@ -118,11 +120,15 @@ def nan_to_num(call: Call) -> Value:
     if not x.array.dtype.is_float:
         return call.fresh(x)
     limit = float(np.finfo(x.array.dtype.numpy_name).max)
-    high = call.number("posinf") if call.has("posinf") else limit
-    low = call.number("neginf") if call.has("neginf") else -limit
-    out = make.where(b, apply(b, "isnan", x), like(b, call.number("nan"), x), x)
-    out = make.where(b, apply(b, "equal", x, math.inf), like(b, high, x), out)
-    return call.fresh(make.where(b, apply(b, "equal", x, -math.inf), like(b, low, x), out))
+    for name, found, otherwise in (
+        ("nan", apply(b, "isnan", x), 0.0),
+        ("posinf", apply(b, "equal", x, math.inf), limit),
+        ("neginf", apply(b, "equal", x, -math.inf), -limit),
+    ):
+        given = make.cast(b, call.node(name), x.array.dtype) if call.has(name) else None
+        new = like(b, otherwise, x) if given is None else given
+        x = make.where(b, *broadcast(call, found, new, x))
+    return call.fresh(x)
 
 
 def _close(call: Call) -> Node:

@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.views import Sliced
+from codegen_ad.frontend.views import Reshaped, Sliced
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Span
@@ -27,17 +27,18 @@ def _split(call: Call, axis: int, *, equal: bool) -> Value:
     number = call.as_integer(value, "indices_or_sections")
     if number < 1:
         call.refuse(f"`{call.name}` into {number} parts.", "Ask for at least one part.")
-    part = dim.exact_quotient(Dim.constant(number))
-    if part is not None:
-        return _split_at(call, axis, [part * i for i in range(number + 1)])
-    if equal or not dim.is_constant:
+    if equal and dim.is_constant and dim.value % number:
         call.refuse(
-            f"`{call.name}` of {dim} elements into {number} parts: it is not known when the "
-            f"function is compiled that they divide equally.",
-            "Give the places to split at, as a list.",
+            f"`{call.name}` of {dim} elements into {number} parts: they do not divide equally.",
+            "Use `np.array_split`, or give the places to split at, as a list.",
         )
-    size, more = divmod(dim.value, number)
-    return _split_at(call, axis, [as_dim(i * size + min(i, more)) for i in range(number + 1)])
+    if equal and dim.exact_quotient(Dim.constant(number)) is None:  # checked when called
+        at_least(call, (dim // number) * number, dim)
+    # The first `dim % number` parts have one element more.
+    places = [ZERO]
+    for i in range(number):
+        places.append(places[-1] + (dim + (0 if equal else number - 1 - i)) // number)
+    return _split_at(call, axis, places)
 
 
 def _places(call: Call, dim: Dim, value: Sequence[object]) -> list[Dim]:
@@ -96,9 +97,37 @@ def vsplit(call: Call) -> Value:
     return _split(call, call.one_axis(0, call.node("ary").array.rank), equal=True)
 
 
+@signature("np.dsplit: ary indices_or_sections")
+def dsplit(call: Call) -> Value:
+    """Views of parts behind one another."""
+    return _split(call, call.one_axis(2, call.node("ary").array.rank), equal=True)
+
+
+@signature("np.unstack: x * axis=0")
+def unstack(call: Call) -> Value:
+    """Views of what stands at each place of an axis, which goes away."""
+    value, shape = call.value("x"), call.node("x").array.shape
+    axis = call.axis("axis", len(shape))
+    if not shape[axis].is_constant:
+        call.refuse(
+            f"`np.unstack` gives as many arrays as the axis is long, and its size, {shape[axis]}, "
+            "is not known when the function is compiled.",
+            "Use a loop over the axis, or functions of the whole array.",
+        )
+    rest = tuple(d for a, d in enumerate(shape) if a != axis)
+    parts: list[Value] = []
+    for i in range(shape[axis].value):
+        spans = [make.whole(d) for d in shape]
+        spans[axis] = Span(as_dim(i), 1, as_dim(1))
+        parts.append(call.ctx.view(call.ctx.view(value, Sliced(tuple(spans))), Reshaped(rest)))
+    return tuple(parts)
+
+
 FUNCTIONS: dict[object, Handler] = {
     np.split: split,
     np.array_split: array_split,
     np.hsplit: hsplit,
     np.vsplit: vsplit,
+    np.dsplit: dsplit,
+    np.unstack: unstack,
 }
