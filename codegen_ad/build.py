@@ -33,7 +33,7 @@ from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.cost import Cost, cost
-from codegen_ad.plan.kernel import Kernel
+from codegen_ad.plan.kernel import Check, Kernel, Raise, walk
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.signature import Signature
 
@@ -268,8 +268,30 @@ def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str,
         ],
         "wrt": list(wrt),
         "has_aux": options.has_aux,
+        "raises": any(isinstance(s, Check | Raise) for s in walk(kernel.body)),
+        "failures": _failures(stages),
+        "def_row": reading.source.def_line - reading.source.first_line,
         "notes": list(reading.notes),
     }
+
+
+def _failures(stages: Stages) -> list[dict[str, Any]]:
+    """What the kernel raises where a check of the user's fails, and where that is in the code."""
+    reading, found = stages.reading, stages.optimized.checks
+    failures = () if found is None else found.failures
+    return [
+        {
+            "exception": f.exception,
+            "message": f.message,
+            "shown": len(f.shown),
+            "class": [list(s) for s in place.cls] if place.cls else None,
+            "function": [list(s) for s in place.function],
+            "row": place.row,
+            "name": f.origin.function,
+            "text": f.origin.text,
+        }
+        for f, place in zip(failures, reading.places, strict=True)
+    ]
 
 
 def output_json(tree: OutputTree, outputs: Sequence[Node]) -> list[Any]:

@@ -134,8 +134,13 @@ def _page(where: Location) -> str:
     start = min(max(where.column - cut, 0), len(line))
     width = max(min(where.end_column - cut, len(line)) - start, 1)
     under = "".join("\t" if c == "\t" else " " for c in line[:start])
-    head = f"{_shown(where.filename)}:{where.line}, in {where.function}"
+    head = place_text(where.filename, where.line, where.function)
     return f"{head}\n    {line}\n    {under}{'^' * width}"
+
+
+def place_text(filename: str, line: int, function: str) -> str:
+    """Return a place in the user's code as errors show it: `growth.py:12, in loss`."""
+    return f"{_shown(filename)}:{line}, in {function}"
 
 
 def _shown(filename: str) -> str:

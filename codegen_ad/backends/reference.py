@@ -6,6 +6,7 @@ code, fuses nothing and keeps every value until its region ends.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from time import perf_counter
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from codegen_ad.errors import InternalError, InvalidArgument
 from codegen_ad.ir.builder import INPUT, Result
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node, Program, Region, toposort
+from codegen_ad.ir.node import Checks, Node, Program, Region, toposort
 from codegen_ad.ir.types import ArrayType, TupleType
 from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
 from codegen_ad.ops.control import Branch, Custom, Loop, While
@@ -47,6 +48,8 @@ def evaluate(
     ------
     InvalidArgument
         If the inputs differ in number, rank or size from what the program takes.
+    Exception
+        Of whatever class the user's own check has, where it fails.
     """
     if len(inputs) != len(program.inputs):
         raise InvalidArgument(
@@ -58,8 +61,24 @@ def evaluate(
     ]
     known = read_sizes([node.array for node in program.inputs], arrays, sizes or {})
     with np.errstate(all="ignore"):
-        outputs = _Machine(on_node).run(program.inputs, program.outputs, arrays, known)
-    return [np.array(value) for value in outputs]
+        results = _Machine(on_node).run(program.inputs, program.results, arrays, known)
+    count = len(program.outputs)
+    if program.checks is not None:
+        _raise_failure(program.checks, results[count:])
+    return [np.array(value) for value in results[:count]]
+
+
+def _raise_failure(checks: Checks, found: Sequence[Array]) -> None:
+    """Raise the first failure, if there is one."""
+    code, *values = found
+    if not code:
+        return
+    failure = checks.failures[int(code) - 1]
+    kind: type[Exception] = getattr(builtins, failure.exception)
+    if failure.message is None:
+        raise kind
+    shown = [values[i].item() for i in failure.shown]
+    raise kind(failure.message.format(*shown) if shown else failure.message)
 
 
 def read_sizes(

@@ -44,17 +44,22 @@ def pushforward(
     for node in wrt:
         check_differentiable(program, node)
     b = reopen(program)
-    rebuilt = b.substitute((*program.outputs, *wrt), {})
-    outputs, wrt = rebuilt[: len(program.outputs)], rebuilt[len(program.outputs) :]
+    rebuilt = b.substitute((*program.results, *wrt), {})
+    count = len(program.outputs)
+    outputs, wrt = rebuilt[:count], rebuilt[len(program.results) :]
+    checked = rebuilt[count : len(program.results)]
     names = free_names(program, [f"t_{b.notes.names.get(n, 'value')}" for n in wrt])
     directions = [b.input(name, n.array) for name, n in zip(names, wrt, strict=True)]
-    tangents, outputs = push(b, dict(zip(wrt, directions, strict=True)), outputs)
+    tangents, outputs, checked = push(b, dict(zip(wrt, directions, strict=True)), outputs, checked)
     chosen = range(len(outputs)) if of is None else of
     floats = [k for k in chosen if outputs[k].array.dtype.is_float]
     found = [full(b, outputs[k], tangents[k]) for k in floats]
     names = [*program.output_names, *(f"t_{program.output_names[k]}" for k in floats)]
     inputs = (*program.inputs, *directions)
-    return Program(program.name, inputs, (*outputs, *found), tuple(distinct(names)), b.notes)
+    return Program(
+        program.name, inputs, (*outputs, *found), tuple(distinct(names)), b.notes,
+        program.rechecked(checked),
+    )  # fmt: skip
 
 
 def has_forward_rules(program: Program) -> bool:
@@ -70,17 +75,23 @@ def _has_rule(node: Node) -> bool:
 
 
 def push(
-    b: Builder, directions: Mapping[Node, Node], outputs: Sequence[Node]
-) -> tuple[list[Node | None], list[Node]]:
-    """The tangents of `outputs`, given those of other nodes, and `outputs` again."""
+    b: Builder,
+    directions: Mapping[Node, Node],
+    outputs: Sequence[Node],
+    others: Sequence[Node] = (),
+) -> tuple[list[Node | None], list[Node], list[Node]]:
+    """The tangents of `outputs`, given those of other nodes, and `outputs` and `others` again."""
     order = toposort(outputs)
     sweep = _Sweep(b, directions, active(order, directions))
     for node in order:
         sweep.visit(node)
     found = [sweep.tangents.get(node) for node in outputs]
     replaced = sweep.replaced[::-1]
-    settled = iter(settle(b, [*(t for t in found if t is not None), *outputs], replaced))
-    return [t if t is None else next(settled) for t in found], list(settled)
+    moving = [t for t in found if t is not None]
+    settled = iter(settle(b, [*moving, *outputs, *others], replaced))
+    tangents = [t if t is None else next(settled) for t in found]
+    primal = list(settled)
+    return tangents, primal[: len(outputs)], primal[len(outputs) :]
 
 
 class _Sweep:
@@ -175,7 +186,7 @@ def _push_branch(b: Builder, node: Node, given: Sequence[Node | None]) -> Pushed
             inputs = placeholders(b, outer)
             own, directions = inputs[: len(captured)], inputs[len(captured) :]
             outputs = inline(b, side.outputs, side.inputs, own)
-            tangents, outputs = push(
+            tangents, outputs, _ = push(
                 b, {own[k]: t for k, t in zip(known, directions, strict=True)}, outputs
             )
             sides.append((inputs, outputs, tangents))
@@ -207,7 +218,7 @@ def _push_loop(b: Builder, node: Node, given: Sequence[Node | None]) -> Pushed:
         own = placeholders(b, inputs)
         own_t = {k: placeholders(b, [inputs[k]], "t_")[0] for k in (*states, *others)}
         inside = inline(b, outputs, loop.body.inputs, (*index, *own))
-        found, inside = push(b, {own[k]: t for k, t in own_t.items()}, inside)
+        found, inside, _ = push(b, {own[k]: t for k, t in own_t.items()}, inside)
         complete = {k: full(b, outputs[k], found[k]) for k in moving}
     stacked = [k for k in moving if k >= n]
     body = Region(

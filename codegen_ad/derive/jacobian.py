@@ -51,7 +51,7 @@ def jacobian(program: Program, wrt: Sequence[Node], mode: str = "auto") -> Progr
             "Return these alone."
         )
     found = _by_columns(program, wrt) if _is_forward(program, wrt, mode) else _by_rows(program, wrt)
-    return _named(found, program, wrt)
+    return _named(*found, program, wrt)
 
 
 def _is_forward(program: Program, wrt: Sequence[Node], mode: str) -> bool:
@@ -78,7 +78,11 @@ Blocks = list[list[Node]]
 """For each output, one block for each input."""
 
 
-def _by_columns(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]:
+Found = tuple[Builder, Blocks, list[Node]]
+"""The blocks, and the nodes of the program's checks, made by this builder."""
+
+
+def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     """Forward mode: one column for each element of the inputs."""
     forward = pushforward(program, wrt)
     tangents = forward.inputs[len(program.inputs) :]
@@ -87,6 +91,12 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]
     columns = _count(wrt)
     is_written = columns.is_constant and columns.value <= WRITTEN_OUT
     blocks: Blocks = [[] for _ in outputs]
+    # The checks are the same in every direction: those of one that is computed anyway.
+    direction = {t: make.full(b, t.array.shape, 0.0, t.array.dtype) for t in tangents}
+    if is_written and columns != ZERO:
+        first = next(t for t in tangents if ZERO not in t.array.shape)
+        direction[first] = unit(b, first.array.shape, 0, first.array.dtype)
+    checked = b.substitute(forward.checked, direction)
     for target, tangent in zip(wrt, tangents, strict=True):
         if ZERO in target.array.shape:
             for block, output in zip(blocks, outputs, strict=True):
@@ -103,7 +113,7 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]
                 last = (*range(1, stacked.array.rank), 0)
                 moved = stacked if is_written else make.transpose(b, stacked, last)
                 block.append(make.reshape(b, moved, shape))
-    return b, blocks
+    return b, blocks, checked
 
 
 def _columns_written(
@@ -119,14 +129,16 @@ def _columns_written(
         return [make.concatenate(b, column, column[0].array.rank - 1) for column in columns]
 
 
-def _by_rows(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]:
+def _by_rows(program: Program, wrt: Sequence[Node]) -> Found:
     """Reverse mode: one row for each element of an output."""
     b = reopen(program)
     blocks: Blocks = []
+    checked: list[Node] = []
     for position, output in enumerate(program.outputs):
         name = program.output_names[position]
         reverse = differentiate(program.with_outputs((output,), (name,)), wrt)
         _add_notes(b, reverse)
+        checked = checked or b.substitute(reverse.checked, {})
         gradients = reverse.outputs[1:]
         if ZERO in output.array.shape:
             blocks.append([_empty(b, output, target) for target in wrt])
@@ -147,7 +159,7 @@ def _by_rows(program: Program, wrt: Sequence[Node]) -> tuple[Builder, Blocks]:
                     for row, target in zip(stacked, wrt, strict=True)
                 ]
             )
-    return b, blocks
+    return b, blocks, checked
 
 
 def _rows_written(b: Builder, gradients: Sequence[Node], g: Node) -> list[Node]:
@@ -200,12 +212,16 @@ def _add_notes(b: Builder, program: Program) -> None:
     b.notes.gradients.update(notes.gradients)
 
 
-def _named(found: tuple[Builder, Blocks], program: Program, wrt: Sequence[Node]) -> Program:
-    b, blocks = found
+def _named(
+    b: Builder, blocks: Blocks, checked: Sequence[Node], program: Program, wrt: Sequence[Node]
+) -> Program:
     inputs = [str(b.notes.names.get(w, "wrt")) for w in wrt]
     single = len(blocks) == 1
     names = [f"d_{i}" if single else f"d_{o}_{i}" for o in program.output_names for i in inputs]
     nodes = [node for block in blocks for node in block]
     for node, name in zip(nodes, names, strict=True):
         b.notes.names.setdefault(node, name)
-    return Program(program.name, program.inputs, tuple(nodes), tuple(distinct(names)), b.notes)
+    return Program(
+        program.name, program.inputs, tuple(nodes), tuple(distinct(names)), b.notes,
+        program.rechecked(checked),
+    )  # fmt: skip

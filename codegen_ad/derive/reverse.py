@@ -56,8 +56,10 @@ def differentiate(
     for node in wrt:
         check_differentiable(program, node)
     b = reopen(program)
-    rebuilt = b.substitute((*program.outputs, *wrt), {})
-    outputs, wrt = rebuilt[: len(program.outputs)], rebuilt[len(program.outputs) :]
+    rebuilt = b.substitute((*program.results, *wrt), {})
+    count = len(program.outputs)
+    outputs, wrt = rebuilt[:count], rebuilt[len(program.results) :]
+    checked = rebuilt[count : len(program.results)]
     targets = [*wrt, *(_tap(outputs, name) for name in taps)]
     names = [*(b.notes.names.get(node, "wrt") for node in wrt), *taps]
 
@@ -74,7 +76,8 @@ def differentiate(
     cotangents = b.substitute(cotangents, {})
     seeds = [(outputs[k], g) for k, g in zip(floats, cotangents, strict=True)]
 
-    gradients, outputs = pull(b, seeds, targets, outputs)
+    gradients, primal = pull(b, seeds, targets, (*outputs, *checked))
+    outputs, checked = primal[:count], primal[count:]
     found = [full(b, t, g) for t, g in zip(targets, gradients, strict=True)]
     own = [c for c in cotangents if c.op.kind is Kind.INPUT and c not in program.inputs]
     return Program(
@@ -83,6 +86,7 @@ def differentiate(
         (*outputs, *found),
         tuple(distinct([*program.output_names, *(f"d_{name}" for name in names)])),
         b.notes,
+        program.rechecked(checked),
     )
 
 

@@ -61,12 +61,23 @@ def _operands(node: ast.expr) -> list[str]:
             head = first.removesuffix(f" if {ast.unparse(test)} else _")
             rest = _operands(orelse) if isinstance(orelse, ast.IfExp) else [ast.unparse(orelse)]
             return [head, f"if {ast.unparse(test)}", f"else {rest[0]}", *rest[1:]]
+        case ast.BoolOp(op=op, values=[first, *rest]):
+            word = "and" if isinstance(op, ast.And) else "or"
+            return [_operand(first, op), *(f"{word} {_operand(v, op)}" for v in rest)]
         case ast.BinOp(op=ast.Add() | ast.Sub()):
             return _chain(node, _SUMS)
         case ast.BinOp(op=ast.Mult() | ast.Div()):
             return _chain(node, _PRODUCTS)
         case _:
             return [ast.unparse(node)]
+
+
+def _operand(node: ast.expr, op: ast.boolop) -> str:
+    """An operand of `and` or `or`, with the parentheses that it needs there."""
+    inside = isinstance(node, ast.IfExp) or (
+        isinstance(node, ast.BoolOp) and type(node.op) is not type(op)
+    )
+    return f"({ast.unparse(node)})" if inside else ast.unparse(node)
 
 
 def _chain(node: ast.expr, family: tuple[type[ast.operator], ...]) -> list[str]:

@@ -13,7 +13,9 @@ from codegen_ad.emit.spell import (
     spell_literal,
     spell_opposite,
     spell_shape,
+    spell_text,
 )
+from codegen_ad.ir.node import Origin
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -30,6 +32,7 @@ from codegen_ad.plan.kernel import (
     LibraryCall,
     Note,
     Number,
+    Raise,
     Statement,
     Store,
     Var,
@@ -76,15 +79,15 @@ class Writer:
     def comment(self, statement: Statement, depth: int) -> None:
         """Quote the user's line above the first of the statements it explains."""
         note = statement.note
+        if isinstance(statement, If) and isinstance(statement.then[0], Raise):
+            note = statement.then[0].note
         silent = isinstance(statement, For | Allocate | Fill | Grow) or (
             isinstance(statement, Assign) and all(isinstance(e, Number) for e in statement.exprs)
         )
         if silent or note.origin is None or note == self._last:
             return
         self._last = note
-        where = f"line {note.origin.line}"
-        if note.origin.function != self.function:
-            where += f" of {note.origin.function}"
+        where = self._where(note.origin)
         quoted = without_comment(note.origin.text)
         text = f"{'gradient of ' if note.gradient else ''}{where}: {quoted}"
         room = WIDTH - len(INDENT) * (depth + self.margin) - 2
@@ -147,6 +150,8 @@ class Writer:
                 self.vectorise = around
             case Grow(buffers, count):
                 self._grow(buffers, count, depth)
+            case Raise():
+                self._raise(statement, depth)
             case If(condition, then, otherwise):
                 self.line(f"if {spell(condition)}:", depth)
                 self.block(then, depth + 1)
@@ -205,12 +210,30 @@ class Writer:
     def _check(self, statement: Check, depth: int) -> None:
         name, size = statement.name, spell_dim(statement.extent)
         origin = statement.note.origin
-        line = f"line {origin.line}: " if origin is not None else ""
+        line = f"{self._where(origin)}: " if origin is not None else ""
         self.line(f"if {name} < 0:", depth)
         self.line(f"{name} += {size}", depth + 1)
         self.line(f"if {name} < 0 or {name} >= {size}:", depth)
         message = f"{line}index is out of bounds for axis {statement.axis}"
         self.line(f'raise IndexError("{message}")', depth + 1)
+
+    def _where(self, origin: Origin) -> str:
+        helper = f" of {origin.function}" if origin.function != self.function else ""
+        return f"line {origin.line}{helper}"
+
+    def _raise(self, statement: Raise, depth: int) -> None:
+        if statement.message is None:
+            self.line(f"raise {statement.exception}", depth)
+            return
+        message = spell_text(statement.message)
+        given = ", ".join((message, *map(self.spell, statement.shown)))
+        line = f"raise {statement.exception}({given})"
+        if len(line) + len(INDENT) * (depth + self.margin) <= WIDTH:
+            self.line(line, depth)
+            return
+        self.line(f"raise {statement.exception}(", depth)
+        self.line(given, depth + 1)
+        self.line(")", depth)
 
     def _grow(self, buffers: tuple[str, ...], count: str, depth: int) -> None:
         self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)

@@ -147,3 +147,9 @@ class _Substitute(ast.NodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.values.get(node.id, node)
+
+
+def spell_text(text: str) -> str:
+    """A string literal, in double quotes unless it holds some."""
+    found = repr(text)
+    return f'"{found[1:-1]}"' if found[0] == "'" and '"' not in text and "'" not in text else found

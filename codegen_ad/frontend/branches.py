@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codegen_ad.frontend import sides
+from codegen_ad.frontend import checks, sides
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.merging import ABSENT, Merge
 from codegen_ad.frontend.pointwise import truth
@@ -116,9 +116,20 @@ def _chosen(
 def branch(
     m: Machine, condition: Node, then: Callable[[], None], otherwise: Callable[[], None]
 ) -> None:
-    """Run both sides on copies of names and store; what they change becomes a branch's results."""
+    """Run both sides on copies of names and store; what they change becomes a branch's results.
+
+    Where one side raises, the other one is all that goes on, and needs no branch.
+    """
     first = sides.run(m, lambda _: then())
+    if first.raised is not None:
+        checks.join(m, condition, first)
+        otherwise()
+        return
     second = sides.run(m, lambda _: otherwise())
+    if second.raised is not None:
+        checks.join(m, make.apply(m.b, "logical_not", condition), second)
+        then()
+        return
     merge = Merge(m, first, second, outer=set(m.store))
     names = dict.fromkeys([*m.frame.env, *first.env, *second.env])
     env = {name: merge.name(name) for name in names}

@@ -51,7 +51,8 @@ def generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[No
     try:
         yield from _nested(m, generators)
     finally:
-        m.frames.pop()
+        if frame in m.frames:  # gone where the elements raise
+            m.frames.remove(frame)
 
 
 def _nested(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:

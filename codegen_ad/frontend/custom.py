@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend import checks
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.values import Array, Dict, List, Provenance
@@ -50,9 +51,9 @@ def call(
     with m.b.scope() as scope:
         saved = m.snapshot()
         inside = _inputs(m, scope, values, weak)
-        given = m.call(
-            forward, inside[: len(args)], dict(zip(kwargs, inside[len(args) :], strict=True))
-        )
+        named = dict(zip(kwargs, inside[len(args) :], strict=True))
+        with checks.none_in(m, f"`{name}`, which has a derivative of its own,"):
+            given = m.call(forward, inside[: len(args)], named)
         outs, residuals = _parts(m, given)
         primal = [m.node(v) for v in (*outs, *residuals)]
         m.restore(saved)
@@ -68,7 +69,8 @@ def call(
         held = kept[0] if len(kept) == 1 and not isinstance(_residual(m, given), tuple) else kept
         g = [m.fresh(scope.input("g" if len(outs) == 1 else f"g_{i}", k))
              for i, k in enumerate(kinds[: len(outs)])]  # fmt: skip
-        back = m.call(backward, [held, g[0] if len(g) == 1 else tuple(g)], {})
+        with checks.none_in(m, f"the derivative of `{name}`"):
+            back = m.call(backward, [held, g[0] if len(g) == 1 else tuple(g)], {})
         kinds_in = [m.type_of(v) if isinstance(v, Array) else None for v in values]
         cotangents = _cotangents(m, back, kinds_in, name)
         m.restore(saved)

@@ -11,6 +11,7 @@ import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import data
+from codegen_ad.frontend.checks import guarded
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import dim_text, sign
 from codegen_ad.frontend.values import Array, List, Range
@@ -240,7 +241,7 @@ def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
         view = m.view(view, Sliced(spans))
     chosen = [(a, p) for a, p in enumerate(axes) if isinstance(p, Node)]
     if chosen:
-        where = tuple(make.cast(m.b, p, DType.INT64) for _, p in chosen)
+        where = tuple(guarded(m, make.cast(m.b, p, DType.INT64)) for _, p in chosen)
         view = m.view(view, Indexed(tuple(a for a, _ in chosen), where))
     rest = [p for p in parts if not isinstance(p, Node)]
     if any(isinstance(p, _New | _At) for p in rest):
@@ -265,7 +266,7 @@ def _advanced(
              for p, d in _with_dims(m, array, parts)]  # fmt: skip
     view: Value = _basic(m, array, basic)
     nodes = [
-        make.cast(b, p, DType.INT64) if isinstance(p, Node) else make.size(b, p.place)
+        guarded(m, make.cast(b, p, DType.INT64)) if isinstance(p, Node) else make.size(b, p.place)
         for p in parts
         if isinstance(p, Node | _At)
     ]

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from codegen_ad.frontend import binding, branches, iteration
+from codegen_ad.frontend import binding, branches, checks, iteration
 from codegen_ad.frontend.carrying import CarriedLoop, settle
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.rounds import Body
@@ -104,20 +104,22 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
     b = m.b
     trip_dim = None if isinstance(iterable, DynamicRange) else iteration.length_of(m, iterable)
     trip = iteration.trip_of(m, iterable) if trip_dim is None else make.size(b, trip_dim)
+    if trip_dim is None and checks.may_have_failed(m):
+        trip = make.where(b, checks.passed(m), trip, make.constant(b, 0, DType.INT64))
 
     counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
     label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
 
     def body(scope: Scope) -> None:
         index = scope.input(label, ArrayType(DType.INT64))
+        m.log.counters.add(index)
         with m.spot(node.iter):
             item = iteration.item_of(m, iterable, index)
         binding.bind(m, node.target, item)
         m.execute(m, node.body)
 
-    m.rolled.append((key, length))
-    loop = settle(m, Body(body, node, at_least_one=_certain(m, trip_dim, node)))
-    m.rolled.pop()
+    with m.rolling(key, length):
+        loop = settle(m, Body(body, node, at_least_one=_certain(m, trip_dim, node)))
     if not loop.flags:
         inputs, outputs, captured = loop.close()
         with b.at(None):
@@ -176,7 +178,7 @@ def while_(m: Machine, node: ast.While) -> None:
     b = m.b
     outer = _enter(m)
     saved = m.snapshot()
-    with b.scope(), m.spot(node.test):
+    with b.scope(), m.spot(node.test), checks.none_in(m, "the condition of a loop"):
         first = branches.decide(m, m.evaluate(m, node.test))
     m.restore(saved)
     if first is False:
@@ -189,9 +191,8 @@ def while_(m: Machine, node: ast.While) -> None:
             m.evaluate(m, node.test)
         m.execute(m, node.body)
 
-    m.rolled.append((node, None))
-    loop = settle(m, Body(body, node, at_least_one=lambda: first is True))
-    m.rolled.pop()
+    with m.rolling(node, None):
+        loop = settle(m, Body(body, node, at_least_one=lambda: first is True))
     inputs, outputs, captured = loop.close()
     condition = loop.test(lambda: _going_on(m, node.test, loop))
     ones, more = condition.scope.close([condition.node])
@@ -220,6 +221,8 @@ def _going_on(m: Machine, test: ast.expr, loop: CarriedLoop) -> Node:
         found = branches.decide(m, m.evaluate(m, test))
     if found is not True:
         flags.insert(0, found if isinstance(found, Node) else make.constant(b, found, DType.BOOL))
+    if checks.may_have_failed(m):
+        flags.append(checks.passed(m))
     if not flags:
         m.refuse("Nothing ends this loop.", "Add a `break` or a condition that changes.")
     going = flags[0]

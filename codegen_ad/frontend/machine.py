@@ -16,6 +16,7 @@ import numpy as np
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
 from codegen_ad.frontend import data, requirements, sequences, views, words
+from codegen_ad.frontend.checks import Log
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import Facts, Restart
 from codegen_ad.frontend.values import (
@@ -73,7 +74,7 @@ class Machine:
     remarks: dict[str, None] = field(default_factory=dict[str, None])
     labels: dict[Cell, str] = field(default_factory=dict[Cell, str])
     symbols: int = 0
-    guarded: int = 0
+    log: Log = field(default_factory=Log)
     rolled: list[tuple[object, int | None]] = field(default_factory=list[tuple[object, int | None]])
     tapped: set[str] = field(default_factory=set[str])
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
@@ -185,6 +186,15 @@ class Machine:
     def label(self, cell: Cell) -> str:
         """What the user calls a storage."""
         return self.labels.get(cell) or cell.label
+
+    @contextmanager
+    def rolling(self, key: object, length: int | None) -> Generator[None]:
+        """A loop of this length, if it is known, is read as a loop of the program."""
+        self.rolled.append((key, length))
+        try:
+            yield
+        finally:
+            self.rolled.pop()
 
     def unroll(self) -> None:
         """Start again with the innermost loop of known, small length unrolled, if there is one."""

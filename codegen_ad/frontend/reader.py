@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any, cast
 
 from codegen_ad.errors import CodegenError, InternalError, NotDifferentiable, UnsupportedSyntax
-from codegen_ad.frontend import calls, expressions, functions, statements
+from codegen_ad.frontend import calls, checks, expressions, functions, statements
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import DTYPES, dtype_named
 from codegen_ad.frontend.machine import Machine
@@ -57,7 +57,8 @@ class Reading:
 
     `sizes` says from which axis of which leaf each size symbol is read; symbols that turned out to
     be equal to others are among them, because `requirements` speak of them. Arguments are taken to
-    be distinct arrays: writing to one does not change another.
+    be distinct arrays: writing to one does not change another. `places` says where each failure of
+    the program's checks is in the user's code.
     """
 
     program: Program
@@ -69,6 +70,7 @@ class Reading:
     dependencies: tuple[Provenance, ...]
     source: SourceText
     notes: tuple[str, ...]
+    places: tuple[checks.Place, ...] = ()
 
 
 def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) -> Reading:
@@ -94,6 +96,10 @@ def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) 
             continue
         except CodegenError:
             raise
+        except checks.Over as over:
+            raise UnsupportedSyntax(
+                "The function raises an exception for these arguments.", where=over.where
+            ) from None
         except RecursionError as error:
             raise UnsupportedSyntax(
                 f"`{plain.__name__}` is nested too deeply for codegen_ad to read.\n"
@@ -129,6 +135,7 @@ class _Attempt:
             Builder(), facts, expressions.evaluate, statements.execute, calls.call, taps,
             {s.name: s.text for s in self.symbols},
         )  # fmt: skip
+        checks.start(self.machine)
         self.leaves: list[Leaf] = []
 
     def run(self) -> Reading:
@@ -153,6 +160,7 @@ class _Attempt:
             tuple(outputs),
             tuple(names),
             m.b.notes,
+            checks.finish(m),
         )
         return Reading(
             program,
@@ -164,6 +172,7 @@ class _Attempt:
             tuple(m.dependencies),
             self.source,
             tuple(m.remarks),
+            tuple(m.log.places.values()) if program.checks is not None else (),
         )
 
     def last_words(self, error: Exception) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import sides, states
 from codegen_ad.frontend.aliases import Key, Knots
+from codegen_ad.frontend.checks import Over, fail
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, leaves, nodes_of, rebuild
@@ -109,8 +110,14 @@ class Run:
             self.start = dict(m.frame.env)
             self.store = dict(m.store)
             plan.knots.enter(m, self.cells_of(self.start, self.store), self.entries())
-            body.run(scope)
+            try:
+                body.run(scope)
+            except Over as over:
+                del m.frames[depth:]
+                fail(m, over.failure)
+                m.frame.env["%break"] = True
 
+        depth = len(m.frames)
         self.side = sides.run(m, run)
 
     def entries(self) -> dict[Key, Cell]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from codegen_ad.frontend import data
+from codegen_ad.frontend import checks, data
+from codegen_ad.frontend.checks import Over, Raised
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Cell, Dict, List, Record
 from codegen_ad.ir.builder import Scope
@@ -35,6 +36,8 @@ class Side:
     store: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     tangled: dict[Cell, dict[Cell, str]] = field(default_factory=dict[Cell, dict[Cell, str]])
     nodes: dict[Array, dict[DType, Node]] = field(default_factory=dict[Array, dict[DType, Node]])
+    raised: Raised | None = None
+    checks: dict[Cell, Node] = field(default_factory=dict[Cell, Node])
 
     def node(self, m: Machine, value: Value, dtype: DType) -> Node:
         """The value as a node of this dtype that may be an output of the region."""
@@ -44,11 +47,18 @@ class Side:
 
 
 def run(m: Machine, body: Callable[[Scope], None]) -> Side:
-    """Run `body` in a scope of its own; names and store are afterwards as they were before."""
-    saved = m.snapshot()
+    """Run `body` in a scope of its own; names and store are afterwards as they were before.
+
+    Of a side that raises, only the checks count.
+    """
+    saved, depth = m.snapshot(), len(m.frames)
     with m.b.scope() as scope:
         try:
-            body(scope)
+            try:
+                body(scope)
+            except Over as over:
+                del m.frames[depth:]
+                return Side(scope, raised=over.failure, checks=checks.leave(m, scope, over.failure))
             side = Side(scope, m.frame.env, m.store, m.tangled)
             for name, value in side.env.items():
                 before = saved.store.get(value.cell) if isinstance(value, Array) else None

@@ -6,11 +6,12 @@ for one size. Nothing here looks at values or nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim, FloorDivision
+from codegen_ad.ir.types import DType
 
 
 class Restart(Exception):
@@ -38,6 +39,20 @@ class Facts:
     )
     unrolled: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
+    shown: list[DType] = field(default_factory=list[DType])
+    shown_by: dict[object, tuple[int, ...]] = field(default_factory=dict[object, tuple[int, ...]])
+
+    def places(self, key: object, dtypes: Sequence[DType]) -> tuple[int, ...]:
+        """Where a check keeps the numbers that its message shows; new ones start reading again."""
+        if not dtypes:
+            return ()
+        key = (key, tuple(dtypes))
+        if key not in self.shown_by:
+            first = len(self.shown)
+            self.shown += dtypes
+            self.shown_by[key] = tuple(range(first, len(self.shown)))
+            raise Restart
+        return self.shown_by[key]
 
     def solve(self, first: Dim, second: Dim, message: str) -> bool:
         """Make two sizes the same from now on; False where that is impossible or not linear."""

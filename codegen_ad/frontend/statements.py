@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnsupportedSyntax
-from codegen_ad.frontend import binding, branches, data, loops
+from codegen_ad.frontend import binding, branches, checks, data, loops
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.refusals import refuse_statement
@@ -135,7 +135,6 @@ def _if(m: Machine, node: ast.If, rest: Sequence[ast.stmt]) -> bool:
         return False
     leaves = [_always_jumps(node.body), _always_jumps(node.orelse)]
     whole = any(leaves)
-    m.guarded += 1
 
     def side(body: Sequence[ast.stmt], *, go_on: bool) -> None:
         execute(m, [*body, *rest] if go_on else body)
@@ -146,7 +145,6 @@ def _if(m: Machine, node: ast.If, rest: Sequence[ast.stmt]) -> bool:
         lambda: side(node.body, go_on=whole and not leaves[0]),
         lambda: side(node.orelse, go_on=whole and not leaves[1]),
     )
-    m.guarded -= 1
     return whole
 
 
@@ -177,17 +175,16 @@ def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
         for part in test.values:
             _assert(m, part, message)
         return
-    if _assert_sizes(m, test):
+    if not m.b.in_region and _assert_sizes(m, test):
         return
     value = m.evaluate(m, test)
     with m.spot(test):
         found = branches.decide(m, value)
         if isinstance(found, Node):
-            m.refuse(
-                "This `assert` depends on data, and compiled code raises no exceptions.",
-                "Check the arguments before the call, or leave the assert out.",
-            )
-        if not found:
+            checks.require(m, found, message)
+        elif not found and m.b.in_region:
+            checks.fails(m, "AssertionError", message)
+        elif not found:
             text = "" if message is None else f": {m.static(m.evaluate(m, message), 'message')}"
             m.refuse(f"This `assert` fails for these arguments{text}.")
 
@@ -228,11 +225,8 @@ def _size_items(m: Machine, value: Any) -> list[Any]:
 
 
 def _raise(m: Machine, error: ast.expr | None) -> None:
-    if m.guarded:
-        m.refuse(
-            "This `raise` depends on data, and compiled code raises no exceptions.",
-            "Check the arguments before the call, or return np.nan.",
-        )
+    if m.b.in_region:
+        checks.raise_(m, error)
     shown = "" if error is None else f": {m.text(error)}"
     m.refuse(f"The function raises an exception for these arguments{shown}.")
 

@@ -144,6 +144,11 @@ class Builder:
         """The results of a structured node, each as a node."""
         return tuple(self.node(RESULT, (node,), Result(i)) for i in range(len(node.items)))
 
+    @property
+    def in_region(self) -> bool:
+        """Whether a region is open: what is made now may not run, or run many times."""
+        return len(self._scopes) > 1
+
     @contextmanager
     def at(self, origin: Origin | None, *, gradient: bool | None = None) -> Generator[None]:
         """Nodes made inside get this origin; `gradient` marks them as part of a derivative."""

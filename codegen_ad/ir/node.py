@@ -150,6 +150,33 @@ class Notes:
             self.gradients.add(target)
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An exception that a program raises: the user's `raise` or `assert`, once it has failed.
+
+    `exception` is the name of a built-in class. `message` is its argument, if it has one; with
+    `shown`, it is a format string for these of the program's `Checks.values`.
+    """
+
+    exception: str
+    message: str | None
+    shown: tuple[int, ...]
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checks:
+    """What a program requires of its data.
+
+    `code` is 0, or the number of the first failure, counted from 1; `values` are what messages
+    show. Both are computed like any other value, so that loops with checks stay what they are.
+    """
+
+    code: Node
+    values: tuple[Node, ...]
+    failures: tuple[Failure, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Program:
     """A function of arrays: named inputs, named outputs, and the notes of its nodes."""
@@ -159,14 +186,41 @@ class Program:
     outputs: tuple[Node, ...]
     output_names: tuple[str, ...]
     notes: Notes
+    checks: Checks | None = None
 
     def with_outputs(self, outputs: Sequence[Node], names: Sequence[str]) -> Program:
         """The same program with other outputs."""
         return replace(self, outputs=tuple(outputs), output_names=tuple(names))
 
+    @property
+    def checked(self) -> tuple[Node, ...]:
+        """The nodes of the checks: the code and the values shown."""
+        return () if self.checks is None else (self.checks.code, *self.checks.values)
+
+    @property
+    def results(self) -> tuple[Node, ...]:
+        """All that is computed: the outputs, then the nodes of the checks."""
+        return (*self.outputs, *self.checked)
+
+    def rebuilt(self, results: Sequence[Node], notes: Notes) -> Program:
+        """The same program with `results` made anew, in the same order."""
+        count = len(self.outputs)
+        return replace(
+            self,
+            outputs=tuple(results[:count]),
+            notes=notes,
+            checks=self.rechecked(results[count:]),
+        )
+
+    def rechecked(self, nodes: Sequence[Node]) -> Checks | None:
+        """The checks with their nodes made anew."""
+        if self.checks is None:
+            return None
+        return replace(self.checks, code=nodes[0], values=tuple(nodes[1:]))
+
     def nodes(self) -> list[Node]:
         """All nodes outside regions, arguments first."""
-        return toposort(self.outputs)
+        return toposort(self.results)
 
 
 def toposort(outputs: Iterable[Node]) -> list[Node]:

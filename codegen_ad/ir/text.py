@@ -18,11 +18,19 @@ def program_text(program: Program) -> str:
     printer = _Printer(program.notes)
     head = ", ".join(printer.declare(i) for i in program.inputs)
     printer.lines.append(f"program {program.name}({head}) {{")
-    printer.body(toposort(program.outputs), "  ")
+    printer.body(program.nodes(), "  ")
     returned = ", ".join(
         f"{name}={printer.name(node)}"
         for name, node in zip(program.output_names, program.outputs, strict=True)
     )
+    if program.checks is not None:
+        for number, failure in enumerate(program.checks.failures, 1):
+            shown = ", ".join(printer.name(program.checks.values[i]) for i in failure.shown)
+            message = "" if failure.message is None else repr(failure.message)
+            raised = f"{failure.exception}({', '.join(filter(None, (message, shown)))})"
+            code = printer.name(program.checks.code)
+            remark = f"   ; line {failure.origin.line}"
+            printer.lines.append(f"  raise {raised} if {code} == {number}{remark}")
     printer.lines.append(f"  return {returned}")
     printer.lines.append("}")
     return "\n".join(printer.lines) + "\n"

@@ -26,7 +26,7 @@ def verify(program: Program) -> None:
         raise InvalidProgram("outputs and their names differ in number")
     if len(set(program.output_names)) != len(program.output_names):
         raise InvalidProgram(f"two outputs have one name: {program.output_names}")
-    _verify_scope(program.name, program.inputs, program.outputs)
+    _verify_scope(program.name, program.inputs, program.results)
 
 
 def _verify_scope(where: str, inputs: Sequence[Node], outputs: Sequence[Node]) -> None:

@@ -15,10 +15,8 @@ def dead(program: Program) -> Program:
     """The program with loops and branches that compute only what is read."""
     while True:
         trimmer = _Trimmer(reopen(program))
-        outputs = trimmer.scope(program.inputs, program.outputs)
-        program = Program(
-            program.name, program.inputs, tuple(outputs), program.output_names, trimmer.b.notes
-        )
+        results = trimmer.scope(program.inputs, program.results)
+        program = program.rebuilt(results, trimmer.b.notes)
         if not trimmer.changed:
             return program
 

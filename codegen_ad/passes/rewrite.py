@@ -56,10 +56,8 @@ def rewrite(
     for _ in range(rounds):
         before = count.total()
         driver = _Driver(reopen(program), table, count)
-        outputs = driver.scope(program.inputs, program.outputs)
-        program = Program(
-            program.name, program.inputs, tuple(outputs), program.output_names, driver.b.notes
-        )
+        results = driver.scope(program.inputs, program.results)
+        program = program.rebuilt(results, driver.b.notes)
         if count.total() == before:
             break
     return program

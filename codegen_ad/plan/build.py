@@ -9,7 +9,7 @@ from codegen_ad.ir.builder import Input
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.text import program_text
-from codegen_ad.plan import names, tidy
+from codegen_ad.plan import checks, names, tidy
 from codegen_ad.plan.access import NeedsStorage
 from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
 from codegen_ad.plan.planner import Planner
@@ -79,7 +79,10 @@ def _attempt(
             root.stored[node] = stored_whole(node, own, owned=False)
         else:
             root.values[node, ()] = Var(own, type.dtype)
-    results = plan_region(p, root, program.outputs)
+    results = plan_region(p, root, (*program.checked, *program.outputs))
+    checked, results = results[: len(program.checked)], results[len(program.checked) :]
+    if program.checks is not None:
+        checks.insert(root.statements, checks.statements(program.checks, checked))
     outputs: list[Expr | str] = []
     for node, result in zip(program.outputs, results, strict=True):
         if not isinstance(result, Stored):

@@ -216,9 +216,19 @@ class If:
     note: Note
 
 
+@dataclass(slots=True)
+class Raise:
+    """Raise the built-in exception of this name; `shown` are what the message has places for."""
+
+    exception: str
+    message: str | None
+    shown: tuple[Expr, ...]
+    note: Note
+
+
 Statement = (
     Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Check
-    | For | While | Grow | If
+    | For | While | Grow | If | Raise
 )  # fmt: skip
 
 

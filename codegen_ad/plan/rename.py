@@ -24,6 +24,7 @@ from codegen_ad.plan.kernel import (
     LibraryCall,
     Load,
     Number,
+    Raise,
     Statement,
     Store,
     Var,
@@ -101,6 +102,8 @@ def expressions(statement: Statement) -> list[Expr]:
             return list(exprs)
         case If(condition=condition) | While(condition=condition):
             return [condition]
+        case Raise(shown=shown):
+            return list(shown)
         case _:
             return []
 
@@ -114,6 +117,8 @@ def replace_expressions(statement: Statement, change: Callable[[Expr], Expr]) ->
             statement.exprs = tuple(change(e) for e in statement.exprs)
         case If() | While():
             statement.condition = change(statement.condition)
+        case Raise():
+            statement.shown = tuple(change(e) for e in statement.shown)
         case _:
             pass
 

@@ -28,6 +28,7 @@ from codegen_ad.plan.kernel import (
     Load,
     Note,
     Number,
+    Raise,
     Statement,
     Store,
     Var,
@@ -178,6 +179,9 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case Grow(buffers, count):
             return f"make room in {', '.join(buffers)} for row {count}"
+        case Raise(exception, message, shown):
+            parts = [*([] if message is None else [repr(message)]), *map(expression_text, shown)]
+            return f"raise {exception}({', '.join(parts)})"
         case For() | While() | If():
             raise AssertionError("blocks are printed by `_statement`")
 

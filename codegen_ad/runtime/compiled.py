@@ -16,6 +16,7 @@ import numpy as np
 from codegen_ad.errors import InternalError, InvalidArgument
 from codegen_ad.runtime.arguments import prepared
 from codegen_ad.runtime.dependencies import Path, resolve
+from codegen_ad.runtime.failures import Failures
 from codegen_ad.runtime.load import call_or_rebuild, load
 from codegen_ad.runtime.store import Entry
 
@@ -48,9 +49,10 @@ class Compiled:
     entry : the cache entry.
     metadata : what the build recorded.
     function : the compiled function.
+    run : the same, with what it raises in the user's terms.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, root: object) -> None:
         self.entry = entry
         self.metadata = cast("Mapping[str, Any]", entry.metadata)
         self.function: Callable[..., Any] = getattr(load(entry), self.metadata["function"])
@@ -58,6 +60,11 @@ class Compiled:
         self.sizes: list[tuple[str, int, int]] = [tuple(s) for s in self.metadata["sizes"]]
         self.requirements = tuple(_requirement(x) for x in self.metadata["requirements"])
         self.captured = tuple(leaf.captured for leaf in self.leaves if leaf.captured is not None)
+        self.failures = Failures(
+            root, self.metadata.get("failures", ()), self.metadata.get("def_row", 0)
+        )
+        raises = self.metadata.get("raises", False)
+        self.run = self.failures.guarded(self.function) if raises else self.function
         self._is_ready = False
 
     def check(self, leaves: Sequence[Any]) -> None:
@@ -99,12 +106,13 @@ class Compiled:
     def call(self, leaves: Sequence[Any]) -> Any:
         """Run the kernel on leaves that have been checked."""
         if self._is_ready:
-            return self.function(*leaves)
+            return self.run(*leaves)
         try:
             result = call_or_rebuild(self.entry, self.function, *leaves)
         except Exception as error:
             if not type(error).__module__.startswith("numba."):
-                raise
+                self._is_ready = True
+                raise self.failures.explained(error) from None
             why = str(error).strip().splitlines()[0]
             raise InternalError(
                 f"numba cannot compile {self.entry.source_path} ({type(error).__name__}: {why})"

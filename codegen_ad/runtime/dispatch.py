@@ -146,7 +146,7 @@ class Kernels:
     def _prepared(
         self, entry: Entry, signature: Signature, dependencies: Sequence[Dependency]
     ) -> Prepared:
-        return Prepared(Compiled(entry), signature, Watch(self.root, dependencies))
+        return Prepared(Compiled(entry, self.root), signature, Watch(self.root, dependencies))
 
     def latest(self, mode: str) -> Prepared | None:
         """The kernel used last for a mode."""

@@ -56,7 +56,7 @@ def _remember(
     same = len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
     if not same:
         return
-    function = prepared.compiled.function
+    function = prepared.compiled.run
     if _is_plain(prepared, mode):
         kernels.remember(mode, args, prepared, function)
     else:

@@ -134,20 +134,38 @@ def endless(x: Any) -> Any:
         x = x + 1
 
 
-def data_raise(x: Any) -> Any:
+def raise_with_arguments(x: Any) -> Any:
     if x[0] < 0:
-        raise ValueError("negative")
-    return x
+        raise ValueError("negative", x[0])
+    return x.sum()
+
+
+def raise_something_else(x: Any) -> Any:
+    if x[0] < 0:
+        raise x
+    return x.sum()
+
+
+def raise_again(x: Any) -> Any:
+    if x[0] < 0:
+        raise
+    return x.sum()
+
+
+def check_in_a_condition(x: Any) -> Any:
+    def checked(v: Any) -> Any:
+        assert v > 0
+        return v
+
+    s = x[0]
+    while checked(s) < 10:
+        s = s * 2
+    return s
 
 
 def static_raise(x: Any) -> Any:
     if x.ndim != 2:
         raise ValueError("x must be a matrix")
-    return x
-
-
-def data_assert(x: Any) -> Any:
-    assert x[0] > 0
     return x
 
 
