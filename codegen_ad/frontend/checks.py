@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from codegen_ad.errors import CodegenError
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes import Restart
 from codegen_ad.frontend.values import Array, Cell, Outside, Provenance
 from codegen_ad.ir.builder import Scope, is_constant_expression
 from codegen_ad.ir.dims import Dim
@@ -76,7 +77,9 @@ class Log:
 
 
 def start(m: Machine) -> None:
-    """Nothing has failed yet."""
+    """Nothing has failed yet. A function without checks has no number of a failure."""
+    if not m.facts.checks:
+        return
     m.store[m.log.code] = make.constant(m.b, 0, DType.INT64)
     for number, dtype in enumerate(m.facts.shown):
         cell = Cell(f"shown_{number}")
@@ -86,7 +89,7 @@ def start(m: Machine) -> None:
 
 def finish(m: Machine) -> Checks | None:
     """The checks of the program, once all of it has been read."""
-    if not m.log.numbers or not may_have_failed(m):
+    if not may_have_failed(m):
         return None
     values = tuple(m.store[c] for c in m.log.cells)
     for node, cell in zip((m.store[m.log.code], *values), (m.log.code, *m.log.cells), strict=True):
@@ -96,7 +99,7 @@ def finish(m: Machine) -> Checks | None:
 
 def may_have_failed(m: Machine) -> bool:
     """Whether a check has been met on the way here."""
-    return make.constant_value(m.store[m.log.code]) != 0
+    return m.facts.checks and make.constant_value(m.store[m.log.code]) != 0
 
 
 def passed(m: Machine) -> Node:
@@ -169,9 +172,9 @@ def raise_(m: Machine, error: ast.expr | None) -> NoReturn:
 @contextmanager
 def none_in(m: Machine, where: str) -> Generator[None]:
     """Refuse checks in what is read meanwhile: nothing carries them out of there."""
-    before = m.store[m.log.code]
+    before = m.store.get(m.log.code)
     yield
-    if m.store[m.log.code] is not before:
+    if m.store.get(m.log.code) is not before:
         m.refuse(
             f"A check that depends on data (`assert`, `raise`) in {where} is not translated.",
             "Check before it, or in the body of the function itself.",
@@ -201,6 +204,9 @@ def fails(m: Machine, exception: str, message: ast.expr | None) -> NoReturn:
 
 
 def _raised(m: Machine, exception: str, path: Provenance, message: Text) -> Raised:
+    if not m.facts.checks:
+        m.facts.checks = True
+        raise Restart
     statement = next(s for s in reversed(m.spots) if isinstance(s, ast.stmt))
     nodes = [m.node(v) for v in message.values]
     origin = m.origin(statement)

@@ -39,6 +39,7 @@ class Facts:
     )
     unrolled: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
+    checks: bool = False
     shown: list[DType] = field(default_factory=list[DType])
     shown_by: dict[object, tuple[int, ...]] = field(default_factory=dict[object, tuple[int, ...]])
 
