@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from codegen_ad.errors import InternalError, InvalidArgument
 from codegen_ad.ir.builder import INPUT, Result
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Checks, Node, Program, Region, toposort
+from codegen_ad.ir.node import Checks, Node, Program, Region, symbols_in, toposort
 from codegen_ad.ir.types import ArrayType, TupleType
 from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
+from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 
 Array = NDArray[Any]
@@ -138,7 +139,7 @@ class _Machine:
         while waiting:
             later: list[_Step] = []
             for step in waiting:
-                ready = step.needs <= known.keys() and all(a in values for a in step.node.args)
+                ready = step.needs <= known.keys() and all(a in values for a in step.node.needs)
                 if ready:
                     values[step.node] = self._observed(step.node, values, known)
                 else:
@@ -176,6 +177,9 @@ class _Machine:
                 results = self._region(taken, args[1:], sizes)
             case Custom() as custom:
                 results = self._region(custom.forward, args, sizes)
+            case RunSize(symbol):
+                sizes[symbol] = int(args[0])
+                results = (args[0],)
             case _:
                 results = (_compute(node, args, sizes),)
         return tuple(
@@ -253,9 +257,9 @@ def _needed(node: Node) -> set[str]:
     """The symbols a node reads: those of its type and parameters, less those it binds itself."""
     if isinstance(node.params, Result):
         return set()  # its argument has run
-    needed = set(_symbols(node.params))
+    needed = set(symbols_in(node.params))
     for type in _types(node):
-        needed |= set(_symbols(type))
+        needed |= set(symbols_in(type))
     for region in node.regions:
         inside = [n for n in toposort(region.outputs) if n.op is not INPUT]
         bound = {name for n in inside for name in _bound(n)}
@@ -267,21 +271,7 @@ def _bound(node: Node) -> Iterator[str]:
     match node.params:
         case Loop(length=length) | While(length=length) if length.name is not None:
             yield length.name
-        case _:
-            pass
-
-
-def _symbols(value: object) -> Iterator[str]:
-    match value:
-        case Dim():
-            yield from value.symbols()
-        case Region():
-            pass
-        case tuple():
-            for item in cast("tuple[object, ...]", value):
-                yield from _symbols(item)
-        case _ if is_dataclass(value):
-            for field in fields(value):
-                yield from _symbols(getattr(value, field.name))
+        case RunSize(symbol):
+            yield symbol
         case _:
             pass

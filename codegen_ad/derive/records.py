@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from codegen_ad.ir.builder import INPUT, Builder
 from codegen_ad.ir.dims import product
-from codegen_ad.ir.node import Node, Params, Region, toposort
+from codegen_ad.ir.node import Kind, Node, Params, Region, toposort
 from codegen_ad.ir.types import TupleType
+from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
 
 TYPICAL_SIZE = 1000
@@ -25,7 +26,7 @@ def to_record(
     states = set(carried)
     depends = set(states)
     for node in order:
-        if any(a in depends for a in node.args):
+        if any(a in depends for a in node.needs):
             depends.add(node)
     # Sizes that only exist once a loop in the body has run; those of the inputs are known before.
     inner = {symbol for node in order for symbol in _bound(node)}
@@ -35,6 +36,7 @@ def to_record(
         return (
             node in originals
             and not isinstance(node.type, TupleType)
+            and node.op.kind is not Kind.SIZE
             and not any(s in inner for d in node.array.shape for s in d.symbols())
         )
 
@@ -47,7 +49,7 @@ def to_record(
         if can_record(node):
             used_directly.append(node)
             continue
-        fresh = [a for a in node.args if a not in seen]
+        fresh = [a for a in node.needs if a not in seen]
         seen.update(fresh)
         stack.extend(reversed(fresh))
     reached = [node for node in order if node in states]
@@ -67,6 +69,8 @@ def _numbers(nodes: Sequence[Node]) -> int:
 
 def _bound(node: Node) -> Sequence[str]:
     params: Params | None = node.params
+    if isinstance(params, RunSize):
+        return (params.symbol,)
     return tuple(params.length.symbols()) if isinstance(params, Loop | While) else ()
 
 

@@ -105,6 +105,10 @@ class Context(Protocol):
         """Require `at_least >= minimum` when the kernel is called, for a slice or a maximum."""
         ...
 
+    def is_run_time(self, dim: Dim) -> bool:
+        """Whether the value of a size is known only while the kernel runs."""
+        ...
+
     def refuse(
         self, message: str, instead: str, error: type[CodegenError] | None = None
     ) -> NoReturn:

@@ -13,7 +13,9 @@ from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import data
 from codegen_ad.frontend.checks import guarded
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.run_time import is_run_time
 from codegen_ad.frontend.sizes import dim_text, sign
+from codegen_ad.frontend.slices import span
 from codegen_ad.frontend.values import Array, List, Range
 from codegen_ad.frontend.views import Indexed, Reshaped, Sliced, Transposed, inverse
 from codegen_ad.ir.dims import ONE, Dim, as_dim
@@ -162,6 +164,8 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
         case bool() | np.bool_():
             m.refuse("A subscript is True or False, which picks nothing by position.")
         case int() | np.integer() | Dim():
+            if is_run_time(m, dim) or (isinstance(item, Dim) and is_run_time(m, item)):
+                return m.node(raw, "subscript")
             return _At(place(m, item, dim))
         case Array() | tuple() | List() | Range():
             node = m.node(raw, "subscript")
@@ -186,44 +190,6 @@ def place(m: Machine, item: int | Dim | np.integer, dim: Dim) -> Dim:
     return where
 
 
-def span(m: Machine, item: slice, dim: Dim) -> Span:
-    """A slice as start, step and length; bounds beyond the array are refused when called."""
-    step = m.static(item.step, "slice step")
-    step = 1 if step is None else step
-    if not isinstance(step, int) or step == 0:
-        m.refuse(f"A slice step must be an integer other than 0, not {step!r}.")
-    forwards = step > 0
-    start = _bound(m, item.start, dim, as_dim(0) if forwards else dim - 1, first=True)
-    stop = _bound(m, item.stop, dim, dim if forwards else as_dim(-1), first=False)
-    reach = stop - start if forwards else start - stop
-    if reach.is_constant and reach.value <= 0:
-        return Span(as_dim(0), 1, as_dim(0))
-    m.require(reach, 0, m.text())
-    length = (reach + (abs(step) - 1)) // abs(step)
-    return Span(start, step, length)
-
-
-def _bound(m: Machine, value: Value, dim: Dim, default: Dim, *, first: bool) -> Dim:
-    if value is None:
-        return default
-    if isinstance(value, Array):
-        m.unroll()
-        m.refuse(
-            "A slice bound depends on data, so the size of the result does too.",
-            "Use np.where with a mask over positions, or pass the bound as a static argument.",
-        )
-    where = m.dim(value, "slice bound")
-    if dim.is_constant and where.is_constant:
-        bound = where.value + (dim.value if where.value < 0 else 0)
-        return as_dim(min(max(bound, 0), dim.value))
-    if sign(where) == -1:
-        where = where + dim
-        m.require(where, 0, m.text())
-        return where
-    m.require(dim, where, m.text())
-    return where
-
-
 def _is_advanced(parts: Sequence[Part]) -> bool:
     return any(isinstance(p, Node) and p.array.rank for p in parts)
 
@@ -236,13 +202,15 @@ def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
         p if isinstance(p, Span) else Span(p.place, 1, ONE) if isinstance(p, _At) else make.whole(d)
         for p, d in zip(axes, shape, strict=True)
     )
-    view: Value = array
-    if any(s != make.whole(d) for s, d in zip(spans, shape, strict=True)):
-        view = m.view(view, Sliced(spans))
     chosen = [(a, p) for a, p in enumerate(axes) if isinstance(p, Node)]
+    view: Value = array
     if chosen:
         where = tuple(guarded(m, make.cast(m.b, p, DType.INT64)) for _, p in chosen)
         view = m.view(view, Indexed(tuple(a for a, _ in chosen), where))
+        left = [a for a, p in enumerate(axes) if not isinstance(p, Node)]
+        spans, shape = tuple(spans[a] for a in left), tuple(shape[a] for a in left)
+    if any(s != make.whole(d) for s, d in zip(spans, shape, strict=True)):
+        view = m.view(view, Sliced(spans))
     rest = [p for p in parts if not isinstance(p, Node)]
     if any(isinstance(p, _New | _At) for p in rest):
         out: Shape = tuple(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.counting import length_of
+from codegen_ad.frontend.run_time import polynomial
 from codegen_ad.frontend.values import Array, DynamicRange, Range, Reversed, Zipped
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -15,7 +17,7 @@ from codegen_ad.ops import make
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
-__all__ = ["is_data", "item_of", "length_of", "trip_of"]
+__all__ = ["is_data", "item_of", "last_of", "length_of", "trip_of"]
 
 
 def is_data(value: Value) -> bool:
@@ -44,6 +46,17 @@ def trip_of(m: Machine, iterable: DynamicRange | Value) -> Node:
         reach = make.add(b, reach, make.constant(b, abs(step) - 1, DType.INT64))
         reach = make.apply(b, "floor_divide", reach, make.constant(b, abs(step), DType.INT64))
     return make.apply(b, "maximum", reach, make.constant(b, 0, DType.INT64))
+
+
+def last_of(m: Machine, iterable: Value) -> Dim | None:
+    """The number of the last iteration over a range whose bounds depend on data, if known."""
+    if not isinstance(iterable, DynamicRange) or abs(iterable.step) != 1:
+        return None
+    bounds = (iterable.start, iterable.stop)
+    start, stop = (polynomial(m, data.index_node(m, v)) for v in bounds)
+    if start is None or stop is None:
+        return None
+    return (stop - start if iterable.step > 0 else start - stop) - 1
 
 
 def item_of(m: Machine, iterable: Value, index: Node) -> Value:

@@ -107,12 +107,14 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
     if trip_dim is None and checks.may_have_failed(m):
         trip = make.where(b, checks.passed(m), trip, make.constant(b, 0, DType.INT64))
 
+    last = iteration.last_of(m, iterable) if trip_dim is None else trip_dim - 1
     counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
     label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
 
     def body(scope: Scope) -> None:
         index = scope.input(label, ArrayType(DType.INT64))
         m.log.counters.add(index)
+        m.run_time.positions[index] = last
         with m.spot(node.iter):
             item = iteration.item_of(m, iterable, index)
         binding.bind(m, node.target, item)

@@ -18,6 +18,7 @@ from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
 from codegen_ad.frontend import data, requirements, sequences, views, words
 from codegen_ad.frontend.checks import Log
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.run_time import RunTime, is_run_time
 from codegen_ad.frontend.sizes import Facts, Restart
 from codegen_ad.frontend.values import (
     Array,
@@ -75,6 +76,7 @@ class Machine:
     labels: dict[Cell, str] = field(default_factory=dict[Cell, str])
     symbols: int = 0
     log: Log = field(default_factory=Log)
+    run_time: RunTime = field(default_factory=RunTime)
     rolled: list[tuple[object, int | None]] = field(default_factory=list[tuple[object, int | None]])
     tapped: set[str] = field(default_factory=set[str])
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
@@ -217,10 +219,10 @@ class Machine:
 
     # Sizes -----------------------------------------------------------------------------------
 
-    def fresh_symbol(self) -> Dim:
+    def fresh_symbol(self, name: str = "trips") -> Dim:
         """A size that only the run knows, and that no argument's shape tells."""
         self.symbols += 1
-        return Dim.symbol(f"trips_{self.symbols}")
+        return Dim.symbol(f"{name}_{self.symbols}")
 
     def equate(self, first: Dim, second: Dim, what: str) -> None:
         """Require two sizes to be the same; reading starts again if that is news."""
@@ -229,6 +231,10 @@ class Machine:
     def require(self, at_least: Dim, minimum: Dim | int, what: str) -> None:
         """Require a size to be at least `minimum` when the kernel is called."""
         requirements.require(self, at_least, minimum, what)
+
+    def is_run_time(self, dim: Dim) -> bool:
+        """Whether the value of a size is known only while the kernel runs."""
+        return is_run_time(self, dim)
 
     def broadcast(self, *shapes: Shape) -> Shape:
         """The shape that NumPy broadcasts to; sizes that must agree are equated."""
@@ -249,10 +255,7 @@ class Machine:
                 return Dim.constant(int(value))
             case Array():
                 self.unroll()
-                self.refuse(
-                    f"The {what} depends on data, and the size of an array must not.",
-                    "Use a size that comes from an argument's shape, or a number.",
-                )
+                return requirements.size_from(self, value, what)
             case _:
                 self.refuse(f"The {what} must be an integer, not {self.describe(value)}.")
 

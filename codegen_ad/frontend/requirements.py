@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend import data
+from codegen_ad.frontend.run_time import hold, is_certain, is_run_time
 from codegen_ad.frontend.sizes import Requirement, Restart, dim_text, smallest
-from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.dims import ZERO, Dim, as_dim
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
+    from codegen_ad.frontend.values import Array
 
 
 def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
@@ -18,6 +23,15 @@ def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
         return
     one, other = (dim_text(d, m.size_names) for d in (first, second))
     difference = first - second
+    if is_run_time(m, difference):
+        m.refuse(
+            f"`{what}` needs {one} == {other}, which depends on the data.",
+            "Pick the elements of both arrays by the same mask or bounds.",
+            ShapeMismatch,
+        )
+    if is_run_time(m, first):  # what is the same on both sides does not matter
+        first, second = difference, ZERO
+        one, other = (dim_text(d, m.size_names) for d in (first, second))
     if not difference.is_constant:
         message = f"line {m.line()}: {what} needs {one} == {other}"
         if m.facts.solve(first, second, message):
@@ -38,6 +52,14 @@ def require(m: Machine, at_least: Dim, minimum: Dim | int, what: str) -> None:
     if bound is not None and bound >= 0:
         return
     one, other = (dim_text(d, m.size_names) for d in (at_least, least))
+    if is_run_time(m, at_least - least):
+        if is_certain(m, at_least - least):
+            return
+        m.refuse(
+            f"`{what}` needs {one} >= {other}, which depends on the data.",
+            "Use sizes that come from an argument's shape.",
+            ShapeMismatch,
+        )
     if (at_least - least).is_constant:
         m.refuse(
             f"`{what}` needs a size of at least {other}, and it is {one}.",
@@ -46,3 +68,17 @@ def require(m: Machine, at_least: Dim, minimum: Dim | int, what: str) -> None:
         )
     message = f"line {m.line()}: {what} needs {one} >= {other}"
     m.facts.demand(Requirement("at_least", at_least, least, message))
+
+
+def size_from(m: Machine, value: Array, what: str) -> Dim:
+    """A size that is an integer scalar of the program."""
+    kind = m.type_of(value)
+    if kind.shape or kind.dtype not in (DType.INT64, DType.INT32):
+        m.refuse(
+            f"The {what} must be an integer, not {m.describe(value)}.",
+            "Convert it: `int(x)`.",
+        )
+    node = data.index_node(m, value)
+    with m.b.home((node,)):
+        bounded = make.apply(m.b, "maximum", node, make.constant(m.b, 0, DType.INT64))
+    return hold(m, bounded, str(m.b.notes.names.get(node, "size")))

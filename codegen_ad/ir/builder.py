@@ -2,6 +2,7 @@
 
 Within one builder, equal nodes are the same object. While a region is being built, its nodes are
 kept in a scope of their own, so that what is computed inside a branch is computed only there.
+A scope also knows the scalars that hold run-time sizes: what speaks of a size depends on its scalar.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from codegen_ad.ir.node import (
     Origin,
     Params,
     Region,
+    RegionParams,
     TypeMismatch,
+    symbols_in,
     toposort,
 )
 from codegen_ad.ir.types import ArrayType, Type
 
-Key = tuple[Op, tuple[Node, ...], Params | None]
+Key = tuple[Op, tuple[Node, ...], Params | None, tuple[Node, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,18 @@ RESULT = Op("result", Kind.RESULT, _infer_result)
 class Scope:
     """The nodes made while one region is open."""
 
-    __slots__ = ("_builder", "inputs", "table")
+    __slots__ = ("_builder", "inputs", "sizes", "table")
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
         self.table: dict[Key, Node] = {}
         self.inputs: list[Node] = []
+        self.sizes: dict[str, Node] = {}
+
+    def owns(self, node: Node) -> bool:
+        """Whether the node was made in this scope."""
+        key = (node.op, node.args, node.params, node.sizes)
+        return node in self.inputs or self.table.get(key) is node
 
     def input(self, name: str, type: ArrayType) -> Node:
         """A new input of the region."""
@@ -90,7 +99,7 @@ class Scope:
                 continue
             seen.add(node)
             if node in own and not _is_result_from(node, own):
-                stack.extend(reversed(node.args))
+                stack.extend(reversed(node.needs))
             elif not is_constant_expression(node):
                 captured.append(node)
         return tuple(outputs), captured
@@ -110,22 +119,38 @@ class Builder:
         self._inputs = 0
         self._origin: Origin | None = None
         self._gradient = False
+        self._sized = False
 
-    def node(self, op: Op, args: Sequence[Node] = (), params: Params | None = None) -> Node:
+    def node(
+        self,
+        op: Op,
+        args: Sequence[Node] = (),
+        params: Params | None = None,
+        sizes: Sequence[Node] | None = None,
+    ) -> Node:
         """The node with this operation, these arguments and parameters; its type is inferred.
+
+        `sizes` are the scalars of the run-time sizes in `params`; if not given, those in scope.
 
         Raises
         ------
         TypeMismatch, BroadcastError
             If the operation has no meaning for these arguments.
         """
-        key = (op, tuple(args), params)
+        args = tuple(args)
+        if self._sized:
+            if isinstance(params, RegionParams):
+                params, args = self._closed(params, args)
+            if sizes is None:
+                sizes = self._sizes_in(params)
+        key = (op, args, params, tuple(sizes or ()))
         for scope in reversed(self._scopes):
             found = scope.table.get(key)
             if found is not None:
                 return found
-        node = Node(op, tuple(args), params, op.infer([a.type for a in args], params))
+        node = Node(op, args, params, op.infer([a.type for a in args], params), key[3])
         self._scopes[-1].table[key] = node
+        self.declare((node,))
         if self._origin is not None:
             self.notes.origins[node] = self._origin
         if self._gradient:
@@ -138,7 +163,65 @@ class Builder:
         params = Input(name, self._inputs, type)
         node = Node(INPUT, (), params, type)
         self.notes.names[node] = name
+        self.declare((node,))
         return node
+
+    # Run-time sizes --------------------------------------------------------------------------
+
+    def declare(self, nodes: Iterable[Node]) -> None:
+        """Let those of the nodes that hold a run-time size be found by its symbol from here on."""
+        for node in nodes:
+            if isinstance(node.type, ArrayType) and node.type.size is not None:
+                self._scopes[-1].sizes.setdefault(node.type.size, node)
+                self._sized = True
+
+    def size(self, symbol: str) -> Node | None:
+        """The scalar that holds a run-time size here; None for sizes of arguments."""
+        for scope in reversed(self._scopes):
+            if symbol in scope.sizes:
+                return scope.sizes[symbol]
+        return None
+
+    @contextmanager
+    def home(self, nodes: Iterable[Node]) -> Generator[None]:
+        """Make nodes in the outermost scope in which all of `nodes` are known."""
+        inner = self._scopes
+        depth = 1
+        for node in nodes:
+            for place in range(depth, len(inner)):
+                if inner[place].owns(node):
+                    depth = place + 1
+        self._scopes = inner[:depth]
+        try:
+            yield
+        finally:
+            self._scopes = inner
+
+    def _sizes_in(self, params: Params | None) -> tuple[Node, ...]:
+        found = (self.size(symbol) for symbol in dict.fromkeys(symbols_in(params)))
+        return tuple(node for node in found if node is not None)
+
+    def _closed(
+        self, params: RegionParams, args: tuple[Node, ...]
+    ) -> tuple[RegionParams, tuple[Node, ...]]:
+        """The regions with an input more for each run-time size that they use from outside."""
+        known = {node for scope in self._scopes for node in scope.sizes.values()}
+        own = {node for region in params.regions for node in region.inputs}
+        free: dict[Node, None] = {}
+        for region in params.regions:
+            for node in toposort(region.outputs):
+                if node in known and node not in own:
+                    free[node] = None
+        if not free:
+            return params, args
+        regions: list[Region] = []
+        for region in params.regions:
+            with self.scope():
+                fresh = [self.input(str(node.array.size), node.array) for node in free]
+                mapping = dict(zip(free, fresh, strict=True)) | {i: i for i in region.inputs}
+                inside = self.substitute(region.outputs, mapping)
+            regions.append(Region((*region.inputs, *fresh), tuple(inside)))
+        return params.with_regions(tuple(regions)), (*args, *free)
 
     def results(self, node: Node) -> tuple[Node, ...]:
         """The results of a structured node, each as a node."""
@@ -176,9 +259,9 @@ class Builder:
         self, inputs: Sequence[Node], outputs: Sequence[Node], captured: Sequence[Node]
     ) -> Region:
         """The closed region with `inputs` and one further input for each captured outer value."""
-        fresh = [self.input(self.notes.names.get(c, "captured"), c.array) for c in captured]
-        mapping = dict(zip(captured, fresh, strict=True))
         with self.scope():
+            fresh = [self.input(self.notes.names.get(c, "captured"), c.array) for c in captured]
+            mapping = dict(zip(captured, fresh, strict=True))
             inside = self.substitute(outputs, mapping | {i: i for i in inputs})
         return Region((*inputs, *fresh), tuple(inside))
 
@@ -190,13 +273,14 @@ class Builder:
         """
         outputs = list(outputs)
         new: dict[Node, Node] = dict(mapping)
+        self.declare(n for n in mapping.values() if n.op is INPUT)
         for node in _toposort_below(outputs, new):
             if node.op is INPUT:
                 new[node] = node
                 continue
             args = tuple(new[a] for a in node.args)
             with self.at(self._origin or self.notes.origins.get(node)):
-                made = self.node(node.op, args, node.params)
+                made = self.node(node.op, args, node.params, [new[s] for s in node.sizes])
             self.notes.copy(node, made)
             new[node] = made
         return [new[o] for o in outputs]
@@ -208,14 +292,14 @@ def _toposort_below(outputs: list[Node], stop: Mapping[Node, Node]) -> list[Node
     for output in outputs:
         if output in seen:
             continue
-        stack = [(output, iter(output.args))]
+        stack = [(output, iter(output.needs))]
         seen.add(output)
         while stack:
             node, rest = stack[-1]
             for arg in rest:
                 if arg not in seen:
                     seen.add(arg)
-                    stack.append((arg, iter(arg.args)))
+                    stack.append((arg, iter(arg.needs)))
                     break
             else:
                 order.append(node)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
+from typing import cast
 
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import ArrayType, TupleType, Type
 
 
@@ -19,6 +21,7 @@ class Kind(Enum):
 
     INPUT = "input"
     CONSTANT = "constant"
+    SIZE = "size"
     ELEMENTWISE = "elementwise"
     REDUCE = "reduce"
     CONTRACT = "contract"
@@ -69,12 +72,21 @@ class TypeMismatch(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One value. Made only by a `Builder`, which interns, so that equal means `is`."""
+    """One value. Made only by a `Builder`, which interns, so that equal means `is`.
+
+    `sizes` are the scalars that hold the run-time sizes its parameters speak of.
+    """
 
     op: Op
     args: tuple[Node, ...]
     params: Params | None
     type: Type
+    sizes: tuple[Node, ...] = ()
+
+    @property
+    def needs(self) -> tuple[Node, ...]:
+        """All nodes that must have a value first: arguments and run-time sizes."""
+        return (*self.args, *self.sizes) if self.sizes else self.args
 
     @property
     def array(self) -> ArrayType:
@@ -223,6 +235,23 @@ class Program:
         return toposort(self.results)
 
 
+def symbols_in(value: object) -> Iterator[str]:
+    """The symbols of all sizes in parameters, not in the regions they own."""
+    match value:
+        case Dim():
+            yield from value.symbols()
+        case Region():
+            pass
+        case tuple():
+            for item in cast("tuple[object, ...]", value):
+                yield from symbols_in(item)
+        case _ if is_dataclass(value):
+            for part in fields(value):
+                yield from symbols_in(getattr(value, part.name))
+        case _:
+            pass
+
+
 def toposort(outputs: Iterable[Node]) -> list[Node]:
     """All nodes that `outputs` need, arguments first, in an order that depends on the program only.
 
@@ -234,13 +263,13 @@ def toposort(outputs: Iterable[Node]) -> list[Node]:
         stack: list[tuple[Node, Iterator[Node]]] = []
         if output not in seen:
             seen.add(output)
-            stack.append((output, iter(output.args)))
+            stack.append((output, iter(output.needs)))
         while stack:
             node, rest = stack[-1]
             for arg in rest:
                 if arg not in seen:
                     seen.add(arg)
-                    stack.append((arg, iter(arg.args)))
+                    stack.append((arg, iter(arg.needs)))
                     break
             else:
                 order.append(node)

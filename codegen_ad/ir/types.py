@@ -53,10 +53,14 @@ Shape = tuple[Dim, ...]
 
 @dataclass(frozen=True, slots=True)
 class ArrayType:
-    """A dtype and a shape: `f8[n, 3]`; a scalar prints as `f8`."""
+    """A dtype and a shape: `f8[n, 3]`; a scalar prints as `f8`.
+
+    `size` is set for one scalar only: the one that holds the value of that symbol (`i8=count_1`).
+    """
 
     dtype: DType
     shape: Shape = ()
+    size: str | None = None
 
     @property
     def rank(self) -> int:
@@ -72,6 +76,8 @@ class ArrayType:
         return ArrayType(dtype, self.shape)
 
     def __str__(self) -> str:
+        if self.size is not None:
+            return f"{self.dtype}={self.size}"
         if not self.shape:
             return str(self.dtype)
         return f"{self.dtype}[{', '.join(str(d) for d in self.shape)}]"

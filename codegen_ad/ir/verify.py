@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen_ad.ir.builder import INPUT, RESULT
-from codegen_ad.ir.node import Node, Program, toposort
+from codegen_ad.ir.node import Kind, Node, Program, toposort
 from codegen_ad.ir.types import TupleType, Type
 
 
@@ -33,6 +33,7 @@ def _verify_scope(where: str, inputs: Sequence[Node], outputs: Sequence[Node]) -
     if len(set(inputs)) != len(inputs) or any(i.op is not INPUT for i in inputs):
         raise InvalidProgram(f"{where}: inputs must be distinct input nodes")
     declared = set(inputs)
+    held = {i.array.size for i in inputs}
     twins: dict[object, Node] = {}
     for node in (*inputs, *toposort(outputs)):
         if node.op is INPUT and node not in declared:
@@ -42,8 +43,14 @@ def _verify_scope(where: str, inputs: Sequence[Node], outputs: Sequence[Node]) -
         inferred = _inferred(where, node)
         if inferred != node.type:
             raise InvalidProgram(f"{where}: {node.op.name} is {inferred}, not {node.type}")
-        if twins.setdefault((node.op, node.args, node.params), node) is not node:
+        if twins.setdefault((node.op, node.args, node.params, node.sizes), node) is not node:
             raise InvalidProgram(f"{where}: {node.op.name} exists twice")
+        if any(s.array.size is None for s in node.sizes):
+            raise InvalidProgram(f"{where}: {node.op.name} takes a size from what holds none")
+        if node.op.kind is Kind.SIZE:
+            if node.array.size in held:
+                raise InvalidProgram(f"{where}: {node.array.size} has two values")
+            held.add(node.array.size)
         for number, region in enumerate(node.regions):
             _verify_scope(f"{where}/{node.op.name}[{number}]", region.inputs, region.outputs)
     if any(isinstance(o.type, TupleType) for o in outputs):

@@ -1,4 +1,4 @@
-"""Values without arguments: literals, sizes, ranges."""
+"""Literals, sizes, ranges, and the scalars that hold the sizes that only the run knows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Kind, Op, Params
+from codegen_ad.ir.node import Kind, Op, Params, TypeMismatch
 from codegen_ad.ir.types import ArrayType, DType, Type
 from codegen_ad.ops.entry import Array, Sizes, Structural
 
@@ -36,6 +36,13 @@ class Size(Params):
     dim: Dim
 
 
+@dataclass(frozen=True, slots=True)
+class RunSize(Params):
+    """The symbol of a run-time size: the argument is its value."""
+
+    symbol: str
+
+
 def _infer_literal(_: Sequence[Type], params: Params | None) -> Type:
     assert isinstance(params, Literal)
     return ArrayType(params.dtype)
@@ -51,6 +58,13 @@ def _infer_iota(_: Sequence[Type], params: Params | None) -> Type:
     return ArrayType(DType.INT64, (params.dim,))
 
 
+def _infer_run_size(types: Sequence[Type], params: Params | None) -> Type:
+    assert isinstance(params, RunSize)
+    if list(types) != [ArrayType(DType.INT64)]:
+        raise TypeMismatch(f"a size is an integer, not {types}")
+    return ArrayType(DType.INT64, (), params.symbol)
+
+
 def _literal(_: Sequence[Array], params: Any, __: Sizes) -> Array:
     return np.asarray(params.value, dtype=params.dtype.numpy_name)
 
@@ -59,16 +73,22 @@ def _size(_: Sequence[Array], params: Any, sizes: Sizes) -> Array:
     return np.asarray(params.dim.evaluate(sizes), dtype=np.int64)
 
 
+def _run_size(args: Sequence[Array], _: Any, __: Sizes) -> Array:
+    return args[0]
+
+
 def _iota(_: Sequence[Array], params: Any, sizes: Sizes) -> Array:
     return np.arange(params.dim.evaluate(sizes), dtype=np.int64)
 
 
 CONSTANT = Op("constant", Kind.CONSTANT, _infer_literal)
 SIZE = Op("size", Kind.CONSTANT, _infer_size)
+RUN_SIZE = Op("run_size", Kind.SIZE, _infer_run_size)
 IOTA = Op("iota", Kind.CONSTANT, _infer_iota)
 
 TABLE = (
     Structural(CONSTANT, _literal),
     Structural(SIZE, _size),
+    Structural(RUN_SIZE, _run_size),
     Structural(IOTA, _iota),
 )

@@ -36,11 +36,12 @@ class _Trimmer:
             if isinstance(node.params, Result):
                 read.setdefault(node.args[0], set()).add(node.params.index)
         new: dict[Node, Node] = {i: i for i in inputs}
+        self.b.declare(inputs)
         places: dict[Node, dict[int, int]] = {}
         for node in order:
             if node in new:
                 continue
-            args = [new[a] for a in node.args]
+            args, sizes = ([new[n] for n in some] for some in (node.args, node.sizes))
             if isinstance(node.params, Result) and node.args[0] in places:
                 place = Result(places[node.args[0]][node.params.index])
                 new[node] = self.b.node(RESULT, args, place)
@@ -55,7 +56,7 @@ class _Trimmer:
                 ):
                     new[node] = self.b.node(node.op, args, params)
             else:
-                new[node] = rebuild(self.b, node, args, node.regions)
+                new[node] = rebuild(self.b, node, args, node.regions, sizes)
         return [new[o] for o in outputs]
 
     def trim(

@@ -63,13 +63,19 @@ def rewrite(
     return program
 
 
-def rebuild(b: Builder, node: Node, args: Sequence[Node], regions: Sequence[Region]) -> Node:
-    """The node with other arguments and regions, and its notes."""
+def rebuild(
+    b: Builder,
+    node: Node,
+    args: Sequence[Node],
+    regions: Sequence[Region],
+    sizes: Sequence[Node] | None = None,
+) -> Node:
+    """The node with other arguments, regions and scalars of run-time sizes, and its notes."""
     params = node.params
     if isinstance(params, RegionParams):
         params = params.with_regions(tuple(regions))
     with b.at(b.notes.origins.get(node), gradient=node in b.notes.gradients):
-        made = b.node(node.op, args, params)
+        made = b.node(node.op, args, params, sizes)
     if made is not node:
         inherit(b.notes, node, made)
     return made
@@ -92,10 +98,12 @@ class _Driver:
     def scope(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
         """The outputs of a program or region, rebuilt."""
         new: dict[Node, Node] = {i: i for i in inputs}
+        self.b.declare(inputs)
         for node in toposort(outputs):
             if node not in new:
                 regions = [self.region(r) for r in node.regions]
-                new[node] = self.apply(rebuild(self.b, node, [new[a] for a in node.args], regions))
+                args, sizes = ([new[n] for n in some] for some in (node.args, node.sizes))
+                new[node] = self.apply(rebuild(self.b, node, args, regions, sizes))
         return [new[o] for o in outputs]
 
     def region(self, region: Region) -> Region:

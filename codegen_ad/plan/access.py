@@ -163,6 +163,8 @@ def access(node: Node, point: Point) -> Access:
             return Pointwise(tuple((a, aligned(a, point)) for a in node.args))
         case Kind.MOVEMENT:
             return _moved(node, point)
+        case Kind.SIZE:
+            return Same(node.args[0], ())
         case Kind.REDUCE:
             assert isinstance(node.params, Reduce)
             shape = node.args[0].array.shape

@@ -19,6 +19,7 @@ def is_at_least(scope: Scope, dim: Dim, least: int) -> bool:
     Inner variables first, because an inner loop's size may depend on an outer variable.
     """
     for around in scope.all_outward():
+        dim = dim.substitute(around.sizes)
         for name, size in around.extents.items():
             dim = _smallest(dim, name, size)
     return dim.is_constant and dim.value >= least

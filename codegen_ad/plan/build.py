@@ -15,6 +15,7 @@ from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
+from codegen_ad.plan.sizes import spell_out
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
 ATTEMPTS = 400
@@ -102,6 +103,7 @@ def _attempt(
         tuple(o.array.shape for o in program.outputs),
         tuple(o.array.dtype for o in program.outputs),
     )
+    spell_out(kernel.body, p.names.sizes)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     return kernel

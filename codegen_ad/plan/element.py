@@ -58,6 +58,7 @@ class Names:
     meaning: dict[str, tuple[Node, Point]] = field(default_factory=dict[str, tuple[Node, Point]])
     reserved: set[str] = field(default_factory=set[str])
     shared: set[str] = field(default_factory=set[str])
+    sizes: set[str] = field(default_factory=set[str])
 
     def fresh(self, node: Node | None = None, point: Point = ()) -> str:
         """A new name; the element of `node` at `point` is what it stands for."""
@@ -86,7 +87,7 @@ class Elements:
             return known
         place = scope.place(node, point)
         if place is not None:
-            home = scope.home(point)
+            home = scope.home_of_stored(node, point)
             return self.let(home, node, point, Load(place.buffer, place.indices(point),
                                                     node.array.dtype))  # fmt: skip
         return self.compute(scope, node, point)
@@ -98,6 +99,8 @@ class Elements:
             return known
         if node.op.kind is Kind.CONSTANT:
             return _constant(node, point)
+        if node.op.kind is Kind.SIZE:
+            return self._run_size(scope, node)
         home = scope.home(point)
         match access(node, point):
             case Same(source, there):
@@ -137,6 +140,21 @@ class Elements:
                 return self._scattered(scope, node, point, scattered)
             case Gathered(source, indices, rest):
                 return self._gathered(scope, node, point, source, indices, rest)
+
+    def _run_size(self, scope: Scope, node: Node) -> Expr:
+        """Give the symbol of a run-time size its value, for all index expressions from here on."""
+        symbol = node.array.size
+        assert symbol is not None
+        value = self.value(scope, node.args[0], ())
+        region = scope.region()
+        self.names.reserved.add(symbol)
+        self.names.sizes.add(symbol)
+        region.statements.append(Assign((symbol,), (value,), self.note(node)))
+        region.symbols.add(symbol)
+        if isinstance(value, Index):
+            region.sizes[symbol] = value.dim
+        region.values[node, ()] = Index(Dim.symbol(symbol))
+        return region.values[node, ()]
 
     def _folded(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:
         """Products with a literal 1, and a derivative's arithmetic with a literal 0.

@@ -31,7 +31,7 @@ class Region:
         nodes = toposort(outputs)
         users: dict[Node, list[Node]] = {n: [] for n in nodes}
         for node in nodes:
-            for arg in dict.fromkeys(node.args):
+            for arg in dict.fromkeys(node.needs):
                 users[arg].append(node)
         return Region({n: i for i, n in enumerate(nodes)}, users, tuple(outputs))
 

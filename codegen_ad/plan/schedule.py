@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Kind, Node
 from codegen_ad.plan import control, memory, nests
 from codegen_ad.plan.access import Point
 from codegen_ad.plan.kernel import Expr, Var
@@ -118,10 +118,18 @@ def _discover(p: Planner, scope: Scope, roots: Iterable[Item]) -> Work:
 
 
 def _needs(p: Planner, scope: Scope, item: Item) -> Needs:
+    out = _own_needs(p, scope, item)
+    p.walker.sizes(scope, item.node, out)
+    return out
+
+
+def _own_needs(p: Planner, scope: Scope, item: Item) -> Needs:
     out = Needs()
     match item:
         case Nest():
             return nests.needs_of(p, scope, item)
+        case Scalar(node) if node.op.kind is Kind.SIZE:
+            p.walker.inside(scope, node, (), out)
         case Scalar(node):
             p.walker.element(scope, node, (), None, out)
         case Structured(node):

@@ -44,6 +44,7 @@ class Scope:
     statements: list[Statement] = field(default_factory=list[Statement])
     symbols: set[str] = field(default_factory=set[str])
     extents: dict[str, Dim] = field(default_factory=dict[str, Dim])
+    sizes: dict[str, Dim] = field(default_factory=dict[str, Dim])
     values: dict[tuple[Node, Point], Expr] = field(default_factory=dict[tuple[Node, Point], Expr])
     stored: dict[Node, Stored] = field(default_factory=dict[Node, Stored])
     local: dict[tuple[Node, Pattern], Stored] = field(
@@ -93,16 +94,27 @@ class Scope:
 
     def place(self, node: Node, point: Point) -> Stored | None:
         """The memory that holds this element."""
+        found = self._find(node, point)
+        return None if found is None else found[0]
+
+    def _find(self, node: Node, point: Point) -> tuple[Stored, Scope] | None:
         for scope in self.chain():
             found = scope.stored.get(node)
             if found is not None:
-                return found
+                return found, scope
             for (candidate, pattern), stored in scope.local.items():
                 if candidate is node and all(
                     p is None or p == q for p, q in zip(pattern, point, strict=True)
                 ):
-                    return stored
+                    return stored, scope
         return None
+
+    def home_of_stored(self, node: Node, point: Point) -> Scope:
+        """The outermost scope in which this element can be read from memory."""
+        found = self._find(node, point)
+        assert found is not None
+        home, holder = self.home(point), found[1]
+        return home if home.depth >= holder.depth else holder
 
     def home(self, point: Point) -> Scope:
         """The outermost scope of the current region in which all symbols of `point` are bound."""

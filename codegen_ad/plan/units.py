@@ -187,6 +187,10 @@ class Walker:
         out.seen.add((node, point))
         if scope.value(node, point) is not None:
             return
+        self.sizes(scope, node, out)
+        if node.op.kind is Kind.SIZE:
+            out.units[Scalar(node)] = None
+            return
         if scope.place(node, point) is not None:
             out.reads.setdefault(node, set()).add(point)
             return
@@ -212,6 +216,12 @@ class Walker:
         if is_free(point):
             out.passing.setdefault(node, set()).add(user)
         self.inside(scope, node, point, out)
+
+    def sizes(self, scope: Scope, node: Node, out: Needs) -> None:
+        """Add the run-time sizes that the node's parameters speak of."""
+        for size in node.sizes:
+            if scope.value(size, ()) is None:
+                out.units[Scalar(size)] = None
 
     def inside(self, scope: Scope, node: Node, point: Point, out: Needs) -> None:
         """Add what computing the element needs, even if `node` itself has a buffer."""

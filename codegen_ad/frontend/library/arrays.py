@@ -136,9 +136,14 @@ def at_least(call: Call, dim: Dim, minimum: Dim | int) -> None:
         call.ctx.require(dim, as_dim(minimum).value, call.name)
 
 
-def nonempty(call: Call, x: Node, axes: Sequence[int]) -> None:
-    """Require at least one element to be reduced."""
+def nonempty(call: Call, x: Node, axes: Sequence[int], *, is_nan: bool = False) -> None:
+    """Require at least one element to be reduced.
+
+    `is_nan` says that the result is NaN otherwise, which is left to sizes that only the run knows.
+    """
     for axis in axes:
+        if is_nan and call.ctx.is_run_time(x.array.shape[axis]):
+            continue
         call.ctx.require(x.array.shape[axis], 1, call.name)
 
 

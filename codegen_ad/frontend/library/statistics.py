@@ -70,7 +70,7 @@ def mean(call: Call) -> Value:
     x, axes = _operand(call)
     mask = mask_of(call, x)
     if mask is None:
-        nonempty(call, x, axes)
+        nonempty(call, x, axes, is_nan=True)
     return call.fresh(mean_of(call.b, x, axes, mask, keepdims=call.flag("keepdims")))
 
 
