@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data
+from codegen_ad.frontend import data, slices
 from codegen_ad.frontend.checks import guarded
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.run_time import is_run_time
 from codegen_ad.frontend.sizes import dim_text, sign
-from codegen_ad.frontend.slices import span
 from codegen_ad.frontend.values import Array, List, Range
 from codegen_ad.frontend.views import Indexed, Reshaped, Sliced, Transposed, inverse
 from codegen_ad.ir.dims import ONE, Dim, as_dim
@@ -160,7 +159,7 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
     raw: Any = item
     match item:
         case slice():
-            return span(m, raw, dim)
+            return slices.span(m, raw, dim)
         case bool() | np.bool_():
             m.refuse("A subscript is True or False, which picks nothing by position.")
         case int() | np.integer() | Dim():
@@ -197,6 +196,10 @@ def _is_advanced(parts: Sequence[Part]) -> bool:
 def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
     """The view through slices, positions and new axes."""
     shape = m.type_of(array).shape
+    if any(is_run_time(m, d) for p in parts if isinstance(p, Span) for d in (p.start, p.length)):
+        parts = [
+            _settled(m, p, d) if isinstance(p, Node) else p for p, d in _with_dims(m, array, parts)
+        ]
     axes = [p for p in parts if not isinstance(p, _New)]
     spans = tuple(
         p if isinstance(p, Span) else Span(p.place, 1, ONE) if isinstance(p, _At) else make.whole(d)
@@ -219,6 +222,12 @@ def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
         view = m.view(view, Reshaped(out))
     assert isinstance(view, Array)
     return view
+
+
+def _settled(m: Machine, position: Node, dim: Dim) -> Part:
+    """A position beside a slice: as a size where it is proved to lie within the array."""
+    found = slices.position(m, position, dim)
+    return position if found is None else _At(found)
 
 
 def _advanced(

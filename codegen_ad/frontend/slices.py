@@ -103,6 +103,20 @@ def _proved(m: Machine, start: Node | None, stop: Node | None, dim: Dim) -> Span
     return Span(low, 1, positive(m, high - low)) if inside and is_certain(m, low) else None
 
 
+def position(m: Machine, index: Node, dim: Dim) -> Dim | None:
+    """A position as a size, if it is proved to lie within the array."""
+    place = polynomial(m, index)
+    if place is None or (place.is_constant and place.value < 0):
+        return None
+    needed = [place, dim - 1 - place]
+    if not all(is_certain(m, d) or _may_be_required(m, d) for d in needed):
+        return None
+    for d in needed:
+        if not is_certain(m, d):
+            m.require(least(m, d), 0, m.text())
+    return place
+
+
 def _from_front(m: Machine, bound: Node, dim: Dim) -> Dim | None:
     where = polynomial(m, bound)
     return where + dim if where is not None and _is_negative(bound) else where

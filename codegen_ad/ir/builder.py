@@ -2,7 +2,7 @@
 
 Within one builder, equal nodes are the same object. While a region is being built, its nodes are
 kept in a scope of their own, so that what is computed inside a branch is computed only there.
-A scope also knows the scalars that hold run-time sizes: what speaks of a size depends on its scalar.
+A scope also knows the scalars that hold run-time sizes: what speaks of a size depends on it.
 """
 
 from __future__ import annotations

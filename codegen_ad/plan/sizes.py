@@ -1,4 +1,4 @@
-"""Run-time sizes that are index expressions are written as these: `i` in place of `length_1 = i`."""
+"""Run-time sizes that are index expressions are written so: `i` in place of `length_1 = i`."""
 
 from __future__ import annotations
 

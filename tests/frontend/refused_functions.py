@@ -63,8 +63,16 @@ def mask_written_with_array(x: Any) -> Any:
     return x
 
 
-def data_slice(x: Any, k: Any) -> Any:
-    return x[:k].sum()
+def slice_bound_not_integer(x: Any) -> Any:
+    return x[: x[0]].sum()
+
+
+def run_time_sizes_meet(x: Any, k: Any) -> Any:
+    return (x[:k] + x).sum()
+
+
+def largest_of_run_time_slice(x: Any, k: Any) -> Any:
+    return x[:k].max()
 
 
 def data_shape(x: Any, k: Any) -> Any:
