@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from codegen_ad.backends.special_math import SPECIAL
 from codegen_ad.emit.view import Helper
 
 
@@ -158,10 +159,10 @@ def helpers(text: str) -> tuple[Helper, ...]:
     They are text without annotations.
     """
     found: list[Helper] = []
-    for function, options in reversed(TABLE):
+    for function, options in reversed((*SPECIAL, *TABLE)):
         calling = (text, *(h.text for h in found))
         if any(re.search(rf"\b{function.__name__}\(", t) for t in calling):
             source = inspect.getsource(function).rstrip()
-            plain = re.sub(r"(: float\b| -> float\b)", "", source.split("\n", 1)[0])
+            plain = re.sub(r"(: (float|bool)\b| -> float\b)", "", source.split("\n", 1)[0])
             found.append(Helper(options, "\n".join([plain, source.split("\n", 1)[1]])))
     return tuple(reversed(found))

@@ -19,7 +19,7 @@ from codegen_ad.derive.reverse import (
     reopen,
     settle,
 )
-from codegen_ad.derive.scalar import partials
+from codegen_ad.derive.scalar import known, partials
 from codegen_ad.derive.structured import Replacement, active, full, inline, placeholders
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Result
@@ -126,9 +126,9 @@ class _Sweep:
         entry = ELEMENTWISE[node.op]
         bindings = dict(zip(entry.arguments, node.args, strict=True)) | {"out": node}
         total: Node | None = None
-        for arg, text in zip(node.args, partials(entry), strict=True):
+        for arg, text, letter in zip(node.args, partials(entry), entry.arguments, strict=True):
             t = self.tangents.get(arg)
-            if t is None or not text:
+            if t is None or not known(entry, text, letter):
                 continue
             term = self.masks.times(full(self.b, arg, t), build(self.b, text, bindings))
             if term is not None:

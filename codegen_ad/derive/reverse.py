@@ -15,7 +15,7 @@ from codegen_ad.derive.calls import custom_pullback
 from codegen_ad.derive.expression import build
 from codegen_ad.derive.loops import loop_pullback
 from codegen_ad.derive.masked import Masks
-from codegen_ad.derive.scalar import partials
+from codegen_ad.derive.scalar import known, partials
 from codegen_ad.derive.structured import Cotangents, Replacement, active, full
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Input, Result
@@ -162,8 +162,8 @@ class _Sweep:
     def _elementwise(self, node: Node, g: Node) -> None:
         entry = ELEMENTWISE[node.op]
         bindings = dict(zip(entry.arguments, node.args, strict=True)) | {"out": node}
-        for arg, text in zip(node.args, partials(entry), strict=True):
-            if arg not in self.active or not text:
+        for arg, text, letter in zip(node.args, partials(entry), entry.arguments, strict=True):
+            if arg not in self.active or not known(entry, text, letter):
                 continue
             contribution = self.masks.times(g, build(self.b, text, bindings))
             if contribution is None:

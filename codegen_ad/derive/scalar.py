@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from codegen_ad.ops.entry import Elementwise
+from codegen_ad.errors import NotDifferentiable
+from codegen_ad.ops.entry import UNKNOWN, Elementwise
 
 # SymPy's names where ours differ.
 NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "Abs": "absolute"}
@@ -23,6 +24,23 @@ def partials(entry: Elementwise) -> tuple[str, ...]:
     if entry.formula is None:
         return ("",) * len(entry.arguments)
     return _differentiate(entry.formula, entry.arguments, entry.reuse_output)
+
+
+def known(entry: Elementwise, text: str, letter: str) -> bool:
+    """Whether there is a derivative in this argument, whose text is `text`.
+
+    Raises
+    ------
+    NotDifferentiable
+        If there is one, but the table does not know it.
+    """
+    if text == UNKNOWN:
+        raise NotDifferentiable(
+            f"the derivative of `{entry.op.name}` in its argument {letter} is not known here.\n"
+            "Wrap that argument in stop_gradient(...) if it is meant to be a constant, or give the "
+            "derivative with @codegen_ad.custom_derivative."
+        )
+    return bool(text)
 
 
 def _differentiate(formula: str, arguments: str, reuse_output: bool) -> tuple[str, ...]:

@@ -120,7 +120,11 @@ def _apply(op: str, args: list[ast.expr], dtype: DType, *, vectorised: bool) -> 
     if vectorised:
         # Before the arguments are put in: they may be of another dtype.
         spelling = _Vectorise().visit(spelling)
-    return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)
+    if not entry.carried or dtype is not DType.FLOAT32:
+        return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)
+    doubles = [_substituted(CASTS[DType.FLOAT64], {"x": a}) for a in args]
+    value = _Substitute(dict(zip(entry.arguments, doubles, strict=True))).visit(spelling)
+    return _substituted(CASTS[dtype], {"x": value})
 
 
 def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:

@@ -15,11 +15,14 @@ from codegen_ad.ops import (
     movement,
     reduction,
     scan,
+    special,
     unary,
 )
 from codegen_ad.ops.entry import Elementwise, Structural
 
-ELEMENTWISE: dict[Op, Elementwise] = {entry.op: entry for entry in elementwise.TABLE}
+ELEMENTWISE: dict[Op, Elementwise] = {
+    entry.op: entry for entry in (*elementwise.TABLE, *special.TABLE)
+}
 
 STRUCTURAL: dict[Op, Structural] = {
     entry.op: entry

@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,9 @@ from codegen_ad.ir.types import ArrayType, DType, Type, broadcast_shapes
 Array = NDArray[Any]
 Sizes = Mapping[str, int]
 Evaluate = Callable[[Sequence[Array], Any, Sizes], Array]
+UNKNOWN = "unknown"
+"""The partial derivative in an argument by which differentiating is refused."""
+
 Pullback = Callable[[Builder, Node, Node], Sequence[Node | None]]
 """`(builder, node, g)` gives the cotangent of each argument, or None where there is none."""
 
@@ -38,6 +41,8 @@ class Elementwise:
     spelling : the value as a Python expression over the arguments, for scalar code.
     at : points where the operation is interesting, for the tests.
     policy : what the derivative is at a kink, and why.
+    carried : whether the spelling calls a function that generated files bring along, which
+        computes in double precision.
     """
 
     op: Op
@@ -50,6 +55,7 @@ class Elementwise:
     reuse_output: bool = False
     at: tuple[tuple[float, ...], ...] = ()
     policy: str = ""
+    carried: bool = False
 
     @property
     def differentiable(self) -> bool:
@@ -146,3 +152,31 @@ def elementwise(
         at,
         policy,
     )
+
+
+def carried(
+    name: str,
+    arguments: str,
+    function: Callable[..., float],
+    partials: tuple[str, ...],
+    *,
+    also: tuple[Callable[..., object], ...] = (),
+    at: tuple[tuple[float, ...], ...] = (),
+    policy: str = "",
+) -> Elementwise:
+    """One entry whose meaning is a function of plain arithmetic, which generated files carry."""
+
+    def of_doubles(*numbers: float) -> float:
+        # NumPy's numbers divide by zero and overflow as compiled code does; Python's raise.
+        return function(*(np.float64(number) for number in numbers))
+
+    entry = elementwise(
+        name,
+        arguments,
+        f"{function.__name__}({', '.join(arguments)})",
+        numpy=np.vectorize(of_doubles, otypes=[np.float64]),
+        partials=partials,
+        at=at,
+        policy=policy,
+    )
+    return replace(entry, functions=also, carried=True)

@@ -14,6 +14,7 @@ from collections import Counter
 from codegen_ad.ir.builder import INPUT, Input
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node, Notes, Origin, Program
+from codegen_ad.ops.special import FUNCTIONS as CARRIED
 from codegen_ad.plan.access import Point
 from codegen_ad.plan.element import Names
 from codegen_ad.plan.kernel import (
@@ -43,6 +44,7 @@ TAKEN = {
     "vector_log",
     "vector_log1p",
     "vector_tanh",
+    *(f.__name__ for f in CARRIED),
     *keyword.kwlist,
     *dir(builtins),
 }

@@ -66,6 +66,7 @@ _TOPICS = (
     calculus,
     linalg,
     scalars,
+    special,
     ufuncs,
     applied,
     choosing,

@@ -8,7 +8,10 @@ from __future__ import annotations
 import math
 import sys
 
+import numpy as np
+
 from codegen_ad.frontend.context import Handler, Value
+from codegen_ad.frontend.library import special_families
 from codegen_ad.frontend.library.arrays import apply, broadcast, kept, like, maximum_of, nonempty
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.reductions import reduced
@@ -169,7 +172,10 @@ NAMES: dict[str, Handler] = {
     "logsumexp": logsumexp,
     "softmax": softmax,
     "log_softmax": log_softmax,
+    **special_families.NAMES,
 }
+
+FUNCTIONS: dict[object, Handler] = {np.i0: special_families.numpy_i0}
 
 
 def handler_of(function: object) -> Handler | None:
