@@ -87,7 +87,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "Print outside the function.",
         "array2string array_repr array_str format_float_positional format_float_scientific",
     ),
-    ("There is no operation for it yet.", _OUTSIDE, "i0 kaiser fromiter frombuffer einsum_path"),
+    ("There is no operation for it yet.", _OUTSIDE, "kaiser fromiter frombuffer einsum_path"),
 )
 
 _RANDOM = "Random numbers change from call to call, and a gradient is of one function."
