@@ -74,6 +74,7 @@ def dtype_named(m: Machine, dtype: object, what: str = "dtype") -> DType:
     )
 
 
+WIDE = {DType.FLOAT32: DType.FLOAT64, DType.INT32: DType.INT64}
 DTYPES = {d.value: d for d in DType}
 
 
@@ -81,7 +82,12 @@ def stacked(m: Machine, items: Sequence[Value], what: str) -> Node:
     """`np.array(items)`."""
     if not items:
         m.refuse(f"The {what} is empty, and an array of no elements has no use here.")
-    nodes = promote(m, items)
+    # In a list Python numbers have 64 bits: `np.array([np.float32(1), 2.0])` is float64.
+    own = [dtype_of(m, item, what) or node_of(m, item, what).array.dtype for item in items]
+    dtype = joined(
+        [WIDE.get(d, d) if is_weak(i) else d for i, d in zip(items, own, strict=True)], []
+    )
+    nodes = [make.cast(m.b, node_of(m, item, what), dtype) for item in items]
     shapes = {n.array.shape for n in nodes}
     while len(shapes) > 1:
         one, other = sorted(shapes, key=str)[:2]

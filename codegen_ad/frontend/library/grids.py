@@ -126,7 +126,7 @@ def logspace(call: Call) -> Value:
 def geomspace(call: Call) -> Value:
     """Numbers whose logarithms are evenly spaced between two ends of one sign."""
     b = call.b
-    start, stop = call.ctx.promote(call.value("start"), call.value("stop"), floating=True)
+    start, stop = (make.cast(b, call.node(n), DType.FLOAT64) for n in ("start", "stop"))
     sign = stop_gradient(b, apply(b, "sign", start))
     ends = [apply(b, "log10", make.multiply(b, n, sign)) for n in (start, stop)]
     exponents, _ = _between(call, *ends)

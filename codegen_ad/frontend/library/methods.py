@@ -9,6 +9,7 @@ from codegen_ad.frontend.library.shaping import itself
 from codegen_ad.frontend.views import Reshaped
 from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Axis
 from codegen_ad.ops.scan import ARGSORT
@@ -50,10 +51,18 @@ def item(call: Call) -> Value:
                 f"`.item` is given {len(index)} places for {x.array.rank} axes.",
                 "Give one for each axis.",
             )
-        return call.ctx.fresh(picked, weak=True)
+        return python_number(call, picked)
     for dim in x.array.shape:
         call.ctx.equate(dim, ONE, ".item()")
-    return call.ctx.fresh(make.reshape(b, x, ()), weak=True)
+    return python_number(call, make.reshape(b, x, ()))
+
+
+def python_number(call: Call, x: Node) -> Value:
+    """A single element as a Python number: of 64 bits, and weak in NumPy's promotion."""
+    dtype = x.array.dtype
+    if dtype is not DType.BOOL:
+        dtype = DType.FLOAT64 if dtype.is_float else DType.INT64
+    return call.ctx.fresh(make.cast(call.b, x, dtype), weak=True)
 
 
 @signature("tolist: a")
@@ -70,7 +79,7 @@ def tolist(call: Call) -> Value:
 
     def items(node: Node) -> Value:
         if not node.array.rank:
-            return call.ctx.fresh(node, weak=True)
+            return python_number(call, node)
         return call.ctx.list_of(
             [items(pick(b, node, 0, i)) for i in range(node.array.shape[0].value)]
         )

@@ -29,6 +29,7 @@ from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, ZERO
 from codegen_ad.ir.node import Node, Region
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import control, make
 from codegen_ad.ops.reduction import SUM
 
@@ -237,15 +238,15 @@ def _derived(call: Call, p: Node) -> Node:
     b, degree = call.b, p.array.shape[0] - 1
     at_least(call, degree, 0)
     powers = call.ctx.iota(degree, degree, -1)
-    return make.multiply(b, span(b, p, 0, 0, degree), make.cast(b, powers, p.array.dtype))
+    terms, powers = call.ctx.promote(call.fresh(span(b, p, 0, 0, degree)), call.fresh(powers))
+    return make.multiply(b, terms, powers)
 
 
 @signature("np.polyint: p m=1 k=None")
 def polyint(call: Call) -> Value:
     """The coefficients of an integral, highest power first; `k` are its constants."""
     b, order = call.b, _order(call)
-    p = _coefficients(call, "p")
-    p = as_float(b, p)
+    p = make.cast(b, _coefficients(call, "p"), DType.FLOAT64)
     constants = _constants(call, p, "k", order)
     for i in range(order):
         number = p.array.shape[0]

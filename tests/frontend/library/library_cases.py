@@ -55,6 +55,8 @@ DATA: dict[str, Any] = {
     "odd": np.array([0.0, -0.0, np.nan, np.inf, -np.inf, 1.5, -2.5]),
     "N": np.array([[1.0, np.nan, 3.0], [np.nan, np.nan, -1.0]]),
     "places": np.array([3, 0, 0, 2]),
+    "z": np.zeros(0),  # nothing
+    "Z": np.zeros((0, 4)),
     "grid": np.array([0.0, 0.5, 1.5, 1.75, 3.0]),
 }
 GLOBALS = {"np": np, "math": math, "scipy": scipy, "numpy": np}
@@ -93,17 +95,17 @@ def both(text: str) -> tuple[list[Any], list[Any]]:
     function, reading, names = reading_of(text)
     expected = flat(function(*(np.copy(DATA[n])[()] for n in names)))
     outputs = evaluate(reading.program, [DATA[n] for n in names])
-    return expected, flat(_rebuilt(reading.output, outputs))
+    return expected, flat(rebuilt(reading.output, outputs))
 
 
-def _rebuilt(tree: Any, outputs: list[np.ndarray]) -> Any:
+def rebuilt(tree: Any, outputs: list[np.ndarray]) -> Any:
     match tree:
         case OutputArray(index):
             return outputs[index]
         case OutputConstant(value):
             return value
         case OutputSequence(items=items):
-            return tuple(_rebuilt(item, outputs) for item in items)
+            return tuple(rebuilt(item, outputs) for item in items)
         case _:
             raise AssertionError(tree)
 

@@ -1,0 +1,41 @@
+"""Every case of the table in every mode, run by the reference backend."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cases.engine import (
+    EDGES,
+    Case,
+    Run,
+    check_forward,
+    check_reverse,
+    check_second,
+    check_single,
+    check_value,
+    single,
+)
+from tests.cases.table import CASES
+from tests.frontend.library.library_cases import DATA
+
+FIRST = {case.function: case for case in reversed(CASES)}
+
+
+def test_there_are_many() -> None:
+    assert len(CASES) >= 400
+    assert len({case.text for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_case(case: Case) -> None:
+    here = Run(case.text, DATA)
+    check_value(here)
+    if here.differentiable and not here.coarse:
+        check_reverse(here)
+        check_forward(here)
+        check_second(here)
+
+
+@pytest.mark.parametrize("case", FIRST.values(), ids=str)
+def test_in_single_precision(case: Case) -> None:
+    check_single(Run(case.text, single(), EDGES), Run(case.text, DATA, EDGES))
