@@ -193,7 +193,7 @@ writing through views: a = v.copy()\\nb = a[1:]\\nb[0] = s\\nreturn a * b.sum()
 ": a = Q.copy()\\nd = np.einsum('ii->i', a)\\nd[1:] = s\\nreturn a * a
 ": a = A.copy()\\na.flat[3] = s\\nreturn a * a
 np.put: a = A.copy()\\nnp.put(a, places, v)\\nreturn a * a
-np.put_along_axis: a = A * 1\\nnp.put_along_axis(a, np.argmax(a, 1, keepdims=True), s, 1)\\nreturn a * a
+np.put_along_axis: a = A * 1\\nnp.put_along_axis(a, I[:, :1], s, 1)\\nreturn a * a
 np.putmask: a = A.copy()\\nnp.putmask(a, a > 0, w)\\nreturn a * a
 np.place: a = A.copy()\\nnp.place(a, a > 0, [s, 2.0])\\nreturn a * a
 np.copyto: a = A.copy()\\nnp.copyto(a, R, where=M)\\nreturn a * a
