@@ -26,7 +26,7 @@ from codegen_ad.frontend.reader import Leaf, Reading, read
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.verify import verify
-from codegen_ad.modes import TITLES, Derived, check_targets, derive
+from codegen_ad.modes import TITLES, Derived, check_targets, derive, nested
 from codegen_ad.options import Options, is_checking
 from codegen_ad.passes import pipeline
 from codegen_ad.paths import Target
@@ -94,7 +94,8 @@ def run(
     on_stage: OnStage = _ignore,
 ) -> Stages:
     """Every stage of a build, kept; `on_stage` is handed each as soon as it is there."""
-    reading = read(function, signature, taps=options.taps if mode == "taps" else ())
+    taps = options.taps if mode == "taps" else ()
+    reading = read(function, signature, taps=taps, transform=nested)
     on_stage("program", reading.program)
     fired: Counter[str] = Counter()
     simplified = _checked(pipeline.before(reading.program, fired=fired))

@@ -91,9 +91,18 @@ def derive(
         case "fit":
             derived = differentiate(_only(program, of), targets)
             return Derived(derived, 1)
-        case _:
+        case "value_and_grad":
             derived = differentiate(program, targets, of=of)
+        case _:
+            raise AssertionError(mode)
     return Derived(derived, len(program.outputs))
+
+
+def nested(program: Program, count: int, mode: str, has_aux: bool) -> tuple[Program, int]:
+    """A derivative that a function takes of another, in the first inputs of its program."""
+    smaller = pipeline.before(program)
+    made = derive(smaller, smaller.inputs[:count], mode, has_aux=has_aux)
+    return pipeline.before(made.program), made.values
 
 
 def _only(program: Program, of: Sequence[int]) -> Program:

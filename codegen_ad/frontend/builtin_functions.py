@@ -19,6 +19,7 @@ from codegen_ad.frontend.values import (
     ArrayMethod,
     Bound,
     Closure,
+    Derived,
     Dict,
     List,
     Outside,
@@ -210,7 +211,7 @@ def _callable(_: Any, args: Args, __: Named) -> Value:
     value = args[0]
     if isinstance(value, Outside):
         return callable(value.object)
-    return isinstance(value, Closure | Bound | ArrayMethod)
+    return isinstance(value, Closure | Bound | Derived | ArrayMethod)
 
 
 def _map(m: Any, args: Args, _: Named) -> Value:

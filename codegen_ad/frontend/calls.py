@@ -13,7 +13,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import custom, ufunc_options
+from codegen_ad.frontend import custom, nested, ufunc_options
 from codegen_ad.frontend.builtin_functions import BUILTINS
 from codegen_ad.frontend.container_methods import call_method
 from codegen_ad.frontend.context import Value
@@ -27,6 +27,7 @@ from codegen_ad.frontend.values import (
     Bound,
     Cell,
     Closure,
+    Derived,
     Dict,
     List,
     Outside,
@@ -48,6 +49,8 @@ def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str
             return call_closure(m, function, args, kwargs)
         case Bound(inner, before, named):
             return call(m, inner, [*before, *args], {**dict(named), **kwargs})
+        case Derived():
+            return nested.call(m, function, args, kwargs)
         case ArrayMethod(owner, name):
             return _call_method(m, owner, name, args, kwargs)
         case Outside(found, path):
@@ -83,6 +86,11 @@ def _call_outside(
         return custom.call(m, found, path, args, kwargs)
     if getattr(found, "__codegen_stop_gradient__", False) is True:
         return custom.stop_gradient(m, args, kwargs)
+    mark = getattr(found, "__codegen_derivative__", None)
+    if isinstance(mark, str):
+        return nested.marked(m, mark, path, args, kwargs)
+    if getattr(found, "__codegen_form__", False) is True:
+        return nested.call(m, nested.form(m, found, path), args, kwargs)
     try:
         if found in BUILTINS:
             return _handled(m, BUILTINS[found], args, kwargs)
@@ -115,6 +123,11 @@ def _call_outside(
         m.dependencies[inner_path] = None
         return _call_outside(m, wrapped, inner_path, args, kwargs)
     if isinstance(found, FunctionType):
+        if _is_ours(found):
+            m.refuse(
+                f"`{found.__name__}` of codegen_ad is not for use inside of a function.",
+                "Use a derivative: `f.grad(x)`, `codegen_ad.grad(f)(x)`, or vjp, jvp, hessian, …",
+            )
         if _foreign(found):
             _unknown(m, found, "codegen_ad has no translation of this function of a library")
         return call_function(m, found, path, args, kwargs)
@@ -139,6 +152,10 @@ def _elementwise(
     if found in _WHOLE and isinstance(value, Array):
         return m.fresh(make.cast(m.b, m.read(value), DType.INT64), weak=True)
     return value
+
+
+def _is_ours(function: FunctionType) -> bool:
+    return (function.__module__ or "").partition(".")[0] == "codegen_ad"
 
 
 def _foreign(function: FunctionType) -> bool:
@@ -187,6 +204,3 @@ def _construct(
 
 def _plain(cls: type[Any]) -> bool:
     return not hasattr(cls, "__post_init__")
-
-
-# Python functions ---------------------------------------------------------------------------------

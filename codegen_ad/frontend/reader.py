@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from dataclasses import dataclass
 from types import FunctionType, MethodType
 from typing import Any, cast
@@ -11,12 +12,14 @@ from codegen_ad.errors import CodegenError, InternalError, NotDifferentiable, Un
 from codegen_ad.frontend import calls, checks, expressions, functions, statements
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import DTYPES, dtype_named
+from codegen_ad.frontend.derived import name_of
 from codegen_ad.frontend.machine import Machine
 from codegen_ad.frontend.naming import size_symbols
+from codegen_ad.frontend.nested import Transform
 from codegen_ad.frontend.output import OutputTree, flatten
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.sizes import Facts, Requirement, Restart
-from codegen_ad.frontend.values import Array, Cell, Provenance, Record
+from codegen_ad.frontend.values import Array, Cell, Dict, Outside, Provenance, Record
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, Program
@@ -73,15 +76,23 @@ class Reading:
     places: tuple[checks.Place, ...] = ()
 
 
-def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) -> Reading:
+def read(
+    function: object,
+    signature: Signature,
+    *,
+    taps: tuple[str, ...] = (),
+    transform: Transform | None = None,
+) -> Reading:
     """Read a Python function for arguments of these forms.
+
+    `transform` makes the derivatives that the function takes of others.
 
     Raises
     ------
     UnsupportedSyntax, UnknownFunction, ShapeMismatch
         If the function holds what codegen_ad does not translate; the error points at it.
     """
-    plain = function.__func__ if isinstance(function, MethodType) else function
+    plain = _plain(function)
     source = source_of(plain)
     assert isinstance(plain, FunctionType)
     tree = functions.parse(source)
@@ -89,7 +100,7 @@ def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) 
         raise UnsupportedSyntax("`async def` is not translated.\nWrite an ordinary function.")
     facts = Facts()
     for _ in range(_ATTEMPTS):
-        attempt = _Attempt(function, plain, signature, taps, source, tree, facts)
+        attempt = _Attempt(function, plain, signature, taps, source, tree, facts, transform)
         try:
             return attempt.run()
         except Restart:
@@ -110,6 +121,13 @@ def read(function: object, signature: Signature, *, taps: tuple[str, ...] = ()) 
     raise InternalError("reading the function does not come to an end")
 
 
+def _plain(function: Any) -> object:
+    """The Python function itself, of a method or of what was differentiated."""
+    while getattr(function, "__codegen_form__", False) is True:
+        function = function.derivatives.__wrapped__
+    return function.__func__ if isinstance(function, MethodType) else function
+
+
 class _Attempt:
     """One attempt at reading, with what is known from earlier ones."""
 
@@ -122,6 +140,7 @@ class _Attempt:
         source: SourceText,
         tree: ast.FunctionDef | ast.Lambda,
         facts: Facts,
+        transform: Transform | None,
     ) -> None:
         self.root = root
         self.function = function
@@ -136,12 +155,19 @@ class _Attempt:
             {s.name: s.text for s in self.symbols},
         )  # fmt: skip
         checks.start(self.machine)
+        self.machine.transform = transform
+        self.is_form = getattr(root, "__codegen_form__", False) is True
+        name = name_of(Outside(root, ()))
+        self.name = name if name.isidentifier() else "function"
         self.leaves: list[Leaf] = []
 
     def run(self) -> Reading:
         m = self.machine
         env = self._parameters()
-        value = functions.enter(m, self.function, (), self.tree, self.source, env)
+        if self.is_form:
+            value = self._derivative(env)
+        else:
+            value = functions.enter(m, self.function, (), self.tree, self.source, env)
         missing = [t for t in m.taps if t not in m.tapped]
         if missing:
             raise NotDifferentiable(
@@ -155,7 +181,7 @@ class _Attempt:
             outputs, names, output = flatten(m, value, {leaf.name for leaf in self.leaves})
         self._captured()
         program = Program(
-            self.function.__name__ if self.function.__name__.isidentifier() else "function",
+            self.name,
             tuple(leaf.node for leaf in self.leaves),
             tuple(outputs),
             tuple(names),
@@ -174,6 +200,27 @@ class _Attempt:
             tuple(m.remarks),
             tuple(m.log.places.values()) if program.checks is not None else (),
         )
+
+    def _derivative(self, env: dict[str, Value]) -> Value:
+        """The value of a root that is itself a derivative: `codegen_ad.grad(f)`."""
+        m = self.machine
+        m.frames.append(functions.frame_for(self.function, (), self.tree, self.source, {}))
+        args: list[Value] = []
+        named: dict[str, Value] = {}
+        for name, parameter in inspect.signature(cast("Any", self.root)).parameters.items():
+            match parameter.kind:
+                case parameter.VAR_POSITIONAL:
+                    args += m.items(env[name])
+                case parameter.VAR_KEYWORD:
+                    named |= m.store[cast("Dict", env[name]).cell]
+                case parameter.KEYWORD_ONLY:
+                    named[name] = env[name]
+                case _:
+                    args.append(env[name])
+        with m.spot(self.tree.body if isinstance(self.tree, ast.Lambda) else self.tree):
+            value = m.call(Outside(self.root, ()), args, named)
+        m.frames.pop()
+        return value
 
     def last_words(self, error: Exception) -> str:
         """Where an unexpected error came up, and which."""

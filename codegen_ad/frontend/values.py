@@ -118,6 +118,21 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A derivative of a function, to be called: `codegen_ad.grad(f)`.
+
+    `method` is a method of a differentiable function, or `pullback`; `wrt` are names, positions and
+    paths; `many` says that derivatives come as a tuple though there is one.
+    """
+
+    function: Value
+    method: str
+    wrt: tuple[Any, ...] = (0,)
+    many: bool = False
+    has_aux: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayMethod:
     """`array.name`, to be called."""
 
