@@ -19,7 +19,7 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.derived import name_of, place_of
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.states import form_of, nodes_of, rebuild
-from codegen_ad.frontend.values import Array, Bound, Derived, Outside, Provenance
+from codegen_ad.frontend.values import Array, Bound, Cell, Derived, Outside, Provenance
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Checks, Node, Program
 from codegen_ad.ir.types import DType
