@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from codegen_ad.backends.vector_math import helpers
+from codegen_ad.backends.brought import helpers
 from codegen_ad.emit.fit_view import Recipe, fit_view
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About, types_of, view

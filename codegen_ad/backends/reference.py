@@ -20,7 +20,7 @@ from codegen_ad.ir.builder import INPUT, Result
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Checks, Node, Program, Region, symbols_in, toposort
 from codegen_ad.ir.types import ArrayType, TupleType
-from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
+from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 
@@ -180,6 +180,8 @@ class _Machine:
             case RunSize(symbol):
                 sizes[symbol] = int(args[0])
                 results = (args[0],)
+            case _ if node.op in SEVERAL:
+                results = tuple(SEVERAL[node.op].evaluate(args, node.params, sizes))
             case _:
                 results = (_compute(node, args, sizes),)
         return tuple(

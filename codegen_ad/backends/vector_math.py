@@ -1,4 +1,4 @@
-"""Functions that generated files bring along: sums in any order, and vectorisable mathematics.
+"""Sums in any order, and vectorisable mathematics: functions that generated files bring along.
 
 numba calls the C library once for each element, which keeps a whole loop scalar. These functions
 are compiled into the loop instead. Their text is copied into the generated files that use them, so
@@ -8,14 +8,7 @@ without reassociation.
 
 from __future__ import annotations
 
-import inspect
-import re
-from collections.abc import Callable
-
 import numpy as np
-
-from codegen_ad.backends.special_math import SPECIAL
-from codegen_ad.emit.view import Helper
 
 
 def vector_exp(x: float) -> float:
@@ -136,33 +129,3 @@ def vector_tanh(x: float) -> float:
 def plus(total: float, term: float) -> float:
     """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
     return total + term
-
-
-# LLVM would call long functions that are used twice, and a loop with calls does not vectorise.
-EXACT = 'fastmath={"contract"}, forceinline=True'
-ANY_ORDER = 'fastmath={"contract", "nsz", "reassoc"}'
-
-TABLE: tuple[tuple[Callable[..., float], str], ...] = (
-    (plus, ANY_ORDER),
-    (vector_exp, EXACT),
-    (vector_log, EXACT),
-    (vector_log1p, EXACT),
-    (vector_expm1, EXACT),
-    (vector_tanh, EXACT),
-)
-"""Each function with the options of its compilation; what others call comes first."""
-
-
-def helpers(text: str) -> tuple[Helper, ...]:
-    """The functions of the table that `text` calls, and those that they call, before them.
-
-    They are text without annotations.
-    """
-    found: list[Helper] = []
-    for function, options in reversed((*SPECIAL, *TABLE)):
-        calling = (text, *(h.text for h in found))
-        if any(re.search(rf"\b{function.__name__}\(", t) for t in calling):
-            source = inspect.getsource(function).rstrip()
-            plain = re.sub(r"(: (float|bool)\b| -> float\b)", "", source.split("\n", 1)[0])
-            found.append(Helper(options, "\n".join([plain, source.split("\n", 1)[1]])))
-    return tuple(reversed(found))

@@ -1,12 +1,17 @@
-"""The adjoint of a call whose derivative the user gave: the user's own, written in place."""
+"""The adjoint of what has several results and is one call: the user's own, or that of a table."""
 
 from __future__ import annotations
 
 from codegen_ad.derive.structured import Cotangents, Pull, Pulled, full, inline, placeholders
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
-from codegen_ad.ops import make
+from codegen_ad.ops import SEVERAL, make
 from codegen_ad.ops.control import Custom
+
+
+def several_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pulled:
+    """What the operation's entry says."""
+    return Pulled(SEVERAL[node.op].pullback(b, node, given.of_results))
 
 
 def custom_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pulled:

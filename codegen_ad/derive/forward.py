@@ -24,7 +24,7 @@ from codegen_ad.derive.structured import Replacement, active, full, inline, plac
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Result
 from codegen_ad.ir.node import Node, Program, Region, toposort
-from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
+from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 
 
@@ -115,6 +115,9 @@ class _Sweep:
             elif isinstance(node.params, Loop | While | Branch | Custom):
                 self._structured(node)
                 return
+            elif node.op in SEVERAL:
+                self.results[node] = self._several(node)
+                return
             elif node.op in ELEMENTWISE:
                 tangent = self._elementwise(node)
             else:
@@ -144,12 +147,24 @@ class _Sweep:
                 "Wrap its argument in stop_gradient(...) if it is meant to be a constant."
             )
         g = self.b.input("g", node.array)
+        (found,) = self._adjoint(node, pullback(self.b, node, g), [g])
+        return found
+
+    def _several(self, node: Node) -> list[Node | None]:
+        """The tangent of each result, by the adjoint of the adjoint."""
+        g = [self.b.input("g", item) for item in node.items]
+        return self._adjoint(node, SEVERAL[node.op].pullback(self.b, node, g), g)
+
+    def _adjoint(
+        self, node: Node, cotangents: Sequence[Node | None], g: Sequence[Node]
+    ) -> list[Node | None]:
+        """The adjoint of `cotangents`, which are those of the arguments as functions of `g`."""
         seeds = [
             (cotangent, full(self.b, arg, self.tangents[arg]))
-            for arg, cotangent in zip(node.args, pullback(self.b, node, g), strict=True)
+            for arg, cotangent in zip(node.args, cotangents, strict=True)
             if cotangent is not None and arg in self.tangents
         ]
-        ((found,), _) = pull(self.b, seeds, [g])
+        found, _ = pull(self.b, seeds, g)
         return found
 
     def _structured(self, node: Node) -> None:

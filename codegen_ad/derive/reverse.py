@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen_ad.derive.branches import branch_pullback
-from codegen_ad.derive.calls import custom_pullback
+from codegen_ad.derive.calls import custom_pullback, several_pullback
 from codegen_ad.derive.expression import build
 from codegen_ad.derive.loops import loop_pullback
 from codegen_ad.derive.masked import Masks
@@ -30,6 +30,7 @@ RULES = {
     Kind.WHILE: loop_pullback,
     Kind.BRANCH: branch_pullback,
     Kind.CALL: custom_pullback,
+    Kind.LINALG: several_pullback,
 }
 
 

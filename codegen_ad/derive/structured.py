@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.node import Kind, Node, Region, toposort
+from codegen_ad.ir.node import Node, Region, toposort
+from codegen_ad.ir.types import TupleType
 from codegen_ad.ops import make
 
 Seed = tuple[Node, Node]
@@ -74,7 +75,7 @@ def active(order: Iterable[Node], wrt: Iterable[Node]) -> set[Node]:
 
 def _carries(node: Node) -> bool:
     """Whether a cotangent can come to the node."""
-    if node.op.kind in (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL):
+    if isinstance(node.type, TupleType):
         return any(item.dtype.is_float for item in node.items)
     return node.array.dtype.is_float
 

@@ -6,6 +6,7 @@ import io
 import tokenize
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
+from codegen_ad.emit.matrix_calls import matrix_call, place
 from codegen_ad.emit.spell import (
     spell,
     spell_dim,
@@ -15,6 +16,7 @@ from codegen_ad.emit.spell import (
     spell_shape,
     spell_text,
 )
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Origin
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import (
@@ -41,16 +43,6 @@ from codegen_ad.plan.kernel import (
 )
 
 _AUGMENTED = {"sum": "+=", "prod": "*="}
-_LIBRARY = {
-    "solve": "np.linalg.solve",
-    "inv": "np.linalg.inv",
-    "det": "np.linalg.det",
-    "signdet": "np.linalg.slogdet",
-    "logabsdet": "np.linalg.slogdet",
-    "cholesky": "np.linalg.cholesky",
-    "argsort": "np.argsort",
-}
-_PARTS = {"signdet": "[0]", "logabsdet": "[1]"}
 
 
 class Writer:
@@ -190,21 +182,25 @@ class Writer:
 
     def _call(self, statement: LibraryCall, depth: int) -> None:
         arguments = [
-            self._argument(a, t)
+            self._argument(a, t, statement.at)
             for a, t in zip(statement.arguments, statement.transposed, strict=True)
         ]
         if statement.into:
-            self.line(f"np.dot({', '.join(arguments)}, out={statement.result})", depth)
+            out = place(statement.results[0], statement.at)
+            self.line(f"np.dot({', '.join(arguments)}, out={out})", depth)
             return
         if statement.function == "argsort":
-            arguments.append('kind="mergesort"')
-        part = _PARTS.get(statement.function, "")
-        text = f"{_LIBRARY[statement.function]}({', '.join(arguments)}){part}"
-        self.line(f"{statement.result} = {text}", depth)
+            text = f'np.argsort({arguments[0]}, kind="mergesort")'
+            self.line(f"{statement.results[0]} = {text}", depth)
+            return
+        room = WIDTH - len(INDENT) * (depth + self.margin)
+        for line in matrix_call(statement, room):
+            self.line(line, depth)
 
-    def _argument(self, name: str, transposed: bool) -> str:
+    def _argument(self, name: str, transposed: bool, at: tuple[Dim, ...]) -> str:
         # Only a parameter can be strided in a way that BLAS can't read.
-        text = f"np.ascontiguousarray({name})" if name in self.parameters else name
+        text = place(name, at)
+        text = f"np.ascontiguousarray({text})" if name in self.parameters else text
         return f"{text}.T" if transposed else text
 
     def _check(self, statement: Check, depth: int) -> None:

@@ -101,7 +101,7 @@ class Context(Protocol):
         """
         ...
 
-    def require(self, at_least: Dim, minimum: int, what: str) -> None:
+    def require(self, at_least: Dim, minimum: Dim | int, what: str) -> None:
         """Require `at_least >= minimum` when the kernel is called, for a slice or a maximum."""
         ...
 

@@ -10,7 +10,10 @@ from codegen_ad.ir.node import Op
 from codegen_ad.ops import (
     constants,
     elementwise,
+    exponential,
+    factors,
     indexing,
+    least_squares,
     linalg,
     movement,
     reduction,
@@ -18,7 +21,7 @@ from codegen_ad.ops import (
     special,
     unary,
 )
-from codegen_ad.ops.entry import Elementwise, Structural
+from codegen_ad.ops.entry import Elementwise, Several, Structural
 
 ELEMENTWISE: dict[Op, Elementwise] = {
     entry.op: entry for entry in (*elementwise.TABLE, *special.TABLE)
@@ -34,8 +37,14 @@ STRUCTURAL: dict[Op, Structural] = {
         indexing.TABLE,
         scan.TABLE,
         linalg.TABLE,
+        least_squares.TABLE,
+        exponential.TABLE,
     )
     for entry in table
 }
 
-BY_NAME: dict[str, Op] = {op.name: op for op in (*ELEMENTWISE, *STRUCTURAL)}
+SEVERAL: dict[Op, Several] = {
+    entry.op: entry for table in (linalg.SEVERAL, factors.SEVERAL) for entry in table
+}
+
+BY_NAME: dict[str, Op] = {op.name: op for op in (*ELEMENTWISE, *STRUCTURAL, *SEVERAL)}

@@ -26,6 +26,10 @@ UNKNOWN = "unknown"
 Pullback = Callable[[Builder, Node, Node], Sequence[Node | None]]
 """`(builder, node, g)` gives the cotangent of each argument, or None where there is none."""
 
+EvaluateSeveral = Callable[[Sequence[Array], Any, Sizes], Sequence[Array]]
+PullbackSeveral = Callable[[Builder, Node, Sequence[Node | None]], Sequence[Node | None]]
+"""The same for several results: it is given the cotangent of each result, or None."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Elementwise:
@@ -70,6 +74,15 @@ class Structural:
     op: Op
     evaluate: Evaluate
     pullback: Pullback | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Several:
+    """An operation with several results, like a factorisation."""
+
+    op: Op
+    evaluate: EvaluateSeveral
+    pullback: PullbackSeveral
 
 
 def same(types: Sequence[ArrayType]) -> DType:

@@ -1,48 +1,72 @@
-"""Linear algebra on single matrices: what NumPy's `linalg` gives; adjoints after Giles (2008)."""
+"""Linear algebra on matrices and stacks of them: systems, inverses, determinants, Cholesky.
+
+Adjoints after Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
+differentiation" (2008). Leading axes are a stack; those of several arguments are the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
-from codegen_ad.ir.types import ArrayType, BroadcastError, Type
-from codegen_ad.ops import make
-from codegen_ad.ops.entry import Array, Sizes, Structural
+from codegen_ad.ir.types import ArrayType, BroadcastError, TupleType, Type
+from codegen_ad.ops import make, matrices
+from codegen_ad.ops.entry import Array, Several, Sizes, Structural
 
 
-def _square(type: Type) -> ArrayType:
-    assert isinstance(type, ArrayType)
-    if type.rank != 2 or not type.dtype.is_float:
-        raise TypeMismatch(f"needs one floating point matrix, got {type}")
-    if type.shape[0] != type.shape[1]:
-        raise BroadcastError(type.shape[0], type.shape[1])
-    return type
+@dataclass(frozen=True, slots=True)
+class Triangle(Params):
+    """Which triangle of a matrix is read, and whether 1 stands for its diagonal."""
+
+    lower: bool
+    unit: bool = False
 
 
 def _infer_matrix(types: Sequence[Type], _: Params | None) -> Type:
-    return _square(types[0])
+    return matrices.squares(types[0])
 
 
 def _infer_scalar(types: Sequence[Type], _: Params | None) -> Type:
-    return _square(types[0]).with_shape(())
+    matrix = matrices.squares(types[0])
+    return matrix.with_shape(matrix.shape[:-2])
+
+
+def _infer_slogdet(types: Sequence[Type], _: Params | None) -> Type:
+    matrix = matrices.squares(types[0])
+    return TupleType((matrix.with_shape(matrix.shape[:-2]),) * 2)
 
 
 def _infer_solve(types: Sequence[Type], _: Params | None) -> Type:
-    matrix, right = _square(types[0]), types[1]
+    """Right sides are vectors or matrices of columns, by their rank."""
+    matrix, right = matrices.squares(types[0]), types[1]
     assert isinstance(right, ArrayType)
-    if right.rank not in (1, 2) or right.dtype is not matrix.dtype:
+    core = right.rank - matrix.rank + 2
+    if core not in (1, 2) or right.dtype is not matrix.dtype:
         raise TypeMismatch(f"cannot solve {matrix} for {right}")
-    if right.shape[0] != matrix.shape[0]:
-        raise BroadcastError(matrix.shape[0], right.shape[0])
+    matrices.same_stack(matrix, right, core)
+    if right.shape[right.rank - core] != matrix.shape[-1]:
+        raise BroadcastError(matrix.shape[-1], right.shape[right.rank - core])
     return right
 
 
 def _solve(args: Sequence[Array], _: Any, __: Sizes) -> Array:
-    return np.linalg.solve(args[0], args[1])
+    a, right = args
+    if right.ndim == a.ndim:
+        return np.linalg.solve(a, right)
+    return np.linalg.solve(a, right[..., None])[..., 0]
+
+
+def _solve_triangular(args: Sequence[Array], p: Triangle, _: Sizes) -> Array:
+    matrix = np.tril(args[0]) if p.lower else np.triu(args[0])
+    n = matrix.shape[-1]
+    if p.unit:
+        matrix = np.where(np.eye(n, dtype=bool), matrix.dtype.type(1), matrix)
+    return _solve((matrix, args[1]), None, {})
 
 
 def _inv(args: Sequence[Array], _: Any, __: Sizes) -> Array:
@@ -53,12 +77,9 @@ def _det(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     return np.asarray(np.linalg.det(args[0]))
 
 
-def _signdet(args: Sequence[Array], _: Any, __: Sizes) -> Array:
-    return np.asarray(np.linalg.slogdet(args[0])[0])
-
-
-def _logabsdet(args: Sequence[Array], _: Any, __: Sizes) -> Array:
-    return np.asarray(np.linalg.slogdet(args[0])[1])
+def _slogdet(args: Sequence[Array], _: Any, __: Sizes) -> tuple[Array, Array]:
+    sign, size = np.linalg.slogdet(args[0])
+    return np.asarray(sign), np.asarray(size)
 
 
 def _cholesky(args: Sequence[Array], _: Any, __: Sizes) -> Array:
@@ -67,33 +88,57 @@ def _cholesky(args: Sequence[Array], _: Any, __: Sizes) -> Array:
 
 def solve_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     """`A X = B`: the cotangent of `B` is `A^-T g`, that of `A` is `-(A^-T g) X^T`."""
-    a, _ = node.args
-    right = b.node(SOLVE, (make.transpose(b, a, (1, 0)), g))
-    tail = tuple(range(2, 1 + node.array.rank))
-    outer = make.contract(b, (right, node), ((0, *tail), (1, *tail)), (0, 1))
-    return (make.negative(b, outer), right)
+    right = b.node(SOLVE, (matrices.transposed(b, node.args[0]), g))
+    return (make.negative(b, _outer(b, node.args[0], right, node)), right)
+
+
+def solve_triangular_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """As of `solve`; what is not read of the matrix has the cotangent 0."""
+    p, a = node.params, node.args[0]
+    assert isinstance(p, Triangle)
+    turned = matrices.transposed(b, a)
+    right = b.node(SOLVE_TRIANGULAR, (turned, g), Triangle(not p.lower, p.unit))
+    outer = make.negative(b, _outer(b, a, right, node))
+    part = matrices.strictly_lower if p.unit else matrices.lower
+    if p.lower:
+        return (part(b, outer), right)
+    return (matrices.transposed(b, part(b, matrices.transposed(b, outer))), right)
+
+
+def _outer(b: Builder, a: Node, x: Node, y: Node) -> Node:
+    """`x y^T` of vectors or of matrices, like `a`."""
+    stack = tuple(range(a.array.rank - 2))
+    i, j, k = (len(stack) + n for n in range(3))
+    tail = (k,) if x.array.rank == a.array.rank else ()
+    return make.contract(b, (x, y), ((*stack, i, *tail), (*stack, j, *tail)), (*stack, i, j))
 
 
 def inv_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     """`-Y^T g Y^T` for `Y = A^-1`."""
-    inner = _product(b, _product(b, _t(b, node), g), _t(b, node))
-    return (make.negative(b, inner),)
+    turned = matrices.transposed(b, node)
+    return (make.negative(b, matrices.product(b, turned, g, turned)),)
 
 
 def det_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     """`g det(A) A^-T`; a singular matrix raises, as `inv` does."""
-    inverse = b.node(INV, (node.args[0],))
-    return (make.multiply(b, make.multiply(b, g, node), _t(b, inverse)),)
+    return (_times_inverse(b, node.args[0], make.multiply(b, g, node)),)
 
 
-def signdet_pullback(b: Builder, node: Node, g: Node) -> tuple[None, ...]:
-    """None: the sign is constant wherever it is differentiable."""
-    return (None,)
+def slogdet_pullback(b: Builder, node: Node, g: Sequence[Node | None]) -> tuple[Node | None]:
+    """`g A^-T` for the logarithm; the sign is constant wherever it is differentiable.
+
+    A singular matrix raises, as `inv` does.
+    """
+    _, of_size = g
+    return (None if of_size is None else _times_inverse(b, node.args[0], of_size),)
 
 
-def logabsdet_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
-    """`g A^-T`; a singular matrix raises, as `inv` does."""
-    return (make.multiply(b, g, _t(b, b.node(INV, (node.args[0],)))),)
+def _times_inverse(b: Builder, a: Node, factor: Node) -> Node:
+    """`factor A^-T` for a factor for each matrix."""
+    rank = factor.array.rank
+    if rank:
+        factor = make.expand_dims(b, make.expand_dims(b, factor, rank), rank)
+    return make.multiply(b, factor, matrices.transposed(b, b.node(INV, (a,))))
 
 
 def cholesky_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
@@ -102,41 +147,32 @@ def cholesky_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     After Giles (2008). `half` halves the diagonal. NumPy reads only the lower triangle of the
     matrix, so the upper one has no influence and gets the cotangent 0.
     """
-    n = node.array.shape[0]
-    zero = make.constant(b, 0, g.array.dtype)
-    column = make.iota(b, n)
-    row = make.reshape(b, column, (n, make.ONE))
-    diagonal, below = make.apply(b, "equal", row, column), make.apply(b, "greater", row, column)
-    g_lower = make.where(b, make.apply(b, "greater_equal", row, column), g, zero)
-    lower_t = _t(b, node)
-    p = _product(b, lower_t, g_lower)
-    halved = make.multiply(b, p, make.constant(b, 0.5, g.array.dtype))
-    p = make.where(b, below, p, make.where(b, diagonal, halved, zero))
-    s = b.node(SOLVE, (lower_t, _t(b, b.node(SOLVE, (lower_t, _t(b, p))))))
-    both = make.add(b, s, _t(b, s))
-    return (make.where(b, below, both, make.where(b, diagonal, s, zero)),)
+    n, dtype = node.array.shape[-1], g.array.dtype
+    lower_t = matrices.transposed(b, node)
+    p = matrices.product(b, lower_t, matrices.lower(b, g))
+    halved = make.multiply(b, p, make.constant(b, 0.5, dtype))
+    p = make.where(b, matrices.on_diagonal(b, n), halved, matrices.lower(b, p))
 
+    def divided(x: Node) -> Node:
+        return b.node(SOLVE_TRIANGULAR, (lower_t, matrices.transposed(b, x)), Triangle(lower=False))
 
-def _t(b: Builder, x: Node) -> Node:
-    return make.transpose(b, x, (1, 0))
-
-
-def _product(b: Builder, x: Node, y: Node) -> Node:
-    return make.contract(b, (x, y), ((0, 1), (1, 2)), (0, 2))
+    s = matrices.symmetrised(b, divided(divided(p)))
+    return (matrices.folded(b, s),)
 
 
 SOLVE = Op("solve", Kind.LINALG, _infer_solve)
+SOLVE_TRIANGULAR = Op("solve_triangular", Kind.LINALG, _infer_solve)
 INV = Op("inv", Kind.LINALG, _infer_matrix)
 DET = Op("det", Kind.LINALG, _infer_scalar)
-SIGNDET = Op("signdet", Kind.LINALG, _infer_scalar)
-LOGABSDET = Op("logabsdet", Kind.LINALG, _infer_scalar)
+SLOGDET = Op("slogdet", Kind.LINALG, _infer_slogdet)
 CHOLESKY = Op("cholesky", Kind.LINALG, _infer_matrix)
 
 TABLE = (
     Structural(SOLVE, _solve, solve_pullback),
+    Structural(SOLVE_TRIANGULAR, _solve_triangular, solve_triangular_pullback),
     Structural(INV, _inv, inv_pullback),
     Structural(DET, _det, det_pullback),
-    Structural(SIGNDET, _signdet, signdet_pullback),
-    Structural(LOGABSDET, _logabsdet, logabsdet_pullback),
     Structural(CHOLESKY, _cholesky, cholesky_pullback),
 )
+
+SEVERAL = (Several(SLOGDET, _slogdet, slogdet_pullback),)

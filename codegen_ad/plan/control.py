@@ -12,7 +12,7 @@ from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node, Region
 from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops.control import Branch, Loop, While
-from codegen_ad.plan import kernel
+from codegen_ad.plan import kernel, library
 from codegen_ad.plan.kernel import Apply, Assign, CopyInto, Expr, For, Grow, If, Index, Number, Var
 from codegen_ad.plan.memory import row_store
 from codegen_ad.plan.nests import Nest
@@ -33,6 +33,8 @@ def emit(p: Planner, scope: Scope, node: Node, plan_region: PlanRegion) -> None:
             _while(p, scope, node, node.params, plan_region)
         case Branch():
             _branch(p, scope, node, node.params, plan_region)
+        case _ if node.op.kind is Kind.LINALG:
+            library.emit(p, scope, node, _results(p, scope, node))
         case _:
             raise AssertionError(f"{node.op.name} should have been inlined")
 

@@ -154,15 +154,19 @@ class View:
 class LibraryCall:
     """`results = function(arguments)`: BLAS, linear algebra, sorting. Arguments are buffers.
 
-    `transposed` says which arguments go in transposed; `into` writes the result into a buffer.
+    `transposed` says which arguments go in transposed; `into` writes the result into a buffer;
+    `options` are further arguments, literals. With `at` the call is about one matrix of stacks: it
+    reads and writes every buffer at these leading indices. A result that nobody reads is "_".
     """
 
-    result: str
+    results: tuple[str, ...]
     function: str
     arguments: tuple[str, ...]
     transposed: tuple[bool, ...]
     note: Note
     into: bool = False
+    options: tuple[bool | float, ...] = ()
+    at: tuple[Dim, ...] = ()
 
 
 @dataclass(slots=True)

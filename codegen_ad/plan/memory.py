@@ -15,9 +15,8 @@ from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
 from codegen_ad.ops.indexing import Update
 from codegen_ad.ops.movement import BROADCAST_TO, Axis
-from codegen_ad.ops.reduction import Contract
 from codegen_ad.ops.scan import ARGSORT
-from codegen_ad.plan import nests
+from codegen_ad.plan import library, nests
 from codegen_ad.plan.access import NeedsStorage, Point, access, aligned, is_unrolled
 from codegen_ad.plan.element import free_points, identity
 from codegen_ad.plan.kernel import (
@@ -25,7 +24,6 @@ from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
     CopyInto,
-    LibraryCall,
     Load,
     Store,
     Var,
@@ -193,11 +191,11 @@ def emit(p: Planner, scope: Scope, node: Node, *, copy: bool, run: Run) -> None:
     elif is_pieces(node):
         _pieces(p, scope, node, run)
     elif node.op.kind is Kind.CONTRACT:
-        _matrix_product(p, scope, node)
+        library.product(p, scope, node)
     elif node.op.kind is Kind.SCAN and node.op is not ARGSORT:
         _scan(p, scope, node)
     else:
-        _call(p, scope, node)
+        library.emit(p, scope, node, {0: node})
 
 
 def _write(p: Planner, scope: Scope, node: Node, *, copy: bool, run: Run) -> None:
@@ -244,21 +242,6 @@ def _pieces(p: Planner, scope: Scope, node: Node, run: Run) -> None:
     scope.stored[node] = stored_whole(node, buffer, owned=True)
 
 
-def _matrix_product(p: Planner, scope: Scope, node: Node) -> None:
-    assert isinstance(node.params, Contract)
-    first, second = node.args
-    labels, other = node.params.operands
-    (shared,) = [label for label in labels if label in other]
-    if node.params.output[0] in other:
-        first, second, labels, other = second, first, other, labels
-    buffer = p.allocate(scope, node, node.array.shape, node.array.dtype)
-    arguments = (scope.stored[first].buffer, scope.stored[second].buffer)
-    transposed = (labels[0] == shared, other[1] == shared)
-    note = p.elements.note(node)
-    scope.statements.append(LibraryCall(buffer, "dot", arguments, transposed, note, into=True))
-    scope.stored[node] = stored_whole(node, buffer, owned=True)
-
-
 def _scan(p: Planner, scope: Scope, node: Node) -> None:
     assert isinstance(node.params, Axis)
     axis, dtype = node.params.axis, node.array.dtype
@@ -283,18 +266,6 @@ def _scan(p: Planner, scope: Scope, node: Node) -> None:
     for outer, body, variable, extent in reversed(opened):
         nests.close_loop(outer, body, variable, extent, note)
     scope.stored[node] = stored_whole(node, buffer, owned=True)
-
-
-def _call(p: Planner, scope: Scope, node: Node) -> None:
-    name = p.names.fresh(node)
-    note = p.elements.note(node)
-    arguments = tuple(scope.stored[a].buffer for a in node.args)
-    plain = (False,) * len(arguments)
-    scope.statements.append(LibraryCall(name, node.op.name, arguments, plain, note))
-    if node.array.shape:
-        scope.stored[node] = stored_whole(node, name, owned=True)
-    else:
-        scope.values[node, ()] = Var(name, node.array.dtype)
 
 
 def row_store(p: Planner, node: Node, buffer: str, row: Dim) -> Nest:

@@ -35,6 +35,19 @@ LOOP_NAMES = "ijklm"
 TAKEN = {
     "np",
     "math",
+    "matrix_cholesky",
+    "matrix_det",
+    "matrix_eigh",
+    "matrix_exponential",
+    "matrix_exponential_derivative",
+    "matrix_inverse",
+    "matrix_lstsq",
+    "matrix_pinv",
+    "matrix_qr",
+    "matrix_slogdet",
+    "matrix_solve",
+    "matrix_solve_triangular",
+    "matrix_svd",
     "njit",
     "numba",
     "plus",
@@ -136,8 +149,11 @@ class _Namer:
                 case Assign(names=names):
                     for name in names:
                         self.define(name, load=False)
-                case Allocate(buffer=name) | View(buffer=name) | LibraryCall(result=name):
+                case Allocate(buffer=name) | View(buffer=name):
                     self.define(name, load=False)
+                case LibraryCall(results=names):
+                    for name in names:
+                        self.define(name, load=False)
                 case _:
                     for inner in blocks(statement):
                         self.block(inner)

@@ -68,7 +68,7 @@ def rename_statement(statement: Statement, rename: Rename) -> None:
 
 _NAME_FIELDS = {
     "name", "names", "buffer", "buffers", "target", "source", "variable", "count", "result",
-    "arguments",
+    "results", "arguments",
 }  # fmt: skip
 
 
@@ -126,7 +126,7 @@ def replace_expressions(statement: Statement, change: Callable[[Expr], Expr]) ->
 def dims(statement: Statement) -> Iterator[Dim]:
     """The index expressions and sizes of a statement outside its expressions."""
     match statement:
-        case Store(indices=indices):
+        case Store(indices=indices) | LibraryCall(at=indices):
             yield from indices
         case Allocate(shape=shape) | View(shape=shape):
             yield from shape
@@ -154,8 +154,8 @@ def written(statement: Statement) -> Iterator[str]:
             yield from names
         case CopyInto(target=target):
             yield target
-        case LibraryCall(result=result):
-            yield result
+        case LibraryCall(results=results):
+            yield from results
         case Check(name=name):
             yield name
         case Grow(buffers=buffers):

@@ -170,11 +170,13 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             return f"copy {source} into {target}"
         case View(buffer, source, shape):
             return f"view {buffer}: [{', '.join(map(str, shape))}] of {source}"
-        case LibraryCall(result, function, arguments, transposed, into=into):
+        case LibraryCall(results, function, arguments, transposed, at=at):
             flags = transposed or (False,) * len(arguments)
             given = [f"{a}.T" if t else a for a, t in zip(arguments, flags, strict=False)]
-            arrow = "written into" if into else "gives"
-            return f"call {function}({', '.join(given)}) {arrow} {result}"
+            given += [str(option) for option in statement.options]
+            arrow = "written into" if statement.into or at else "gives"
+            where = f" at {', '.join(map(str, at))}" if at else ""
+            return f"call {function}({', '.join(given)}){where} {arrow} {', '.join(results)}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case Grow(buffers, count):

@@ -138,16 +138,25 @@ def is_whole(node: Node, large: bool) -> bool:
 
 
 def is_product(node: Node) -> bool:
-    """Whether a contraction is a matrix product of large sizes: work for BLAS."""
+    """Whether a contraction is a product of large matrices, or of stacks of them: work for BLAS.
+
+    The labels of a stack come first, in the same order.
+    """
     params = node.params
     assert isinstance(params, Contract)
-    if len(node.args) != 2 or any(len(labels) != 2 for labels in params.operands):
+    if (
+        len(node.args) != 2
+        or len({len(labels) for labels in (*params.operands, params.output)}) > 1
+    ):
         return False
     first, second = params.operands
-    shared = [label for label in first if label in second]
-    if len(shared) != 1 or shared[0] in params.output or len(params.output) != 2:
+    stack = len(params.output) - 2
+    if stack < 0 or not first[:stack] == second[:stack] == params.output[:stack]:
         return False
-    sizes = [d for a in node.args for d in a.array.shape]
+    shared = [label for label in first[stack:] if label in second]
+    if len(shared) != 1 or shared[0] in params.output:
+        return False
+    sizes = [d for a in node.args for d in a.array.shape[stack:]]
     return all(not d.is_constant or d.value > 16 for d in sizes) and node.array.dtype.is_float
 
 

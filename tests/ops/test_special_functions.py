@@ -13,7 +13,7 @@ import pytest
 import scipy.special
 from numba import njit
 
-from codegen_ad.backends.vector_math import helpers
+from codegen_ad.backends.brought import helpers
 from codegen_ad.ops.special import FUNCTIONS, TABLE
 
 rng = np.random.default_rng(5)

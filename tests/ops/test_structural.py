@@ -12,7 +12,7 @@ from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops import STRUCTURAL, make
-from codegen_ad.ops.linalg import CHOLESKY, DET, INV, LOGABSDET, SOLVE
+from codegen_ad.ops.linalg import CHOLESKY, DET, INV, SLOGDET, SOLVE
 from codegen_ad.ops.movement import Axis, Span
 from codegen_ad.ops.reduction import MAX, MIN, PROD, SUM, Reduce
 from codegen_ad.ops.scan import CUMPROD, CUMSUM
@@ -129,7 +129,7 @@ MATRIX_CASES: dict[str, Callable[[Builder, Node], Node]] = {
 SQUARE_CASES: dict[str, Callable[[Builder, Node], Node]] = {
     "inv": lambda b, x: b.node(INV, (x,)),
     "det": lambda b, x: b.node(DET, (x,)),
-    "logabsdet": lambda b, x: b.node(LOGABSDET, (x,)),
+    "logabsdet": lambda b, x: b.results(b.node(SLOGDET, (x,)))[1],
     "solve": lambda b, x: b.node(SOLVE, (x, make.transpose(b, x, (1, 0)))),
     "solve a vector": lambda b, x: b.node(SOLVE, (x, b.node(SUM, (x,), Reduce((1,))))),
     "cholesky": lambda b, x: b.node(

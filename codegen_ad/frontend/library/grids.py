@@ -170,25 +170,10 @@ def meshgrid(call: Call) -> Value:
     return tuple(grids)
 
 
-@signature("np.vander: x N=None increasing=False")
-def vander(call: Call) -> Value:
-    """The powers of a vector's elements, as columns."""
-    b, x = call.b, call.node("x")
-    if x.array.rank != 1:
-        call.refuse("`np.vander` takes a vector.", "Pass `x.ravel()`.")
-    number = call.dim("N") if call.has("N") else x.array.shape[0]
-    x = x if x.array.dtype.is_float else make.cast(b, x, DType.FLOAT64)
-    places = make.cast(b, make.iota(b, number), x.array.dtype)
-    if not call.flag("increasing"):
-        places = make.subtract(b, size_as(b, number - 1, x.array.dtype), places)
-    return call.fresh(make.apply(b, "power", make.expand_dims(b, x, 1), places))
-
-
 FUNCTIONS: dict[object, Handler] = {
     np.arange: arange,
     np.linspace: linspace,
     np.logspace: logspace,
     np.geomspace: geomspace,
     np.meshgrid: meshgrid,
-    np.vander: vander,
 }

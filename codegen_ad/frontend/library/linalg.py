@@ -1,85 +1,128 @@
-"""`np.linalg`: solutions, determinants, factors and norms of single matrices."""
+"""`np.linalg`: systems, inverses, determinants, Cholesky factors and powers of matrices.
+
+Leading axes are a stack of matrices; those of several arguments broadcast.
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import (
-    apply,
-    as_bool,
-    as_float,
-    like,
-    nonempty,
-    ravel,
-    unify,
-)
+from codegen_ad.frontend.library.arrays import as_float, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import matmul_of
-from codegen_ad.frontend.library.reductions import reduced
-from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.node import Node
-from codegen_ad.ops import make
-from codegen_ad.ops.linalg import CHOLESKY, DET, INV, LOGABSDET, SIGNDET, SOLVE
-from codegen_ad.ops.reduction import MAX, MIN, SUM
+from codegen_ad.frontend.values import remade
+from codegen_ad.ir.dims import product
+from codegen_ad.ir.node import Node, Op, Params
+from codegen_ad.ops import make, matrices
+from codegen_ad.ops.linalg import CHOLESKY, DET, INV, SLOGDET, SOLVE
 
 
-def square(call: Call, x: Node) -> Node:
-    """`x` in floating point, which must be one square matrix."""
-    if x.array.rank != 2:
+def matrix(call: Call, x: Node) -> Node:
+    """`x` in floating point, which must be one matrix or a stack of them."""
+    if x.array.rank < 2:
         call.refuse(
-            f"`{call.name}` works on one matrix here, and this array has {x.array.rank} axes.",
-            "For a stack of matrices, loop over the first axis.",
+            f"`{call.name}` needs a matrix, and this array has {x.array.rank} axes.",
+            "Give an array with at least two axes, for example `x[:, None]`.",
         )
-    unify(call, *x.array.shape)
     return as_float(call.b, x)
 
 
-def _matrix(call: Call) -> Node:
-    return square(call, call.node("a"))
+def square(call: Call, x: Node) -> Node:
+    """`x` in floating point, which must be one square matrix or a stack of them."""
+    x = matrix(call, x)
+    unify(call, *x.array.shape[-2:])
+    return x
+
+
+def single(call: Call, x: Node) -> Node:
+    """`x`, which must be one matrix."""
+    if x.array.rank != 2:
+        call.refuse(
+            f"`{call.name}` works on one matrix, and this array has {x.array.rank} axes.",
+            "For a stack of matrices, loop over the first axis.",
+        )
+    return as_float(call.b, x)
+
+
+def named(function: object, results: Sequence[Value]) -> Value:
+    """The results as the NamedTuple that the function of NumPy returns."""
+    assert callable(function)
+    return remade(type(function(np.eye(1))), results)
+
+
+def several(call: Call, op: Op, x: Node, params: Params | None = None) -> tuple[Node, ...]:
+    """The results of an operation that has several."""
+    return call.b.results(call.b.node(op, (x,), params))
+
+
+def solved(call: Call, op: Op, a: Node, right: Node, params: Params | None = None) -> Node:
+    """The solution for right sides: a vector if there is one axis, otherwise matrices of columns.
+
+    Many right sides of one matrix become columns, so that it is factored once.
+    """
+    b, n = call.b, a.array.shape[-1]
+    if right.array.rank == 0:
+        call.refuse(
+            f"`{call.name}` is given a number as the right side.", "Give a vector, or a matrix."
+        )
+    is_vector = right.array.rank == 1
+    unify(call, n, right.array.shape[-1 if is_vector else -2])
+    if a.array.rank == 2 and right.array.rank <= 2:
+        return b.node(op, (a, right), params)
+    if a.array.rank == 2:
+        rank = right.array.rank
+        order = (rank - 2, *range(rank - 2), rank - 1)
+        columns = make.transpose(b, right, order)
+        flat = make.reshape(b, columns, (n, product(columns.array.shape[1:])))
+        whole = make.reshape(b, b.node(op, (a, flat), params), columns.array.shape)
+        return make.transpose(b, whole, (*range(1, rank - 1), 0, rank - 1))
+    if is_vector:
+        right = make.broadcast_to(b, right, a.array.shape[:-1])
+        return b.node(op, (a, right), params)
+    stack = common_shape(call, a.array.shape[:-2], right.array.shape[:-2])
+    a, right = (make.broadcast_to(b, x, (*stack, *x.array.shape[-2:])) for x in (a, right))
+    return b.node(op, (a, right), params)
 
 
 @signature("np.linalg.solve: a b")
 def solve(call: Call) -> Value:
     """The solution of a system of linear equations."""
     a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
-    a = square(call, a)
-    if right.array.rank not in (1, 2):
-        call.refuse(
-            f"`np.linalg.solve` is given a right-hand side of {right.array.rank} axes.",
-            "Give a vector, or a matrix of columns.",
-        )
-    unify(call, a.array.shape[0], right.array.shape[0])
-    return call.fresh(call.b.node(SOLVE, (a, right)))
+    return call.fresh(solved(call, SOLVE, square(call, a), right))
 
 
 @signature("np.linalg.inv: a")
 def inv(call: Call) -> Value:
     """The inverse."""
-    return call.fresh(call.b.node(INV, (_matrix(call),)))
+    return call.fresh(call.b.node(INV, (square(call, call.node("a")),)))
 
 
 @signature("np.linalg.det: a")
 def det(call: Call) -> Value:
     """The determinant."""
-    return call.fresh(call.b.node(DET, (_matrix(call),)))
+    return call.fresh(call.b.node(DET, (square(call, call.node("a")),)))
 
 
 @signature("np.linalg.cholesky: a * upper=False")
 def cholesky(call: Call) -> Value:
-    """The lower triangular factor of a positive definite matrix, or the upper one."""
-    out = call.b.node(CHOLESKY, (_matrix(call),))
-    return call.fresh(make.transpose(call.b, out, (1, 0)) if call.flag("upper") else out)
+    """The lower triangular factor of a positive definite matrix, or the upper one.
+
+    The upper one is found from the upper triangle.
+    """
+    a, upper = square(call, call.node("a")), call.flag("upper")
+    a = matrices.transposed(call.b, a) if upper else a
+    out = call.b.node(CHOLESKY, (a,))
+    return call.fresh(matrices.transposed(call.b, out) if upper else out)
 
 
 @signature("np.linalg.slogdet: a")
 def slogdet(call: Call) -> Value:
     """The sign of the determinant, and the logarithm of its size."""
-    matrix = _matrix(call)
-    sign = call.b.node(SIGNDET, (matrix,))
-    return call.fresh(sign), call.fresh(call.b.node(LOGABSDET, (matrix,)))
+    results = several(call, SLOGDET, square(call, call.node("a")))
+    return named(np.linalg.slogdet, [call.fresh(r) for r in results])
 
 
 @signature("np.linalg.matrix_power: a n")
@@ -87,15 +130,14 @@ def matrix_power(call: Call) -> Value:
     """A whole power of a matrix."""
     b, x = call.b, call.node("a")
     power = call.integer("n")
-    if x.array.rank != 2:
-        square(call, x)
-    unify(call, *x.array.shape)
+    if x.array.rank < 2:
+        matrix(call, x)
+    unify(call, *x.array.shape[-2:])
     if power < 0:
         x = b.node(INV, (as_float(b, x),))
     if power == 0:
-        places = make.iota(b, x.array.shape[0])
-        on = make.apply(b, "equal", make.expand_dims(b, places, 1), places)
-        return call.fresh(make.cast(b, on, x.array.dtype))
+        on = matrices.on_diagonal(b, x.array.shape[-1])
+        return call.fresh(make.broadcast_to(b, make.cast(b, on, x.array.dtype), x.array.shape))
     out: Node | None = None
     power = abs(power)
     while power:
@@ -107,120 +149,41 @@ def matrix_power(call: Call) -> Value:
     return call.fresh(out)
 
 
-def root(b: Builder, total: Node, order: float = 2) -> Node:
-    """The root of a sum of powers; its derivative at 0, a minimum, is 0."""
-    zero = apply(b, "equal", total, 0)
-    safe = make.where(b, zero, like(b, 1, total), total)
-    value = apply(b, "sqrt", safe) if order == 2 else apply(b, "power", safe, 1 / order)
-    return make.where(b, zero, like(b, 0, total), value)
-
-
-def _vector_norm(call: Call, x: Node, axes: tuple[int, ...], order: float) -> Node:
-    b, keepdims = call.b, call.flag("keepdims")
-    if order == 2:
-        total = reduced(b, SUM, apply(b, "square", x), axes, keepdims=keepdims)
-        return root(b, total)
-    size = apply(b, "absolute", x)
-    if math.isinf(order):
-        nonempty(call, x, axes)
-        return reduced(b, MAX if order > 0 else MIN, size, axes, keepdims=keepdims)
-    if order == 0:
-        some = make.cast(b, as_bool(b, x), x.array.dtype)
-        return reduced(b, SUM, some, axes, keepdims=keepdims)
-    if order == 1:
-        return reduced(b, SUM, size, axes, keepdims=keepdims)
-    powers = apply(b, "power", size, order)
-    return root(b, reduced(b, SUM, powers, axes, keepdims=keepdims), order)
-
-
-def _matrix_norm(call: Call, x: Node, axes: tuple[int, int], order: object) -> Node:
-    """The largest or smallest sum of sizes: of columns for 1, of rows for infinity."""
-    b = call.b
-    if order in ("fro", None):
-        return _vector_norm(call, x, axes, 2)
-    if order not in (1, -1, math.inf, -math.inf):
+@signature("np.linalg.tensorsolve: a b axes=None")
+def tensorsolve(call: Call) -> Value:
+    """The solution of a system over several axes, as many as those of the right side."""
+    a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
+    rank, b = a.array.rank, call.b
+    if call.has("axes"):
+        last = [call.one_axis(k, rank, "axes") for k in call.integers("axes")]
+        a = make.transpose(b, a, [*(k for k in range(rank) if k not in last), *last])
+    if rank < right.array.rank:
         call.refuse(
-            f"`{call.name}` of a matrix with `ord={order!r}` needs a singular value decomposition.",
-            "Use `ord='fro'`, 1 or np.inf.",
+            f"`np.linalg.tensorsolve` is given {rank} axes on the left, {right.array.rank} on the "
+            "right.",
+            "The left side needs those of the right side and those of the solution.",
         )
-    number = float(order) if isinstance(order, int | float) else 1.0
-    within, across = axes if abs(number) == 1 else axes[::-1]
-    sums = reduced(b, SUM, apply(b, "absolute", x), (within,), keepdims=True)
-    nonempty(call, x, (across,))
-    out = reduced(b, MAX if number > 0 else MIN, sums, (across,), keepdims=True)
-    if call.flag("keepdims"):
-        return out
-    left = tuple(d for a, d in enumerate(out.array.shape) if a not in axes)
-    return make.reshape(b, out, left)
+    unknowns = a.array.shape[right.array.rank :]
+    for one, two in zip(a.array.shape, right.array.shape, strict=False):
+        unify(call, one, two)
+    rows, columns = product(right.array.shape), product(unknowns)
+    unify(call, rows, columns)
+    system = make.reshape(b, a, (rows, columns))
+    flat = b.node(SOLVE, (system, make.reshape(b, right, (rows,))))
+    return call.fresh(make.reshape(b, flat, unknowns))
 
 
-def _order(call: Call) -> float | None:
-    """A static order of a vector norm, or None where there is none."""
-    if not call.has("ord"):
-        return None
-    value = call.static("ord")
-    return (
-        float(value)
-        if isinstance(value, int | float)
-        else call.refuse(f"`{call.name}` with `ord={value!r}` is for matrices.", "Use a number.")
-    )
-
-
-@signature("np.linalg.norm: x ord=None axis=None keepdims=False")
-def norm(call: Call) -> Value:
-    """The norm of a vector or matrix."""
-    x = as_float(call.b, call.node("x"))
-    rank = x.array.rank
-    if not call.has("axis") and not call.has("ord"):
-        return call.fresh(_vector_norm(call, x, tuple(range(rank)), 2))
-    axes = _axes(call, rank)
-    if len(axes) == 1:
-        order = _order(call)
-        return call.fresh(_vector_norm(call, x, axes, 2 if order is None else order))
-    if len(axes) != 2:
-        call.refuse(
-            f"`np.linalg.norm` with `ord=` over {len(axes)} axes has no meaning.",
-            "Flatten the array first, or give `axis`.",
-        )
-    return call.fresh(_matrix_norm(call, x, (axes[0], axes[1]), call.static("ord")))
-
-
-def _axes(call: Call, rank: int) -> tuple[int, ...]:
-    """The axes as they are given: their order tells rows from columns."""
-    if not call.has("axis"):
-        return tuple(range(rank))
-    return tuple(call.one_axis(a, rank) for a in call.integers("axis"))
-
-
-@signature("np.linalg.vector_norm: x * axis=None keepdims=False ord=2")
-def vector_norm(call: Call) -> Value:
-    """The norm of all elements over axes."""
-    x = as_float(call.b, call.node("x"))
-    order = _order(call) if "ord" in call.given else 2.0
-    axes = call.axes("axis", x.array.rank)
-    return call.fresh(_vector_norm(call, x, axes, 2 if order is None else order))
-
-
-@signature("np.linalg.matrix_norm: x * keepdims=False ord='fro'")
-def matrix_norm(call: Call) -> Value:
-    """The norm of the last two axes."""
-    x = as_float(call.b, call.node("x"))
-    rank = x.array.rank
-    if rank < 2:
-        call.refuse("`np.linalg.matrix_norm` needs a matrix.", "Use `np.linalg.norm`.")
-    return call.fresh(_matrix_norm(call, x, (rank - 2, rank - 1), call.static("ord")))
-
-
-@signature("math.dist: p q")
-def dist(call: Call) -> Value:
-    """The distance between two points."""
-    b = call.b
-    p, q = call.ctx.promote(call.value("p"), call.value("q"), floating=True)
-    if p.array.rank != 1 or q.array.rank != 1:
-        call.refuse("`math.dist` takes two vectors.", "Use `np.linalg.norm(p - q)`.")
-    unify(call, p.array.shape[0], q.array.shape[0])
-    total = make.sum_(b, apply(b, "square", make.subtract(b, p, q)), (0,))
-    return call.fresh(root(b, ravel(b, total)) if total.array.rank else root(b, total))
+@signature("np.linalg.tensorinv: a ind=2")
+def tensorinv(call: Call) -> Value:
+    """The inverse over the axes before and after `ind`."""
+    a, b, split = as_float(call.b, call.node("a")), call.b, call.integer("ind")
+    if not split > 0:
+        call.refuse("`np.linalg.tensorinv` needs `ind` above 0.", "Give a positive `ind`.")
+    first, rest = a.array.shape[:split], a.array.shape[split:]
+    rows, columns = product(first), product(rest)
+    unify(call, rows, columns)
+    inverse = b.node(INV, (make.reshape(b, a, (rows, columns)),))
+    return call.fresh(make.reshape(b, inverse, (*rest, *first)))
 
 
 FUNCTIONS: dict[object, Handler] = {
@@ -230,8 +193,6 @@ FUNCTIONS: dict[object, Handler] = {
     np.linalg.cholesky: cholesky,
     np.linalg.slogdet: slogdet,
     np.linalg.matrix_power: matrix_power,
-    np.linalg.norm: norm,
-    np.linalg.vector_norm: vector_norm,
-    np.linalg.matrix_norm: matrix_norm,
-    math.dist: dist,
+    np.linalg.tensorsolve: tensorsolve,
+    np.linalg.tensorinv: tensorinv,
 }

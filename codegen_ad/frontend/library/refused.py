@@ -11,7 +11,6 @@ from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend.context import Context, Handler, Value
 
 _SIZE = "The size of its result depends on data."
-_SVD = "It needs an eigenvalue or singular value decomposition, which is not here yet."
 _COMPLEX = "It needs complex numbers, which are not here yet."
 _OUTSIDE = "Compute it outside the function and pass the result in."
 _MASK = "Use a mask, for example `np.where(condition, x, 0)`."
@@ -25,15 +24,15 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         " histogramdd",
     ),
     (
-        _SVD,
-        "Use `np.linalg.solve` or `np.linalg.cholesky` where they do, or pass the result in.",
-        "linalg.svd linalg.svdvals linalg.eig linalg.eigh linalg.eigvals linalg.eigvalsh linalg.qr"
-        " linalg.pinv linalg.lstsq linalg.cond linalg.matrix_rank roots polyfit",
+        "The eigenvalues of a matrix that is not symmetric are complex numbers, which are not here"
+        " yet.",
+        "Use `np.linalg.eigh` if the matrix is symmetric.",
+        "linalg.eig linalg.eigvals",
     ),
     (
-        "It solves for several axes at once.",
-        "Reshape to a matrix and use `np.linalg.solve` or `np.linalg.inv`.",
-        "linalg.tensorsolve linalg.tensorinv",
+        "The roots of a polynomial are complex numbers, which are not here yet.",
+        _OUTSIDE,
+        "roots",
     ),
     (
         _COMPLEX,

@@ -16,7 +16,7 @@ from codegen_ad.frontend.context import Context, Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_float, common_shape
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.elementwise_extras import copysign, degrees, fmod, radians
-from codegen_ad.frontend.library.linalg import root
+from codegen_ad.frontend.library.norms import root
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.values import Outside, is_number
 from codegen_ad.ir.dims import product

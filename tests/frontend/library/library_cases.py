@@ -58,6 +58,14 @@ DATA: dict[str, Any] = {
     "z": np.zeros(0),  # nothing
     "Z": np.zeros((0, 4)),
     "grid": np.array([0.0, 0.5, 1.5, 1.75, 3.0]),
+    "X": _numbers(5, 3),  # tall
+    "P": np.stack([_definite(3), _definite(3)]),
+    "G": _numbers(2, 4, 3),
+    "E": _numbers(2, 1, 3, 3),
+    "H": _definite(3).astype("f4"),
+    "J": np.array([[3, 1, 0], [1, 4, 2], [0, 2, 5]]),
+    "Z": np.zeros((0, 0)),
+    "O": np.zeros((4, 0)),
 }
 GLOBALS = {"np": np, "math": math, "scipy": scipy, "numpy": np}
 

@@ -13,6 +13,20 @@ import numpy as np
 from numba import njit
 
 
+@njit(error_model="numpy", fastmath={"contract"})
+def matrix_solve(a, b, where):
+    """Return the solution x of a @ x = b."""
+    x = np.empty(b.shape, b.dtype)
+    failed = False
+    try:
+        x[:] = np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
+    except Exception:
+        failed = True
+    if failed:
+        raise np.linalg.LinAlgError(where)
+    return x
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def solved_value_and_grad(A, b):
     d_value_1 = np.empty((3, 3))
@@ -27,7 +41,11 @@ def solved_value_and_grad(A, b):
     d_value_1[2, 1] = A[1, 2]
     d_value_1[2, 2] = A[2, 2]
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    value_1 = np.linalg.solve(np.ascontiguousarray(A), np.ascontiguousarray(b))
+    value_1 = matrix_solve(
+        A,
+        b,
+        "line 3 of solved: a matrix is singular or not finite: return np.sum(np.linalg.solve(A, b…",
+    )
     d_value_2 = np.empty(3)
     value_2 = value_1[0]
     value_3 = value_1[1]
@@ -39,7 +57,11 @@ def solved_value_and_grad(A, b):
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
     value = value_2 * value_2 + value_3 * value_3 + value_4 * value_4
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_b = np.linalg.solve(d_value_1, d_value_2)
+    d_b = matrix_solve(
+        d_value_1,
+        d_value_2,
+        "gradient of line 3 of solved: a matrix is singular or not finite: return np.sum(np.linal…",
+    )
     d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
     d_b_1 = d_b[1]

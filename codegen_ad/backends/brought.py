@@ -1,0 +1,77 @@
+"""Which functions generated files bring along, how each is compiled, and their text."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any
+
+from codegen_ad.backends.matrix_functions import (
+    matrix_cholesky,
+    matrix_det,
+    matrix_eigh,
+    matrix_inverse,
+    matrix_lstsq,
+    matrix_pinv,
+    matrix_qr,
+    matrix_slogdet,
+    matrix_solve,
+    matrix_solve_triangular,
+    matrix_svd,
+)
+from codegen_ad.backends.special_math import SPECIAL
+from codegen_ad.backends.vector_math import (
+    plus,
+    vector_exp,
+    vector_expm1,
+    vector_log,
+    vector_log1p,
+    vector_tanh,
+)
+from codegen_ad.emit.view import Helper
+from codegen_ad.ops.exponential import matrix_exponential, matrix_exponential_derivative
+
+# LLVM would call long functions that are used twice, and a loop with calls does not vectorise.
+EXACT = 'fastmath={"contract"}, forceinline=True'
+ANY_ORDER = 'fastmath={"contract", "nsz", "reassoc"}'
+CALLED = 'fastmath={"contract"}'
+
+TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
+    (plus, ANY_ORDER),
+    (vector_exp, EXACT),
+    (vector_log, EXACT),
+    (vector_log1p, EXACT),
+    (vector_expm1, EXACT),
+    (vector_tanh, EXACT),
+    (matrix_solve, CALLED),
+    (matrix_solve_triangular, CALLED),
+    (matrix_inverse, CALLED),
+    (matrix_det, CALLED),
+    (matrix_slogdet, CALLED),
+    (matrix_cholesky, CALLED),
+    (matrix_qr, CALLED),
+    (matrix_eigh, CALLED),
+    (matrix_svd, CALLED),
+    (matrix_pinv, CALLED),
+    (matrix_lstsq, CALLED),
+    (matrix_exponential, CALLED),
+    (matrix_exponential_derivative, CALLED),
+)
+"""Each function with the options of its compilation; what others call comes first."""
+
+_ANNOTATION = re.compile(r"(: | -> )(float|bool|str|Array|Any)\b")
+
+
+def helpers(text: str) -> tuple[Helper, ...]:
+    """The functions of the table that `text` calls, and those that they call, before them.
+
+    They are text without annotations.
+    """
+    found: list[Helper] = []
+    for function, options in reversed((*SPECIAL, *TABLE)):
+        calling = (text, *(h.text for h in found))
+        if any(re.search(rf"\b{function.__name__}\(", t) for t in calling):
+            head, body = inspect.getsource(function).rstrip().split("\n", 1)
+            found.append(Helper(options, "\n".join([_ANNOTATION.sub("", head), body])))
+    return tuple(reversed(found))

@@ -1,0 +1,80 @@
+"""Calls of linear algebra as lines of Python: which function it is, and what it says if it fails.
+
+The functions stand in the generated file itself; `backends/matrix_functions.py` has their text.
+Each raises `LinAlgError` with the message that it is given, which names the user's line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from codegen_ad.emit.breaking import INDENT
+from codegen_ad.emit.spell import spell_element
+from codegen_ad.ir.dims import Dim
+from codegen_ad.plan.kernel import LibraryCall, Note
+from codegen_ad.plan.library import UNREAD
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixFunction:
+    """A function of the generated file, and why it can fail; None for one that can't."""
+
+    name: str
+    failure: str | None
+
+
+_SINGULAR = "a matrix is singular or not finite"
+_NOT_FINITE = "a matrix is not finite"
+_DIVERGED = "a matrix is not finite, or LAPACK did not converge"
+
+FUNCTIONS = {
+    "solve": MatrixFunction("matrix_solve", _SINGULAR),
+    "inv": MatrixFunction("matrix_inverse", _SINGULAR),
+    "det": MatrixFunction("matrix_det", None),
+    "slogdet": MatrixFunction("matrix_slogdet", None),
+    "cholesky": MatrixFunction("matrix_cholesky", "a matrix is not positive definite"),
+    "solve_triangular": MatrixFunction("matrix_solve_triangular", "a triangle is singular"),
+    "qr": MatrixFunction("matrix_qr", _NOT_FINITE),
+    "eigh": MatrixFunction("matrix_eigh", _DIVERGED),
+    "svd": MatrixFunction("matrix_svd", _DIVERGED),
+    "pinv": MatrixFunction("matrix_pinv", _DIVERGED),
+    "lstsq": MatrixFunction("matrix_lstsq", _DIVERGED),
+    "expm": MatrixFunction("matrix_exponential", _NOT_FINITE),
+    "expm_frechet": MatrixFunction("matrix_exponential_derivative", _NOT_FINITE),
+}
+
+
+def matrix_call(call: LibraryCall, room: int) -> list[str]:
+    """The lines of a call that fit into `room` columns, the first one not indented."""
+    function = FUNCTIONS[call.function]
+    arguments = [place(a, call.at) for a in call.arguments]
+    arguments += [repr(option) for option in call.options]
+    if function.failure is not None:
+        arguments.append(_quoted(_message(function.failure, call.note, room - len(INDENT) - 3)))
+    head = f"{', '.join(place(r, call.at) for r in call.results)} = {function.name}("
+    together = ", ".join(arguments)
+    if len(head) + len(together) + 1 <= room:
+        return [f"{head}{together})"]
+    if len(INDENT) + len(together) <= room:
+        return [head, INDENT + together, ")"]
+    return [head, *(f"{INDENT}{a}," for a in arguments), ")"]
+
+
+def place(buffer: str, at: tuple[Dim, ...]) -> str:
+    """A matrix, or the one of a stack that stands at these indices."""
+    return spell_element(buffer, at) if at and buffer != UNREAD else buffer
+
+
+def _message(failure: str, note: Note, room: int) -> str:
+    """What the user reads: the line, the reason, and the statement as far as there is room."""
+    if note.origin is None:
+        return failure
+    where = "gradient of line" if note.gradient else "line"
+    text = f"{where} {note.origin.line} of {note.origin.function}: {failure}: {note.origin.text}"
+    quotes = sum(text.count(c) for c in '"\\')
+    return text if len(text) + quotes <= room else text[: room - quotes - 1].rstrip() + "…"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,143 @@
+"""`np.linalg` and its kin against NumPy, and their gradients against differences."""
+
+from __future__ import annotations
+
+import pytest
+from library_cases import assert_same
+from test_library_gradients import test_gradient as check_gradient
+
+# Eigenvectors and singular vectors are unique up to their signs, which squares do not see.
+SYSTEMS = """
+np.linalg.solve(P, G[:, :3])
+np.linalg.solve(P, v[:3])
+np.linalg.solve(S, G[:, :3])
+np.linalg.solve(E, P)
+np.linalg.solve(J, A)
+np.linalg.solve(H, A)
+np.linalg.inv(P)
+np.linalg.inv(E)
+np.linalg.inv(J)
+np.linalg.inv(H)
+np.linalg.inv(Q.T)
+np.linalg.det(P)
+np.linalg.det(E)
+np.linalg.slogdet(P)
+np.linalg.slogdet(-P).logabsdet
+np.linalg.cholesky(P)
+np.linalg.cholesky(P, upper=True)
+np.linalg.cholesky(np.triu(S) + np.tril(Q[:3, :3], -1), upper=True)
+np.linalg.matrix_power(P, 3)
+np.linalg.matrix_power(P, 0)
+np.linalg.matrix_power(P, -2)
+np.linalg.tensorsolve(np.reshape(Q, (2, 2, 4)), v[:4].reshape(2, 2))
+np.linalg.tensorsolve(np.reshape(Q, (2, 4, 2)), v[:4].reshape(2, 2), axes=(1,))
+np.linalg.tensorinv(np.reshape(Q, (2, 2, 4)))
+np.linalg.tensorinv(np.reshape(Q, (4, 2, 2)), ind=1)
+np.linalg.inv(Z)
+np.linalg.det(Z)
+np.linalg.solve(Z, Z)
+np.linalg.multi_dot([A, B, w])
+np.linalg.multi_dot([A, B, B.T, v[:4]])
+np.linalg.multi_dot([v[:3], A, B])
+np.linalg.multi_dot([v[:3], A, A.T, X[:3], X.T])
+""".strip().splitlines()
+
+FACTORS = """
+np.abs(np.linalg.qr(X)[1])
+np.linalg.qr(X)[0] @ np.linalg.qr(X)[1] ** 2
+np.linalg.qr(X).R ** 2
+np.linalg.qr(X, mode='r') ** 2
+np.linalg.qr(G).Q ** 2
+np.linalg.qr(S, mode='complete')[0] ** 2
+np.linalg.qr(np.ones((2, 3)) * A[:2, :3])[1] ** 2
+np.linalg.qr(np.ones((2, 3)) * A[:2, :3])[0] ** 2
+np.linalg.eigh(S)[0]
+np.linalg.eigh(S)[1] ** 2
+np.linalg.eigh(P).eigenvectors ** 2
+np.linalg.eigh(P, UPLO='U').eigenvalues
+np.linalg.eigh(Q)[0]
+np.linalg.eigh(Q, 'U')[1] ** 2
+np.linalg.eigvalsh(Q)
+np.linalg.eigvalsh(J)
+np.linalg.eigvalsh(H)
+np.linalg.svd(X, full_matrices=False)[0] ** 2
+np.linalg.svd(X, full_matrices=False).S
+np.linalg.svd(X, full_matrices=False).Vh ** 2
+np.linalg.svd(Q)[0] ** 2
+np.linalg.svd(G, full_matrices=False)[0] ** 2
+np.linalg.svd(X, compute_uv=False)
+np.linalg.svd(np.ones((2, 3)) * A[:2, :3], full_matrices=False)[2] ** 2
+np.linalg.svdvals(G)
+np.linalg.svdvals(O)
+np.linalg.pinv(X)
+np.linalg.pinv(A)
+np.linalg.pinv(G)
+np.linalg.pinv(X, rcond=1e-10)
+np.linalg.pinv(X, rtol=None)
+np.linalg.pinv(S, hermitian=True)
+np.linalg.pinv(O)
+np.linalg.pinv(np.outer(v, w))
+np.linalg.lstsq(X, v)[0]
+np.linalg.lstsq(A, B[:3], rcond=None)[0]
+np.linalg.lstsq(X, np.stack([v, w], axis=1), rcond=-1)[0]
+np.linalg.lstsq(np.outer(v, w), p, rcond=None)[0]
+np.linalg.lstsq(np.ones((5, 3)) * X, v, rcond=None)[2:]
+np.linalg.matrix_rank(X)
+np.linalg.matrix_rank(np.outer(v, w))
+np.linalg.matrix_rank(G)
+np.linalg.matrix_rank(X, tol=2.0)
+np.linalg.matrix_rank(v)
+np.linalg.cond(X)
+np.linalg.cond(G, -2)
+np.linalg.cond(P, 'fro')
+np.linalg.cond(Q, 1)
+np.linalg.cond(0 * Q)
+np.polyfit(v, p, 2)
+np.polyfit(v, np.stack([p, w], axis=1), 1, w=u)
+np.polyfit(v, p, 2, cov=True)
+np.polyfit(v, p, 1, w=u, cov='unscaled')
+np.polyfit(f, f, 1)
+np.polyfit(i, v, 1)
+np.vander(v, 3)
+""".strip().splitlines()
+
+NORMS = """
+np.linalg.norm(A, 2)
+np.linalg.norm(X, 2)
+np.linalg.norm(X, -2)
+np.linalg.norm(A, 'nuc')
+np.linalg.norm(X, 'nuc', keepdims=True)
+np.linalg.norm(T, 2, axis=(2, 0))
+np.linalg.norm(T, 'nuc', axis=(0, 1), keepdims=True)
+np.linalg.norm(A, 'f')
+np.linalg.norm(T, None, axis=(0, 1))
+np.linalg.matrix_norm(T, ord=2)
+np.linalg.matrix_norm(T, ord='nuc', keepdims=True)
+np.linalg.matrix_norm(T, ord=-1)
+np.linalg.vector_norm(T, ord=3, axis=1)
+np.linalg.cross(A[:, :3], X[:3])
+np.linalg.outer(v, w)
+np.linalg.trace(P)
+np.linalg.diagonal(P, offset=1)
+np.linalg.vecdot(A, C)
+np.linalg.matmul(P, S)
+np.linalg.matrix_transpose(P)
+np.linalg.tensordot(A, B, axes=1)
+""".strip().splitlines()
+
+# Integers, exact zeros and arrays of no elements have no slope to compare, or none at all.
+FLAT = ("J)", "J,", "H", "Z", "O", "(0 * ", "f, f", "matrix_rank", "(i,", "[2:]")
+
+
+def _tolerant(text: str) -> bool:
+    return not any(mark in text for mark in FLAT)
+
+
+@pytest.mark.parametrize("text", [*SYSTEMS, *FACTORS, *NORMS])
+def test_value(text: str) -> None:
+    assert_same(text)
+
+
+@pytest.mark.parametrize("text", [t for t in (*SYSTEMS, *FACTORS, *NORMS) if _tolerant(t)])
+def test_slope(text: str) -> None:
+    check_gradient(text)
