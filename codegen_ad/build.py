@@ -33,7 +33,7 @@ from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.cost import Cost, cost
-from codegen_ad.plan.kernel import Check, Kernel, Raise, walk
+from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.signature import Signature
 
@@ -269,7 +269,7 @@ def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str,
         ],
         "wrt": list(wrt),
         "has_aux": options.has_aux,
-        "raises": any(isinstance(s, Check | Raise) for s in walk(kernel.body)),
+        "raises": any(isinstance(s, Check | Raise | LibraryCall) for s in walk(kernel.body)),
         "failures": _failures(stages),
         "def_row": reading.source.def_line - reading.source.first_line,
         "notes": list(reading.notes),

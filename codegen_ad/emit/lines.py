@@ -194,7 +194,9 @@ class Writer:
             self.line(f"{statement.results[0]} = {text}", depth)
             return
         room = WIDTH - len(INDENT) * (depth + self.margin)
-        for line in matrix_call(statement, room):
+        origin = statement.note.origin
+        where = self._where(origin) if origin is not None else ""
+        for line in matrix_call(statement, where, room):
             self.line(line, depth)
 
     def _argument(self, name: str, transposed: bool, at: tuple[Dim, ...]) -> str:

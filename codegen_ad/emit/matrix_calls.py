@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import INDENT
-from codegen_ad.emit.spell import spell_element
+from codegen_ad.emit.spell import spell_element, spell_text
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.kernel import LibraryCall, Note
 from codegen_ad.plan.library import UNREAD
@@ -44,13 +44,17 @@ FUNCTIONS = {
 }
 
 
-def matrix_call(call: LibraryCall, room: int) -> list[str]:
-    """The lines of a call that fit into `room` columns, the first one not indented."""
+def matrix_call(call: LibraryCall, line: str, room: int) -> list[str]:
+    """The lines of a call that fit into `room` columns, the first one not indented.
+
+    `line` says which line of the user's it is.
+    """
     function = FUNCTIONS[call.function]
     arguments = [place(a, call.at) for a in call.arguments]
     arguments += [repr(option) for option in call.options]
     if function.failure is not None:
-        arguments.append(_quoted(_message(function.failure, call.note, room - len(INDENT) - 3)))
+        message = _message(function.failure, call.note, line, room - len(INDENT) - 3)
+        arguments.append(spell_text(message))
     head = f"{', '.join(place(r, call.at) for r in call.results)} = {function.name}("
     together = ", ".join(arguments)
     if len(head) + len(together) + 1 <= room:
@@ -65,16 +69,11 @@ def place(buffer: str, at: tuple[Dim, ...]) -> str:
     return spell_element(buffer, at) if at and buffer != UNREAD else buffer
 
 
-def _message(failure: str, note: Note, room: int) -> str:
+def _message(failure: str, note: Note, line: str, room: int) -> str:
     """What the user reads: the line, the reason, and the statement as far as there is room."""
     if note.origin is None:
         return failure
-    where = "gradient of line" if note.gradient else "line"
-    text = f"{where} {note.origin.line} of {note.origin.function}: {failure}: {note.origin.text}"
-    quotes = sum(text.count(c) for c in '"\\')
-    return text if len(text) + quotes <= room else text[: room - quotes - 1].rstrip() + "…"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    gradient = ", in the gradient of" if note.gradient else ""
+    text = f"{line}: {failure}{gradient}: {note.origin.text}"
+    marks = sum(text.count(c) for c in "'\"\\")
+    return text if len(text) + marks <= room else text[: room - marks - 1].rstrip() + "…"

@@ -13,10 +13,12 @@ from functools import wraps
 from types import CodeType
 from typing import Any, cast
 
+import numpy as np
+
 from codegen_ad.errors import place_text
 from codegen_ad.runtime.dependencies import Path, resolve
 
-_INDEX = re.compile(r"line (\d+): ")
+_LINE = re.compile(r"line (\d+): ")
 
 
 class Failures:
@@ -55,7 +57,7 @@ class Failures:
         """The exception to raise instead, with a note that says where it comes from."""
         found = [f for f in self.failures if _is_from(error, f)]
         if not found:
-            self._note_index(error)
+            self._note_line(error)
             return error
         first = found[0]
         message, *values = error.args or (None,)
@@ -90,9 +92,10 @@ class Failures:
             function = getattr(function, name, function)
         return getattr(function, "__code__", None)
 
-    def _note_index(self, error: Exception) -> None:
-        """Say in which file the line is that an index error names."""
-        said = _INDEX.match(str(error)) if isinstance(error, IndexError) else None
+    def _note_line(self, error: Exception) -> None:
+        """Say in which file the line is that an error of an index or a matrix names."""
+        is_ours = isinstance(error, IndexError | np.linalg.LinAlgError)
+        said = _LINE.match(str(error)) if is_ours else None
         code = self._code(())
         if said is not None and code is not None:
             line = code.co_firstlineno + self.def_row + int(said[1]) - 1

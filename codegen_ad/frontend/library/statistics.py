@@ -21,7 +21,7 @@ from codegen_ad.frontend.library.arrays import (
 )
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import inexact
-from codegen_ad.frontend.library.linalg import root
+from codegen_ad.frontend.library.norms import root
 from codegen_ad.frontend.library.reductions import mask_of, reduced, without_nan
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, product
