@@ -64,7 +64,7 @@ DATA: dict[str, Any] = {
     "E": _numbers(2, 1, 3, 3),
     "H": _definite(3).astype("f4"),
     "J": np.array([[3, 1, 0], [1, 4, 2], [0, 2, 5]]),
-    "Z": np.zeros((0, 0)),
+    "nil": np.zeros((0, 0)),
     "O": np.zeros((4, 0)),
 }
 GLOBALS = {"np": np, "math": math, "scipy": scipy, "numpy": np}

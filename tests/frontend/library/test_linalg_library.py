@@ -33,9 +33,9 @@ np.linalg.tensorsolve(np.reshape(Q, (2, 2, 4)), v[:4].reshape(2, 2))
 np.linalg.tensorsolve(np.reshape(Q, (2, 4, 2)), v[:4].reshape(2, 2), axes=(1,))
 np.linalg.tensorinv(np.reshape(Q, (2, 2, 4)))
 np.linalg.tensorinv(np.reshape(Q, (4, 2, 2)), ind=1)
-np.linalg.inv(Z)
-np.linalg.det(Z)
-np.linalg.solve(Z, Z)
+np.linalg.inv(nil)
+np.linalg.det(nil)
+np.linalg.solve(nil, nil)
 np.linalg.multi_dot([A, B, w])
 np.linalg.multi_dot([A, B, B.T, v[:4]])
 np.linalg.multi_dot([v[:3], A, B])
@@ -126,7 +126,7 @@ np.linalg.tensordot(A, B, axes=1)
 """.strip().splitlines()
 
 # Integers, exact zeros and arrays of no elements have no slope to compare, or none at all.
-FLAT = ("J)", "J,", "H", "Z", "O", "(0 * ", "f, f", "matrix_rank", "(i,", "[2:]")
+FLAT = ("J)", "J,", "H", "nil", "O", "(0 * ", "f, f", "matrix_rank", "(i,", "[2:]")
 
 
 def _tolerant(text: str) -> bool:

@@ -44,7 +44,7 @@ def solved_value_and_grad(A, b):
     value_1 = matrix_solve(
         A,
         b,
-        "line 3 of solved: a matrix is singular or not finite: return np.sum(np.linalg.solve(A, b…",
+        "line 3: a matrix is singular or not finite: return np.sum(np.linalg.solve(A, b) ** 2)",
     )
     d_value_2 = np.empty(3)
     value_2 = value_1[0]
@@ -60,7 +60,7 @@ def solved_value_and_grad(A, b):
     d_b = matrix_solve(
         d_value_1,
         d_value_2,
-        "gradient of line 3 of solved: a matrix is singular or not finite: return np.sum(np.linal…",
+        "line 3: a matrix is singular or not finite, in the gradient of: return np.sum(np.linalg.…",
     )
     d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
