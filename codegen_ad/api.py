@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from codegen_ad.differentiable import Differentiable
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options
+from codegen_ad.options import Options, checkpoint_of
 from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def differentiate(
     taps: str | Sequence[str] = (),
     static: str | Sequence[str] = (),
     has_aux: bool = False,
+    checkpoint: str | int | None = None,
 ) -> Callable[[Callable[P, R]], Differentiable[P, R]]: ...
 
 
@@ -41,6 +42,7 @@ def differentiate(
     taps: str | Sequence[str] = (),
     static: str | Sequence[str] = (),
     has_aux: bool = False,
+    checkpoint: str | int | None = None,
 ) -> Any:
     """Give a NumPy function its derivatives.
 
@@ -54,6 +56,10 @@ def differentiate(
     static : integer parameters whose values the kernel is specialised on.
     has_aux : the function returns a pair: the value to differentiate, and anything beside it, which
         `value_and_grad`, `grad`, `vjp` and `jvp` return too. Other derivatives are of the value.
+    checkpoint : how loops whose derivative needs values of every step save memory. They keep some
+        states and run again from these: "sqrt" keeps √n of n steps and records √n at a time; a
+        number keeps so many; an amount of memory, such as "256 MB", as many as fit. Left out, what
+        every step needs is recorded.
 
     Returns
     -------
@@ -69,10 +75,10 @@ def differentiate(
     if function is None:
 
         def decorate(f: Callable[..., Any]) -> Any:
-            return make(f, wrt, taps, static, has_aux=has_aux)
+            return make(f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint)
 
         return decorate
-    return make(function, wrt, taps, static, has_aux=has_aux)
+    return make(function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint)
 
 
 def make(
@@ -82,6 +88,7 @@ def make(
     static: str | Sequence[str],
     *,
     has_aux: bool = False,
+    checkpoint: str | int | None = None,
 ) -> Differentiable[..., Any]:
     """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
@@ -89,7 +96,9 @@ def make(
     if not callable(function):
         raise InvalidArgument(f"differentiate takes a function, not {function!r}")
     names = names_of(function, wrt)
-    options = Options(names, _strings(taps), _strings(static), has_aux)
+    options = Options(
+        names, _strings(taps), _strings(static), has_aux, checkpoint=checkpoint_of(checkpoint)
+    )
     return Differentiable(function, options)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codegen_ad.backends import numba_cpu
+from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.view import About
 from codegen_ad.errors import InvalidArgument
@@ -52,6 +53,7 @@ class Stages:
     about: About
     text: str
     rewrites: Counter[str] = field(default_factory=Counter[str])
+    checkpoints: Checkpoints | None = None
 
 
 OnStage = Callable[[str, Program | Kernel | str], None]
@@ -101,7 +103,9 @@ def run(
     simplified = _checked(pipeline.before(reading.program, fired=fired))
     on_stage("simplified", simplified)
     targets = find_targets(signature, wrt)
-    derived, summary = _derive(reading, simplified, mode, options, targets)
+    asked = options.checkpoint
+    checkpoints = Checkpoints(asked) if asked is not None else None
+    derived, summary = _derive(reading, simplified, mode, options, targets, checkpoints)
     on_stage("gradient", derived.program)
     optimized = _checked(pipeline.run(_checked(derived.program), fired=fired))
     on_stage("optimized", optimized)
@@ -126,8 +130,9 @@ def run(
     on_stage("code", text)
     program, values = derived.program, derived.values
     return Stages(
-        reading, simplified, program, values, optimized, kernel, counted, about, text, fired
-    )
+        reading, simplified, program, values, optimized, kernel, counted, about, text, fired,
+        checkpoints,
+    )  # fmt: skip
 
 
 def has_blas() -> bool:
@@ -171,6 +176,7 @@ def _derive(
     mode: str,
     options: Options,
     targets: Sequence[Target],
+    checkpoints: Checkpoints | None,
 ) -> tuple[Derived, str]:
     call = f"{program.name}({', '.join(i.name for i in reading.leaves)})"
     if mode == "value":
@@ -180,7 +186,9 @@ def _derive(
     wrt = [t.text for t in targets]
     nodes = _targets(reading, program, targets)
     check_targets(program, nodes, wrt)
-    derived = derive(program, nodes, mode, taps=options.taps, has_aux=options.has_aux)
+    derived = derive(
+        program, nodes, mode, taps=options.taps, has_aux=options.has_aux, checkpoints=checkpoints
+    )
     names = ", ".join(str(program.notes.names.get(t, "")) for t in nodes) or ", ".join(wrt)
     title = TITLES[mode.partition(":")[0]]
     return derived, title.format(call=call, names=names, taps=", ".join(options.taps))
@@ -256,7 +264,8 @@ def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str,
                 "message": r.message,
             }
             for r in reading.requirements
-        ],
+        ]
+        + (stages.checkpoints.requirements() if stages.checkpoints is not None else []),
         "output": output_json(reading.output, reading.program.outputs),
         "floats": [k for k, o in enumerate(reading.program.outputs) if o.array.dtype.is_float],
         "output_names": list(kernel.output_names),

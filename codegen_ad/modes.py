@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from codegen_ad.derive.forward import has_forward_rules, pushforward
 from codegen_ad.derive.jacobian import jacobian
 from codegen_ad.derive.reverse import differentiate, free_names
+from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import InvalidArgument, NotDifferentiable
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node, Program
@@ -55,10 +56,12 @@ def derive(
     *,
     taps: Sequence[str] = (),
     has_aux: bool = False,
+    checkpoints: Checkpoints | None = None,
 ) -> Derived:
     """The derivative of a program in some of its inputs.
 
-    With `has_aux` the first output alone is differentiated, and the others come along.
+    With `has_aux` the first output alone is differentiated, and the others come along. Loops record
+    what reverse mode needs, or keep `checkpoints`.
 
     Raises
     ------
@@ -74,25 +77,29 @@ def derive(
     match kind:
         case "vjp":
             given = _cotangents(program, of)
-            derived = differentiate(program, targets, cotangents=given, of=of)
+            derived = differentiate(
+                program, targets, cotangents=given, of=of, checkpoints=checkpoints
+            )
         case "jvp":
             derived = pushforward(program, targets, of=of)
         case "jacobian":
-            return Derived(jacobian(_only(program, of), targets, option or "auto"), 0)
+            only = _only(program, of)
+            return Derived(jacobian(only, targets, option or "auto", checkpoints), 0)
         case "hessian":
-            gradient = pipeline.before(_gradient(_only(program, of), targets))
-            return Derived(jacobian(gradient, targets, option or "auto"), 0)
+            gradient = pipeline.before(_gradient(_only(program, of), targets, checkpoints))
+            second = _second_mode(gradient, option or "auto", checkpoints)
+            return Derived(jacobian(gradient, targets, second), 0)
         case "hvp":
-            return Derived(_hessian_product(_only(program, of), targets), 0)
+            return Derived(_hessian_product(_only(program, of), targets, checkpoints), 0)
         case "elementwise_grad":
-            return Derived(_elementwise(_only(program, of), targets), 0)
+            return Derived(_elementwise(_only(program, of), targets, checkpoints), 0)
         case "taps":
-            derived = differentiate(program, [], taps=taps, of=of)
+            derived = differentiate(program, [], taps=taps, of=of, checkpoints=checkpoints)
         case "fit":
-            derived = differentiate(_only(program, of), targets)
+            derived = differentiate(_only(program, of), targets, checkpoints=checkpoints)
             return Derived(derived, 1)
         case "value_and_grad":
-            derived = differentiate(program, targets, of=of)
+            derived = differentiate(program, targets, of=of, checkpoints=checkpoints)
         case _:
             raise AssertionError(mode)
     return Derived(derived, len(program.outputs))
@@ -111,18 +118,35 @@ def _only(program: Program, of: Sequence[int]) -> Program:
     )
 
 
-def _gradient(program: Program, targets: Sequence[Node]) -> Program:
+def _gradient(
+    program: Program, targets: Sequence[Node], checkpoints: Checkpoints | None
+) -> Program:
     """The gradients alone."""
-    both = differentiate(program, targets)
+    both = differentiate(program, targets, checkpoints=checkpoints)
     names = ["gradient"] if len(targets) == 1 else both.output_names[1:]
     return both.with_outputs(both.outputs[1:], names)
 
 
-def _hessian_product(program: Program, targets: Sequence[Node]) -> Program:
+def _second_mode(gradient: Program, mode: str, checkpoints: Checkpoints | None) -> str:
+    """The mode for the Jacobian of a gradient: reverse mode would record what runs again in it."""
+    if checkpoints is None or not checkpoints.loops:
+        return mode
+    if mode == "reverse" or not has_forward_rules(gradient):
+        raise NotDifferentiable(
+            f"the Hessian in reverse mode would record all that {checkpoints.option.text} avoids.\n"
+            "Leave `checkpoint` out, or take the Hessian in forward mode, which needs functions "
+            "without derivatives of your own."
+        )
+    return "forward"
+
+
+def _hessian_product(
+    program: Program, targets: Sequence[Node], checkpoints: Checkpoints | None
+) -> Program:
     """Forward over reverse; reverse over reverse where a custom derivative has no forward rule."""
-    gradient = pipeline.before(_gradient(program, targets))
+    gradient = pipeline.before(_gradient(program, targets, checkpoints))
     names = [f"h_{program.notes.names.get(t, 'wrt')}" for t in targets]
-    if has_forward_rules(gradient):
+    if _second_mode(gradient, "auto", checkpoints) == "forward" or has_forward_rules(gradient):
         both = pushforward(gradient, targets)
         return both.with_outputs(both.outputs[len(targets) :], names)
     b = Builder()
@@ -133,7 +157,9 @@ def _hessian_product(program: Program, targets: Sequence[Node]) -> Program:
     return both.with_outputs(both.outputs[len(targets) :], names)
 
 
-def _elementwise(program: Program, targets: Sequence[Node]) -> Program:
+def _elementwise(
+    program: Program, targets: Sequence[Node], checkpoints: Checkpoints | None
+) -> Program:
     """The gradient of the sum of the one output."""
     if len(program.outputs) != 1 or not program.outputs[0].array.dtype.is_float:
         shown = ", ".join(str(o.type) for o in program.outputs) or "no numbers"
@@ -143,7 +169,7 @@ def _elementwise(program: Program, targets: Sequence[Node]) -> Program:
         )
     (output,) = program.outputs
     one = make.full(Builder(), output.array.shape, 1.0, output.array.dtype)
-    both = differentiate(program, targets, cotangents=[one])
+    both = differentiate(program, targets, cotangents=[one], checkpoints=checkpoints)
     return both.with_outputs(both.outputs[1:], both.output_names[1:])
 
 

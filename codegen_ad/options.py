@@ -5,8 +5,12 @@ Options that change what is generated are part of a kernel's cache key.
 
 from __future__ import annotations
 
+import operator
 import os
+import re
 from dataclasses import dataclass, fields
+
+from codegen_ad.errors import InvalidArgument
 
 UNROLL = 8
 UNROLL_TOTAL = 16
@@ -20,6 +24,29 @@ ENVIRONMENT = {
 }
 
 
+BYTES = {
+    "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+    "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40,
+}  # fmt: skip
+"""Units in which a memory budget may be given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How a long loop saves memory: it keeps states, from which it is run again.
+
+    Attributes
+    ----------
+    text : what the user wrote.
+    snapshots : how many states are kept; None for as many as the square root of the steps.
+    budget : bytes that the states may take, in place of their number.
+    """
+
+    text: str
+    snapshots: int | None = None
+    budget: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a function is compiled.
@@ -31,6 +58,7 @@ class Options:
     static : names of integer parameters whose values are part of the specialisation.
     has_aux : the function returns the value to be differentiated, and something beside it.
     check : compare each new kernel with the plain function before it is kept.
+    checkpoint : how long loops save memory; None if they record all that their adjoints need.
     """
 
     wrt: tuple[str, ...] = ()
@@ -38,10 +66,43 @@ class Options:
     static: tuple[str, ...] = ()
     has_aux: bool = False
     check: bool = False
+    checkpoint: Checkpoint | None = None
 
     def text(self) -> str:
         """All options as one line, for the cache key."""
         return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+
+
+def checkpoint_of(value: object) -> Checkpoint | None:
+    """What `checkpoint=` asks for.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is none of None, "sqrt", a number of snapshots, and an amount of memory.
+    """
+    if value is None:
+        return None
+    text = f"checkpoint={value!r}"
+    if value == "sqrt" and isinstance(value, str):
+        return Checkpoint(text)
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([A-Za-z]+)\s*", value)
+        unit = BYTES.get(found[2]) if found is not None else None
+        if found is not None and unit is not None:
+            return Checkpoint(text, budget=int(float(found[1]) * unit))
+    elif not isinstance(value, bool):
+        try:
+            number = operator.index(value)  # pyright: ignore[reportArgumentType]
+        except TypeError:
+            number = 0
+        if number > 0:
+            return Checkpoint(text, snapshots=number)
+    raise InvalidArgument(
+        f"{text} is not known.\n"
+        'Pass "sqrt", a number of snapshots (at least 1), or the memory they may take, such as '
+        f'"256 MB" (units: {", ".join(BYTES)}); leave it out to record every step.'
+    )
 
 
 def is_checking() -> bool:

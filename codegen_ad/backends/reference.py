@@ -197,11 +197,11 @@ class _Machine:
         carried: Values = tuple(args[1 : 1 + loop.carried])
         captured = args[1 + loop.carried :]
         rows: list[Values] = []
+        _bind(node, loop.length, trip, sizes)  # the body may use it
         for i in range(trip):
             out = self._region(loop.body, (np.asarray(i), *carried, *captured), sizes)
             carried = out[: loop.carried]
             rows.append(out[loop.carried :])
-        _bind(node, loop.length, trip, sizes)
         return carried + _stack(rows, node.items[loop.carried :], sizes)
 
     def _while(

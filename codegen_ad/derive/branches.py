@@ -54,7 +54,7 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
                 if given.so_far[1 + k] is not None
             ]
             seeds += zip(outputs, inputs[len(captured) :], strict=False)
-            pulled, _ = pull(b, seeds, [values[k] for k in wanted], ())
+            pulled, _ = pull(b, seeds, [values[k] for k in wanted], (), given.checkpoints)
             return _Side(
                 inputs,
                 [full(b, captured[k], g) for k, g in zip(wanted, pulled, strict=True)],

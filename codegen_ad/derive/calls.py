@@ -37,7 +37,11 @@ def custom_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
         outputs = inline(b, [call.forward.outputs[k] for k in residuals], call.forward.inputs, own)
         wanted = [k for k, is_wanted in enumerate(given.wanted) if is_wanted]
         pulled, _ = pull(
-            b, list(zip(outputs, residuals.values(), strict=True)), [own[k] for k in wanted], ()
+            b,
+            list(zip(outputs, residuals.values(), strict=True)),
+            [own[k] for k in wanted],
+            (),
+            None,
         )
         for k, g in zip(wanted, pulled, strict=True):
             if g is None:

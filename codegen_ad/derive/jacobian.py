@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from codegen_ad.derive.forward import has_forward_rules, pushforward
 from codegen_ad.derive.reverse import differentiate, distinct, reopen
+from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, ZERO, Dim, product
@@ -25,7 +26,12 @@ WRITTEN_OUT = 16
 """Up to so many unit vectors are written out."""
 
 
-def jacobian(program: Program, wrt: Sequence[Node], mode: str = "auto") -> Program:
+def jacobian(
+    program: Program,
+    wrt: Sequence[Node],
+    mode: str = "auto",
+    checkpoints: Checkpoints | None = None,
+) -> Program:
     """The Jacobians of the program's outputs in each of `wrt`, of shapes `output + input`.
 
     For each output in turn there is one for each of `wrt`, named `d_<input>`, or
@@ -37,6 +43,7 @@ def jacobian(program: Program, wrt: Sequence[Node], mode: str = "auto") -> Progr
     wrt : inputs of the program.
     mode : `forward`, `reverse`, or `auto`, which goes by the shapes: forward mode where the inputs
         have few elements or the outputs surely have more, otherwise reverse mode.
+    checkpoints : what loops keep in reverse mode, in place of records.
 
     Raises
     ------
@@ -50,7 +57,8 @@ def jacobian(program: Program, wrt: Sequence[Node], mode: str = "auto") -> Progr
             f"{program.name}() returns {shown}, and a Jacobian is of floating point arrays.\n"
             "Return these alone."
         )
-    found = _by_columns(program, wrt) if _is_forward(program, wrt, mode) else _by_rows(program, wrt)
+    is_forward = _is_forward(program, wrt, mode)
+    found = _by_columns(program, wrt) if is_forward else _by_rows(program, wrt, checkpoints)
     return _named(*found, program, wrt)
 
 
@@ -129,14 +137,15 @@ def _columns_written(
         return [make.concatenate(b, column, column[0].array.rank - 1) for column in columns]
 
 
-def _by_rows(program: Program, wrt: Sequence[Node]) -> Found:
+def _by_rows(program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | None) -> Found:
     """Reverse mode: one row for each element of an output."""
     b = reopen(program)
     blocks: Blocks = []
     checked: list[Node] = []
     for position, output in enumerate(program.outputs):
         name = program.output_names[position]
-        reverse = differentiate(program.with_outputs((output,), (name,)), wrt)
+        only = program.with_outputs((output,), (name,))
+        reverse = differentiate(only, wrt, checkpoints=checkpoints)
         _add_notes(b, reverse)
         checked = checked or b.substitute(reverse.checked, {})
         gradients = reverse.outputs[1:]

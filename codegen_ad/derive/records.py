@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from codegen_ad.ir.builder import INPUT, Builder
-from codegen_ad.ir.dims import product
+from codegen_ad.ir.dims import Dim, product
 from codegen_ad.ir.node import Kind, Node, Params, Region, toposort
 from codegen_ad.ir.types import TupleType
 from codegen_ad.ops.constants import RunSize
@@ -53,18 +53,17 @@ def to_record(
         seen.update(fresh)
         stack.extend(reversed(fresh))
     reached = [node for node in order if node in states]
-    return used_directly if _numbers(used_directly) <= _numbers(reached) else reached
+    return used_directly if numbers(used_directly) <= numbers(reached) else reached
 
 
-def _numbers(nodes: Sequence[Node]) -> int:
+def numbers(nodes: Sequence[Node]) -> int:
     """How many bytes one iteration records, for sizes as they usually are."""
-    total = 0
-    for node in nodes:
-        count = product(node.array.shape)
-        total += (
-            count.evaluate(dict.fromkeys(count.symbols(), TYPICAL_SIZE)) * node.array.dtype.size
-        )
-    return total
+    return sum(typical(product(n.array.shape) * n.array.dtype.size) for n in nodes)
+
+
+def typical(dim: Dim) -> int:
+    """A size, if all sizes it depends on are as they usually are."""
+    return dim.evaluate(dict.fromkeys(dim.symbols(), TYPICAL_SIZE))
 
 
 def _bound(node: Node) -> Sequence[str]:

@@ -16,7 +16,7 @@ from codegen_ad.derive.expression import build
 from codegen_ad.derive.loops import loop_pullback
 from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.scalar import known, partials
-from codegen_ad.derive.structured import Cotangents, Replacement, active, full
+from codegen_ad.derive.structured import Checkpoints, Cotangents, Replacement, active, full
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Input, Result
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
@@ -41,13 +41,15 @@ def differentiate(
     cotangents: Sequence[Node] | None = None,
     taps: Sequence[str] = (),
     of: Sequence[int] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Program:
     """The program with the gradients in `wrt`, and at the taps named, as further outputs.
 
     One scalar output is differentiated by itself. Otherwise the result is the vector-Jacobian
     product: it takes one cotangent more for each floating output, `g` or `g_<output>`, unless
     `cotangents` gives their nodes. Gradients are named `d_<name>`. `of` are the positions of the
-    outputs that are differentiated, all if left out.
+    outputs that are differentiated, all if left out. Loops record what they need, or keep
+    `checkpoints`, which are told what came of it.
 
     Raises
     ------
@@ -77,7 +79,9 @@ def differentiate(
     cotangents = b.substitute(cotangents, {})
     seeds = [(outputs[k], g) for k, g in zip(floats, cotangents, strict=True)]
 
-    gradients, primal = pull(b, seeds, targets, (*outputs, *checked))
+    if checkpoints is not None:
+        checkpoints.known |= {d for i in program.inputs for s in i.array.shape for d in s.symbols()}
+    gradients, primal = pull(b, seeds, targets, (*outputs, *checked), checkpoints)
     outputs, checked = primal[:count], primal[count:]
     found = [full(b, t, g) for t, g in zip(targets, gradients, strict=True)]
     own = [c for c in cotangents if c.op.kind is Kind.INPUT and c not in program.inputs]
@@ -96,6 +100,7 @@ def pull(
     seeds: Sequence[tuple[Node, Node]],
     wrt: Sequence[Node],
     primal: Sequence[Node] = (),
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[list[Node | None], list[Node]]:
     """The cotangents of `wrt`, given those of other nodes, and `primal` again.
 
@@ -103,7 +108,7 @@ def pull(
     one. `primal` comes back because its loops may have to record more.
     """
     order = toposort(output for output, _ in seeds)
-    sweep = _Sweep(b, active(order, wrt))
+    sweep = _Sweep(b, active(order, wrt), checkpoints)
     for output, g in seeds:
         sweep.give(output, g)
     for node in reversed(order):
@@ -123,9 +128,12 @@ def reopen(program: Program) -> Builder:
 class _Sweep:
     """The cotangents so far, on the way from the outputs to the inputs."""
 
-    def __init__(self, b: Builder, active: set[Node]) -> None:
+    def __init__(
+        self, b: Builder, active: set[Node], checkpoints: Checkpoints | None = None
+    ) -> None:
         self.b = b
         self.active = active
+        self.checkpoints = checkpoints
         self.adjoints: dict[Node, Node] = {}
         self.results: dict[Node, list[Node | None]] = {}
         self.replaced: list[Replacement] = []
@@ -197,6 +205,7 @@ class _Sweep:
                 self.adjoints.get(a) if once else None
                 for a, once in zip(node.args, alone, strict=True)
             ],
+            self.checkpoints,
         )
         pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:

@@ -9,12 +9,14 @@ array's length.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.node import Node, Region, toposort
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Origin, Region, toposort
 from codegen_ad.ir.types import TupleType
 from codegen_ad.ops import make
+from codegen_ad.options import Checkpoint
 
 Seed = tuple[Node, Node]
 """A node and a cotangent of it."""
@@ -22,8 +24,44 @@ Seed = tuple[Node, Node]
 Replacement = tuple[Node, Sequence[Node]]
 """A loop, and the nodes to use in place of its results."""
 
+
+@dataclass(slots=True)
+class Checkpoints:
+    """How loops are checkpointed, and what came of it.
+
+    Attributes
+    ----------
+    option : what the user asked for.
+    known : the size symbols that the arguments' shapes tell.
+    loops : how many loops keep states instead of what their adjoints need.
+    rooms : for each loop under a memory budget, the bytes it needs at least, and its line.
+    """
+
+    option: Checkpoint
+    known: frozenset[str] = frozenset()
+    loops: int = 0
+    rooms: list[tuple[Dim, Origin | None]] = field(default_factory=list[tuple[Dim, Origin | None]])
+
+    def requirements(self) -> list[dict[str, str]]:
+        """What is required of the sizes when the kernel is called, as its metadata has it."""
+        return [
+            {
+                "kind": "room",
+                "first": str(self.option.budget),
+                "second": str(room),
+                "message": f"{_line(origin)}{self.option.text} is too little memory for two states "
+                "of this loop",
+            }
+            for room, origin in self.rooms
+        ]
+
+
+def _line(origin: Origin | None) -> str:
+    return f"line {origin.line}: " if origin is not None else ""
+
+
 Pull = Callable[
-    [Builder, Sequence[Seed], Sequence[Node], Sequence[Node]],
+    [Builder, Sequence[Seed], Sequence[Node], Sequence[Node], Checkpoints | None],
     tuple[list[Node | None], list[Node]],
 ]
 """`derive.reverse.pull`, handed to the rules, which call it on regions."""
@@ -38,11 +76,13 @@ class Cotangents:
     of_results : the cotangent of each result, or None.
     wanted : whether the cotangent of an argument is asked for.
     so_far : the cotangent that an argument has from elsewhere, to be added to; or None.
+    checkpoints : how loops outside of recorded ones are checkpointed; None where they are not.
     """
 
     of_results: Sequence[Node | None]
     wanted: Sequence[bool]
     so_far: Sequence[Node | None]
+    checkpoints: Checkpoints | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from codegen_ad.errors import InternalError
 from codegen_ad.ir.builder import Input
 from codegen_ad.ir.dims import ONE, Dim
-from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.text import program_text
+from codegen_ad.ops.control import Loop, While
 from codegen_ad.plan import checks, names, tidy
 from codegen_ad.plan.access import NeedsStorage
 from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
@@ -69,12 +70,14 @@ def _attempt(
     blas: bool,
 ) -> Kernel:
     root = Scope(None, is_region=True)
-    p = Planner(program.notes, marks, ranks, blas, root)
+    known = frozenset(symbol for symbol, _, _ in sizes)
+    p = Planner(program.notes, marks, ranks, blas, root, known)
     parameters: list[Parameter] = []
+    counts = set(_counts(program.outputs))
     for node in program.inputs:
         assert isinstance(node.params, Input)
         type = node.array
-        own = names.usable(node.params.name)
+        own = names.usable(node.params.name, counts)
         parameters.append(Parameter(own, type.dtype, type.shape, type.rank))
         if type.shape:
             root.stored[node] = stored_whole(node, own, owned=False)
@@ -107,6 +110,15 @@ def _attempt(
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     return kernel
+
+
+def _counts(outputs: Sequence[Node]) -> Iterator[str]:
+    """The names of all loops' trip counts, which are variables of the kernel."""
+    for node in toposort(outputs):
+        if isinstance(node.params, Loop | While) and node.params.length.name is not None:
+            yield node.params.length.name
+        for region in node.regions:
+            yield from _counts(region.outputs)
 
 
 def _copy_of(p: Planner, root: Scope, node: Node, buffer: str) -> str:

@@ -6,7 +6,7 @@ where nothing reads the old value; what the derivative needs later is stacked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node, Region
@@ -24,13 +24,18 @@ PlanRegion = Callable[[Planner, Scope, Sequence[Node], Sequence[Nest]], list[Exp
 Carried = list[tuple[Node, str]]
 
 
-def emit(p: Planner, scope: Scope, node: Node, plan_region: PlanRegion) -> None:
-    """The statements of a structured node; its results get their values and places."""
+def emit(
+    p: Planner, scope: Scope, node: Node, copied: Collection[Node], plan_region: PlanRegion
+) -> None:
+    """The statements of a structured node; its results get their values and places.
+
+    A loop writes into the memory of what it begins with, but for those that are `copied`.
+    """
     match node.params:
         case Loop():
-            _loop(p, scope, node, node.params, plan_region)
+            _loop(p, scope, node, node.params, copied, plan_region)
         case While():
-            _while(p, scope, node, node.params, plan_region)
+            _while(p, scope, node, node.params, copied, plan_region)
         case Branch():
             _branch(p, scope, node, node.params, plan_region)
         case _ if node.op.kind is Kind.LINALG:
@@ -49,7 +54,12 @@ def _results(p: Planner, scope: Scope, node: Node) -> dict[int, Node]:
 
 
 def _start(
-    p: Planner, scope: Scope, node: Node, init: Sequence[Node], inputs: Sequence[Node]
+    p: Planner,
+    scope: Scope,
+    node: Node,
+    init: Sequence[Node],
+    inputs: Sequence[Node],
+    copied: Collection[Node],
 ) -> list[str]:
     """Variables and buffers of the carried values, holding their first values."""
     names: list[str] = []
@@ -61,11 +71,7 @@ def _start(
             scalars.append((name, p.elements.value(scope, first, ())))
         else:
             place = scope.stored[first]
-            if (
-                place.owned
-                and p.region(scope).is_last_use(first, node)
-                and (sum(a is first for a in node.args) == 1)
-            ):
+            if place.owned and first not in copied and node.args.count(first) == 1:
                 name = place.buffer
             else:
                 name = p.allocate(scope, inside, first.array.shape, first.array.dtype)
@@ -148,12 +154,19 @@ def _finish(p: Planner, scope: Scope, node: Node, names: Sequence[str]) -> None:
             scope.values[result, ()] = Var(names[index], type.dtype)
 
 
-def _loop(p: Planner, scope: Scope, node: Node, params: Loop, plan_region: PlanRegion) -> None:
+def _loop(
+    p: Planner,
+    scope: Scope,
+    node: Node,
+    params: Loop,
+    copied: Collection[Node],
+    plan_region: PlanRegion,
+) -> None:
     trip, *rest = node.args
     init, captured = rest[: params.carried], rest[params.carried :]
     extent = _trip_count(p, scope, node, trip, params.length)
     stacks = _stacks(p, scope, node, params.carried, params.stacked, params.length)
-    names = _start(p, scope, node, init, params.body.inputs[1 : 1 + params.carried])
+    names = _start(p, scope, node, init, params.body.inputs[1 : 1 + params.carried], copied)
     variable = p.names.fresh(params.body.inputs[0])
     body = Scope(scope, is_region=True, symbols={variable}, extents={variable: extent})
     body.values[params.body.inputs[0], ()] = Index(Dim.symbol(variable))
@@ -185,7 +198,7 @@ def _trip_count(p: Planner, scope: Scope, node: Node, trip: Node, length: Dim) -
     """The number of trips as an index expression; a fresh symbol of the node becomes a variable."""
     known = p.elements.index(scope, trip, ())
     value = p.elements.value(scope, trip, ())
-    if length.name is not None and not _is_bound(scope, length.name):
+    if length.name is not None and not _is_bound(p, scope, length.name):
         p.names.reserved.add(length.name)
         note = p.elements.note(node)
         scope.statements.append(Assign((length.name,), (value,), note))
@@ -196,8 +209,8 @@ def _trip_count(p: Planner, scope: Scope, node: Node, trip: Node, length: Dim) -
     return length
 
 
-def _is_bound(scope: Scope, name: str) -> bool:
-    return any(name in s.symbols for s in scope.all_outward())
+def _is_bound(p: Planner, scope: Scope, name: str) -> bool:
+    return name in p.sizes or any(name in s.symbols for s in scope.all_outward())
 
 
 def _stacks(
@@ -211,10 +224,17 @@ def _stacks(
     return names
 
 
-def _while(p: Planner, scope: Scope, node: Node, params: While, plan_region: PlanRegion) -> None:
+def _while(
+    p: Planner,
+    scope: Scope,
+    node: Node,
+    params: While,
+    copied: Collection[Node],
+    plan_region: PlanRegion,
+) -> None:
     init, captured = node.args[: params.carried], node.args[params.carried :]
     note = p.elements.note(node)
-    names = _start(p, scope, node, init, params.body.inputs[: params.carried])
+    names = _start(p, scope, node, init, params.body.inputs[: params.carried], copied)
     assert params.length.name is not None
     count = params.length.name
     p.names.reserved.add(count)

@@ -13,6 +13,7 @@ from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
+from codegen_ad.ops.control import Loop, While
 from codegen_ad.ops.indexing import Update
 from codegen_ad.ops.movement import BROADCAST_TO, Axis
 from codegen_ad.ops.scan import ARGSORT
@@ -145,30 +146,40 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
     """Let everything that reads an old value come before the write over it, or have it copied."""
     region = p.region(scope)
     for item in list(work.needs):
-        if not isinstance(item, Buffer) or is_filled(p, item.node):
-            continue
-        target = written_in_place(item.node)
-        if target is None:
-            continue
-        readers: list[Item] = [
-            other
-            for other, needs in work.needs.items()
-            if other is not item and target in needs.reads
-        ]
-        maker: Item = (
-            Structured(target.args[0]) if target.op.kind is Kind.RESULT else Buffer(target)
-        )
-        readers = [r for r in readers if r != maker]
-        conflict = (
-            not _is_owned(p, scope, target, work)
-            or target in region.outputs
-            or any(is_view(user) for user in region.users[target])
-            or any(work.depends(r, item) for r in readers)
-        )
-        if conflict:
-            work.copies.add(item)
-        else:
-            work.after[item].update(readers)
+        for target in _overwritten(p, item):
+            readers: list[Item] = [
+                other
+                for other, needs in work.needs.items()
+                if other is not item and target in needs.reads
+            ]
+            maker: Item = (
+                Structured(target.args[0]) if target.op.kind is Kind.RESULT else Buffer(target)
+            )
+            readers = [r for r in readers if r != maker]
+            conflict = (
+                not _is_owned(p, scope, target, work)
+                or target in region.outputs
+                or any(is_view(user) for user in region.users[target])
+                or any(work.depends(r, item) for r in readers)
+            )
+            if conflict:
+                work.copies.add((item, target))
+            else:
+                work.after[item].update(readers)
+
+
+def _overwritten(p: Planner, item: Item) -> list[Node]:
+    """The nodes in whose memory an item would write: a target, or what a loop begins with."""
+    match item:
+        case Buffer(node) if not is_filled(p, node):
+            target = written_in_place(node)
+            return [] if target is None else [target]
+        case Structured(node) if isinstance(node.params, Loop | While):
+            first = 1 if isinstance(node.params, Loop) else 0
+            init = node.args[first : first + node.params.carried]
+            return [a for a in init if a.array.shape and node.args.count(a) == 1]
+        case _:
+            return []
 
 
 def _is_owned(p: Planner, scope: Scope, node: Node, work: Work) -> bool:

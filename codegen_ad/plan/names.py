@@ -10,6 +10,7 @@ import builtins
 import keyword
 import re
 from collections import Counter
+from collections.abc import Collection
 
 from codegen_ad.ir.builder import INPUT, Input
 from codegen_ad.ir.dims import ONE
@@ -63,9 +64,9 @@ TAKEN = {
 }
 
 
-def usable(name: str) -> str:
+def usable(name: str, taken: Collection[str] = ()) -> str:
     """The user's name of a function or parameter, unless generated code needs it for its own."""
-    return f"{name}_" if name in TAKEN else name
+    return f"{name}_" if name in TAKEN or name in taken else name
 
 
 def assign(kernel: Kernel, provisional: Names, notes: Notes, program: Program) -> None:

@@ -42,13 +42,14 @@ class Region:
 
 @dataclass(slots=True)
 class Planner:
-    """State of one attempt at planning."""
+    """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell."""
 
     notes: Notes
     marks: Marks
     ranks: dict[Dim, int]
     blas: bool
     root: Scope
+    sizes: frozenset[str]
     names: Names = field(default_factory=Names)
     prologue: list[Statement] = field(default_factory=list[Statement])
     regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])

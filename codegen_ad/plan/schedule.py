@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
+from codegen_ad.ir.types import ArrayType
+from codegen_ad.ops.constants import Size
+from codegen_ad.ops.control import Loop, While
 from codegen_ad.plan import control, memory, nests
 from codegen_ad.plan.access import Point
 from codegen_ad.plan.kernel import Expr, Var
@@ -39,7 +42,7 @@ class Work:
 
     needs: dict[Item, Needs] = field(default_factory=dict[Item, Needs])
     after: dict[Item, set[Item]] = field(default_factory=dict[Item, set[Item]])
-    copies: set[Item] = field(default_factory=set[Item])
+    copies: set[tuple[Item, Node]] = field(default_factory=set[tuple[Item, Node]])
 
     def depends(self, item: Item, other: Item) -> bool:
         """Whether `item` comes after `other`, directly or not."""
@@ -114,7 +117,26 @@ def _discover(p: Planner, scope: Scope, roots: Iterable[Item]) -> Work:
         pending.extend(work.needs[item].units)
     for item, needs in work.needs.items():
         work.after[item] = {u for u in needs.units if u != item}
+    _settle_sizes(p, work)
     return work
+
+
+def _settle_sizes(p: Planner, work: Work) -> None:
+    """Let a loop come before what is as long as the loop turns out to be."""
+    makers: dict[str, list[Item]] = {}
+    for item in work.needs:
+        params = item.node.params
+        name = params.length.name if isinstance(params, Loop | While) else None
+        if name is not None and name not in p.sizes:
+            makers.setdefault(name, []).append(item)
+    for item, needs in work.needs.items() if makers else ():
+        shape = item.node.array.shape if isinstance(item.node.type, ArrayType) else ()
+        read = (n.params.dim for n, _ in needs.seen if isinstance(n.params, Size))
+        sizes = {s for dim in (*shape, *read) for s in dim.symbols()}
+        for name in sorted(sizes & makers.keys()):
+            first = [m for m in makers[name] if m is not item and not work.depends(m, item)]
+            if len(first) == len(makers[name]):
+                work.after[item].add(first[0])
 
 
 def _needs(p: Planner, scope: Scope, item: Item) -> Needs:
@@ -252,8 +274,10 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
             case Scalar(node):
                 p.elements.value(scope, node, ())
             case Structured(node):
-                control.emit(p, scope, node, plan_region)
+                copied = {target for other, target in work.copies if other == item}
+                control.emit(p, scope, node, copied, plan_region)
             case Buffer(node) if not memory.is_filled(p, node):
-                memory.emit(p, scope, node, copy=item in work.copies, run=schedule)
+                copy = any(other == item for other, _ in work.copies)
+                memory.emit(p, scope, node, copy=copy, run=schedule)
             case _:
                 pass

@@ -79,6 +79,8 @@ class Compiled:
         for requirement in self.requirements:
             first, second = _size(requirement.first, sizes), _size(requirement.second, sizes)
             holds = first == second if requirement.kind == "equal" else first >= second
+            if not holds and requirement.kind == "room":
+                raise InvalidArgument(f"{requirement.message}: it takes {second} bytes")
             if not holds:
                 found = f"{first} and {second}" if requirement.kind == "equal" else str(first)
                 raise InvalidArgument(f"{requirement.message} (found {found})")

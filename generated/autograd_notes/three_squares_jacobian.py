@@ -16,7 +16,6 @@ from numba import njit
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def three_squares_jacobian(y):
     n = y.shape[0]
-    n = n
     d_y = np.empty((n, n))
     for row in range(n):
         for i in range(n):

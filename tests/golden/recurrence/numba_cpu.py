@@ -18,8 +18,6 @@ from numba import njit
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def recurrence_value_and_grad(a, x):
     n = x.shape[0]
-    # line 4: for v in x:
-    n = n
     v_1 = np.empty(n)
     s = 0.1
     for i in range(n):

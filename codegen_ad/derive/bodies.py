@@ -1,0 +1,237 @@
+"""The body of a loop's adjoint, before anything is recorded, and the loop around it.
+
+What the body needs of the primal is computed in it again, from inputs that stand for the index, the
+carried and the captured values; the rules decide where these come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from codegen_ad.derive.regions import Named
+from codegen_ad.derive.structured import (
+    Checkpoints,
+    Cotangents,
+    Pull,
+    active,
+    full,
+    inline,
+    placeholders,
+    used,
+)
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Region, toposort
+from codegen_ad.ir.types import ArrayType, DType
+from codegen_ad.ops import make
+from codegen_ad.ops.control import LOOP, Loop, While
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A loop or a while, seen as the same thing.
+
+    Attributes
+    ----------
+    trip : how many times it ran.
+    args : its arguments, the carried ones first.
+    """
+
+    params: Loop | While
+    trip: Node
+    args: tuple[Node, ...]
+    index: Node | None
+    first: int  # position of the first carried argument
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the number of trips is known before the first."""
+        return isinstance(self.params, Loop)
+
+    @property
+    def carried(self) -> tuple[Node, ...]:
+        """The carried values as the body takes them."""
+        return self.params.body.inputs[self.first :][: self.params.carried]
+
+    @property
+    def captured(self) -> tuple[Node, ...]:
+        """The captured values as the body takes them."""
+        return self.params.body.inputs[self.first + self.params.carried :]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of the adjoint, before anything is recorded; its inputs stand for themselves."""
+
+    j: Node
+    index: Node
+    trip: Node
+    gs: Sequence[Node]
+    starts: Sequence[Node]
+    carried: Sequence[Node]
+    captured: Sequence[Node]
+    stacks: Sequence[Node]
+    originals: Mapping[Node, Node]
+    next_gs: Sequence[Node]
+    sums: Sequence[Node]
+
+    @property
+    def nodes(self) -> list[Node]:
+        """All that the cotangents follow from, arguments first."""
+        return toposort((*self.next_gs, *self.sums))
+
+
+@dataclass(frozen=True, slots=True)
+class Adjoint:
+    """The adjoint of a loop, with the outer values that go into it.
+
+    Attributes
+    ----------
+    node : the loop.
+    recorded : the values in `body` that follow from neither the index nor captured values.
+    carried : `(input, next value, first value)` of each cotangent that the adjoint carries.
+    captures : the outer value of each other input of `body`.
+    reverse : whether the order of the iterations matters.
+    """
+
+    node: Node
+    view: View
+    body: Body
+    recorded: Sequence[Node]
+    carried: Sequence[tuple[Node, Node, Node]]
+    captures: Mapping[Node, Node]
+    reverse: bool
+
+    @property
+    def starts(self) -> list[Node]:
+        """The first values of what is carried."""
+        return [first for _, _, first in self.carried]
+
+    def named(self, b: Builder) -> list[Named]:
+        """The first values of what is carried, called as in the body."""
+        return [(b.notes.names.get(x, "d_value"), first) for x, _, first in self.carried]
+
+
+def live(view: View, given: Cotangents, wanted: Sequence[bool]) -> list[int]:
+    """The carried values that depend on what is wanted, and on which what is given depends."""
+    n = view.params.carried
+    outputs = view.params.body.outputs
+    order = toposort(outputs)
+    start = {k for k in range(n) if wanted[k] and view.carried[k].array.dtype.is_float}
+    others = [x for k, x in enumerate(view.captured) if wanted[n + k] and x.array.dtype.is_float]
+    while True:
+        reached = active(order, [*(view.carried[k] for k in start), *others])
+        more = {
+            k for k in range(n) if outputs[k] in reached and view.carried[k].array.dtype.is_float
+        }
+        if more <= start:
+            break
+        start |= more
+    useful = {k for k in range(len(outputs)) if given.of_results[k] is not None}
+    while True:
+        more = {
+            k
+            for k in start - useful
+            if not useful.isdisjoint(
+                m for m, o in enumerate(outputs) if o in active(order, [view.carried[k]])
+            )
+        }
+        if not more:
+            return sorted(start & useful)
+        useful |= more
+
+
+def adjoint_body(
+    b: Builder,
+    view: View,
+    live: Sequence[int],
+    captured: Sequence[int],
+    stacked: Sequence[int],
+    pull: Pull,
+    checkpoints: Checkpoints | None = None,
+) -> Body:
+    """The body of the adjoint, on inputs of its own.
+
+    `live` are the carried values that have cotangents, `captured` the captured ones whose
+    cotangents are summed, and `stacked` the stacks that have cotangents. Loops inside record all
+    they need, or `checkpoints`.
+    """
+    params = view.params
+    integer = ArrayType(DType.INT64)
+    j, trip = b.input("j", integer), b.input("trip", integer)
+    index = _from_the_end(b, trip, j)
+    own_carried, own_captured = placeholders(b, view.carried), placeholders(b, view.captured)
+    gs = placeholders(b, [view.carried[k] for k in live], "d_")
+    starts = placeholders(b, [view.captured[k] for k in captured], "d_")
+    stacks = [
+        b.input("d_stack", t.with_shape((params.length, *t.shape)))
+        for t in (params.body.outputs[k].array for k in stacked)
+    ]
+    order = [n for n in toposort(params.body.outputs) if isinstance(n.type, ArrayType)]
+    args = (*own_carried, *own_captured)
+    images = inline(b, order, params.body.inputs, args if view.index is None else (index, *args))
+    primal = dict(zip(order, images, strict=True))
+    originals = {image: original for original, image in reversed(primal.items())}
+    seeds = [(own_captured[k], s) for k, s in zip(captured, starts, strict=True)]
+    seeds += [(primal[params.body.outputs[k]], g) for k, g in zip(live, gs, strict=True)]
+    seeds += [
+        (primal[params.body.outputs[k]], make.gather(b, stack, index))
+        for k, stack in zip(stacked, stacks, strict=True)
+    ]
+    targets = [*(own_carried[k] for k in live), *(own_captured[k] for k in captured)]
+    pulled, _ = pull(b, seeds, targets, (), checkpoints)
+    complete = [full(b, t, g) for t, g in zip(targets, pulled, strict=True)]
+    return Body(
+        j,
+        index,
+        trip,
+        gs,
+        starts,
+        own_carried,
+        own_captured,
+        stacks,
+        originals,
+        complete[: len(live)],
+        complete[len(live) :],
+    )
+
+
+def adjoint_loop(
+    b: Builder,
+    adjoint: Adjoint,
+    trip: Node,
+    length: Dim,
+    starts: Sequence[Node],
+    stacks: Mapping[Node, Node],
+    first: Node | None = None,
+) -> list[Node]:
+    """The results of the loop that runs the adjoint of `trip` iterations, carried from `starts`.
+
+    `stacks` are what the iterations recorded. Their indices begin at `first`, or at 0.
+    """
+    body = adjoint.body
+    inputs = [before for before, _, _ in adjoint.carried]
+    outer = {body.trip: trip, **adjoint.captures}
+    with b.scope():
+        row = _from_the_end(b, body.trip, body.j) if adjoint.reverse else body.j
+        index = row
+        if first is not None:
+            own_first = b.input("first", first.array)
+            outer[own_first] = first
+            index = make.add(b, own_first, row)
+        mapping: dict[Node, Node] = {body.index: index}
+        for value, stack in stacks.items():
+            own = b.input("recorded", stack.array)
+            outer[own] = stack
+            mapping[value] = make.gather(b, own, row)
+        outputs = b.substitute([after for _, after, _ in adjoint.carried], mapping)
+    candidates = [n for n in outer if n not in inputs]
+    keep = [candidates[k] for k in used([Region((), tuple(outputs))], [candidates])]
+    region = Region((body.j, *inputs, *keep), tuple(outputs))
+    args = (trip, *starts, *(outer[n] for n in keep))
+    return list(b.results(b.node(LOOP, args, Loop(len(inputs), 0, length, region))))
+
+
+def _from_the_end(b: Builder, trip: Node, j: Node) -> Node:
+    return make.subtract(b, make.subtract(b, trip, make.constant(b, 1, DType.INT64)), j)

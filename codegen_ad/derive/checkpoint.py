@@ -1,0 +1,71 @@
+"""Checkpointing: a long loop keeps some of its states, and runs again from these on the way back.
+
+The outermost loop that would record something is the one that is checkpointed; loops inside of it
+record as usual, for one iteration at a time. A loop that carries an array as long as itself, such
+as a path that it fills, records little and has large states: it is left as it is.
+"""
+
+from __future__ import annotations
+
+from codegen_ad.derive.binomial import binomial
+from codegen_ad.derive.bodies import Adjoint
+from codegen_ad.derive.records import TYPICAL_SIZE, numbers, typical
+from codegen_ad.derive.segments import segments
+from codegen_ad.derive.states import States
+from codegen_ad.derive.structured import Checkpoints
+from codegen_ad.errors import NotDifferentiable
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.node import Node, toposort
+
+
+def checkpointed(
+    b: Builder, adjoint: Adjoint, checkpoints: Checkpoints
+) -> tuple[list[Node], list[Node] | None] | None:
+    """What the adjoint carries at the end, and the loop's results, or None where they stay.
+
+    None if keeping states would take more memory than recording.
+
+    Raises
+    ------
+    NotDifferentiable
+        If there is a memory budget and the size of a state depends on more than the arguments.
+    """
+    view, body, option = adjoint.view, adjoint.body, checkpoints.option
+    if option.snapshots is None and option.budget is None:
+        states = States.needed_for(view, (body.originals[r] for r in adjoint.recorded))
+    else:
+        # Each step runs again inside its own adjoint, on whatever the adjoint's body needs.
+        nodes = set(toposort(after for _, after, _ in adjoint.carried))
+        pairs = zip(body.carried, view.carried, strict=True)
+        states = States.needed_for(view, (own for inner, own in pairs if inner in nodes))
+    if not _is_worth_it(adjoint, states):
+        return None
+    checkpoints.loops += 1
+    number = checkpoints.loops
+    if option.snapshots is None and option.budget is None:
+        return segments(b, adjoint, states, number)
+    if option.budget is not None:
+        _check_budget(b, adjoint, states, checkpoints)
+    return binomial(b, adjoint, states, option, number)
+
+
+def _is_worth_it(adjoint: Adjoint, states: States) -> bool:
+    """Whether √n states and √n records are less than n records, for sizes as they usually are."""
+    length = adjoint.view.params.length
+    steps = length.value if length.is_constant else TYPICAL_SIZE
+    record, root = numbers(adjoint.recorded), max(steps, 1) ** 0.5
+    return root * (typical(states.size) + record) < max(steps, root * 2 + 1) * record
+
+
+def _check_budget(b: Builder, adjoint: Adjoint, states: States, checkpoints: Checkpoints) -> None:
+    origin = b.notes.origins.get(adjoint.node)
+    unknown = [s for s in states.size.symbols() if s not in checkpoints.known]
+    if unknown:
+        line = f"line {origin.line}: " if origin is not None else ""
+        raise NotDifferentiable(
+            f"{line}how many states of this loop fit into {checkpoints.option.text} depends on "
+            "more than the sizes of the arguments: the loop carries an array whose size is computed"
+            " from their values.\n"
+            "Give a number of snapshots instead: checkpoint=100."
+        )
+    checkpoints.rooms.append((2 * states.size, origin))

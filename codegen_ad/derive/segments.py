@@ -1,0 +1,63 @@
+"""A loop of n steps in √n segments: √n states are kept, and one segment is recorded at a time.
+
+The loop runs twice: once, keeping the state at the start of each segment, and then, from the last
+segment to the first, once more with records, which the adjoint of the segment reads. Segment `s` of
+`k` begins at step `s * n // k`, so that the lengths differ by one at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen_ad.derive.bodies import Adjoint, adjoint_loop
+from codegen_ad.derive.regions import loop_of
+from codegen_ad.derive.states import States
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+
+def segments(
+    b: Builder, adjoint: Adjoint, states: States, number: int
+) -> tuple[list[Node], list[Node] | None]:
+    """What the adjoint carries at the end, and the loop's results if it has others now."""
+    view, params = adjoint.view, adjoint.view.params
+    whole = view.is_counted and not params.stacked
+    positions = (*states.kept, *states.others) if whole else states.kept
+    count, steps, again = (
+        Dim.symbol(f"{what}_{number}") for what in ("segments", "steps", "back_steps")
+    )
+
+    def bounds(s: Node) -> tuple[Node, Node]:
+        first, last = (
+            make.apply(b, "floor_divide", make.multiply(b, k, view.trip), make.size(b, count))
+            for k in (s, make.add(b, s, make.constant(b, 1, DType.INT64)))
+        )
+        return first, make.subtract(b, last, first)
+
+    def forward(s: Node, own: Sequence[Node]) -> tuple[Sequence[Node], Sequence[Node]]:
+        state = dict(zip(positions, own, strict=True))
+        after, _ = states.advance(b, state, *bounds(s), steps)
+        return list(after.values()), [state[k] for k in states.kept]
+
+    with b.at(b.notes.origins.get(adjoint.node), gradient=False):
+        root = make.apply(b, "sqrt", make.cast(b, view.trip, DType.FLOAT64))
+        trip = make.cast(b, make.apply(b, "ceil", root), DType.INT64)
+        kept = loop_of(b, trip, count, states.first(b, positions), forward, "s")
+    final, starts = kept[: len(positions)], kept[len(positions) :]
+    recorded = [adjoint.body.originals[r] for r in adjoint.recorded]
+
+    def back(j: Node, own: Sequence[Node]) -> tuple[Sequence[Node], Sequence[Node]]:
+        one = make.constant(b, 1, DType.INT64)
+        s = make.subtract(b, make.subtract(b, make.size(b, count), one), j)
+        first, length = bounds(s)
+        state = {k: make.gather(b, x, s) for k, x in zip(states.kept, starts, strict=True)}
+        _, stacks = states.advance(b, state, first, length, again, recorded)
+        of = dict(zip(adjoint.recorded, stacks, strict=True))
+        return adjoint_loop(b, adjoint, make.size(b, again), again, own, of, first), ()
+
+    found = loop_of(b, make.size(b, count), count, adjoint.named(b), back)
+    results = dict(zip(positions, final, strict=True))
+    return found, [results[k] for k in range(params.carried)] if whole else None
