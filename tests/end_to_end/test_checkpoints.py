@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +46,7 @@ def test_the_same_gradient_from_every_schedule():
     u, c = rng.random(40), 0.1
     for steps in (137, 1, 0):
         value, gradient = differentiate(burgers).value_and_grad(u, c, steps)
-        for asked in ("sqrt", 100, "2 kB"):
+        for asked in ("sqrt", "2 kB"):
             checked = differentiate(burgers, checkpoint=asked)
             found, d_u = checked.value_and_grad(u, c, steps)
             np.testing.assert_allclose(found, value, rtol=1e-13)
@@ -111,32 +112,32 @@ def test_a_budget_that_is_too_small_says_how_much_it_takes():
 
 
 MEASURE = """
-import resource
+from pathlib import Path
 import numpy as np
 from codegen_ad import differentiate
 from tests.end_to_end.test_checkpoints import burgers
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def megabytes(what):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(float(line.split()[1]) / 1024 for line in lines if line.startswith(what))
 
 u, steps = np.random.default_rng(0).random(8_000), 3_000
-for asked in ("sqrt", 100, None):
+for asked in ("sqrt", None):
     f = differentiate(burgers, checkpoint=asked)
-    f.grad(u[:9], 0.1, 3)
-    before = peak()
+    f.grad(u, 0.1, 3)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak so far
+    before = megabytes("VmRSS:")
     f.grad(u, 0.1, steps)
-    print(peak() - before)
+    print(megabytes("VmHWM:") - before)
 """
 
 
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="reads Linux's counters")
 def test_memory_does_not_grow_with_the_steps():
     """3,000 states of 64 kB are 192 MB; 55 states and 55 records are 7 MB."""
-    for asked in ("sqrt", 100, None):  # compiling takes memory of its own
-        differentiate(burgers, checkpoint=asked).grad(np.ones(9), 0.1, 3)
     made = subprocess.run(
         [sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True
     )
-    root, hundred, plain = (float(line) for line in made.stdout.split())
+    root, plain = (float(line) for line in made.stdout.split())
     assert root < 12
-    assert hundred < 12
-    assert plain > 80  # some of it may lie where compiling has left room
+    assert plain > 150
