@@ -35,6 +35,7 @@ from codegen_ad.frontend.library import (
     refused,
     scalars,
     scans,
+    scipy_linalg,
     selection,
     shaping,
     special,
@@ -126,7 +127,8 @@ def handler_of(function: object) -> Handler | None:
     Functions of SciPy are known by name, and refused by name, without importing SciPy.
     """
     try:
-        known = FUNCTIONS.get(function) or special.handler_of(function)
+        known = FUNCTIONS.get(function) or scipy_linalg.handler_of(function)
+        known = known or special.handler_of(function)
         return known or applied.handler_of(function) or refused.of_randomness(function)
     except TypeError:  # not hashable
         return None

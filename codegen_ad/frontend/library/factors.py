@@ -142,6 +142,15 @@ def pinv(call: Call) -> Value:
 def lstsq(call: Call) -> Value:
     """The shortest solution of least squares, the squared residuals, the rank, singular values."""
     a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
+    spacing = SPACING[a.array.dtype]
+    params = cutoff(call, "rcond", default=-spacing)
+    if call.has("rcond") and params.relative < 0:
+        params = Cutoff(spacing)
+    return least_squares(call, a, right, params)
+
+
+def least_squares(call: Call, a: Node, right: Node, params: Cutoff) -> tuple[Value, ...]:
+    """What `lstsq` returns; the residuals only where it is known now that there are none."""
     a = single(call, a)
     if right.array.rank not in (1, 2):
         call.refuse(
@@ -149,10 +158,6 @@ def lstsq(call: Call) -> Value:
             "Give a vector, or a matrix of columns.",
         )
     unify(call, a.array.shape[0], right.array.shape[0])
-    spacing = SPACING[a.array.dtype]
-    params = cutoff(call, "rcond", default=-spacing)
-    if call.has("rcond") and params.relative < 0:
-        params = Cutoff(spacing)
     x = call.b.node(LSTSQ, (a, right), params)
     return (call.fresh(x), _residuals(call, a, right, x), *_rank(call, a, params))
 

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import scipy.special
 import scipy.stats
 
