@@ -88,6 +88,9 @@ class Signature:
         return "; ".join(f"{name} {form}" for name, form in self.parameters)
 
 
+PARTS = ("real", "imag")
+"""The two leaves of a complex argument, whose form is a SequenceForm of class `complex`."""
+
 Path = tuple[str | int, ...]
 """Where a leaf stands: the parameter's name, then keys and positions within it."""
 
@@ -104,8 +107,9 @@ def _collect(path: Path, form: Form, found: list[tuple[Path, ArrayForm | ScalarF
     match form:
         case ArrayForm() | ScalarForm():
             found.append((path, form))
-        case SequenceForm(items=items):
-            for index, item in enumerate(items):
+        case SequenceForm(cls=cls, items=items):
+            keys = PARTS if cls is complex else range(len(items))
+            for index, item in zip(keys, items, strict=True):
                 _collect((*path, index), item, found)
         case MappingForm(keys=keys, items=items):
             for key, item in zip(keys, items, strict=True):

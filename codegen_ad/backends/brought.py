@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from codegen_ad.backends.fourier import bluestein, dft, inverse_dft, stockham, transformed
 from codegen_ad.backends.matrix_functions import (
     matrix_cholesky,
     matrix_det,
@@ -57,6 +58,11 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (matrix_lstsq, CALLED),
     (matrix_exponential, CALLED),
     (matrix_exponential_derivative, CALLED),
+    (stockham, CALLED),
+    (bluestein, CALLED),
+    (transformed, CALLED),
+    (dft, CALLED),
+    (inverse_dft, CALLED),
 )
 """Each function with the options of its compilation; what others call comes first."""
 

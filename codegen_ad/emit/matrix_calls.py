@@ -40,6 +40,8 @@ FUNCTIONS = {
     "pinv": MatrixFunction("matrix_pinv", _DIVERGED),
     "lstsq": MatrixFunction("matrix_lstsq", _DIVERGED),
     "expm": MatrixFunction("matrix_exponential", _NOT_FINITE),
+    "dft": MatrixFunction("dft", None),
+    "inverse_dft": MatrixFunction("inverse_dft", None),
     "expm_frechet": MatrixFunction("matrix_exponential_derivative", _NOT_FINITE),
 }
 

@@ -11,6 +11,7 @@ import numpy as np
 from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import indexing
 from codegen_ad.frontend.arithmetic import simplest
+from codegen_ad.frontend.complex_numbers import access as complex_access
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.library import ATTRIBUTES, METHODS, SUBSCRIPTS
 from codegen_ad.frontend.outside import attribute_of, import_
@@ -18,6 +19,7 @@ from codegen_ad.frontend.values import (
     Array,
     ArrayMethod,
     Bound,
+    Complex,
     Dict,
     List,
     Outside,
@@ -36,6 +38,8 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
     match owner:
         case Array() | Range() | Dim():
             return _array_attribute(m, owner, name)
+        case Complex():
+            return complex_access.attribute(m, owner, name)
         case Outside():
             return attribute_of(m, owner, name)
         case Record(cls, cell):
@@ -96,6 +100,8 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
     """`owner[index]`."""
     if isinstance(owner, Array):
         return indexing.get(m, owner, index)
+    if isinstance(owner, Complex):
+        return complex_access.subscript(m, owner, index)
     if isinstance(owner, Dict):
         key = m.static(index, "key")
         if key not in m.store[owner.cell]:

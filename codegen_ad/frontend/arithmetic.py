@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import data
+from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
+from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
 from codegen_ad.frontend.powers import LARGEST_PRODUCT, power
@@ -54,6 +56,8 @@ _LOGICAL: dict[Callable[..., Any], str] = {
 
 def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
     """A Python operator on values."""
+    if any(is_complex(a) for a in args):
+        return operate_complex(m, function, args)
     if not any(isinstance(a, Array | Range) for a in args):
         if any(isinstance(a, Dim) for a in args):
             found = _on_sizes(m, function, args)

@@ -11,9 +11,15 @@ from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import data, indexing
 from codegen_ad.frontend.access import subscript
 from codegen_ad.frontend.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.complex_numbers import (
+    access as complex_access,
+)
+from codegen_ad.frontend.complex_numbers import (
+    functions as complex_functions,
+)
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import lookup
-from codegen_ad.frontend.values import Array, Cell, Dict, List, Outside, Record
+from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import as_dim
 from codegen_ad.ir.node import Kind
@@ -59,6 +65,10 @@ def bind(m: Machine, target: ast.expr, value: Value) -> None:
 
 def named(m: Machine, name: str, value: Value) -> Value:
     """The value, which the user calls `name` from now on; wrapped where its gradient is wanted."""
+    if isinstance(value, Complex):
+        named(m, f"{name}_real", value.real)
+        named(m, f"{name}_imag", value.imag)
+        return value
     if not isinstance(value, Array):
         return value
     if name in m.taps and len(m.frames) == 1:
@@ -106,6 +116,8 @@ def put(m: Machine, owner: Value, index: Value, value: Value) -> None:
     match owner:
         case Array():
             indexing.put(m, owner, index, value)
+        case Complex():
+            complex_access.put(m, owner, index, value)
         case List(cell):
             own(m, cell)
             items = list(m.store[cell])
@@ -184,7 +196,7 @@ def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Val
         return
     old = subscript(m, owner, index)
     value = m.evaluate(m, statement.value)
-    if isinstance(owner, Array):
+    if isinstance(owner, Array | Complex):
         put(m, owner, index, _operate(m, statement, old, value))
     else:
         put(m, owner, index, _in_place(m, statement, old, value))
@@ -209,8 +221,17 @@ def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) ->
         m.store[old.cell] = {**m.store[old.cell], **m.store[value.cell]}
         return old
     new = _operate(m, statement, old, value)
+    if isinstance(old, Complex) and isinstance(old.real, Array) and m.type_of(old.real).rank:
+        complex_functions.write(m, old, new)
+        return old
     if not isinstance(old, Array) or not m.type_of(old).rank:
         return new
+    if isinstance(new, Complex):
+        name = m.text(statement.target)
+        m.refuse(
+            f"NumPy cannot put complex numbers into {m.type_of(old)} in place.",
+            f"Write `{name} = {name} {_SYMBOLS[type(statement.op)]} ...`, which makes a new array.",
+        )
     kind, result = m.type_of(old), m.type_of(cast("Array", new))
     if result.rank > kind.rank or not _casts(m, result.dtype.value, kind.dtype.value):
         name = m.text(statement.target)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import custom, nested, ufunc_options
 from codegen_ad.frontend.builtin_functions import BUILTINS
+from codegen_ad.frontend.complex_numbers import functions as complex_functions
 from codegen_ad.frontend.container_methods import call_method
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.functions import call_closure, call_function
@@ -27,6 +28,7 @@ from codegen_ad.frontend.values import (
     Bound,
     Cell,
     Closure,
+    Complex,
     Derived,
     Dict,
     List,
@@ -62,6 +64,10 @@ def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str
 def _call_method(
     m: Machine, owner: Value, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
+    if isinstance(owner, Complex):
+        return complex_functions.method(m, owner, name, args, kwargs)
+    if name == "astype" and complex_functions.makes_complex(m, args, kwargs):
+        return complex_functions.astype(m, owner, args, kwargs)
     if name in METHODS and not _is_container(owner):
         return _handled(m, METHODS[name], [owner, *args], kwargs)
     return call_method(m, owner, name, args, kwargs)
@@ -92,6 +98,8 @@ def _call_outside(
     if getattr(found, "__codegen_form__", False) is True:
         return nested.call(m, nested.form(m, found, path), args, kwargs)
     try:
+        if complex_functions.knows(m, found, args, kwargs):
+            return complex_functions.call(m, found, args, kwargs)
         if found in BUILTINS:
             return _handled(m, BUILTINS[found], args, kwargs)
         if found in ENTRIES and found not in FUNCTIONS:

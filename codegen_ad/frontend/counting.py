@@ -9,6 +9,7 @@ from codegen_ad.frontend.arithmetic import simplest
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
     Array,
+    Complex,
     DynamicRange,
     Range,
     Reversed,
@@ -53,6 +54,8 @@ def len_(m: Any, args: Args, _: Named) -> Value:
             return simplest(shape[0])
         case Range(length=length):
             return simplest(length)
+        case Complex(real):
+            return len_(m, [real], {})
         case _:
             return len(m.items(value, "argument of len"))
 

@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import views
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Cell, List, Range, Unbound
+from codegen_ad.frontend.values import Array, Cell, Complex, List, Range, Unbound
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
@@ -32,6 +32,11 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
             return make.size(b, value)
         case Range(start, length, step):
             return m.iota(start, length, step)
+        case Complex():
+            m.refuse(
+                f"The {what} is complex, where a real number or array is needed.",
+                "Use its real part, imaginary part or absolute value.",
+            )
         case tuple() | List():
             return stacked(m, m.items(raw), what)
         case bool() | int() | float() | np.bool_() | np.integer() | np.floating():

@@ -19,6 +19,7 @@ from codegen_ad.frontend.refusals import refuse_expression
 from codegen_ad.frontend.values import (
     Array,
     Closure,
+    Complex,
     Dict,
     List,
     Outside,
@@ -46,12 +47,9 @@ def evaluate(m: Machine, node: ast.expr) -> Value:
 def _evaluate(m: Machine, node: ast.expr) -> Value:
     match node:
         case ast.Constant(value=value):
-            if isinstance(value, complex | bytes):
-                m.refuse(
-                    f"codegen_ad does not compute with {type(value).__name__} values.",
-                    "Use real numbers, for example the two parts.",
-                )
-            return value
+            if isinstance(value, bytes):
+                m.refuse("codegen_ad does not compute with bytes.", "Use numbers or strings.")
+            return Complex(value.real, value.imag) if isinstance(value, complex) else value
         case ast.Name(id=name):
             return lookup(m, name)
         case ast.BinOp(left=left, op=op, right=right):
@@ -239,7 +237,7 @@ def _equal_items(m: Machine, one: Sequence[Value], other: Sequence[Value]) -> Va
 
 
 def _is_sequence(value: object) -> bool:
-    return isinstance(value, tuple | List)
+    return isinstance(value, tuple | List) and not isinstance(value, Complex)
 
 
 def _identical(left: Value, right: Value) -> bool:

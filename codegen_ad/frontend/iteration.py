@@ -8,7 +8,7 @@ from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.counting import length_of
 from codegen_ad.frontend.run_time import polynomial
-from codegen_ad.frontend.values import Array, DynamicRange, Range, Reversed, Zipped
+from codegen_ad.frontend.values import Array, Complex, DynamicRange, Range, Reversed, Zipped
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -25,6 +25,8 @@ def is_data(value: Value) -> bool:
     match value:
         case Array() | Range() | DynamicRange():
             return True
+        case Complex(real):
+            return isinstance(real, Array)
         case Reversed(of):
             return is_data(of)
         case Zipped(parts):
@@ -65,6 +67,8 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
     match iterable:
         case Array():
             return m.row(iterable, index)
+        case Complex(real, imag):
+            return Complex(item_of(m, real, index), item_of(m, imag, index))
         case Range(start, _, step):
             return m.fresh(_position(m, index, make.size(b, start), step), weak=True)
         case DynamicRange(start, _, step):

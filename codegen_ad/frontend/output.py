@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Dict, List, Range, Record, Unbound
+from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Record, Unbound
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 
@@ -73,6 +73,12 @@ def _flatten(
             return OutputArray(len(nodes) - 1, data.is_weak(raw))
         case Unbound():
             m.unbound(value)
+        case Complex():
+            parts = [
+                _flatten(m, v, f"{name}_{k}", nodes, names, taken)
+                for k, v in zip(value._fields, value, strict=True)
+            ]
+            return OutputSequence(complex, tuple(parts))
         case tuple():
             items = cast("tuple[Value, ...]", value)
             keys = getattr(cast("Any", items), "_fields", range(len(items)))

@@ -10,7 +10,16 @@ import numpy as np
 
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import dtype_named
-from codegen_ad.frontend.values import Array, Bound, Frame, Outside, Provenance, Unbound, remade
+from codegen_ad.frontend.values import (
+    Array,
+    Bound,
+    Complex,
+    Frame,
+    Outside,
+    Provenance,
+    Unbound,
+    remade,
+)
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.types import ArrayType
 
@@ -51,10 +60,19 @@ def import_(m: Machine, found: Any, path: Provenance) -> Value:
     match found:
         case None | bool() | int() | float() | str() | EllipsisType() | slice():
             return raw
+        case complex():
+            return Complex(raw.real, raw.imag)
+        case np.complexfloating():
+            return Complex(raw.real, raw.imag)
         case np.generic():
             return raw
         case np.ndarray():
             m.dependencies.pop(path, None)
+            if np.iscomplexobj(raw):
+                parts = ("real", "imag")
+                return Complex(
+                    *(capture(m, getattr(raw, p), (*path, ("attribute", p))) for p in parts)
+                )
             return capture(m, cast("np.ndarray[Any, Any]", found), path)
         case tuple():
             items = [
@@ -86,12 +104,13 @@ def _container(m: Machine, found: list[Any] | dict[Any, Any], path: Provenance) 
 
 def capture(m: Machine, array: np.ndarray[Any, Any], path: Provenance) -> Array:
     """An array outside, which becomes a parameter of the kernel."""
-    for known, source in m.captured.values():
-        if source is array:
+    for known_path, (known, source) in m.captured.items():
+        if source is array or known_path == path:
             return known
     dtype = dtype_named(m, array.dtype, "array outside")
     last = path[-1]
-    wish = str(last[1]) if last[0] != "item" else f"{path[-2][1]}_{last[1]}"
+    part = last[0] == "item" or last in (("attribute", "real"), ("attribute", "imag"))
+    wish = f"{path[-2][1]}_{last[1]}" if part and len(path) > 1 else str(last[1])
     name = _free_name(m, wish)
     shape = tuple(
         ONE

@@ -19,12 +19,13 @@ from codegen_ad.frontend.nested import Transform
 from codegen_ad.frontend.output import OutputTree, flatten
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.sizes import Facts, Requirement, Restart
-from codegen_ad.frontend.values import Array, Cell, Dict, Outside, Provenance, Record
+from codegen_ad.frontend.values import Array, Cell, Complex, Dict, Outside, Provenance, Record
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.types import ArrayType
 from codegen_ad.signature import (
+    PARTS,
     ArrayForm,
     Form,
     MappingForm,
@@ -268,6 +269,11 @@ class _Attempt:
                 return self._leaf(path, ArrayType(dtype), weak=True)
             case StaticForm(value):
                 return import_(m, value, ())
+            case SequenceForm(cls, items) if cls is complex:
+                real, imag = (
+                    self._argument((*path, k), f) for k, f in zip(PARTS, items, strict=True)
+                )
+                return Complex(real, imag)
             case SequenceForm(cls, items):
                 values = [self._argument((*path, i), item) for i, item in enumerate(items)]
                 if cls is list:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import views
+from codegen_ad.frontend.complex_numbers.access import items as complex_items
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Dict, List, Range, Reversed, Zipped
+from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Reversed, Zipped
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -34,6 +35,8 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
     """The items of a sequence whose length is known now, else None."""
     raw: Any = value
     match value:
+        case Complex():
+            return complex_items(m, value)
         case tuple() | str():
             return list(raw)
         case List(cell) | Dict(cell):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,16 @@ class Array:
     steps: tuple[Step, ...] = ()
     weak: bool = False
     read_only: bool = False
+
+
+class Complex(NamedTuple):
+    """A complex number or array: two real ones of one shape. Programs hold real numbers only.
+
+    Containers of values are carried through branches and loops item by item, and so is this one.
+    """
+
+    real: Value
+    imag: Value
 
 
 @dataclass(frozen=True, slots=True)

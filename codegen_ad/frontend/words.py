@@ -9,7 +9,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import dim_text
-from codegen_ad.frontend.values import Array, Dict, List, is_number
+from codegen_ad.frontend.values import Array, Complex, Dict, List, is_number
 from codegen_ad.ir.dims import Dim
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ def describe(m: Machine, value: Value) -> str:
         case Array():
             kind = m.type_of(value)
             return f"an array {kind}" if kind.shape else f"a number that depends on data ({kind})"
+        case Complex():
+            return "a complex number" if not m.node(value.real).array.rank else "a complex array"
         case Dim():
             return f"the size {dim_text(value, m.size_names)}"
         case None:

@@ -12,6 +12,7 @@ from codegen_ad.ops import (
     elementwise,
     exponential,
     factors,
+    fourier,
     indexing,
     least_squares,
     linalg,
@@ -39,6 +40,7 @@ STRUCTURAL: dict[Op, Structural] = {
         linalg.TABLE,
         least_squares.TABLE,
         exponential.TABLE,
+        fourier.TABLE,
     )
     for entry in table
 }

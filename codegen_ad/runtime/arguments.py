@@ -110,10 +110,14 @@ def form_of(value: object, where: str, *, exact: bool) -> Form:
         If such a value can't be an argument.
     """
     match value:
+        case np.ndarray() if np.iscomplexobj(value):
+            return _complex_form(value, where, exact=exact)
         case np.ndarray():
             return _array_form(cast("np.ndarray[Any, Any]", value), where, exact=exact)
         case bool() | None | str():
             return StaticForm(value)
+        case complex() | np.complexfloating():
+            return _complex_form(value, where, exact=exact)
         case np.generic():
             return _array_form(np.asarray(cast("Any", value)), where, exact=exact)
         case float():
@@ -134,6 +138,23 @@ def form_of(value: object, where: str, *, exact: bool) -> Form:
             return MappingForm(dict, keys, items)
         case _:
             return _other_form(value, where, exact=exact)
+
+
+def _complex_form(value: Any, where: str, *, exact: bool) -> Form:
+    """The form of a complex number or array: that of its two parts."""
+    if exact:
+        raise InvalidArgument(
+            f"{where} is complex: libraries differ on what a gradient in a complex number is. "
+            "Pass its real and imaginary parts as two arguments"
+        )
+    return SequenceForm(complex, tuple(form_of(p, where, exact=False) for p in _halves(value)))
+
+
+def _halves(value: Any) -> tuple[Any, Any]:
+    """The parts of a complex number or array, in memory of their own."""
+    if isinstance(value, complex) and not isinstance(value, np.generic):
+        return value.real, value.imag
+    return np.array(np.real(value), order="C"), np.array(np.imag(value), order="C")
 
 
 def _other_form(value: object, where: str, *, exact: bool) -> Form:
@@ -209,6 +230,9 @@ def leaves_of(value: object, form: Form, where: str) -> Iterator[Any]:
             yield value
         case StaticForm():
             return
+        case SequenceForm(cls=cls, items=items) if cls is complex:
+            for half, inner in zip(_halves(value), items, strict=True):
+                yield from leaves_of(half, inner, where)
         case SequenceForm(items=items):
             for index, (item, inner) in enumerate(
                 zip(cast("Sequence[object]", value), items, strict=True)

@@ -140,10 +140,22 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     if kind == "sequence":
         items = [rebuild_output(t, values) for t in tree[2]]
         cls = class_of(tree[1])
+        if cls is complex:
+            return _joined(items[0], items[1])
         return cls(*items) if hasattr(cls, "_fields") else cls(items)
     held = {k: rebuild_output(t, values) for k, t in zip(tree[2], tree[3], strict=True)}
     cls = class_of(tree[1])
     return held if cls is dict else cls(**held)
+
+
+def _joined(real: Any, imag: Any) -> Any:
+    """A complex number or array from its parts, which may be infinite."""
+    if not np.ndim(real):
+        whole = complex(real, imag)
+        return np.complex64(whole) if getattr(real, "dtype", None) == np.float32 else whole
+    array = np.empty(np.shape(real), np.result_type(real, np.complex64))
+    array.real, array.imag = real, imag
+    return array
 
 
 def class_of(name: str) -> Any:

@@ -11,7 +11,6 @@ from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend.context import Context, Handler, Value
 
 _SIZE = "The size of its result depends on data."
-_COMPLEX = "It needs complex numbers, which are not here yet."
 _OUTSIDE = "Compute it outside the function and pass the result in."
 _MASK = "Use a mask, for example `np.where(condition, x, 0)`."
 
@@ -24,23 +23,15 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         " histogramdd",
     ),
     (
-        "The eigenvalues of a matrix that is not symmetric are complex numbers, which are not here"
-        " yet.",
+        "There is no operation for the eigenvalues of a matrix that is not symmetric yet.",
         "Use `np.linalg.eigh` if the matrix is symmetric.",
         "linalg.eig linalg.eigvals",
     ),
     (
-        "The roots of a polynomial are complex numbers, which are not here yet.",
+        "There is no operation for the roots of a polynomial yet.",
         _OUTSIDE,
         "roots",
     ),
-    (
-        _COMPLEX,
-        "Write the sum over sines and cosines, or pass the transform in.",
-        "fft.fft fft.ifft fft.rfft fft.irfft fft.fft2 fft.ifft2 fft.rfft2 fft.irfft2 fft.fftn"
-        " fft.ifftn fft.rfftn fft.irfftn fft.hfft fft.ihfft",
-    ),
-    (_COMPLEX, "Use `np.arctan2` on the two parts.", "angle imag"),
     (
         "It calls a Python function for every element or slice.",
         "Write the loop, or use functions of whole arrays.",
