@@ -22,7 +22,7 @@ CONFIG = Config()
 
 
 def fetch_rate(t: Any) -> Any:
-    return np.fft.fft(t)
+    return np.packbits(t)
 
 
 def unknown_builtin(x: Any) -> Any:
@@ -341,7 +341,7 @@ def text_of_data(x: Any) -> Any:
 
 
 def strange_dtype(x: Any) -> Any:
-    return x + np.array([1 + 2j])[0]
+    return x + np.zeros(3, dtype="f2")[0]
 
 
 def del_in_loop(x: Any) -> Any:
