@@ -187,6 +187,12 @@ def _check_scalar(program: Program, of: Sequence[int]) -> None:
     outputs = [program.outputs[k] for k in of if k < len(program.outputs)]
     if len(outputs) != 1 or outputs[0].array.shape:
         shown = ", ".join(str(o.type) for o in outputs) or "no numbers"
+        names = [program.output_names[k] for k in of if k < len(program.outputs)]
+        if names == ["value_real", "value_imag"]:
+            raise NotDifferentiable(
+                f"{program.name}() returns a complex number, and a gradient needs a real one.\n"
+                "Return its absolute value, real part or imaginary part."
+            )
         raise NotDifferentiable(
             f"{program.name}() returns {shown}, and a gradient needs one number.\n"
             "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."

@@ -141,15 +141,17 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
         items = [rebuild_output(t, values) for t in tree[2]]
         cls = class_of(tree[1])
         if cls is complex:
-            return _joined(items[0], items[1])
+            return complex_of(items[0], items[1])
         return cls(*items) if hasattr(cls, "_fields") else cls(items)
     held = {k: rebuild_output(t, values) for k, t in zip(tree[2], tree[3], strict=True)}
     cls = class_of(tree[1])
     return held if cls is dict else cls(**held)
 
 
-def _joined(real: Any, imag: Any) -> Any:
-    """A complex number or array from its parts, which may be infinite."""
+def complex_of(real: Any, imag: Any) -> Any:
+    """A complex number or array from its parts, which may be infinite; structures stay pairs."""
+    if not isinstance(real, float | np.floating | np.ndarray):
+        return real, imag
     if not np.ndim(real):
         whole = complex(real, imag)
         return np.complex64(whole) if getattr(real, "dtype", None) == np.float32 else whole

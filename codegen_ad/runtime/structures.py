@@ -14,7 +14,7 @@ import numpy as np
 
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.paths import targets
-from codegen_ad.runtime.compiled import class_of
+from codegen_ad.runtime.compiled import class_of, complex_of
 from codegen_ad.runtime.dispatch import Prepared
 from codegen_ad.signature import ArrayForm, Form, MappingForm, ScalarForm, SequenceForm
 
@@ -27,6 +27,8 @@ def mapped(tree: Any, leaf: Callable[[int], Any]) -> Any:
         case ["sequence", name, items]:
             found = [mapped(item, leaf) for item in items]
             cls = class_of(name)
+            if cls is complex:
+                return complex_of(found[0], found[1])
             return cls(*found) if hasattr(cls, "_fields") else cls(found)
         case ["mapping", name, keys, items]:
             held = {k: mapped(item, leaf) for k, item in zip(keys, items, strict=True)}

@@ -10,7 +10,7 @@ import pytest
 
 from codegen_ad import differentiate
 from codegen_ad.backends import fourier
-from codegen_ad.errors import CodegenError, InvalidArgument
+from codegen_ad.errors import CodegenError, InvalidArgument, NotDifferentiable
 from codegen_ad.frontend.reader import read
 from tests.end_to_end import complex_cases
 from tests.end_to_end.cases import Case
@@ -159,6 +159,17 @@ def test_in_place_into_a_real_array():
 
     with pytest.raises(CodegenError, match="complex, where a real number"):
         read(g, signature_of(g, X))
+
+
+def test_derivatives_of_a_complex_value():
+    def wave(x):
+        return np.exp(1j * x)
+
+    found = differentiate(wave)
+    _, tangent = found.jvp(X, tangent=np.ones(4))
+    np.testing.assert_allclose(tangent, 1j * np.exp(1j * X), rtol=1e-13)
+    with pytest.raises(NotDifferentiable, match="absolute value, real part"):
+        found.value_and_grad(X)
 
 
 def test_complex_parameters_are_refused():
