@@ -99,4 +99,3 @@ def dft(x: Any) -> Any:
 def inverse_dft(x: Any) -> Any:
     """Return the transform with the other sign, not divided by the length."""
     return transformed(x, 1.0)
-
