@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from codegen_ad.derive.expression import build
 from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.reverse import (
     check_differentiable,
@@ -26,6 +25,7 @@ from codegen_ad.ir.builder import Builder, Result
 from codegen_ad.ir.node import Node, Program, Region, toposort
 from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 from codegen_ad.ops.control import Branch, Custom, Loop, While
+from codegen_ad.ops.expression import build
 
 
 def pushforward(

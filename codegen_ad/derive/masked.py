@@ -8,10 +8,10 @@ one.
 
 from __future__ import annotations
 
-from codegen_ad.derive.expression import apply
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import BY_NAME, STRUCTURAL, make
+from codegen_ad.ops.expression import apply
 from codegen_ad.ops.movement import BROADCAST_TO
 from codegen_ad.ops.reduction import SUM
 from codegen_ad.ops.unary import CAST, TAP

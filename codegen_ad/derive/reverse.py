@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 from codegen_ad.derive.branches import branch_pullback
 from codegen_ad.derive.calls import custom_pullback, several_pullback
-from codegen_ad.derive.expression import build
 from codegen_ad.derive.loops import loop_pullback
 from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.scalar import known, partials
@@ -21,6 +20,7 @@ from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Input, Result
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
 from codegen_ad.ops import ELEMENTWISE, STRUCTURAL, make
+from codegen_ad.ops.expression import build
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO
 from codegen_ad.ops.unary import Tap

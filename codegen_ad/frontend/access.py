@@ -21,6 +21,7 @@ from codegen_ad.frontend.values import (
     Bound,
     Complex,
     Dict,
+    Frozen,
     List,
     Outside,
     Range,
@@ -42,6 +43,10 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
             return complex_access.attribute(m, owner, name)
         case Outside():
             return attribute_of(m, owner, name)
+        case Frozen(found, kwargs):
+            method = attribute_of(m, Outside(found, ()), name)
+            if isinstance(method, Bound):
+                return Bound(method.function, method.args, kwargs)
         case Record(cls, cell):
             if name in m.store[cell]:
                 return m.store[cell][name]

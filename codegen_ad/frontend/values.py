@@ -143,6 +143,14 @@ class Derived:
 
 
 @dataclass(frozen=True, slots=True)
+class Frozen:
+    """An object of a library whose methods have parameters already given, by name."""
+
+    of: Any
+    kwargs: tuple[tuple[str, Value], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayMethod:
     """`array.name`, to be called."""
 

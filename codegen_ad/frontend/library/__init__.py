@@ -16,6 +16,7 @@ from codegen_ad.frontend.library import (
     contractions,
     covariance,
     creation,
+    distributions,
     einsum,
     elementwise_extras,
     extremes,
@@ -127,8 +128,12 @@ def handler_of(function: object) -> Handler | None:
     Functions of SciPy are known by name, and refused by name, without importing SciPy.
     """
     try:
-        known = FUNCTIONS.get(function) or scipy_linalg.handler_of(function)
-        known = known or special.handler_of(function)
+        known = FUNCTIONS.get(function) or _of_scipy(function)
         return known or applied.handler_of(function) or refused.of_randomness(function)
     except TypeError:  # not hashable
         return None
+
+
+def _of_scipy(function: object) -> Handler | None:
+    known = scipy_linalg.handler_of(function) or distributions.handler_of(function)
+    return known or special.handler_of(function)
