@@ -13,6 +13,7 @@ from codegen_ad.errors import InvalidArgument
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Rule = Callable[..., Any]
 
 
 def stop_gradient(value: R) -> R:
@@ -24,12 +25,26 @@ stop_gradient.__codegen_stop_gradient__ = True  # pyright: ignore[reportFunction
 
 
 class custom_derivative(Generic[P, R]):
-    """A function whose reverse derivative is given.
+    """A function whose derivatives are given.
 
-    The decorated function is the forward pass: it returns the result, or the result and a tuple of
-    residuals. `@f.backward` decorates a function of the residuals and the cotangent of the result
-    that returns the cotangent of each argument. Without residuals of its own, the arguments are the
-    residuals.
+    A backward pass serves reverse mode, a rule of tangents forward mode; a mode without one is
+    refused. All are ordinary NumPy functions, end up in generated code, and are differentiated for
+    second derivatives. Arguments and results may be tuples, lists, dicts and dataclasses of arrays.
+
+    Parameters
+    ----------
+    function : computes the result. Where it has a backward pass and returns a pair whose second
+        part is a tuple, that part are the residuals, and the first part is the result.
+    forward : computes `(result, residuals)`, for reverse mode; residuals are whatever `backward`
+        needs. Without it, and without residuals that `function` returns, they are the tuple of the
+        arguments.
+    backward : from the residuals and the cotangent, which is structured like the result, to the
+        cotangent of each argument, in a tuple; None where there is no derivative. Of one argument,
+        the cotangent itself will do.
+    jvp : from the tuple of arguments and the tuple of their tangents to the tangent of the result.
+        Tangents of what is not floating point are None.
+
+    `@f.forward`, `@f.backward` and `@f.jvp` decorate the same.
 
     Examples
     --------
@@ -41,29 +56,62 @@ class custom_derivative(Generic[P, R]):
     ... def _(residuals, g):
     ...     (x,) = residuals
     ...     return np.where(x < 0, 0, g)
+    >>> @relu.jvp
+    ... def _(primals, tangents):
+    ...     return np.where(primals[0] < 0, 0, tangents[0])
     """
 
-    def __init__(self, forward: Callable[P, Any]) -> None:
-        functools.update_wrapper(self, forward)
-        self.forward = forward
-        self._backward: Callable[..., Any] | None = None
+    def __init__(
+        self,
+        function: Callable[P, Any],
+        *,
+        forward: Rule | None = None,
+        backward: Rule | None = None,
+        jvp: Rule | None = None,
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+        self._forward = forward
+        self._backward = backward
+        self._jvp = jvp
 
-    def backward(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Decorate the backward pass."""
+    def forward(self, function: Rule) -> Rule:
+        """Decorate the forward pass: it returns the pair of result and residuals."""
+        self._forward = function
+        return function
+
+    def backward(self, function: Rule) -> Rule:
+        """Decorate the backward pass: residuals and cotangent to the arguments' cotangents."""
         self._backward = function
         return function
 
+    def jvp(self, function: Rule) -> Rule:
+        """Decorate the rule for forward mode: arguments and their tangents to the tangent."""
+        self._jvp = function
+        return function
+
     @property
-    def __codegen_custom__(self) -> tuple[Callable[..., Any], Callable[..., Any]]:
-        if self._backward is None:
+    def __codegen_custom__(self) -> tuple[Rule, Rule | None, Rule | None, bool | None]:
+        """Forward pass, backward pass, rule of tangents, and whether the first saves residuals.
+
+        That is None where its result tells.
+        """
+        name = self._function.__name__
+        if self._backward is None and self._jvp is None:
             raise InvalidArgument(
-                f"{self.forward.__name__} has no backward pass: decorate one with "
-                f"@{self.forward.__name__}.backward"
+                f"{name} has no derivative: decorate a backward pass with @{name}.backward, or a "
+                f"rule for forward mode with @{name}.jvp"
             )
-        return self.forward, self._backward
+        if self._backward is None:
+            return self._function, None, self._jvp, False
+        if self._forward is not None:
+            return self._forward, self._backward, self._jvp, True
+        return self._function, self._backward, self._jvp, None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """The result alone."""
-        result = self.forward(*args, **kwargs)
-        is_pair = isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], tuple)  # pyright: ignore[reportUnknownArgumentType]
+        result = self._function(*args, **kwargs)
+        if self._backward is None or self._forward is not None:
+            return result
+        is_pair = isinstance(result, tuple) and len(result) == 2 and type(result[1]) is tuple  # pyright: ignore[reportUnknownArgumentType]
         return result[0] if is_pair else result  # pyright: ignore[reportUnknownVariableType]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from codegen_ad.derive.calls import custom_pushforward
 from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.reverse import (
     check_differentiable,
@@ -68,7 +69,7 @@ def has_forward_rules(program: Program) -> bool:
 
 
 def _has_rule(node: Node) -> bool:
-    if isinstance(node.params, Custom):
+    if isinstance(node.params, Custom) and node.params.tangent is None:
         return False
     inside = (n for region in node.regions for n in toposort(region.outputs))
     return all(map(_has_rule, inside))
@@ -174,11 +175,10 @@ class _Sweep:
                 tangents, results = _push_branch(self.b, node, given)
             case Loop() | While():
                 tangents, results = _push_loop(self.b, node, given)
-            case Custom(name=name):
-                raise NotDifferentiable(
-                    f"`{name}` has a derivative of its own for reverse mode only.\n"
-                    "Use grad or vjp, or write it without custom_derivative."
-                )
+            case Custom():
+                read = self.active.__contains__
+                self.results[node] = custom_pushforward(self.b, node, given, read, push)
+                return
             case _:
                 raise AssertionError(node)
         self.results[node] = tangents

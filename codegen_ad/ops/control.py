@@ -86,22 +86,28 @@ class Custom(RegionParams):
     """A call whose derivative the user gave; arguments are `forward`'s inputs.
 
     `forward` yields `outputs` values and then the residuals; `backward` takes the residuals, then
-    one cotangent for each output, and yields the cotangent of each argument.
+    one cotangent for each output, and yields the cotangent of each argument; `tangent` takes the
+    arguments, then a tangent of each floating one, and yields that of each floating output. One of
+    the two may be missing.
     """
 
     name: str
     outputs: int
     forward: Region
-    backward: Region
+    backward: Region | None
+    tangent: Region | None = None
 
     @property
     def regions(self) -> tuple[Region, ...]:
         """The regions, in order."""
-        return (self.forward, self.backward)
+        return tuple(r for r in (self.forward, self.backward, self.tangent) if r is not None)
 
     def with_regions(self, regions: tuple[Region, ...]) -> Custom:
         """The same parameters around other regions."""
-        return replace(self, forward=regions[0], backward=regions[1])
+        forward, *rules = regions
+        backward = rules[0] if self.backward is not None else None
+        tangent = rules[-1] if self.tangent is not None else None
+        return replace(self, forward=forward, backward=backward, tangent=tangent)
 
 
 def _types(region: Region) -> tuple[ArrayType, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import codegen_ad as cad
-from codegen_ad import differentiate, grad
+from codegen_ad import custom_derivative, differentiate, grad
 
 
 @differentiate
@@ -51,3 +51,73 @@ def without_an_end(x: Any) -> Any:
 
 def not_a_derivative(x: Any) -> Any:
     return energy.check(x, x)
+
+
+@custom_derivative
+def wrong_shape(x: Any) -> Any:
+    return x**2
+
+
+@wrong_shape.backward
+def _(residuals: Any, g: Any) -> Any:
+    return (np.ones(3),)
+
+
+def cotangent_of_another_shape(x: Any) -> Any:
+    return wrong_shape(x)
+
+
+@custom_derivative
+def wrong_count(x: Any, y: Any) -> Any:
+    return x * y
+
+
+@wrong_count.backward
+def _(residuals: Any, g: Any) -> Any:
+    return g
+
+
+def one_cotangent_for_two(x: Any) -> Any:
+    return wrong_count(x, x)
+
+
+@custom_derivative
+def total(t: Any, of: Any) -> Any:
+    return of(t)
+
+
+@total.backward
+def _(residuals: Any, g: Any) -> Any:
+    return g, None
+
+
+def uses_an_outer_array(v: Any) -> Any:
+    return np.sum(total(v, lambda t: t * v))
+
+
+@custom_derivative
+def backwards(t: Any) -> Any:
+    return t**2
+
+
+@backwards.backward
+def _(residuals: Any, g: Any) -> Any:
+    return 2.0 * residuals[0] * g
+
+
+def reverse_only_in_forward(x: Any) -> Any:
+    return backwards(x)
+
+
+@custom_derivative
+def forwards(t: Any) -> Any:
+    return t**2
+
+
+@forwards.jvp
+def _(primals: Any, tangents: Any) -> Any:
+    return 2.0 * primals[0] * tangents[0]
+
+
+def forward_only(x: Any) -> Any:
+    return forwards(x)

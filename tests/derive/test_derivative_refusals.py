@@ -16,7 +16,7 @@ from codegen_ad.errors import CodegenError, InternalError
 
 FOLDER = Path(__file__).parent.parent / "errors" / "derivatives"
 ARGUMENTS: dict[str, Any] = {"x": 0.5, "v": np.ones(20), "w": np.ones((2, 20))}
-HELPERS = {"wave"}
+HELPERS = {"wave", "_"}
 FUNCTIONS = [
     f
     for f in vars(refused_derivatives).values()
@@ -30,7 +30,7 @@ def page_of(function: Any) -> str:
     """The message, without the place of the file and the numbers of its lines."""
     args = [ARGUMENTS[name] for name in inspect.signature(function).parameters]
     found = differentiate(function)
-    is_forward = function.__name__.endswith("forward")
+    is_forward = function.__name__.endswith("in_forward")
     with pytest.raises(CodegenError) as caught:
         found.jvp(*args, tangent=args[0]) if is_forward else found.grad(*args)
     assert not isinstance(caught.value, InternalError)

@@ -48,7 +48,7 @@ def relu_backward(x: Any, g: Any) -> Any:
     return g * (x > 0)
 
 
-relu.__codegen_custom__ = (relu_forward, relu_backward)  # type: ignore[attr-defined]
+relu.__codegen_custom__ = (relu_forward, relu_backward, None, True)  # type: ignore[attr-defined]
 
 
 def stop(x: Any) -> Any:
@@ -148,7 +148,7 @@ def test_taps_name_intermediates() -> None:
 def test_a_custom_derivative_is_a_call() -> None:
     check(with_custom, X - 1)
     text = program_text(reading_of(with_custom, X).program)
-    assert "custom{name=relu, outputs=1}" in text
+    assert "custom{name=relu, outputs=1, tangent=None}" in text
     assert "stop_gradient" in text
 
 
