@@ -57,10 +57,13 @@ def _operands(node: ast.expr) -> list[str]:
     """The operands of the outermost operator, each with the operator in front but the first."""
     match node:
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            first = ast.unparse(ast.IfExp(test, body, ast.Name("_")))
-            head = first.removesuffix(f" if {ast.unparse(test)} else _")
+            # The printer sets the parentheses that body and test need there.
+            bare = ast.unparse(ast.IfExp(test, ast.Name("_"), ast.Name("_")))
+            condition = bare.removeprefix("_ if ").removesuffix(" else _")
+            whole = ast.unparse(ast.IfExp(test, body, ast.Name("_")))
+            head = whole.removesuffix(f" if {condition} else _")
             rest = _operands(orelse) if isinstance(orelse, ast.IfExp) else [ast.unparse(orelse)]
-            return [head, f"if {ast.unparse(test)}", f"else {rest[0]}", *rest[1:]]
+            return [head, f"if {condition}", f"else {rest[0]}", *rest[1:]]
         case ast.BoolOp(op=op, values=[first, *rest]):
             word = "and" if isinstance(op, ast.And) else "or"
             return [_operand(first, op), *(f"{word} {_operand(v, op)}" for v in rest)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import indexing
+from codegen_ad.frontend import indexing, rows
 from codegen_ad.frontend.arithmetic import simplest
 from codegen_ad.frontend.complex_numbers import access as complex_access
 from codegen_ad.frontend.context import Value
@@ -124,6 +124,9 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
         except Exception as error:
             m.fails(error)
         return import_(m, found, (*owner.path, ("item", str(key))))
+    held = rows.rows_of(m, owner)
+    if held is not None:
+        return rows.get(m, held, index)
     items = m.try_items(owner)
     if items is None:
         if isinstance(owner, Range):
@@ -131,6 +134,9 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
         m.refuse(f"{m.describe(owner).capitalize()} cannot be subscripted.")
     if isinstance(index, Array) and isinstance(owner, tuple | List):
         m.unroll()
+        found = rows.picked(m, items, index)
+        if found is not None:
+            return found
         m.refuse(
             f"The position in a {'list' if isinstance(owner, List) else 'tuple'} depends on data.",
             "Make it an array: `np.stack(items)[i]`.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import data
@@ -14,9 +15,10 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
 from codegen_ad.frontend.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.sizes import sign, smallest
-from codegen_ad.frontend.values import Array, Dict, Range
+from codegen_ad.frontend.values import Array, Dict, List, Range, Rows
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -78,6 +80,8 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
 
 def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
     """The operator on Python values: numbers, strings, tuples, lists."""
+    if any(isinstance(m.store[a.cell], Rows) for a in args if isinstance(a, List)):
+        return _on_rows(m, function, args)
     if function is operator.or_ and all(isinstance(a, Dict) for a in args):
         held = [m.store[a.cell] for a in args if isinstance(a, Dict)]
         return m.dict_of({**held[0], **held[1]})
@@ -101,6 +105,20 @@ def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Val
             if isinstance(number, int) and not any(isinstance(a, str) for a in args):
                 return m.list_of(items * number) if any(lists) else tuple(items * number)
     return compute(m, function, plain)
+
+
+def _on_rows(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
+    """The operator on lists, one of which has a length that is not known: they are joined."""
+    lists = [a for a in args if isinstance(a, List)]
+    if function is not operator.add or len(lists) != 2:
+        m.refuse(
+            f"`{m.text()}` has a list whose length is not known, and only `+` joins such lists.",
+            "Make it an array first: `np.array(items)`.",
+        )
+    like = next(m.store[a.cell] for a in lists if isinstance(m.store[a.cell], Rows))
+    parts = [a for a in lists if isinstance(m.store[a.cell], Rows) or m.store[a.cell]]
+    array = m.fresh(make.concatenate(m.b, m.promote(*parts), 0))
+    return m.list_of_rows(replace(like, array=array, before=None, last=None))
 
 
 def _on_sizes(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value | None:

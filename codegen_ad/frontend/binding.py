@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data, indexing
+from codegen_ad.frontend import data, indexing, rows
 from codegen_ad.frontend.access import subscript
 from codegen_ad.frontend.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.complex_numbers import (
@@ -19,7 +20,7 @@ from codegen_ad.frontend.complex_numbers import (
 )
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import lookup
-from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record
+from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import as_dim
 from codegen_ad.ir.node import Kind
@@ -69,6 +70,8 @@ def named(m: Machine, name: str, value: Value) -> Value:
         named(m, f"{name}_real", value.real)
         named(m, f"{name}_imag", value.imag)
         return value
+    if isinstance(value, List):
+        m.labels.setdefault(value.cell, name)
     if not isinstance(value, Array):
         return value
     if name in m.taps and len(m.frames) == 1:
@@ -120,6 +123,11 @@ def put(m: Machine, owner: Value, index: Value, value: Value) -> None:
             complex_access.put(m, owner, index, value)
         case List(cell):
             own(m, cell)
+            if isinstance(m.store[cell], Rows):
+                m.refuse(
+                    "This sets an item of a list whose length is not known.",
+                    "Make it an array first: `items = np.array(items)`.",
+                )
             items = list(m.store[cell])
             place = m.static(index, "position in a list")
             if isinstance(place, slice):
@@ -214,6 +222,14 @@ def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) ->
     """What the name is bound to afterwards: the same array, written, or a new value."""
     if isinstance(old, List) and isinstance(statement.op, ast.Add):
         own(m, old.cell)
+        held = m.store[old.cell]
+        if isinstance(held, Rows):
+            rows.extend(m, old.cell, held, value)
+            return old
+        if rows.rows_of(m, value) is not None:
+            joined = cast("List", operate(m, operator.add, [old, value]))
+            m.store[old.cell] = m.store[joined.cell]
+            return old
         m.store[old.cell] = (*m.store[old.cell], *m.items(value, "list added"))
         return old
     if isinstance(old, Dict) and isinstance(value, Dict) and isinstance(statement.op, ast.BitOr):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from codegen_ad.frontend import states
+from codegen_ad.frontend import rows, states
 from codegen_ad.frontend.aliases import Knots
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.rounds import (
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _FLAGS = ("%break", "%return")
 _ROUNDS = 20
+MOST_UNROLLED = 64
 _NOTHING = Unbound("")
 
 
@@ -100,7 +101,9 @@ class CarriedLoop:
                     m.b.notes.names.setdefault(m.store[cell], m.label(cell))
             else:
                 m.store[cell] = held_from(m, form, nodes)
-        found = carried_values(self.names, self.cells, m.frame.env, m.store)
+        for cell, growth in self.run.grown.items():
+            m.store[cell] = rows.finished(m, next(nodes), growth)
+        found = carried_values(self.names, self.cells, self.run.grown, m.frame.env, m.store)
         made = {key: value.cell for key, value in found if isinstance(value, Array)}
         tangled, certain = self.side.tangled, self.certain
         self.knots.finish(m, made, self.run.ends(), self.run.entries(), tangled, certain=certain)
@@ -120,7 +123,7 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
             for name, end in run.side.env.items()
             if name != "%continue"
         ]
-        changed += [_see_cell(m, plan, run, cell) for cell in run.entry_store]
+        changed += [_see_cell(m, body, plan, run, cell) for cell in run.entry_store]
         changed.append(plan.knots.leave(run.side.tangled, run.ends(), set(run.entry_store)))
         gone = [n for n in run.start if n not in run.side.env and not n.startswith("%")]
         if gone:
@@ -195,15 +198,37 @@ def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
     )
 
 
-def _see_cell(m: Machine, plan: Plan, run: Run, cell: Cell) -> bool:
+def _see_cell(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:
     """What the end of a run says about a storage; True if that is news."""
     held = run.side.store.get(cell)
+    if cell in plan.grown:
+        return rows.ended(m, plan.grown[cell], held)
     if held is None or (held is run.store.get(cell) and cell not in plan.cells):
         return False
+    if cell not in plan.cells and _grows(m, body, plan, run, cell):
+        return True
     wanted = _cell_form(m, run.entry_store[cell], held, plan.cells.get(cell), run.side)
     if cell in plan.cells and plan.cells[cell] == wanted:
         return False
     plan.cells[cell] = wanted
+    return True
+
+
+def _grows(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:
+    """Whether the loop makes a list longer that it is not worth writing out for."""
+    _, length = m.rolled[-1]
+    before = run.entry_store[cell]
+    if (length is not None and length <= MOST_UNROLLED) or run.store.get(cell) is not before:
+        return False
+    growth = rows.growth_of(m, before, run.side.store[cell], run.side)
+    if growth is None:
+        return False
+    if body.trip is None or run.side.env.get("%break") or run.side.env.get("%return"):
+        m.refuse(
+            "How long a list gets in this loop depends on data.",
+            "Write into an array that is made before the loop, `np.zeros(most)`, and count.",
+        )
+    plan.grown[cell] = growth
     return True
 
 
@@ -225,6 +250,12 @@ def _finished(run: Run, plan: Plan) -> CarriedLoop:
         else:
             initial += contents_nodes(m, form, run.entry_store[cell], None)
             outputs += contents_nodes(m, form, side.store[cell], side)
+    for cell, growth in run.grown.items():
+        assert run.body.trip is not None
+        initial.append(rows.initial(m, run.entry_store[cell], growth, run.body.trip))
+        if m.label(cell) and initial[-1].args:
+            m.b.notes.names.setdefault(initial[-1], m.label(cell))
+        outputs.append(rows.output(side, cell))
     flags = tuple(f for f in _FLAGS if isinstance(side.env.get(f), Array) or f in run.names)
     index = tuple(n for n in side.scope.inputs if n not in run.inputs)
     certain = _carries_arrays(run.names) and run.body.at_least_one()

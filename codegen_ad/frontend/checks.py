@@ -161,6 +161,11 @@ def require(m: Machine, condition: Node, message: ast.expr | None) -> None:
         fail(m, raised, make.apply(m.b, "logical_not", condition))
 
 
+def refuse_when(m: Machine, condition: Node, exception: str, message: str) -> None:
+    """What Python itself would raise here."""
+    fail(m, _raised(m, exception, (), Text(message)), condition)
+
+
 def raise_(m: Machine, error: ast.expr | None) -> NoReturn:
     """`raise` where a decision on data has led: all other paths go on."""
     if error is None:

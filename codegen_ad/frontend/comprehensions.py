@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING
 from codegen_ad.frontend import binding, branches, iteration, loops
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.refusals import refuse_expression
-from codegen_ad.frontend.values import (
-    Frame,
-)
+from codegen_ad.frontend.values import Array, Frame
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -19,28 +17,70 @@ if TYPE_CHECKING:
 
 def running_sum(m: Machine, argument: ast.expr) -> Value:
     """`sum(term for x in xs)` over something of symbolic length, as the loop that it is."""
-    if not isinstance(argument, ast.GeneratorExp) or len(argument.generators) != 1:
+    if not isinstance(argument, ast.GeneratorExp | ast.ListComp):
         return None
-    (generator,) = argument.generators
-    iterable = m.evaluate(m, generator.iter)
-    if not iteration.is_data(iterable) or m.try_items(iterable) is not None:
+    picks = any(g.ifs for g in argument.generators)
+    iterable = _long(m, argument.generators, over_data=picks)
+    if iterable is None:
         return None
     add = ast.AugAssign(ast.Name("%sum", ast.Store()), ast.Add(), argument.elt)
-    body: ast.stmt = add
-    for test in reversed(generator.ifs):
-        body = ast.If(test, [body], [])
-    loop = ast.For(generator.target, generator.iter, [body], [])
-    for part in (add, add.target, body, loop):
-        ast.copy_location(part, argument)
+    return _loop(m, argument, iterable, add, "%sum", 0)
+
+
+def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp) -> Value | None:
+    """A comprehension over something of symbolic length: the loop that appends; None of others."""
+    iterable = _long(m, node.generators)
+    if iterable is None:
+        return None
+    append = ast.Attribute(ast.Name("%items", ast.Load()), "append", ast.Load())
+    add = ast.Expr(ast.Call(append, [node.elt], []))
+    return _loop(m, node, iterable, add, "%items", m.list_of([]))
+
+
+def _long(
+    m: Machine, generators: Sequence[ast.comprehension], *, over_data: bool = False
+) -> Value | None:
+    """What the first `for` goes through: of symbolic length, or with `over_data` any array."""
+    first = generators[0]
+    if first.is_async:
+        refuse_expression(m, m.spots[-1])
+    iterable = m.evaluate(m, first.iter)
+    with m.spot(first.iter):
+        long = iteration.is_data(m, iterable) and m.try_items(iterable) is None
+        long = long or (over_data and isinstance(iterable, Array))
+    return iterable if long else None
+
+
+def _loop(
+    m: Machine,
+    node: ast.GeneratorExp | ast.ListComp,
+    iterable: Value,
+    inner: ast.stmt,
+    name: str,
+    start: Value,
+) -> Value:
+    """What a name holds after the comprehension, run as loops around one statement."""
+    body = inner
+    for place, generator in reversed(list(enumerate(node.generators))):
+        for test in reversed(generator.ifs):
+            body = ast.If(test, [body], [])
+        around = generator.iter if place else ast.Name("%iterable", ast.Load())
+        ast.copy_location(around, generator.iter)
+        body = ast.For(generator.target, around, [body], [])
+    for part in ast.walk(body):
+        if not hasattr(part, "lineno"):
+            ast.copy_location(part, node)
     outer = m.frame
-    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), argument.elt)
-    frame = Frame(outer.name, outer.source, {"%sum": 0}, outer, path=outer.path, tree=tree)
+    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), node.elt)
+    env = {name: start, "%iterable": iterable}
+    frame = Frame(outer.name, outer.source, env, outer, path=outer.path, tree=tree)
     m.frames.append(frame)
     try:
-        loops.for_(m, loop)
-        return frame.env["%sum"]
+        assert isinstance(body, ast.For)
+        loops.for_(m, body)
+        return frame.env[name]
     finally:
-        m.frames.pop()
+        m.frames.remove(frame)
 
 
 def generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:

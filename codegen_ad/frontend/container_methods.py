@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.errors import UnknownFunction
-from codegen_ad.frontend import binding
+from codegen_ad.frontend import binding, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
     Dict,
     List,
+    Rows,
 )
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
     items = m.store[owner.cell]
     if name not in ("index", "count", "copy"):
         binding.own(m, owner.cell)
+    if isinstance(items, Rows):
+        return _rows_method(m, owner, items, name, args)
     match name, len(args):
         case "append", 1:
             m.store[owner.cell] = (*items, args[0])
@@ -87,6 +90,22 @@ def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
             return _tuple_method(m, items, name, args, {})
         case _:
             return _MISSING
+
+
+def _rows_method(m: Machine, owner: List, held: Rows, name: str, args: Args) -> Value:
+    match name, len(args):
+        case "append", 1:
+            rows.append(m, owner.cell, held, args[0])
+        case "extend", 1:
+            rows.extend(m, owner.cell, held, args[0])
+        case "copy", 0:
+            return rows.get(m, held, slice(None))
+        case _:
+            m.refuse(
+                f"`{name}` of a list whose length is not known is not translated.",
+                "Make it an array first: `np.array(items)`.",
+            )
+    return None
 
 
 def _dict_method(m: Machine, held: dict[Any, Value], name: str, args: Args) -> Value:

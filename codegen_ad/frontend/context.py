@@ -58,6 +58,10 @@ class Context(Protocol):
         """A new list."""
         ...
 
+    def try_items(self, value: Value) -> list[Value] | None:
+        """The items of a sequence whose length is known now, else None."""
+        ...
+
     def items(self, value: Value, what: str = "argument") -> list[Value]:
         """The items of a tuple, list, range, zip or other sequence of static length.
 

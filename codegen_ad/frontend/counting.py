@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from codegen_ad.frontend import rows
 from codegen_ad.frontend.arithmetic import simplest
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes import smallest
 from codegen_ad.frontend.values import (
     Array,
     Complex,
     DynamicRange,
+    List,
     Range,
     Reversed,
     Zipped,
@@ -56,6 +59,8 @@ def len_(m: Any, args: Args, _: Named) -> Value:
             return simplest(length)
         case Complex(real):
             return len_(m, [real], {})
+        case List() if (held := rows.rows_of(m, value)) is not None:
+            return rows.length(m, held)
         case _:
             return len(m.items(value, "argument of len"))
 
@@ -72,10 +77,16 @@ def enumerate_(m: Any, args: Args, kwargs: Named) -> Value:
 
 def zip_(m: Any, args: Args, _: Named) -> Value:
     """`zip(...)`."""
-    if any(isinstance(a, Array | Range | Zipped | Reversed) for a in args):
+    if any(_is_long(m, a) for a in args):
         return Zipped(tuple(args))
     columns = [m.items(a, "argument of zip") for a in args]
     return tuple(zip(*columns, strict=False))
+
+
+def _is_long(m: Any, value: Value) -> bool:
+    return isinstance(value, Array | Range | Zipped | Reversed) or (
+        rows.rows_of(m, value) is not None
+    )
 
 
 def length_of(m: Any, value: Value) -> Dim:
@@ -90,17 +101,34 @@ def length_of(m: Any, value: Value) -> Dim:
             return length
         case Reversed(of):
             return length_of(m, of)
+        case List() if (held := rows.rows_of(m, value)) is not None:
+            return rows.length_dim(m, held)
         case Zipped(parts):
-            lengths = [length_of(m, p) for p in parts]
-            for other in lengths[1:]:
-                m.equate(lengths[0], other, m.text())
-            return lengths[0]
+            return _shortest(m, [length_of(m, p) for p in parts])
         case _:
             return as_dim(len(m.items(value, "value iterated over")))
 
 
+def _shortest(m: Any, lengths: Sequence[Dim]) -> Dim:
+    """The least of some sizes; those that cannot be compared are taken to be the same."""
+    least = lengths[0]
+    for other in lengths[1:]:
+        if _is_at_least(other, least):
+            continue
+        if _is_at_least(least, other):
+            least = other
+        else:
+            m.equate(least, other, m.text())
+    return least
+
+
+def _is_at_least(one: Dim, other: Dim) -> bool:
+    bound = smallest(one - other, 0)
+    return bound is not None and bound >= 0
+
+
 def reversed_(m: Any, args: Args, _: Named) -> Value:
     """`reversed(...)`."""
-    if isinstance(args[0], Array | Zipped | Range):
+    if _is_long(m, args[0]):
         return Reversed(args[0])
     return tuple(m.items(args[0], "argument of reversed"))[::-1]

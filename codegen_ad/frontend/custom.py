@@ -32,7 +32,7 @@ def stop_gradient(m: Machine, args: Sequence[Value], kwargs: Mapping[str, Value]
         case tuple():
             return tuple(stop_gradient(m, [v], {}) for v in cast("tuple[Value, ...]", value))
         case List(cell):
-            return m.list_of([stop_gradient(m, [v], {}) for v in m.store[cell]])
+            return m.list_of([stop_gradient(m, [v], {}) for v in m.items(value, "argument")])
         case Dict(cell):
             return m.dict_of({k: stop_gradient(m, [v], {}) for k, v in m.store[cell].items()})
         case _:

@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import views
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Cell, Complex, List, Range, Unbound
+from codegen_ad.frontend.values import Array, Cell, Complex, List, Range, Rows, Unbound
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
@@ -37,6 +37,8 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
                 f"The {what} is complex, where a real number or array is needed.",
                 "Use its real part, imaginary part or absolute value.",
             )
+        case List(cell) if isinstance(m.store[cell], Rows):
+            return rows_node(m, m.store[cell])
         case tuple() | List():
             return stacked(m, m.items(raw), what)
         case bool() | int() | float() | np.bool_() | np.integer() | np.floating():
@@ -81,6 +83,16 @@ def dtype_named(m: Machine, dtype: object, what: str = "dtype") -> DType:
 
 WIDE = {DType.FLOAT32: DType.FLOAT64, DType.INT32: DType.INT64}
 DTYPES = {d.value: d for d in DType}
+
+
+def rows_node(m: Machine, rows: Rows) -> Node:
+    """All items of a list whose length is not known, as one array."""
+    if rows.growth is not None:
+        m.refuse(
+            "This uses a whole list that the loop around it is still making longer.",
+            "Use it after the loop, or single items of it: `items[-1]`.",
+        )
+    return m.read(rows.array)
 
 
 def stacked(m: Machine, items: Sequence[Value], what: str) -> Node:
@@ -248,6 +260,8 @@ def parts_of(m: Machine, value: Value) -> list[Value]:
         held = m.store.get(cell)
         if isinstance(held, dict):
             return list(held.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        if isinstance(held, Rows):
+            return [held.array]
         return list(held) if isinstance(held, tuple) else []  # pyright: ignore
     if isinstance(value, tuple):
         return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

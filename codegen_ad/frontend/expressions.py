@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.frontend import branches
 from codegen_ad.frontend.access import attribute, subscript
 from codegen_ad.frontend.arithmetic import OPERATORS, operate
-from codegen_ad.frontend.comprehensions import generate, running_sum
+from codegen_ad.frontend.comprehensions import generate, listed, running_sum
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.outside import lookup
 from codegen_ad.frontend.pointwise import truth
@@ -90,6 +90,8 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
         case ast.NamedExpr(target=target, value=value):
             found = m.evaluate(m, value)
             m.frame.env[target.id] = found
+            return found
+        case ast.ListComp() | ast.GeneratorExp() if (found := listed(m, node)) is not None:
             return found
         case ast.ListComp(elt=elt, generators=generators):
             return m.list_of([m.evaluate(m, elt) for _ in generate(m, generators)])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codegen_ad.frontend import data
+from codegen_ad.frontend import data, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.counting import length_of
 from codegen_ad.frontend.run_time import polynomial
-from codegen_ad.frontend.values import Array, Complex, DynamicRange, Range, Reversed, Zipped
+from codegen_ad.frontend.values import Array, Complex, DynamicRange, List, Range, Reversed, Zipped
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 __all__ = ["is_data", "item_of", "last_of", "length_of", "trip_of"]
 
 
-def is_data(value: Value) -> bool:
+def is_data(m: Machine, value: Value) -> bool:
     """Whether the loop over it becomes a loop of the program, not one copy for each item."""
     match value:
         case Array() | Range() | DynamicRange():
             return True
         case Complex(real):
             return isinstance(real, Array)
+        case List():
+            return rows.rows_of(m, value) is not None
         case Reversed(of):
-            return is_data(of)
+            return is_data(m, of)
         case Zipped(parts):
-            return all(is_data(p) for p in parts)
+            return all(is_data(m, p) for p in parts)
         case _:
             return False
 
@@ -69,6 +71,8 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
             return m.row(iterable, index)
         case Complex(real, imag):
             return Complex(item_of(m, real, index), item_of(m, imag, index))
+        case List() if (held := rows.rows_of(m, iterable)) is not None:
+            return rows.item_at(m, held, index)
         case Range(start, _, step):
             return m.fresh(_position(m, index, make.size(b, start), step), weak=True)
         case DynamicRange(start, _, step):

@@ -37,7 +37,7 @@ def for_(m: Machine, node: ast.For) -> None:
     key = (*(id(f.tree) for f in m.frames), node.lineno, node.col_offset)
     with m.spot(node.iter):
         items = m.try_items(iterable)
-        rolled = iteration.is_data(iterable)
+        rolled = iteration.is_data(m, iterable)
     outer = _enter(m)
     if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
         _unrolled(m, node, items)
@@ -111,17 +111,21 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
     counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
     label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
 
-    def body(scope: Scope) -> None:
+    def enter(scope: Scope) -> Node:
         index = scope.input(label, ArrayType(DType.INT64))
         m.log.counters.add(index)
         m.run_time.positions[index] = last
+        return index
+
+    def body(index: Node | None) -> None:
+        assert index is not None
         with m.spot(node.iter):
             item = iteration.item_of(m, iterable, index)
         binding.bind(m, node.target, item)
         m.execute(m, node.body)
 
     with m.rolling(key, length):
-        loop = settle(m, Body(body, node, at_least_one=_certain(m, trip_dim, node)))
+        loop = settle(m, Body(body, node, _certain(m, trip_dim, node), enter, trip_dim))
     if not loop.flags:
         inputs, outputs, captured = loop.close()
         with b.at(None):
@@ -188,13 +192,13 @@ def while_(m: Machine, node: ast.While) -> None:
         return
     endless = isinstance(node.test, ast.Constant)
 
-    def body(_: Scope) -> None:
+    def body(_: Node | None) -> None:
         if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test)):
             m.evaluate(m, node.test)
         m.execute(m, node.body)
 
     with m.rolling(node, None):
-        loop = settle(m, Body(body, node, at_least_one=lambda: first is True))
+        loop = settle(m, Body(body, node, lambda: first is True))
     inputs, outputs, captured = loop.close()
     condition = loop.test(lambda: _going_on(m, node.test, loop))
     ones, more = condition.scope.close([condition.node])

@@ -27,6 +27,7 @@ from codegen_ad.frontend.values import (
     Frame,
     List,
     Provenance,
+    Rows,
     Unbound,
 )
 from codegen_ad.ir.builder import Builder
@@ -153,6 +154,12 @@ class Machine:
         """A new list."""
         cell = Cell()
         self.store[cell] = tuple(items)
+        return List(cell)
+
+    def list_of_rows(self, rows: Rows) -> List:
+        """A new list whose length is not known."""
+        cell = Cell()
+        self.store[cell] = rows
         return List(cell)
 
     def dict_of(self, items: Mapping[Any, Value]) -> Dict:
@@ -290,6 +297,8 @@ class Machine:
                 return False
             case tuple():
                 return all(self.is_static(v) for v in value)  # pyright: ignore
+            case List(cell) if isinstance(self.store[cell], Rows):
+                return False
             case List(cell):
                 return all(self.is_static(v) for v in self.store[cell])
             case Dict(cell):
@@ -308,6 +317,11 @@ class Machine:
                 )
             case tuple() if type(cast("Any", value)) is tuple:
                 return tuple(self.static(v, what) for v in cast("tuple[Value, ...]", value))
+            case List(cell) if isinstance(self.store[cell], Rows):
+                self.refuse(
+                    f"The {what} depends on data, and must be known before the function runs.",
+                    "Write it out, or pass it as a static argument.",
+                )
             case List(cell):
                 return [self.static(v, what) for v in self.store[cell]]
             case Dict(cell):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import ShapeMismatch
@@ -17,6 +17,7 @@ from codegen_ad.frontend.values import (
     Dict,
     List,
     Record,
+    Rows,
     Unbound,
     is_number,
     remade,
@@ -156,10 +157,18 @@ class Merge:
             m.store[cell] = self._contents(one, other, "an item")
 
     def _contents(self, one: Any, other: Any, name: str) -> Any:
-        if isinstance(one, tuple) and len(one) == len(other):  # pyright: ignore
+        if isinstance(one, Rows) and one == other:
+            return one
+        sizes = [len(c) if isinstance(c, tuple) else None for c in (one, other)]  # pyright: ignore
+        if sizes[0] is not None and sizes[0] == sizes[1]:
             return tuple(self.value(a, b, name) for a, b in zip(one, other, strict=True))  # pyright: ignore
         if isinstance(one, dict) and list(one) == list(other):  # pyright: ignore
             return {k: self.value(one[k], other[k], str(k)) for k in one}  # pyright: ignore
+        if isinstance(one, tuple | Rows):
+            self.m.refuse(
+                "How many items a list has depends on data: one path appends, another does not.",
+                "Append on both paths, or write into an array at the places that count.",
+            )
         self.m.refuse(
             "A list or dict has other items on one path than on the other, depending on data.",
             "Give it the same items on both paths, or use an array.",
@@ -195,6 +204,9 @@ class Merge:
                 return remade(type(cast("Any", value)), parts)
             case List(cell) | Dict(cell) | Record(_, cell):
                 held: Any = side.store[cell]
+                if isinstance(held, Rows):
+                    array = self._with_zeros(side, held.array)
+                    return m.list_of_rows(replace(held, array=cast("Array", array)))
                 keys, parts = (list(held), held.values()) if hasattr(held, "keys") else (None, held)
                 made = [self._with_zeros(side, v) for v in parts]
                 new = Cell()

@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Record, Unbound
+from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Record, Rows, Unbound
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 
@@ -87,6 +87,11 @@ def _flatten(
                 for k, v in zip(keys, items, strict=True)
             ]
             return OutputSequence(type(items), tuple(parts))
+        case List(cell) if isinstance(m.store[cell], Rows):
+            m.refuse(
+                "The function returns a list whose length is not known.",
+                "Return an array: `np.array(items)`.",
+            )
         case List(cell):
             parts = [
                 _flatten(m, v, f"{name}_{i}", nodes, names, taken)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.frontend import sides, states
+from codegen_ad.frontend import rows, sides, states
 from codegen_ad.frontend.aliases import Key, Knots
 from codegen_ad.frontend.checks import Over, fail
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, leaves, nodes_of, rebuild
-from codegen_ad.frontend.values import Array, Cell, Unbound
+from codegen_ad.frontend.values import Array, Cell, Growth, Rows, Unbound
 from codegen_ad.ir.builder import Scope
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 
 if TYPE_CHECKING:
@@ -23,11 +24,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A loop's body: runs one iteration in an open scope, the state being bound already."""
+    """A loop's body: runs one iteration in an open scope, the state being bound already.
 
-    run: Callable[[Scope], None]
+    `enter` makes the number of the iteration, where there is one, and `trip` is their number, where
+    sizes tell it.
+    """
+
+    run: Callable[[Node | None], None]
     node: ast.For | ast.While
     at_least_one: Callable[[], bool]
+    enter: Callable[[Scope], Node] | None = None
+    trip: Dim | None = None
 
 
 def held_from(m: Machine, form: Form, nodes: Iterator[Node]) -> Any:
@@ -75,6 +82,7 @@ class Plan:
 
     names: dict[str, Form] = field(default_factory=dict[str, Form])
     cells: dict[Cell, Form | None] = field(default_factory=dict[Cell, "Form | None"])
+    grown: dict[Cell, Growth] = field(default_factory=dict[Cell, Growth])
     unbound: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
     lost: dict[str, Unbound] = field(default_factory=dict[str, Unbound])
     knots: Knots = field(default_factory=Knots)
@@ -95,6 +103,7 @@ class Run:
         self.body = body
         self.names = dict(plan.names)
         self.cells = dict(plan.cells)
+        self.grown = dict(plan.grown)
         self.unbound = dict(plan.unbound)
         self.lost = plan.lost
         self.entry = dict(m.frame.env)
@@ -104,14 +113,19 @@ class Run:
         self.store: dict[Cell, Any] = {}
 
         def run(scope: Scope) -> None:
+            index = None if body.enter is None else body.enter(scope)
             self.inputs = install(m, scope, self.names, self.cells, self.unbound)
+            for cell, growth in self.grown.items():
+                assert index is not None
+                assert body.trip is not None
+                self.inputs.append(rows.install(m, scope, cell, growth, body.trip, index))
             for name in ("%break", "%continue", *(("%return",) if "%return" in self.names else ())):
                 m.frame.env[name] = False
             self.start = dict(m.frame.env)
             self.store = dict(m.store)
             plan.knots.enter(m, self.cells_of(self.start, self.store), self.entries())
             try:
-                body.run(scope)
+                body.run(index)
             except Over as over:
                 del m.frames[depth:]
                 fail(m, over.failure)
@@ -134,7 +148,7 @@ class Run:
         """The storages of the arrays carried, in one state."""
         return {
             key: value.cell
-            for key, value in carried_values(self.names, self.cells, env, store)
+            for key, value in carried_values(self.names, self.cells, self.grown, env, store)
             if isinstance(value, Array) and (all_bound or key[0] not in self.unbound)
         }
 
@@ -142,6 +156,7 @@ class Run:
 def carried_values(
     names: Mapping[str, Form],
     cells: Mapping[Cell, Form | None],
+    grown: Iterable[Cell],
     env: Mapping[str, Value],
     store: dict[Cell, Any],
 ) -> Iterator[tuple[Key, Value]]:
@@ -155,6 +170,10 @@ def carried_values(
             items: list[Value] = list(held.values() if hasattr(held, "values") else held)
             for place, value in enumerate(states.flat(form, tuple(items), store)):
                 yield (cell, place), value
+    for cell in grown:
+        held = store.get(cell)
+        if isinstance(held, Rows):
+            yield (cell, 0), held.array
 
 
 def contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list[Node]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from codegen_ad.frontend import views
+from codegen_ad.frontend import rows, views
 from codegen_ad.frontend.complex_numbers.access import items as complex_items
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Reversed, Zipped
+from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Reversed, Rows, Zipped
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -39,6 +39,8 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
             return complex_items(m, value)
         case tuple() | str():
             return list(raw)
+        case List(cell) if isinstance(m.store[cell], Rows):
+            return rows.items(m, m.store[cell])
         case List(cell) | Dict(cell):
             return list(m.store[cell])
         case Range(start, length, step) if length.is_constant:
@@ -62,14 +64,14 @@ def row(m: Machine, array: Array, index: Node | int) -> Value:
     """`array[index]` on the first axis: a view, or a new scalar."""
     shape = m.type_of(array).shape
     if isinstance(index, Node):
-        row = m.view(array, views.Indexed((0,), (index,)))
+        found = m.view(array, views.Indexed((0,), (index,)))
     else:
         whole = [make.whole(d) for d in shape[1:]]
         span = Span(as_dim(index), 1, as_dim(1))
-        row = m.view(array, views.Sliced((span, *whole)))
-        row = m.view(row, views.Reshaped(shape[1:]))
-    assert isinstance(row, Array)
-    return row if len(shape) > 1 else m.fresh(m.read(row))
+        found = m.view(array, views.Sliced((span, *whole)))
+        found = m.view(found, views.Reshaped(shape[1:]))
+    assert isinstance(found, Array)
+    return found if len(shape) > 1 else m.fresh(m.read(found))
 
 
 def iota(m: Machine, start: Dim | int, length: Dim | int, step: int) -> Node:

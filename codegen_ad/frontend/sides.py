@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from codegen_ad.frontend import checks, data
 from codegen_ad.frontend.checks import Over, Raised
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Cell, Dict, List, Record
+from codegen_ad.frontend.values import Array, Cell, Dict, List, Record, Rows
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -75,6 +75,9 @@ def run(m: Machine, body: Callable[[Scope], None]) -> Side:
 
 def _dump_held(m: Machine, side: Side, held: Any) -> None:
     raw: Any = held
+    if isinstance(held, Rows):
+        _dump(m, side, held.array)
+        _dump(m, side, held.last)
     if isinstance(held, tuple | dict):
         for item in raw.values() if isinstance(held, dict) else raw:
             _dump(m, side, item)

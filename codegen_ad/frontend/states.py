@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sides import Side
-from codegen_ad.frontend.values import Array, Cell, Dict, List, Record, Unbound, is_number, remade
+from codegen_ad.frontend.values import (
+    Array,
+    Cell,
+    Dict,
+    List,
+    Record,
+    Rows,
+    Unbound,
+    is_number,
+    remade,
+)
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import ArrayType
@@ -80,6 +90,8 @@ def parts_of(
         case tuple():
             items: list[Value] = list(raw)
             return cast("Any", type(raw)), tuple(range(len(items))), items
+        case List(cell) if isinstance(store[cell], Rows):
+            return None
         case List(cell):
             return List, tuple(range(len(store[cell]))), list(store[cell])
         case Dict(cell):

@@ -15,7 +15,8 @@ import numpy as np
 
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.views import Step
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ZERO, Dim
+from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.source import SourceText
 
 PathStep = tuple[str, str | int]
@@ -58,6 +59,40 @@ class List:
     """A list made in the function; its items are in the store."""
 
     cell: Cell
+
+
+@dataclass(slots=True, eq=False)
+class Growth:
+    """How a loop makes a list longer, by one item in every iteration.
+
+    `item` is the type of an item, inside of `lists` lists. The iteration number `counter` finds
+    `start` items before those of the loop. `found` is the dtype that all items met have in common.
+    """
+
+    item: ArrayType
+    weak: bool
+    lists: int
+    start: Dim = ZERO
+    counter: Any = None
+    found: DType = DType.FLOAT64
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a list holds whose length is not known: its items are the rows of an array.
+
+    `lists` is how many lists each item is, one inside the other, around a row. In a loop that makes
+    it longer, `added` items of this iteration are there already. `before` and `last` tell what the
+    list was before an item was appended to it outside of such a loop.
+    """
+
+    array: Array
+    weak: bool
+    lists: int
+    growth: Growth | None = None
+    added: int = 0
+    before: Rows | None = None
+    last: Value = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import dim_text
-from codegen_ad.frontend.values import Array, Complex, Dict, List, is_number
+from codegen_ad.frontend.values import Array, Complex, Dict, List, Zipped, is_number
 from codegen_ad.ir.dims import Dim
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ def describe(m: Machine, value: Value) -> str:
             return "a list"
         case Dict():
             return "a dict"
+        case Zipped():
+            return "`zip` or `enumerate` of something whose length is not known"
         case _ if is_number(value) or isinstance(value, str):
             return repr(raw)
         case _:

@@ -120,15 +120,84 @@ def shape_changes_in_loop(x: Any) -> Any:
     return y.sum()
 
 
-def list_grows_in_loop(x: Any) -> Any:
-    out = []
+def list_grows_on_one_path(x: Any) -> Any:
+    found = []
     for v in x:
-        out.append(v * 2)
-    return np.array(out)
+        if v > 0:
+            found.append(v)
+    return np.array(found).sum()
+
+
+def list_grows_until_a_break(x: Any) -> Any:
+    found = []
+    for v in x:
+        found.append(v)
+        if v > 3:
+            break
+    return np.array(found).sum()
+
+
+def list_grows_in_while(x: Any) -> Any:
+    found = [x[0]]
+    while found[-1] < 100:
+        found.append(found[-1] * 2)
+    return sum(found)
+
+
+def list_grows_by_two(x: Any) -> Any:
+    found = []
+    for v in x:
+        found.append(v)
+        found.append(2 * v)
+    return sum(found)
+
+
+def growing_list_as_a_whole(x: Any) -> Any:
+    found = [x[0]]
+    for v in x:
+        found.append(sum(found) * v)
+    return found[-1]
+
+
+def items_of_two_shapes(x: Any, a: Any) -> Any:
+    found = []
+    for v in x:
+        found.append(v)
+    found.append(a)
+    return len(found)
+
+
+def item_set_in_a_long_list(x: Any) -> Any:
+    found = [v * 2 for v in x]
+    found[0] = 1.0
+    return sum(found)
+
+
+def array_changes_in_a_list(x: Any) -> Any:
+    state = np.zeros(3)
+    states = []
+    for v in x:
+        state += v
+        states.append(state)
+    return np.array(states).sum()
+
+
+def long_list_returned(x: Any) -> Any:
+    return [v * 2 for v in x]
+
+
+def long_list_times_two(x: Any) -> Any:
+    return sum([v for v in x] * 2)  # noqa: C416
+
+
+def long_list_sorted(x: Any) -> Any:
+    found = [v for v in x]  # noqa: C416
+    found.sort()
+    return found[0]
 
 
 def comprehension_over_data(x: Any) -> Any:
-    return np.array([v * 2 for v in x])
+    return {i: v * 2 for i, v in enumerate(x)}[0]
 
 
 def value_from_empty_loop(x: Any, k: Any) -> Any:
@@ -320,7 +389,7 @@ def integer_powers(i: Any) -> Any:
 
 
 def position_from_data(x: Any, k: Any) -> Any:
-    parts = (x, x * 2, x * 3)
+    parts = (x, x * 2, x.sum())
     return parts[k]
 
 

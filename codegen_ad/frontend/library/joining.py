@@ -9,7 +9,8 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least, ravel, span, take, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.values import is_number
+from codegen_ad.frontend.values import Array, List, is_number
+from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -31,6 +32,23 @@ def joined(call: Call, parts: Sequence[Node], axis: int) -> Node:
     return make.concatenate(call.b, parts, axis)
 
 
+def _whole(call: Call, name: str) -> Node | None:
+    """All parts as one array, if they are the rows of one and their number is not known."""
+    value = call.value(name)
+    if not isinstance(value, Array | List) or call.ctx.try_items(value) is not None:
+        return None
+    node = call.ctx.node(value, name)
+    if call.has("dtype"):
+        node = make.cast(call.b, node, call.dtype("dtype", node.array.dtype))
+    return node
+
+
+def _end_to_end(b: Builder, whole: Node) -> Node:
+    """The rows one after another."""
+    first, second, *rest = whole.array.shape
+    return make.reshape(b, whole, (first * second, *rest))
+
+
 def _parts(call: Call, name: str) -> list[Node]:
     values = call.items(name)
     if not values:
@@ -45,6 +63,16 @@ def _parts(call: Call, name: str) -> list[Node]:
 def concatenate(call: Call) -> Value:
     """The arrays one after another along an axis they have."""
     call.only_default("casting")
+    whole = _whole(call, "arrays")
+    if (
+        whole is not None
+        and whole.array.rank > 1
+        and (
+            "axis" not in call.given
+            or (call.has("axis") and call.axis("axis", whole.array.rank) == 0)
+        )
+    ):
+        return call.fresh(_end_to_end(call.b, whole))
     parts = _parts(call, "arrays")
     if "axis" in call.given and not call.has("axis"):
         return call.fresh(joined(call, [ravel(call.b, p) for p in parts], 0))
@@ -55,6 +83,11 @@ def concatenate(call: Call) -> Value:
 def stack(call: Call) -> Value:
     """The arrays one after another along a new axis."""
     call.only_default("casting")
+    whole = _whole(call, "arrays")
+    if whole is not None:
+        axis = call.axis("axis", whole.array.rank)
+        order = list(range(1, whole.array.rank))
+        return call.fresh(make.transpose(call.b, whole, (*order[:axis], 0, *order[axis:])))
     parts = _parts(call, "arrays")
     axis = call.axis("axis", parts[0].array.rank + 1)
     return call.fresh(_stacked(call, parts, axis))
@@ -69,6 +102,11 @@ def vstack(call: Call) -> Value:
     """The arrays below one another; vectors are rows."""
     call.only_default("casting")
     b = call.b
+    whole = _whole(call, "tup")
+    if whole is not None:
+        if whole.array.rank == 1:
+            return call.fresh(make.expand_dims(b, whole, 1))
+        return call.fresh(whole if whole.array.rank == 2 else _end_to_end(b, whole))
     parts = [
         make.reshape(b, p, (ONE,) * (2 - p.array.rank) + p.array.shape) if p.array.rank < 2 else p
         for p in _parts(call, "tup")

@@ -1,0 +1,66 @@
+"""Lists that grow with the data: value and gradient, for sizes known and not, without compiling."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen_ad import differentiate
+from tests.end_to_end import lists
+from tests.end_to_end.cases import Case
+from tests.end_to_end.checks import assert_close, interpreted, numeric_gradients, plain_value
+
+FUNCTIONS = [f for f in vars(lists).values() if isinstance(f, FunctionType)]
+
+
+@pytest.mark.parametrize("size", [5, 20])
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+def test_lists(function: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODEGEN_AD_CHECK", "1")
+    args = (np.linspace(0.21, 1.13, size),)
+    case = Case(function, lambda n, rng: args)
+    value, gradient = interpreted(case, args)(*args)
+    assert_close(value, plain_value(case, args), rtol=1e-11, what="value")
+    (numeric,) = numeric_gradients(case, args)
+    assert_close(gradient, numeric, rtol=2e-6, what="gradient")
+
+
+def test_second_derivative_of_a_recurrence() -> None:
+    x = np.linspace(0.3, 0.9, 20)
+    f = differentiate(lists.recurrence)
+    hessian, step = f.hessian(x), 1e-6
+    for k in (0, 7, 19):
+        at = np.eye(20)[k] * step
+        column = (f.grad(x + at) - f.grad(x - at)) / (2 * step)
+        np.testing.assert_allclose(hessian[k], column, rtol=1e-6, atol=1e-7)
+
+
+def test_a_position_that_is_not_there_yet_is_an_index_error() -> None:
+    def ahead(x: Any) -> Any:
+        u = [x[0]]
+        for i in range(len(x)):
+            u.append(u[i + int(x[i])] * 2)
+        return u[-1]
+
+    x = np.zeros(20)
+    x[0] = 0.5
+    f = differentiate(ahead)
+    assert f.value_and_grad(x)[0] == ahead(x)
+    x[4] = 1.0
+    with pytest.raises(IndexError, match="list index out of range"):
+        ahead(x)
+    with pytest.raises(IndexError, match="list index out of range"):
+        f.grad(x)
+
+
+def test_no_items() -> None:
+    def total(x: Any, y: Any) -> Any:
+        return sum([v * v for v in y]) * x[0] + np.sum(np.array([v * 2 for v in y]))
+
+    f = differentiate(total, wrt=("x",))
+    x = np.ones(1)
+    assert f.value_and_grad(x, np.ones(20)) == (60.0, [20.0])
+    assert f.value_and_grad(x, np.ones(2)) == (6.0, [2.0])
