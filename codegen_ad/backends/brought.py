@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
+from codegen_ad.backends import vector_trigonometry
 from codegen_ad.backends.fourier import bluestein, dft, inverse_dft, stockham, transformed
 from codegen_ad.backends.matrix_functions import (
     matrix_cholesky,
@@ -30,6 +32,20 @@ from codegen_ad.backends.vector_math import (
     vector_log1p,
     vector_tanh,
 )
+from codegen_ad.backends.vector_trigonometry import (
+    vector_acos,
+    vector_angle,
+    vector_arc,
+    vector_asin,
+    vector_atan,
+    vector_atan2,
+    vector_cos,
+    vector_sin,
+    vector_tan,
+    vector_turn_cos,
+    vector_turn_sin,
+    vector_turns,
+)
 from codegen_ad.emit.view import Helper
 from codegen_ad.ops.exponential import matrix_exponential, matrix_exponential_derivative
 
@@ -45,6 +61,18 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_log1p, EXACT),
     (vector_expm1, EXACT),
     (vector_tanh, EXACT),
+    (vector_turns, EXACT),
+    (vector_turn_sin, EXACT),
+    (vector_turn_cos, EXACT),
+    (vector_sin, EXACT),
+    (vector_cos, EXACT),
+    (vector_tan, EXACT),
+    (vector_arc, EXACT),
+    (vector_asin, EXACT),
+    (vector_acos, EXACT),
+    (vector_angle, EXACT),
+    (vector_atan, EXACT),
+    (vector_atan2, EXACT),
     (matrix_solve, CALLED),
     (matrix_solve_triangular, CALLED),
     (matrix_inverse, CALLED),
@@ -66,11 +94,14 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 """Each function with the options of its compilation; what others call comes first."""
 
-_ANNOTATION = re.compile(r"(: | -> )(float|bool|str|Array|Any)\b")
+CONSTANTS: tuple[tuple[str, ModuleType], ...] = (("TWO_OVER_PI", vector_trigonometry),)
+"""Arrays that the functions read, and the modules that hold their text."""
+
+_ANNOTATION = re.compile(r"(: | -> )(tuple\[[\w, ]*\]|(float|bool|str|Array|Any)\b)")
 
 
 def helpers(text: str) -> tuple[Helper, ...]:
-    """The functions of the table that `text` calls, and those that they call, before them.
+    """The functions of the table that `text` calls, with what they call before them, and what they read behind.
 
     They are text without annotations.
     """
@@ -80,4 +111,18 @@ def helpers(text: str) -> tuple[Helper, ...]:
         if any(re.search(rf"\b{function.__name__}\(", t) for t in calling):
             head, body = inspect.getsource(function).rstrip().split("\n", 1)
             found.append(Helper(options, "\n".join([_ANNOTATION.sub("", head), body])))
-    return tuple(reversed(found))
+    return tuple(h for helper in reversed(found) for h in (helper, *_constants(helper)))
+
+
+def _constants(helper: Helper) -> Iterator[Helper]:
+    """What a function reads stands behind it: nothing is compiled before the file is read."""
+    for name, module in CONSTANTS:
+        if re.search(rf"\b{name}\b", helper.text):
+            yield Helper("", _constant(name, module))
+
+
+def _constant(name: str, module: ModuleType) -> str:
+    """The text of an assignment, from the comment above it on."""
+    match = re.search(rf"^# [^\n]*\n{name} = .*?^\][^\n]*$", inspect.getsource(module), re.M | re.S)
+    assert match is not None
+    return match[0]

@@ -15,12 +15,22 @@ from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.kernel import Apply, Expr, Index, Load, Number, Var
 
 VECTORISED = {
-    "math.exp": "vector_exp",
-    "math.expm1": "vector_expm1",
-    "math.log": "vector_log",
-    "math.log1p": "vector_log1p",
-    "math.tanh": "vector_tanh",
+    "exp": "vector_exp(x)",
+    "expm1": "vector_expm1(x)",
+    "log": "vector_log(x)",
+    "log1p": "vector_log1p(x)",
+    "logaddexp": "(x if x >= y else y) + vector_log1p(vector_exp(-abs(x - y)))",
+    "softplus": "(x if x >= 0.0 else 0.0) + vector_log1p(vector_exp(-abs(x)))",
+    "sin": "vector_sin(x)",
+    "cos": "vector_cos(x)",
+    "tan": "vector_tan(x)",
+    "arcsin": "vector_asin(x)",
+    "arccos": "vector_acos(x)",
+    "arctan": "vector_atan(x)",
+    "arctan2": "vector_atan2(x, y)",
+    "tanh": "vector_tanh(x)",
 }
+"""How operations are spelled where a loop may use vectors; others as in their entries."""
 
 CASTS = {
     DType.FLOAT64: "float(x)",
@@ -56,9 +66,8 @@ def tree(expr: Expr, *, vectorise: bool = False) -> ast.expr:
                 return _substituted(
                     f"{one} if x else {zero}", {"x": tree(args[0], vectorise=vectorise)}
                 )
-            vectorised = vectorise and dtype is DType.FLOAT64
             inner = [tree(a, vectorise=vectorise) for a in args]
-            return _apply(op, inner, dtype, vectorised=vectorised)
+            return _apply(op, inner, dtype, vectorised=vectorise)
 
 
 def spell_element(buffer: str, indices: tuple[Dim, ...]) -> str:
@@ -116,12 +125,11 @@ def _apply(op: str, args: list[ast.expr], dtype: DType, *, vectorised: bool) -> 
     if op == "cast":
         return _substituted(CASTS[dtype], {"x": args[0]})
     entry = ELEMENTWISE[BY_NAME[op]]
-    spelling = _parsed(entry.spelling)
-    if vectorised:
-        # Before the arguments are put in: they may be of another dtype.
-        spelling = _Vectorise().visit(spelling)
-    if not entry.carried or dtype is not DType.FLOAT32:
+    brought = vectorised and op in VECTORISED
+    spelling = _parsed(VECTORISED[op] if brought else entry.spelling)
+    if not (brought or entry.carried) or dtype is not DType.FLOAT32:
         return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)
+    # What files bring along computes in double precision.
     doubles = [_substituted(CASTS[DType.FLOAT64], {"x": a}) for a in args]
     value = _Substitute(dict(zip(entry.arguments, doubles, strict=True))).visit(spelling)
     return _substituted(CASTS[dtype], {"x": value})
@@ -134,15 +142,6 @@ def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:
 def _parsed(text: str) -> ast.expr:
     # A fresh tree each time: substitution changes it.
     return ast.parse(text, mode="eval").body
-
-
-class _Vectorise(ast.NodeTransformer):
-    """Calls of the C library become calls of functions that vectorise, where there is one."""
-
-    def visit_Call(self, node: ast.Call) -> ast.expr:
-        self.generic_visit(node)
-        name = VECTORISED.get(ast.unparse(node.func))
-        return ast.Call(ast.Name(name), node.args, []) if name else node
 
 
 class _Substitute(ast.NodeTransformer):

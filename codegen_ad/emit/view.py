@@ -15,7 +15,7 @@ from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
 
 @dataclass(frozen=True, slots=True)
 class Helper:
-    """A function that a file brings along, and the options it is compiled with."""
+    """A function that a file brings along, with the options of its compilation, or a constant."""
 
     options: str
     text: str
