@@ -101,9 +101,9 @@ _ANNOTATION = re.compile(r"(: | -> )(tuple\[[\w, ]*\]|(float|bool|str|Array|Any)
 
 
 def helpers(text: str) -> tuple[Helper, ...]:
-    """The functions of the table that `text` calls, with what they call before them, and what they read behind.
+    """The functions of the table that `text` calls, as text without annotations.
 
-    They are text without annotations.
+    What they call stands before them, what they read behind.
     """
     found: list[Helper] = []
     for function, options in reversed((*SPECIAL, *TABLE)):
