@@ -194,11 +194,9 @@ def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Val
     if isinstance(owner, Array) and indexing.is_mask(m, index):
         value = m.evaluate(m, statement.value)
         if isinstance(value, Array) and m.type_of(value).rank:
-            m.refuse(
-                "An array written under a boolean mask must have as many elements as the mask "
-                "picks, which depends on the data.",
-                "Use np.where(mask, new, old) on the whole array.",
-            )
+            old = subscript(m, owner, index)
+            put(m, owner, index, _operate(m, statement, old, value))
+            return
         new = _operate(m, statement, owner, value)
         indexing.put_masked_whole(m, owner, index, new)
         return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data, slices
+from codegen_ad.frontend import data, masks, slices
 from codegen_ad.frontend.checks import guarded
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.run_time import is_run_time
@@ -44,11 +44,9 @@ Part = _New | _At | Span | Node
 
 def get(m: Machine, array: Array, index: Value) -> Value:
     """`array[index]`."""
-    if _mask(m, index) is not None:
-        m.refuse(
-            "The size of an array picked by a boolean mask depends on the data.",
-            "Use np.where(mask, x, 0.0), or a sum with `where=mask`.",
-        )
+    mask = _mask(m, index)
+    if mask is not None:
+        return m.fresh(masks.pick(m, m.read(array), m.read(mask)))
     parts = _parts(m, array, index)
     if _is_advanced(parts):
         view, nodes, order = _advanced(m, array, parts)
@@ -90,40 +88,34 @@ def put_masked_whole(m: Machine, array: Array, index: Value, value: Value) -> No
 
 
 def _mask(m: Machine, index: Value) -> Array | None:
+    """The mask, if it is all of the subscript."""
     if isinstance(index, tuple) and len(cast("tuple[Value, ...]", index)) == 1:
         (index,) = cast("tuple[Value, ...]", index)
-    if isinstance(index, Array) and (kind := m.type_of(index)).dtype is DType.BOOL and kind.shape:
-        return index
-    parts = cast("tuple[Value, ...]", index) if isinstance(index, tuple) else ()
-    if any(isinstance(p, Array) and m.type_of(p).dtype is DType.BOOL for p in parts):
-        m.refuse(
-            "A boolean mask together with other subscripts picks a number of elements that depends "
-            "on the data.",
-            "Use np.where(mask, new, old) on the whole array.",
-        )
-    return None
+    return index if isinstance(index, Array) and _axes_of_mask(m, index) else None
+
+
+def _axes_of_mask(m: Machine, item: Value) -> int:
+    """The number of axes that a boolean array picks from; 0 for all else."""
+    kind = m.type_of(item) if isinstance(item, Array) else None
+    return kind.rank if kind is not None and kind.dtype is DType.BOOL else 0
 
 
 def _put_masked(
     m: Machine, array: Array, mask: Array, value: Value, *, whole: bool = False
 ) -> None:
-    """`array[mask] = value`, where the value is the same for all that are picked."""
+    """`array[mask] = value`, where the value is the same for all that are picked, or one each."""
     kind, chosen = m.type_of(array), m.read(mask)
-    for have, want in zip(chosen.array.shape, kind.shape, strict=False):
-        if have != want:
-            m.equate(want, have, m.text())
+    masks.fit(m, kind.shape, chosen.array.shape)
     rest = kind.rank - chosen.array.rank
     node = make.cast(m.b, m.node(value, "value written"), kind.dtype)
-    if rest < 0 or (node.array.rank > rest and not whole):
-        m.refuse(
-            "An array written under a boolean mask must have as many elements as the mask "
-            "picks, which depends on the data.",
-            "Write one number, or use np.where(mask, new, old) on the whole array.",
-        )
-    chosen = make.reshape(m.b, chosen, (*chosen.array.shape, *(ONE for _ in range(rest))))
     old = m.read(array)
-    chosen = make.broadcast_to(m.b, chosen, kind.shape)
-    new = make.where(m.b, chosen, data.fitted(m, node, kind.shape), old)
+    if node.array.rank > rest and not whole:
+        shape = masks.picked_shape(m, kind.shape, chosen)
+        new = masks.put(m, old, chosen, data.fitted(m, node, shape))
+    else:
+        chosen = make.reshape(m.b, chosen, (*chosen.array.shape, *(ONE for _ in range(rest))))
+        chosen = make.broadcast_to(m.b, chosen, kind.shape)
+        new = make.where(m.b, chosen, data.fitted(m, node, kind.shape), old)
     data.write(m, array, m.fresh(new))
 
 
@@ -131,7 +123,11 @@ def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
     """One part for each axis, and for each new axis, in order."""
     given = list(cast("tuple[Value, ...]", index)) if isinstance(index, tuple) else [index]
     shape = m.type_of(array).shape
-    taken = sum(i is not None and not isinstance(i, EllipsisType) for i in given)
+    axes_of = [_axes_of_mask(m, i) or 1 for i in given]
+    taken = sum(
+        n for i, n in zip(given, axes_of, strict=True)
+        if i is not None and not isinstance(i, EllipsisType)
+    )  # fmt: skip
     if taken > len(shape):
         axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
         m.refuse(
@@ -149,6 +145,13 @@ def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
     for item in given:
         if item is None:
             parts.append(_New())
+            continue
+        picked = _axes_of_mask(m, item)
+        if picked:
+            mask = m.read(cast("Array", item))
+            masks.fit(m, shape[axis:], mask.array.shape)
+            parts += masks.places(m, mask)
+            axis += picked
             continue
         parts.append(_part(m, item, shape[axis]))
         axis += 1

@@ -30,6 +30,7 @@ class Kind(Enum):
     SCATTER = "scatter"
     UPDATE = "update"
     SCAN = "scan"
+    FILTER = "filter"
     LINALG = "linalg"
     LOOP = "loop"
     WHILE = "while"

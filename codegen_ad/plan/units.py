@@ -39,7 +39,7 @@ from codegen_ad.plan.products import is_product
 from codegen_ad.plan.scope import Pattern, Scope, Stored
 
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
-WHOLE = (Kind.SCAN, Kind.LINALG)
+WHOLE = (Kind.SCAN, Kind.LINALG, Kind.FILTER)
 COSTLY = frozenset(
     (
         "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit",
