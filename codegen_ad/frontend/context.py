@@ -109,6 +109,10 @@ class Context(Protocol):
         """Require `at_least >= minimum` when the kernel is called, for a slice or a maximum."""
         ...
 
+    def places(self, mask: Node) -> list[Node]:
+        """Where a mask holds, as one array of integers for each of its axes."""
+        ...
+
     def is_run_time(self, dim: Dim) -> bool:
         """Whether the value of a size is known only while the kernel runs."""
         ...

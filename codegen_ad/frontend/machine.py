@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import data, requirements, sequences, views, words
+from codegen_ad.frontend import data, masks, requirements, sequences, views, words
 from codegen_ad.frontend.checks import Log
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.run_time import RunTime, is_run_time
@@ -239,6 +239,10 @@ class Machine:
     def require(self, at_least: Dim, minimum: Dim | int, what: str) -> None:
         """Require a size to be at least `minimum` when the kernel is called."""
         requirements.require(self, at_least, minimum, what)
+
+    def places(self, mask: Node) -> list[Node]:
+        """Where a mask holds, as one array of integers for each of its axes."""
+        return masks.places(self, mask)
 
     def is_run_time(self, dim: Dim) -> bool:
         """Whether the value of a size is known only while the kernel runs."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data
-from codegen_ad.frontend.run_time import hold, is_certain, is_run_time
+from codegen_ad.frontend import checks, data
+from codegen_ad.frontend.run_time import hold, is_certain, is_run_time, settle
 from codegen_ad.frontend.sizes import Requirement, Restart, dim_text, smallest
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ir.types import DType
@@ -24,6 +24,7 @@ def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
     one, other = (dim_text(d, m.size_names) for d in (first, second))
     difference = first - second
     if is_run_time(m, difference):
+        settle(m, difference, f"line {m.line()}: the sizes in `{what}` differ")
         m.refuse(
             f"`{what}` needs {one} == {other}, which depends on the data.",
             "Pick the elements of both arrays by the same mask or bounds.",
@@ -53,13 +54,11 @@ def require(m: Machine, at_least: Dim, minimum: Dim | int, what: str) -> None:
         return
     one, other = (dim_text(d, m.size_names) for d in (at_least, least))
     if is_run_time(m, at_least - least):
-        if is_certain(m, at_least - least):
-            return
-        m.refuse(
-            f"`{what}` needs {one} >= {other}, which depends on the data.",
-            "Use sizes that come from an argument's shape.",
-            ShapeMismatch,
-        )
+        if not is_certain(m, at_least - least):
+            sizes = (make.size(m.b, d) for d in (at_least, least))
+            fails = make.apply(m.b, "less", *sizes)
+            checks.refuse_when(m, fails, "ValueError", f"{what} needs a size of at least {other}")
+        return
     if (at_least - least).is_constant:
         m.refuse(
             f"`{what}` needs a size of at least {other}, and it is {one}.",
@@ -79,6 +78,8 @@ def size_from(m: Machine, value: Array, what: str) -> Dim:
             "Convert it: `int(x)`.",
         )
     node = data.index_node(m, value)
+    negative = make.apply(m.b, "less", node, make.constant(m.b, 0, DType.INT64))
+    checks.refuse_when(m, negative, "ValueError", f"the {what} is negative")
     with m.b.home((node,)):
         bounded = make.apply(m.b, "maximum", node, make.constant(m.b, 0, DType.INT64))
     return hold(m, bounded, str(m.b.notes.names.get(node, "size")))

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from codegen_ad.frontend.sizes import smallest
+from codegen_ad.frontend.sizes import Restart, smallest
 from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.constants import RUN_SIZE, SIZE, RunSize, Size
+from codegen_ad.ops.constants import RUN_SIZE, SAME_SIZE, SIZE, RunSize, SameSize, Size
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -56,9 +56,32 @@ def hold(m: Machine, value: Node, name: str, limits: tuple[Dim, Dim | None] = (Z
         symbol = str(m.fresh_symbol(name))
         m.run_time.symbols[value] = symbol
         m.run_time.limits[symbol] = limits
+    if symbol in m.facts.same:
+        return _checked(m, value, *m.facts.same[symbol])
     with m.b.home((value,)):
         m.b.node(RUN_SIZE, (value,), RunSize(symbol))
     return Dim.symbol(symbol)
+
+
+def _checked(m: Machine, value: Node, same: Dim, message: str) -> Dim:
+    """The size that `value` has to be, which the kernel checks before it goes by it."""
+    unknown = [s for s in same.symbols() if s in m.run_time.limits and m.b.size(s) is None]
+    if unknown:
+        m.refuse("Two sizes that only the run knows must be the same here.", message)
+    key = next(same.symbols(), str(same))
+    m.b.node(SAME_SIZE, (value, make.size(m.b, same)), SameSize(key, message))
+    return same
+
+
+def settle(m: Machine, difference: Dim, message: str) -> None:
+    """Start again with two sizes the same that the kernel has to check, if there is a way."""
+    names = set(difference.symbols())
+    positions = {m.run_time.symbols.get(n) for n in m.run_time.positions}
+    symbols = [s for s in m.run_time.limits if s not in positions]
+    if names.intersection(symbols) and m.facts.settle(
+        [s for s in symbols if s in names or s in m.facts.same], difference, message
+    ):
+        raise Restart
 
 
 def polynomial(m: Machine, value: Node) -> Dim | None:

@@ -37,6 +37,7 @@ class Facts:
     requirements: dict[tuple[str, Dim, Dim], Requirement] = field(
         default_factory=dict[tuple[str, Dim, Dim], Requirement]
     )
+    same: dict[str, tuple[Dim, str]] = field(default_factory=dict[str, "tuple[Dim, str]"])
     unrolled: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False
@@ -68,6 +69,22 @@ class Facts:
             self.substitution = {k: d.substitute(here) for k, d in self.substitution.items()}
             self.substitution[name] = value
             self.demand(Requirement("equal", first, second, message))
+            return True
+        return False
+
+    def settle(self, symbols: Sequence[str], difference: Dim, message: str) -> bool:
+        """Let one of the run-time sizes `symbols`, in order of their making, be what others are.
+
+        The last one made is, because the others are known before it. What was learned of later
+        ones is forgotten: they may have other names now.
+        """
+        for place in reversed(range(len(symbols))):
+            value = _solved_for(symbols[place], difference)
+            if value is None or (value.is_constant and value.value < 0):
+                continue
+            for later in symbols[place + 1 :]:
+                self.same.pop(later, None)
+            self.same[symbols[place]] = value, message
             return True
         return False
 

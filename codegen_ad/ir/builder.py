@@ -21,7 +21,7 @@ from codegen_ad.ir.node import (
     Region,
     RegionParams,
     TypeMismatch,
-    symbols_in,
+    dims_in,
     toposort,
 )
 from codegen_ad.ir.types import ArrayType, Type
@@ -71,7 +71,7 @@ class Scope:
         self._builder = builder
         self.table: dict[Key, Node] = {}
         self.inputs: list[Node] = []
-        self.sizes: dict[str, Node] = {}
+        self.sizes: dict[str, tuple[Node, ...]] = {}
 
     def owns(self, node: Node) -> bool:
         """Whether the node was made in this scope."""
@@ -172,14 +172,16 @@ class Builder:
         """Let those of the nodes that hold a run-time size be found by its symbol from here on."""
         for node in nodes:
             if isinstance(node.type, ArrayType) and node.type.size is not None:
-                self._scopes[-1].sizes.setdefault(node.type.size, node)
+                sizes, symbol = self._scopes[-1].sizes, node.type.size
+                if node not in sizes.get(symbol, ()):
+                    sizes[symbol] = (*sizes.get(symbol, ()), node)
                 self._sized = True
 
     def size(self, symbol: str) -> Node | None:
         """The scalar that holds a run-time size here; None for sizes of arguments."""
         for scope in reversed(self._scopes):
             if symbol in scope.sizes:
-                return scope.sizes[symbol]
+                return scope.sizes[symbol][0]
         return None
 
     @contextmanager
@@ -198,14 +200,18 @@ class Builder:
             self._scopes = inner
 
     def _sizes_in(self, params: Params | None) -> tuple[Node, ...]:
-        found = (self.size(symbol) for symbol in dict.fromkeys(symbols_in(params)))
-        return tuple(node for node in found if node is not None)
+        found: dict[Node, None] = {}
+        for dim in dims_in(params):
+            for key in tuple(dim.symbols()) or (str(dim),):
+                held = (scope.sizes[key] for scope in reversed(self._scopes) if key in scope.sizes)
+                found.update(dict.fromkeys(next(held, ())))
+        return tuple(found)
 
     def _closed(
         self, params: RegionParams, args: tuple[Node, ...]
     ) -> tuple[RegionParams, tuple[Node, ...]]:
         """The regions with an input more for each run-time size that they use from outside."""
-        known = {node for scope in self._scopes for node in scope.sizes.values()}
+        known = {node for scope in self._scopes for held in scope.sizes.values() for node in held}
         own = {node for region in params.regions for node in region.inputs}
         free: dict[Node, None] = {}
         for region in params.regions:

@@ -236,21 +236,27 @@ class Program:
         return toposort(self.results)
 
 
-def symbols_in(value: object) -> Iterator[str]:
-    """The symbols of all sizes in parameters, not in the regions they own."""
+def dims_in(value: object) -> Iterator[Dim]:
+    """All sizes in parameters, not in the regions they own."""
     match value:
         case Dim():
-            yield from value.symbols()
+            yield value
         case Region():
             pass
         case tuple():
             for item in cast("tuple[object, ...]", value):
-                yield from symbols_in(item)
+                yield from dims_in(item)
         case _ if is_dataclass(value):
             for part in fields(value):
-                yield from symbols_in(getattr(value, part.name))
+                yield from dims_in(getattr(value, part.name))
         case _:
             pass
+
+
+def symbols_in(value: object) -> Iterator[str]:
+    """The symbols of all sizes in parameters, not in the regions they own."""
+    for dim in dims_in(value):
+        yield from dim.symbols()
 
 
 def toposort(outputs: Iterable[Node]) -> list[Node]:

@@ -48,7 +48,7 @@ def _verify_scope(where: str, inputs: Sequence[Node], outputs: Sequence[Node]) -
         if any(s.array.size is None for s in node.sizes):
             raise InvalidProgram(f"{where}: {node.op.name} takes a size from what holds none")
         if node.op.kind is Kind.SIZE:
-            if node.array.size in held:
+            if len(node.args) == 1 and node.array.size in held:
                 raise InvalidProgram(f"{where}: {node.array.size} has two values")
             held.add(node.array.size)
         for number, region in enumerate(node.regions):

@@ -43,6 +43,14 @@ class RunSize(Params):
     symbol: str
 
 
+@dataclass(frozen=True, slots=True)
+class SameSize(Params):
+    """What two sizes must be the same for: `size` names the second one, which all else speaks of."""
+
+    size: str
+    message: str
+
+
 def _infer_literal(_: Sequence[Type], params: Params | None) -> Type:
     assert isinstance(params, Literal)
     return ArrayType(params.dtype)
@@ -65,6 +73,15 @@ def _infer_run_size(types: Sequence[Type], params: Params | None) -> Type:
     return ArrayType(DType.INT64, (), params.symbol)
 
 
+def _infer_same_size(types: Sequence[Type], params: Params | None) -> Type:
+    assert isinstance(params, SameSize)
+    if [t.with_dtype(t.dtype) for t in types if isinstance(t, ArrayType)] != [
+        ArrayType(DType.INT64)
+    ] * 2:
+        raise TypeMismatch(f"sizes are integers, not {types}")
+    return ArrayType(DType.INT64, (), params.size)
+
+
 def _literal(_: Sequence[Array], params: Any, __: Sizes) -> Array:
     return np.asarray(params.value, dtype=params.dtype.numpy_name)
 
@@ -77,12 +94,19 @@ def _run_size(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     return args[0]
 
 
+def _same_size(args: Sequence[Array], params: Any, _: Sizes) -> Array:
+    if args[0] != args[1]:
+        raise ValueError(params.message)
+    return args[1]
+
+
 def _iota(_: Sequence[Array], params: Any, sizes: Sizes) -> Array:
     return np.arange(params.dim.evaluate(sizes), dtype=np.int64)
 
 
 CONSTANT = Op("constant", Kind.CONSTANT, _infer_literal)
 SIZE = Op("size", Kind.CONSTANT, _infer_size)
+SAME_SIZE = Op("same_size", Kind.SIZE, _infer_same_size)
 RUN_SIZE = Op("run_size", Kind.SIZE, _infer_run_size)
 IOTA = Op("iota", Kind.CONSTANT, _infer_iota)
 
@@ -90,5 +114,6 @@ TABLE = (
     Structural(CONSTANT, _literal),
     Structural(SIZE, _size),
     Structural(RUN_SIZE, _run_size),
+    Structural(SAME_SIZE, _same_size),
     Structural(IOTA, _iota),
 )

@@ -164,7 +164,7 @@ def access(node: Node, point: Point) -> Access:
         case Kind.MOVEMENT:
             return _moved(node, point)
         case Kind.SIZE:
-            return Same(node.args[0], ())
+            return Pointwise(tuple((a, ()) for a in node.args))
         case Kind.REDUCE:
             assert isinstance(node.params, Reduce)
             shape = node.args[0].array.shape

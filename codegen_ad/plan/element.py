@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node, Notes
 from codegen_ad.ir.types import DType
-from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
+from codegen_ad.ops.constants import IOTA, SIZE, Literal, SameSize, Size
 from codegen_ad.ops.indexing import Scatter
 from codegen_ad.plan.access import (
     Added,
@@ -32,11 +32,13 @@ from codegen_ad.plan.kernel import (
     Assign,
     Check,
     Expr,
+    If,
     Index,
     Let,
     Load,
     Note,
     Number,
+    Raise,
     Var,
 )
 from codegen_ad.plan.powers import power
@@ -145,8 +147,14 @@ class Elements:
         """Give the symbol of a run-time size its value, for all index expressions from here on."""
         symbol = node.array.size
         assert symbol is not None
-        value = self.value(scope, node.args[0], ())
+        value, *expected = (self.value(scope, a, ()) for a in node.args)
         region = scope.region()
+        if isinstance(node.params, SameSize):
+            differ = Apply("not_equal", (value, expected[0]), DType.BOOL)
+            error = Raise("ValueError", node.params.message, (), self.note(node))
+            region.statements.append(If(differ, [error], [], self.note(node)))
+            region.values[node, ()] = expected[0]
+            return expected[0]
         self.names.reserved.add(symbol)
         self.names.sizes.add(symbol)
         region.statements.append(Assign((symbol,), (value,), self.note(node)))

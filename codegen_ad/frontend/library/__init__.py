@@ -29,6 +29,7 @@ from codegen_ad.frontend.library import (
     methods,
     norms,
     padding,
+    picking,
     places,
     polynomials,
     quantiles,
@@ -79,6 +80,7 @@ _TOPICS = (
     applied,
     choosing,
     covariance,
+    picking,
     places,
     polynomials,
     quantiles,
@@ -108,6 +110,7 @@ METHODS: dict[str, Handler] = {
         scans.METHODS,
         methods.METHODS,
         choosing.METHODS,
+        picking.METHODS,
         writing.METHODS,
     )
     for name, handler in tables.items()

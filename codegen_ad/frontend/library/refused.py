@@ -12,14 +12,12 @@ from codegen_ad.frontend.context import Context, Handler, Value
 
 _SIZE = "The size of its result depends on data."
 _OUTSIDE = "Compute it outside the function and pass the result in."
-_MASK = "Use a mask, for example `np.where(condition, x, 0)`."
 
 REASONS: tuple[tuple[str, str, str], ...] = (
-    (_SIZE, _MASK, "nonzero flatnonzero argwhere extract compress"),
     (
         _SIZE,
         _OUTSIDE,
-        "unique union1d intersect1d setdiff1d setxor1d trim_zeros bincount histogram histogram2d"
+        "union1d intersect1d setdiff1d setxor1d trim_zeros bincount histogram histogram2d"
         " histogramdd",
     ),
     (
@@ -127,8 +125,6 @@ def of_randomness(function: object) -> Handler | None:
 
 
 METHODS: dict[str, Handler] = {
-    "nonzero": refusal(".nonzero()", _SIZE, _MASK),
-    "compress": refusal(".compress()", _SIZE, _MASK),
     "resize": refusal(".resize()", "It changes the size of an array.", "Use `np.resize` outside."),
     "partition": refusal(".partition()", "There is no operation for it yet.", "Use `np.sort`."),
     "tobytes": refusal(".tobytes()", "Compiled code has no bytes objects.", _OUTSIDE),

@@ -9,6 +9,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_bool, broadcast, like
 from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.picking import places
 from codegen_ad.frontend.library.elementwise_extras import UFUNC, floats, plain
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.node import Node
@@ -45,11 +46,10 @@ def clip_method(call: Call) -> Value:
 @signature("np.where: condition x=None y=None")
 def where(call: Call) -> Value:
     """Elements of one array where a condition holds, of another where it does not."""
+    if "x" not in call.given and "y" not in call.given:
+        return tuple(call.fresh(place) for place in places(call, call.node("condition")))
     if "x" not in call.given or "y" not in call.given:
-        call.refuse(
-            "`np.where` with one argument gives as many places as the data have.",
-            "Use a mask: `np.where(condition, x, 0)`, or `x * mask`.",
-        )
+        call.refuse("`np.where` takes one argument or three.", "Give both arrays, or none.")
     x, y = call.ctx.promote(call.value("x"), call.value("y"))
     condition = as_bool(call.b, call.node("condition"))
     return call.fresh(make.where(call.b, *broadcast(call, condition, x, y)))
