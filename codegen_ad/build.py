@@ -241,6 +241,7 @@ def _outer(leaves: Sequence[Leaf], targets: Sequence[Target]) -> list[Dim]:
 
 def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:
     reading, kernel = stages.reading, stages.kernel
+    known = {symbol for symbol, _, _ in reading.sizes}
     return {
         "function": kernel.name,
         "leaves": [
@@ -252,7 +253,11 @@ def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str,
             for leaf in reading.leaves
         ],
         "cotangents": [
-            {"shape": [str(d) for d in i.array.shape], "dtype": i.array.dtype.value}
+            {
+                # What only the run knows is checked there.
+                "shape": [str(d) if known.issuperset(d.symbols()) else None for d in i.array.shape],
+                "dtype": i.array.dtype.value,
+            }
             for i in stages.derived.inputs[len(reading.leaves) :]
         ],
         "sizes": [list(s) for s in reading.sizes],

@@ -16,7 +16,7 @@ from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, ZERO, Dim, product
-from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.node import Kind, Node, Program
 from codegen_ad.ir.types import ArrayType, DType, Shape
 from codegen_ad.ops import make
 from codegen_ad.ops.control import LOOP, Loop
@@ -95,7 +95,7 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     forward = pushforward(program, wrt)
     tangents = forward.inputs[len(program.inputs) :]
     outputs = forward.outputs[len(program.outputs) :]
-    b = reopen(forward)
+    b = _reopened(forward)
     columns = _count(wrt)
     is_written = columns.is_constant and columns.value <= WRITTEN_OUT
     blocks: Blocks = [[] for _ in outputs]
@@ -124,6 +124,13 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     return b, blocks, checked
 
 
+def _reopened(program: Program) -> Builder:
+    """A new builder that knows the notes and the run-time sizes of the program."""
+    b = reopen(program)
+    b.substitute((n for n in program.nodes() if n.op.kind is Kind.SIZE), {})
+    return b
+
+
 def _columns_written(
     b: Builder, outputs: Sequence[Node], tangent: Node, still: dict[Node, Node]
 ) -> list[Node]:
@@ -139,7 +146,7 @@ def _columns_written(
 
 def _by_rows(program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | None) -> Found:
     """Reverse mode: one row for each element of an output."""
-    b = reopen(program)
+    b = _reopened(program)
     blocks: Blocks = []
     checked: list[Node] = []
     for position, output in enumerate(program.outputs):

@@ -193,6 +193,9 @@ class Writer:
             text = f'np.argsort({arguments[0]}, kind="mergesort")'
             self.line(f"{statement.results[0]} = {text}", depth)
             return
+        if statement.function == "positions":
+            self.line(f"{statement.results[0]} = np.flatnonzero({arguments[0]})", depth)
+            return
         room = WIDTH - len(INDENT) * (depth + self.margin)
         origin = statement.note.origin
         where = self._where(origin) if origin is not None else ""

@@ -45,7 +45,7 @@ class RunSize(Params):
 
 @dataclass(frozen=True, slots=True)
 class SameSize(Params):
-    """What two sizes must be the same for: `size` names the second one, which all else speaks of."""
+    """A check that two sizes are the same: `size` names the second, which all else speaks of."""
 
     size: str
     message: str

@@ -72,13 +72,18 @@ def _attempt(
     root = Scope(None, is_region=True)
     known = frozenset(symbol for symbol, _, _ in sizes)
     p = Planner(program.notes, marks, ranks, blas, root, known)
+    sizes = list(sizes)
     parameters: list[Parameter] = []
     counts = set(_counts(program.outputs))
-    for node in program.inputs:
+    for number, node in enumerate(program.inputs):
         assert isinstance(node.params, Input)
         type = node.array
         own = names.usable(node.params.name, counts)
         parameters.append(Parameter(own, type.dtype, type.shape, type.rank))
+        for axis, dim in enumerate(type.shape):
+            if not known.issuperset(dim.symbols()):
+                sizes.append((f"{own}_{axis}", number, axis))
+                p.names.awaited[f"{own}_{axis}"] = dim
         if type.shape:
             root.stored[node] = stored_whole(node, own, owned=False)
         else:

@@ -52,8 +52,9 @@ _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"
 class Names:
     """Provisional names, `@1`, `@2`, …, which `names.assign` replaces.
 
-    `shared` ones are always the whole value of their element, which may have the same name where it
-    is computed again in another loop.
+    `awaited` are sizes of parameters, by the names that they are read to, and the run-time sizes
+    that they have to be. `shared` ones are always the whole value of their element, which may have
+    the same name where it is computed again in another loop.
     """
 
     count: int = 0
@@ -61,6 +62,7 @@ class Names:
     reserved: set[str] = field(default_factory=set[str])
     shared: set[str] = field(default_factory=set[str])
     sizes: set[str] = field(default_factory=set[str])
+    awaited: dict[str, Dim] = field(default_factory=dict[str, Dim])
 
     def fresh(self, node: Node | None = None, point: Point = ()) -> str:
         """A new name; the element of `node` at `point` is what it stands for."""
@@ -162,6 +164,13 @@ class Elements:
         if isinstance(value, Index):
             region.sizes[symbol] = value.dim
         region.values[node, ()] = Index(Dim.symbol(symbol))
+        for size, wanted in self.names.awaited.items():
+            if symbol in wanted.symbols() and set(wanted.symbols()) - {symbol} <= region.symbols:
+                different = Index(Dim.symbol(size)), Index(wanted)
+                differ = Apply("not_equal", different, DType.BOOL)
+                message = f"{size.rpartition('_')[0]} has another size than the result"
+                error = Raise("ValueError", message, (), self.note(node))
+                region.statements.append(If(differ, [error], [], self.note(node)))
         return region.values[node, ()]
 
     def _folded(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:

@@ -98,9 +98,11 @@ class Compiled:
         """The value of each size symbol."""
         return {symbol: int(np.shape(leaves[i])[axis]) for symbol, i, axis in self.sizes}
 
-    def shape(self, texts: Sequence[str], sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """A shape of size expressions as numbers."""
-        return tuple(_size(_code(text), sizes) for text in texts)
+    def shape(
+        self, texts: Sequence[str | None], sizes: Mapping[str, int]
+    ) -> tuple[int | None, ...]:
+        """A shape of size expressions as numbers; None for what only the kernel's run knows."""
+        return tuple(None if text is None else _size(_code(text), sizes) for text in texts)
 
     def outside(self, root: object) -> list[Any]:
         """The present values of the arrays that the function finds outside its arguments."""

@@ -54,25 +54,12 @@ def unpacking(x: Any) -> Any:
     return a + b
 
 
-def mask_read(x: Any) -> Any:
-    return x[x > 0].sum()
-
-
-def mask_written_with_array(x: Any) -> Any:
-    x[x > 0] = x[1:]
-    return x
+def mask_of_too_many_axes(x: Any) -> Any:
+    return x[x[:, None] > x].sum()
 
 
 def slice_bound_not_integer(x: Any) -> Any:
     return x[: x[0]].sum()
-
-
-def run_time_sizes_meet(x: Any, k: Any) -> Any:
-    return (x[:k] + x).sum()
-
-
-def largest_of_run_time_slice(x: Any, k: Any) -> Any:
-    return x[:k].max()
 
 
 def data_shape(x: Any, k: Any) -> Any:

@@ -155,3 +155,133 @@ SLICES: list[tuple[Any, ...]] = [
     (either_side, -X, 4),
     (nested, X, 6),
 ]
+
+
+def residuals(w: Any, x: Any, y: Any) -> Any:
+    ok = ~np.isnan(y)
+    r = y[ok] - w[0] * np.exp(w[1] * x[ok])
+    return (r**2).sum() + (r**4).mean()
+
+
+def picked(x: Any, t: Any) -> Any:
+    return (x[t > 0] ** 3).sum() * x[x > 0].sum()
+
+
+def rows_and_columns(X: Any, t: Any, w: Any) -> Any:
+    both = X[t > 0][:, w > 0]
+    return ((X[t > 0] @ w) ** 2).sum() + (X[t > 0, 2] ** 2 * 3).sum() + (both**2).sum()
+
+
+def mask_of_two_axes(X: Any) -> Any:
+    return (X[X > 0.3] ** 3).sum() + (X[None, X < 0] ** 2).sum()
+
+
+def mask_and_positions(X: Any, t: Any) -> Any:
+    return (X[t > 0, -1:][:, 0] * X[t > 0, 1]).sum() + (X[1, :, None][X[1] > 0] ** 2).sum()
+
+
+def written_under_masks(X: Any, t: Any, w: Any) -> Any:
+    Z = X * 1.0
+    Z[t > 0] += w
+    Z[t < 0] *= 2.0
+    Z[t > 0.5] = w
+    Z[t > 0] *= X[t > 0]
+    Z[t > 1, 1] -= X[t > 1, 0]
+    Z[X > 1] = X[X > 1] ** 2
+    return (Z**2).sum()
+
+
+def as_many_as_picked(x: Any, y: Any) -> Any:
+    z = x * 1.0
+    z[x > 0] = y
+    return (z * x).sum()
+
+
+def picked_twice(x: Any) -> Any:
+    z = x[x > 0]
+    z = z[z < 1.0]
+    return (z**2).sum() * len(z)
+
+
+def ends_of_picked(x: Any) -> Any:
+    z = x[x > 0]
+    return z[0] * z[-1] + (z[1:] * z[:-1]).sum() + np.cumsum(z)[-1] ** 2
+
+
+def masks_in_a_loop(x: Any, t: Any) -> Any:
+    s = 0.0
+    for i in range(len(x)):
+        s += (x[t > t[i]] ** 2).sum() * x[i]
+    return s
+
+
+def loop_over_picked(x: Any, t: Any) -> Any:
+    s = 0.0
+    for v in x[t > 0]:
+        s = s * 0.5 + v * v
+    return s
+
+
+def picked_in_place(x: Any) -> Any:
+    z = x * 1.0
+    z[z > 0] = z[z > 0] ** 2
+    z[z[::-1] > 0] = z[z[::-1] > 0] ** 2 + z[0]
+    return (z**3).sum()
+
+
+def pairs_of_picked(x: Any, t: Any) -> Any:
+    z = x[t > 0]
+    return (z[:, None] * z[None, :] * np.arange(len(z))).sum()
+
+
+def positive_parts(x: Any) -> Any:
+    return x[x > 0] ** 2
+
+
+def places(x: Any, X: Any) -> Any:
+    (i,) = np.nonzero(x > 0)
+    j = np.argwhere(X > 0.5)
+    s = (x[i] ** 2).sum() + (x[np.flatnonzero(x < 0)] ** 3).sum()
+    s += (X[j[:, 0], j[:, 1]] ** 2).sum() + X[np.where(X < 0)].sum()
+    s += np.extract(X > 0, X).sum() + np.compress(X[0] > 0, X, axis=1).sum()
+    return s + (X.compress(X[:, 0] > 0, axis=0) ** 2).sum()
+
+
+def distinct(x: Any) -> Any:
+    u = np.unique(np.concatenate([x, x[:3]]))
+    return (u * np.arange(len(u))).sum()
+
+
+def sizes_that_meet(x: Any, y: Any, k: Any) -> Any:
+    return (x[:k] * y).sum() + x[:k].max() + x[x > 0].min()
+
+
+def masks_that_meet(x: Any, t: Any) -> Any:
+    return (x[x > 0] * t[t > t[2]]).sum()
+
+
+M, T, V = RNG.normal(size=(N, 4)), RNG.normal(size=N), RNG.normal(size=4)
+HOLES = np.where(np.arange(N) % 4 == 1, np.nan, Y)
+POSITIVE = int((X > 0).sum())
+T[[2, int(np.argsort(T)[N - POSITIVE - 1])]] = T[[int(np.argsort(T)[N - POSITIVE - 1]), 2]]
+
+MASKS: list[tuple[Any, ...]] = [
+    (residuals, np.array([0.4, 0.2]), X, HOLES),
+    *((picked, X, t) for t in (T, np.ones(N), np.where(np.arange(N) == 3, 1.0, -1.0), -np.ones(N))),
+    *((rows_and_columns, M, t, V) for t in (T, -np.ones(N))),
+    (mask_of_two_axes, M),
+    (mask_and_positions, M, T),
+    (written_under_masks, M, T, V),
+    (as_many_as_picked, X, RNG.normal(size=POSITIVE)),
+    (picked_twice, X),
+    (ends_of_picked, X),
+    (masks_in_a_loop, X, T),
+    *((loop_over_picked, X, t) for t in (T, -np.ones(N))),
+    (picked_in_place, X),
+    (pairs_of_picked, X, T),
+    *((positive_parts, x) for x in (X, -np.abs(X))),
+    (places, X, M),
+    (distinct, X),
+    (sizes_that_meet, X, Y[:5], 5),
+    (masks_that_meet, X, T),
+]

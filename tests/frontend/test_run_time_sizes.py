@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 from frontend.running import reading_of
-from frontend.sized_functions import SLICES
+from frontend.sized_functions import MASKS, POSITIVE, SLICES, X, Y
 
+from codegen_ad import differentiate as differentiate_
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.derive.forward import pushforward
 from codegen_ad.derive.reverse import differentiate
 from codegen_ad.ir.node import Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.passes import pipeline
-from codegen_ad.testing import check_grad
 
 
 def floats(program: Program) -> list[Any]:
@@ -82,13 +82,65 @@ def test_slices_with_bounds_from_integers(case: tuple[Any, ...]) -> None:
     check_in_reference(*case)
 
 
-COMPILED = {f.__name__: case for case in SLICES for f in [case[0]]}
+@pytest.mark.parametrize("case", MASKS, ids=lambda c: c[0].__name__)
+def test_elements_picked_by_conditions(case: tuple[Any, ...]) -> None:
+    check_in_reference(*case)
+
+
+COMPILED = {f.__name__: case for case in [*SLICES, *MASKS] for f in [case[0]]}
 
 
 @pytest.mark.parametrize(
-    "name", ["between", "cholesky_in_place", "back_substitution", "cut_off_window", "stores"]
+    "name",
+    [
+        "between",
+        "cholesky_in_place",
+        "back_substitution",
+        "cut_off_window",
+        "stores",
+        "written_under_masks",
+        "rows_and_columns",
+        "picked_in_place",
+        "masks_in_a_loop",
+        "ends_of_picked",
+        "places",
+    ],
 )
 def test_compiled(name: str) -> None:
     function, *args = COMPILED[name]
-    kinds = zip(inspect.signature(function).parameters, args, strict=True)
-    check_grad(function, *args, wrt=tuple(n for n, a in kinds if isinstance(a, np.ndarray)))
+    names = list(inspect.signature(function).parameters)
+    program = reading_of(function, *args).program
+    wrt = [i for i in program.inputs if i.array.shape and i.array.dtype.is_float]
+    wanted = evaluate(differentiate(program, wrt), args)
+    arrays = tuple(n for n, a in zip(names, args, strict=True) if isinstance(a, np.ndarray))
+    value, found = differentiate_(function, wrt=arrays).value_and_grad(*args)
+    gradients = found if isinstance(found, tuple) else (found,)
+    for one, other in zip((value, *gradients), wanted, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-11)
+
+
+def test_what_a_mask_leaves_out_may_be_anything() -> None:
+    function, *args = COMPILED["residuals"]
+    _, (d_w, d_y) = differentiate_(function, wrt=("w", "y")).value_and_grad(*args)
+    assert np.isfinite(d_w).all()
+    assert (d_y[np.isnan(args[2])] == 0).all()
+    assert np.isfinite(d_y).all()
+
+
+def test_sizes_that_differ_are_refused_when_called() -> None:
+    function = differentiate_(COMPILED["sizes_that_meet"][0])
+    with pytest.raises(ValueError, match=r"line 2: the sizes in `x\[:k\] \* y` differ"):
+        function.value_and_grad(X, Y[:5], 4)
+    with pytest.raises(ValueError, match=r"np.min needs a size of at least 1"):
+        function.value_and_grad(-np.abs(X), Y[:5], 5)
+
+
+def test_a_cotangent_of_another_size_is_refused_when_called() -> None:
+    function = differentiate_(COMPILED["positive_parts"][0])
+    with pytest.raises(ValueError, match="g has another size than the result"):
+        function.vjp(X, cotangent=np.ones(POSITIVE + 1))
+    value, gradient = function.vjp(X, cotangent=np.ones(POSITIVE))
+    np.testing.assert_allclose(value, X[X > 0] ** 2)
+    np.testing.assert_allclose(gradient, np.where(X > 0, 2 * X, 0))
+    wanted = np.diag(np.where(X > 0, 2 * X, 0))[X > 0]
+    np.testing.assert_allclose(function.jacobian(X), wanted)

@@ -9,8 +9,8 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_bool, broadcast, like
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.picking import places
 from codegen_ad.frontend.library.elementwise_extras import UFUNC, floats, plain
+from codegen_ad.frontend.library.picking import places
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
