@@ -9,6 +9,7 @@ from codegen_ad.ir.builder import Input
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.text import program_text
+from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.plan import checks, names, tidy
 from codegen_ad.plan.access import NeedsStorage
@@ -118,10 +119,12 @@ def _attempt(
 
 
 def _counts(outputs: Sequence[Node]) -> Iterator[str]:
-    """The names of all loops' trip counts, which are variables of the kernel."""
+    """The names of trip counts and of run-time sizes, which are variables of the kernel."""
     for node in toposort(outputs):
         if isinstance(node.params, Loop | While) and node.params.length.name is not None:
             yield node.params.length.name
+        elif isinstance(node.params, RunSize):
+            yield node.params.symbol
         for region in node.regions:
             yield from _counts(region.outputs)
 

@@ -78,7 +78,8 @@ def _checked(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) 
             f"a {what} of None stands for zeros, of a size that only the run knows: give the zeros"
         )
     # Sizes that only the run knows are checked by the kernel.
-    given = np.shape(value) if len(np.shape(value)) == len(wanted) else (0,) * len(wanted)
+    sizes: tuple[int, ...] = () if value is None else np.asarray(value).shape
+    given = sizes if len(sizes) == len(wanted) else (0,) * len(wanted)
     shape = tuple(g if w is None else w for g, w in zip(given, wanted, strict=True))
     array: np.ndarray[Any, Any] = np.zeros(shape, dtype) if value is None else np.asarray(value)
     if array.dtype.kind not in "fiub":
