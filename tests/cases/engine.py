@@ -72,6 +72,11 @@ class Run:
     def program(self) -> Program:
         return self._read[1].program
 
+    @property
+    def names(self) -> list[str]:
+        """The names of the function's arguments."""
+        return self._read[2]
+
     @cached_property
     def arrays(self) -> list[np.ndarray]:
         """The arguments of the program, which are those of the function and captured arrays."""
@@ -147,9 +152,14 @@ class Run:
             arrays[k] = arrays[k] + amount * direction
         return arrays
 
-    def gradients(self, arrays: Sequence[np.ndarray] | None = None) -> list[np.ndarray]:
+    def gradients(
+        self,
+        arrays: Sequence[np.ndarray] | None = None,
+        cotangents: Sequence[np.ndarray] | None = None,
+    ) -> list[np.ndarray]:
         """The cotangents of the varied inputs."""
-        found = run(self.reverse, [*(arrays or self.arrays), *self.cotangents])
+        given = self.cotangents if cotangents is None else cotangents
+        found = run(self.reverse, [*(arrays or self.arrays), *given])
         return found[-len(self.varied) :]
 
 

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from codegen_ad.frontend.library.binding import Call
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, as_dim, product
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Node, Region
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.ops import make
-from codegen_ad.ops.movement import Span
+from codegen_ad.ops import control, make
+from codegen_ad.ops.movement import Axis, Span
 from codegen_ad.ops.reduction import MAX, Reduce
+from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.ops.unary import STOP_GRADIENT
 
 
@@ -109,6 +110,33 @@ def take_along(b: Builder, x: Node, indices: Node, axis: int) -> Node:
         for a, d in enumerate(x.array.shape)
     ]
     return make.gather(b, x, *grid)
+
+
+def order_along(b: Builder, x: Node, axis: int) -> Node:
+    """The places that put `x` in ascending order along an axis: a loop over all vectors along it.
+
+    Compiled code sorts vectors only.
+    """
+    rank = x.array.rank
+    if rank == 1:
+        return b.node(ARGSORT, (x,), Axis(0))
+    turned = make.transpose(b, x, moved(rank, axis, rank - 1))
+    shape = turned.array.shape
+    rows, dim = product(shape[:-1]), shape[-1]
+    lines = make.reshape(b, turned, (rows, dim))
+    with b.scope():
+        i, all_lines = b.input("i", make.size(b, rows).array), b.input("lines", lines.array)
+        order = b.node(ARGSORT, (make.gather(b, all_lines, i),), Axis(0))
+        body = Region((i, all_lines), (order,))
+    args = (make.size(b, rows), lines)
+    loop = b.node(control.LOOP, args, control.Loop(0, 1, rows, body))
+    found = make.reshape(b, b.results(loop)[0], shape)
+    return make.transpose(b, found, moved(rank, rank - 1, axis))
+
+
+def sorted_along(b: Builder, x: Node, axis: int) -> Node:
+    """`x` in ascending order along an axis: what its own order picks."""
+    return take_along(b, x, order_along(b, x, axis), axis)
 
 
 def maximum_of(b: Builder, x: Node, axes: Sequence[int]) -> Node:

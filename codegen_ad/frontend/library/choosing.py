@@ -12,16 +12,17 @@ from codegen_ad.frontend.library.arrays import (
     apply,
     at_least,
     broadcast,
+    order_along,
     pick,
     ravel,
     size_as,
+    sorted_along,
     span,
     take_along,
     unify,
 )
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.joining import joined
-from codegen_ad.frontend.library.quantiles import sorted_along
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.library.scans import count_before
 from codegen_ad.frontend.library.shaping import shape_of
@@ -29,9 +30,7 @@ from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Axis
 from codegen_ad.ops.reduction import ANY
-from codegen_ad.ops.scan import ARGSORT
 
 
 @signature("np.isin: element test_elements assume_unique=False invert=False * kind=None")
@@ -98,9 +97,9 @@ def lexsort(call: Call) -> Value:
         for ours, theirs in zip(keys[0].array.shape, key.array.shape, strict=True):
             unify(call, ours, theirs)
         if order is None:
-            order = b.node(ARGSORT, (key,), Axis(axis))
+            order = order_along(b, key, axis)
             continue
-        sorting = b.node(ARGSORT, (take_along(b, key, order, axis),), Axis(axis))
+        sorting = order_along(b, take_along(b, key, order, axis), axis)
         order = take_along(b, order, sorting, axis)
     assert order is not None
     return call.fresh(order)
@@ -129,7 +128,7 @@ def partition(call: Call) -> Value:
 def argpartition(call: Call) -> Value:
     """The places of what `partition` gives."""
     x, axis = _line(call)
-    return call.fresh(call.b.node(ARGSORT, (x,), Axis(axis)))
+    return call.fresh(order_along(call.b, x, axis))
 
 
 # Taken out and put between ------------------------------------------------------------------------

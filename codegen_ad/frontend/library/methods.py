@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import pick, take_along
+from codegen_ad.frontend.library.arrays import pick, sorted_along
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import itself
 from codegen_ad.frontend.views import Reshaped
@@ -11,8 +11,6 @@ from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Axis
-from codegen_ad.ops.scan import ARGSORT
 
 
 @signature("fill: a value")
@@ -29,8 +27,7 @@ def sort(call: Call) -> Value:
     call.ignore("kind", "stable")
     x = call.node("a")
     axis = call.axis("axis", x.array.rank)
-    places = call.b.node(ARGSORT, (x,), Axis(axis))
-    call.ctx.write(call.value("a"), call.fresh(take_along(call.b, x, places, axis)))
+    call.ctx.write(call.value("a"), call.fresh(sorted_along(call.b, x, axis)))
     return None
 
 

@@ -23,7 +23,7 @@ from codegen_ad.frontend.library.arrays import (
     nonempty,
     pick,
     size_as,
-    take_along,
+    sorted_along,
 )
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.reductions import reduced
@@ -32,9 +32,7 @@ from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Axis
 from codegen_ad.ops.reduction import SUM
-from codegen_ad.ops.scan import ARGSORT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +42,6 @@ class _Line:
     source: Node
     axes: tuple[int, ...]
     order: Node
-
-
-def sorted_along(b: Builder, x: Node, axis: int) -> Node:
-    """`x` in ascending order along an axis: what its own `argsort` picks."""
-    return take_along(b, x, b.node(ARGSORT, (x,), Axis(axis)), axis)
 
 
 def _lined_up(call: Call) -> _Line:

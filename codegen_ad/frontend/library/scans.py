@@ -10,7 +10,9 @@ from codegen_ad.frontend.library.arrays import (
     at_least,
     common_shape,
     like,
+    order_along,
     ravel,
+    sorted_along,
     span,
     take,
     take_along,
@@ -109,8 +111,7 @@ def sort(call: Call) -> Value:
     call.only_default("order")
     call.ignore("kind", "stable")
     x, axis = _line_by_default(call)
-    places = call.b.node(ARGSORT, (x,), Axis(axis))
-    return call.fresh(take_along(call.b, x, places, axis))
+    return call.fresh(sorted_along(call.b, x, axis))
 
 
 @signature("np.argsort: a axis=-1 kind=None order=None * stable=None")
@@ -119,7 +120,7 @@ def argsort(call: Call) -> Value:
     call.only_default("order")
     call.ignore("kind", "stable")
     x, axis = _line_by_default(call)
-    return call.fresh(call.b.node(ARGSORT, (x,), Axis(axis)))
+    return call.fresh(order_along(call.b, x, axis))
 
 
 @signature("np.take: a indices axis=None out=None mode='raise'")
