@@ -163,7 +163,8 @@ def _elementwise(
 
 
 def _is_ours(function: FunctionType) -> bool:
-    return (function.__module__ or "").partition(".")[0] == "codegen_ad"
+    ours = (function.__module__ or "").partition(".")[0] == "codegen_ad"
+    return ours and not getattr(function, "__codegen_part__", False)
 
 
 def _foreign(function: FunctionType) -> bool:

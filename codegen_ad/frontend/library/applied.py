@@ -18,9 +18,14 @@ from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import make
 
-# These two are read as parts of the user's program; they are never run.
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a function that is read as a part of the user's program, and never run."""
+    function.__codegen_part__ = True  # type: ignore[attr-defined]
+    return function
 
 
+@part
 def each_element(function: Any, out: Any, columns: Any, given: Any) -> Any:
     """Write the result for the elements at each place."""
     for i in range(out.shape[0]):
@@ -28,6 +33,7 @@ def each_element(function: Any, out: Any, columns: Any, given: Any) -> Any:
     return out
 
 
+@part
 def first_element(function: Any, columns: Any, given: Any) -> Any:
     """Result for the elements at the first place."""
     return function(*[column[0] for column in columns], *given)
