@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from codegen_ad.derive.bodies import Adjoint, Body, View, adjoint_body, adjoint_loop, live
 from codegen_ad.derive.checkpoint import checkpointed
+from codegen_ad.derive.readback import without_records
 from codegen_ad.derive.records import record, to_record
 from codegen_ad.derive.structured import Cotangents, Pull, Pulled, full
 from codegen_ad.ir.builder import Builder
@@ -44,11 +45,13 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
     ]
     with b.scope():
         body = adjoint_body(b, view, moving, captured, stacked, pull)
+        body, found_again = without_records(b, view, body, b.results(node))
     recorded = _recorded(body)
     if given.checkpoints is not None and not recorded and any(n.regions for n in body.nodes):
         # This loop is run again as a whole, so the loops inside are the outermost that record.
         with b.scope():
             body = adjoint_body(b, view, moving, captured, stacked, pull, given.checkpoints)
+            body, found_again = without_records(b, view, body, b.results(node))
         recorded = _recorded(body)
 
     of_results = given.of_results
@@ -73,6 +76,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
             **dict(zip(body.gs, outer_gs, strict=True)),
             **dict(zip(body.captured, view.args[params.carried :], strict=True)),
             **dict(zip(body.stacks, outer_stacks, strict=True)),
+            **found_again,
         },
         reverse=bool(changed),
     )

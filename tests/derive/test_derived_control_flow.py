@@ -209,8 +209,6 @@ def test_a_linear_recurrence_is_not_recorded() -> None:
     assert "recorded" in program_text(differentiate(primal, primal.inputs))
 
 
-def test_an_array_is_not_recorded_where_an_element_does() -> None:
+def test_what_stays_in_an_array_is_not_recorded() -> None:
     primal = make_case(in_place)
-    text = program_text(differentiate(primal, primal.inputs))
-    assert "recorded: f8[n - 1]" in text
-    assert "f8[n - 1, n]" not in text
+    assert "recorded" not in program_text(differentiate(primal, primal.inputs))

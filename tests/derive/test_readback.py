@@ -1,0 +1,147 @@
+"""What loops need not record: elements that stay where they were written, and counters."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen_ad.backends.reference import evaluate
+from codegen_ad.derive.reverse import differentiate
+from codegen_ad.frontend.reader import read
+from codegen_ad.ir.node import Program, toposort
+from codegen_ad.ir.verify import verify
+from codegen_ad.ops.control import Loop, While
+from codegen_ad.passes import pipeline
+from tests.frontend.running import signature_of
+
+
+def path(p: Any, y: Any) -> Any:
+    """Reads the row before the one it writes."""
+    x = np.zeros(len(y) + 1)
+    x[0] = p[2]
+    for t in range(len(y)):
+        x[t + 1] = p[0] * np.sin(x[t]) + p[1] * x[t] ** 2
+    return np.sum((x[1:] - y) ** 2)
+
+
+def rows(p: Any, y: Any) -> Any:
+    """Rows of a table, and the row just written."""
+    x = np.zeros((len(y), 2))
+    x[0] = p[:2]
+    for t in range(1, len(y)):
+        x[t] = np.sin(x[t - 1]) * p[2] + y[t] * x[t - 1, ::-1]
+    return np.sum(x[:, 0] * y)
+
+
+def just_written(p: Any, y: Any) -> Any:
+    x = np.zeros(len(y) + 1)
+    x[0] = p[0]
+    total = 0.0
+    for t in range(len(y)):
+        x[t + 1] = np.sin(x[t] * p[1])
+        total = total + x[t + 1] ** 3
+    return total + p[2]
+
+
+def backwards(p: Any, y: Any) -> Any:
+    v = np.zeros(len(y) + 1)
+    v[len(y)] = p[0]
+    for t in range(len(y) - 1, -1, -1):
+        v[t] = np.tanh(v[t + 1] * p[1]) + y[t] * v[t + 1] ** 2
+    return v[0] * p[2]
+
+
+def early(p: Any, y: Any) -> Any:
+    """The counter of a loop that may be left early."""
+    s = p[0]
+    for t in range(len(y)):
+        s = s + p[1] * y[t] * t
+        if s > 2.0:
+            break
+    return s * p[2]
+
+
+def wrapped(p: Any, y: Any) -> Any:
+    """Reads the last element first, which is overwritten at the end."""
+    x = y * p[0]
+    for t in range(len(y)):
+        x[t] = np.sin(x[t - 1]) * p[1] + p[2]
+    return np.sum(x**2)
+
+
+def same_row(p: Any, y: Any) -> Any:
+    x = y * p[0]
+    for t in range(len(y)):
+        x[t] = np.sin(x[t]) * p[1] + p[2]
+    return np.sum(x**2)
+
+
+def ahead(p: Any, y: Any) -> Any:
+    """Reads what is overwritten in the next iteration."""
+    x = y * p[0]
+    for t in range(len(y) - 1):
+        x[t] = np.sin(x[t + 1]) * p[1] * x[t]
+    return np.sum(x**2) * p[2]
+
+
+def backwards_behind(p: Any, y: Any) -> Any:
+    """Goes down, and reads what is overwritten next."""
+    x = y * p[0]
+    for t in range(len(y) - 1, 0, -1):
+        x[t] = np.sin(x[t - 1]) * p[1]
+    return np.sum(x**2) * p[2]
+
+
+def twice(p: Any, y: Any) -> Any:
+    """A second write to the row that is read, after the read."""
+    x = np.zeros(len(y) + 1)
+    x[0] = p[0]
+    for t in range(len(y)):
+        x[t + 1] = np.sin(x[t] * p[1])
+        x[t] = x[t] ** 2 * x[t + 1]
+    return np.sum(x**3) * p[2]
+
+
+def cleared(p: Any, y: Any) -> Any:
+    """The whole array changes in each iteration."""
+    x = np.zeros(len(y) + 1)
+    x[0] = p[0]
+    for t in range(len(y)):
+        x[t + 1] = np.sin(x[t] * p[1])
+        x *= p[2]
+    return np.sum(x**2)
+
+
+KEPT = (path, rows, just_written, backwards, early)
+RECORDED = (wrapped, same_row, ahead, backwards_behind, twice, cleared)
+Y = np.random.default_rng(8).uniform(0.2, 0.9, 6)
+P = np.array([0.7, 0.4, 0.9])
+
+
+def derived(function: Callable[..., Any]) -> Program:
+    program = pipeline.before(read(function, signature_of(function, P, Y)).program)
+    made = differentiate(program, program.inputs[:1])
+    verify(made)
+    return made
+
+
+def stacks(program: Program) -> int:
+    """How many values the loops record."""
+    return sum(
+        n.params.stacked for n in toposort(program.outputs) if isinstance(n.params, Loop | While)
+    )
+
+
+@pytest.mark.parametrize("function", [*KEPT, *RECORDED], ids=lambda f: f.__name__)
+def test_gradients_are_right(function: Callable[..., Any]) -> None:
+    made = derived(function)
+    assert (stacks(made) == 0) == (function in KEPT)
+    value, gradient = evaluate(made, (P, Y))
+    np.testing.assert_allclose(value, function(P, Y), rtol=1e-13)
+    step = 1e-6
+    for k, unit in enumerate(np.eye(3)):
+        slope = (function(P + step * unit, Y) - function(P - step * unit, Y)) / (2 * step)
+        np.testing.assert_allclose(gradient[k], slope, rtol=1e-7, atol=1e-9)
+    optimized = evaluate(pipeline.run(made), (P, Y))
+    np.testing.assert_allclose(optimized[1], gradient, rtol=1e-13)
