@@ -13,8 +13,9 @@ from typing import Any
 from codegen_ad.backends import numba_cpu
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.emit.fit_view import Recipe
+from codegen_ad.emit.matrix_calls import needs_lapack
 from codegen_ad.emit.view import About
-from codegen_ad.errors import InvalidArgument
+from codegen_ad.errors import InvalidArgument, MissingDependency
 from codegen_ad.fit.methods import METHODS
 from codegen_ad.frontend.output import (
     OutputArray,
@@ -114,6 +115,8 @@ def run(
     outer = _outer(reading.leaves, targets)
     blas = has_blas()
     kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
+    if not blas and needs_lapack(kernel):
+        raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
     value = plan(pipeline.run(simplified), name=name, sizes=sizes, outer=outer, blas=blas)
     counted = cost(kernel, value if mode != "value" else None)

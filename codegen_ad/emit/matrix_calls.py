@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from codegen_ad.emit.breaking import INDENT
 from codegen_ad.emit.spell import spell_element, spell_text
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.kernel import LibraryCall, Note
+from codegen_ad.plan.kernel import Kernel, LibraryCall, Note, walk
 from codegen_ad.plan.library import UNREAD
 
 
@@ -79,3 +79,9 @@ def _message(failure: str, note: Note, line: str, room: int) -> str:
     text = f"{line}: {failure}{gradient}: {note.origin.text}"
     marks = sum(text.count(c) for c in "'\"\\")
     return text if len(text) + marks <= room else text[: room - marks - 1].rstrip() + "…"
+
+
+def needs_lapack(kernel: Kernel) -> bool:
+    """Whether the kernel calls a function of matrices."""
+    calls = (s.function for s in walk(kernel.body) if isinstance(s, LibraryCall))
+    return any(function in FUNCTIONS for function in calls)
