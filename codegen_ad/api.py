@@ -32,6 +32,7 @@ def differentiate(
     static: str | Sequence[str] = (),
     has_aux: bool = False,
     checkpoint: str | int | None = None,
+    check: bool = False,
 ) -> Callable[[Callable[P, R]], Differentiable[P, R]]: ...
 
 
@@ -43,6 +44,7 @@ def differentiate(
     static: str | Sequence[str] = (),
     has_aux: bool = False,
     checkpoint: str | int | None = None,
+    check: bool = False,
 ) -> Any:
     """Give a NumPy function its derivatives.
 
@@ -60,6 +62,9 @@ def differentiate(
         states and run again from these: "sqrt" keeps √n of n steps and records √n at a time; a
         number keeps so many; an amount of memory, such as "256 MB", as many as fit. Left out, what
         every step needs is recorded.
+    check : compare each new kernel with the plain function at the arguments of its first call, as
+        `f.check` does, before it is kept. The verdict stands in the header of its file; a kernel
+        that fails is not kept, and the call raises `codegen_ad.errors.CheckFailed`.
 
     Returns
     -------
@@ -75,10 +80,10 @@ def differentiate(
     if function is None:
 
         def decorate(f: Callable[..., Any]) -> Any:
-            return make(f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint)
+            return make(f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check)
 
         return decorate
-    return make(function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint)
+    return make(function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check)
 
 
 def make(
@@ -89,6 +94,7 @@ def make(
     *,
     has_aux: bool = False,
     checkpoint: str | int | None = None,
+    check: bool = False,
 ) -> Differentiable[..., Any]:
     """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
@@ -97,7 +103,7 @@ def make(
         raise InvalidArgument(f"differentiate takes a function, not {function!r}")
     names = names_of(function, wrt)
     options = Options(
-        names, _strings(taps), _strings(static), has_aux, checkpoint=checkpoint_of(checkpoint)
+        names, _strings(taps), _strings(static), has_aux, check, checkpoint_of(checkpoint)
     )
     return Differentiable(function, options)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from codegen_ad.errors import InvalidArgument
@@ -16,7 +17,7 @@ from codegen_ad.options import Options, shown_stages
 
 if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
-    from codegen_ad.runtime.dispatch import Built, Kernels, Prepared
+    from codegen_ad.runtime.dispatch import Built, Inspect, Kernels, Prepared
     from codegen_ad.signature import Signature
     from codegen_ad.testing import CheckReport
 
@@ -309,4 +310,17 @@ def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
         options=options.text(),
         templates=lambda: digest("numba_cpu"),
         versions=versions,
+        inspect=_inspector(function, options) if options.check else None,
     )
+
+
+def _inspector(function: Callable[..., Any], options: Options) -> Inspect:
+    """Compares each new kernel with the plain function; the twin is the same without that."""
+    twin: Differentiable[..., Any] = Differentiable(function, replace(options, check=False))
+
+    def inspect(built: Built, mode: str, arguments: Mapping[str, Any]) -> Built:
+        from codegen_ad.testing.inspection import inspected
+
+        return inspected(twin, built, mode, arguments)
+
+    return inspect

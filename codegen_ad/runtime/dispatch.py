@@ -44,6 +44,14 @@ class Build(Protocol):
         ...
 
 
+class Inspect(Protocol):
+    """Whatever looks at a new kernel before it is kept, and may refuse it or write into it."""
+
+    def __call__(self, built: Built, mode: str, arguments: Mapping[str, Any]) -> Built:
+        """The kernel file to keep."""
+        ...
+
+
 class Versions(Protocol):
     """Whatever tells the versions that a kernel depends on, once."""
 
@@ -73,6 +81,7 @@ class Kernels:
         options: str,
         templates: Callable[[], str],
         versions: Versions,
+        inspect: Inspect | None = None,
     ) -> None:
         self.root = root
         self.binder = binder
@@ -80,6 +89,7 @@ class Kernels:
         self._options = options
         self._templates = templates
         self._versions = versions
+        self._inspect = inspect
         self._by_signature: dict[tuple[str, Signature], Prepared] = {}
         self._fast: dict[Any, tuple[Prepared, Callable[..., Any]]] = {}
 
@@ -90,7 +100,7 @@ class Kernels:
         prepared = self._by_signature.get(key)
         if prepared is None or not prepared.watch.unchanged():
             self._fast.clear()
-            prepared = self._find(mode, signature)
+            prepared = self._find(mode, signature, arguments)
             self._by_signature[key] = prepared
         leaves: list[Any] = []
         for (name, form), value in zip(signature.parameters, arguments.values(), strict=True):
@@ -123,7 +133,7 @@ class Kernels:
             self._fast.clear()
         self._fast[key] = (prepared, call)
 
-    def _find(self, mode: str, signature: Signature) -> Prepared:
+    def _find(self, mode: str, signature: Signature, arguments: Mapping[str, Any]) -> Prepared:
         store = Store(open_folder())
         name = self.binder.name
         primary = primary_key(
@@ -138,6 +148,8 @@ class Kernels:
             if holds(self.root, dependencies):
                 return self._prepared(entry, signature, dependencies)
         built = self._build(signature, mode)
+        if self._inspect is not None:
+            built = self._inspect(built, mode, arguments)
         found = manifest(self.root, [tuple(p) for p in built.dependencies])
         metadata = {**built.metadata, "dependencies": [d.to_json() for d in found]}
         entry = store.save(name, primary, digest(found), built.source, metadata)

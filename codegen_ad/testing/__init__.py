@@ -28,6 +28,7 @@ def check_grad(
     rtol: float | None = None,
     atol: float | None = None,
     seed: int = 0,
+    second: bool = False,
     raise_on_failure: bool = True,
     **kwargs: Any,
 ) -> CheckReport:
@@ -42,8 +43,8 @@ def check_grad(
     except in the cases that its policy decides otherwise (0 at a local extremum, the finite side):
     such a row fails although nothing is wrong, and one beside a kink may be "unsure", as it is in a
     function that rounds to float32 inside. Check away from kinks. `stop_gradient` changes the
-    derivative on purpose, which a check can't know. A custom derivative is given for reverse only:
-    the comparison of forward with reverse is "skipped".
+    derivative on purpose, which a check can't know. Where a custom derivative is given for one
+    direction only, the comparison of forward with reverse is "skipped".
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def check_grad(
     rtol, atol : the tolerances: 1e-6 and 1e-12, and 1e-3 and 1e-6 where arguments are float32. A
         comparison tolerates ten times the estimated error of what it compares with, too.
     seed : of the random directions.
+    second : compare second derivatives too: the product of the Hessian and a random direction with
+        differences of the compiled gradient. The function must return one number.
     raise_on_failure : return the report also where a comparison fails.
 
     Returns
@@ -68,7 +71,8 @@ def check_grad(
     found = _derivatives(function, wrt)
     check = Check(found, args, kwargs, rtol, atol, np.random.default_rng(seed))
     with np.errstate(all="ignore"):
-        report = CheckReport(found.kernels.binder.name, tuple(check.run()))
+        rows = [*check.run(), *(check.second_rows() if second else ())]
+    report = CheckReport(found.kernels.binder.name, tuple(rows))
     if raise_on_failure and not report.ok:
         raise CheckFailed(repr(report))
     return report

@@ -38,14 +38,19 @@ class Check:
         rtol: float | None,
         atol: float | None,
         rng: np.random.Generator,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
+        binder = found.kernels.binder
+        if arguments is not None:
+            bound = BoundArguments(binder.signature, dict(arguments))  # pyright: ignore[reportArgumentType]
+            args, kwargs = bound.args, bound.kwargs
         self.found = found
         self.args = args
         self.kwargs = kwargs
         self.rng = rng
         self.has_reverse = True
-        self.arguments = found.kernels.binder.bind(args, kwargs)
-        self.signature = found.kernels.binder.form(self.arguments)
+        self.arguments = binder.bind(args, kwargs)
+        self.signature = binder.form(self.arguments)
         self.forms = dict(self.signature.parameters)
         self.targets = targets(self.signature, found.wrt)
         self.parts = [value_at(self.arguments, t, self.signature) for t in self.targets]
@@ -65,8 +70,8 @@ class Check:
         self.rtol = (1e-3 if single else 1e-6) if rtol is None else rtol
         self.atol = (1e-6 if single else 1e-12) if atol is None else atol
 
-    def run(self) -> Iterator[Row]:
-        """All comparisons."""
+    def run(self, *, derivatives: bool = True) -> Iterator[Row]:
+        """All comparisons, or those of the value alone."""
         value = self.plain(self.arguments)
         compiled = self.found.value(*self.args, **self.kwargs)
         data = self.found.kernels.prepare("value", self.arguments)[0].compiled.metadata
@@ -78,6 +83,8 @@ class Check:
             yield Row("value", structure, np.nan, np.nan, np.nan, 0.0, FAIL)
             return
         yield from self.value_rows("value", wanted, _numbers(tree, compiled))
+        if not derivatives:
+            return
 
         outputs = [(k, np.asarray(a)) for k, (_, a) in enumerate(wanted)]
         chosen = tree[2][0] if data["has_aux"] else tree
@@ -160,6 +167,43 @@ class Check:
                 known=known,
             )
 
+    def second_rows(self) -> Iterator[Row]:
+        """The Hessian times a direction in each leaf, against differences of the gradient."""
+        signature = self.found.kernels.binder.signature
+        names = [target.text for target in self.targets]
+        weights = [self.normal(leaf.shape) for leaf in self.leaves]
+
+        def slope(arguments: Mapping[str, Any]) -> tuple[float, float]:
+            bound = BoundArguments(signature, dict(arguments))  # pyright: ignore[reportArgumentType]
+            gradient = self.found.value_and_grad(*bound.args, **bound.kwargs)[1]
+            found = self.leaves_of((gradient,) if len(names) == 1 else gradient)
+            terms = [w * g for w, g in zip(weights, found, strict=True)]
+            return sum(_sum(t) for t in terms), sum(_sum(np.abs(t)) for t in terms)
+
+        for k, leaf in enumerate(self.leaves):
+            scale = np.where(leaf == 0, 1.0, np.abs(leaf))
+            directions = [np.zeros(other.shape) for other in self.leaves]
+            directions[k] = scale * self.normal(leaf.shape)
+            tangent = self.structured(directions)
+            product = self.found.hvp(*self.args, tangent=tangent, **self.kwargs)
+            found = self.leaves_of((product,) if len(names) == 1 else product)
+            terms = [w * h for w, h in zip(weights, found, strict=True)]
+
+            def along(t: complex, k: int = k, d: Array = directions[k]) -> tuple[Any, float]:
+                return slope(self.moved(k, t * d))
+
+            expected = slope_at_zero(along, self.rtol, self.eps)
+            size = max(sum(_sum(np.abs(t)) for t in terms), abs(expected.value))
+            error = 10 * expected.error
+            yield compared(
+                f"second derivative ({expected.how})",
+                f"{self.places[k][1]}, a direction",
+                expected.value,
+                sum(_sum(t) for t in terms),
+                max(self.rtol * size, error, self.atol),
+                known=error <= max(USELESS * size, self.rtol * expected.size, self.atol),
+            )
+
     def dot_row(self, tree: Any, weights: Mapping[int, Array], gradients: Sequence[Array]) -> Row:
         """⟨Jv, w⟩ against ⟨v, Jᵀw⟩ along a random direction in all leaves together."""
         what = "forward and reverse"
@@ -217,12 +261,16 @@ class Check:
 
     def along(self, tree: Any, directions: Sequence[Array]) -> tuple[Any, list[Array]]:
         """The compiled value and the tangents of the floating point results, in order."""
-        given = iter(directions)
-        parts = zip(self.targets, self.parts, strict=True)
-        moved = [rebuild(target.form, part, given) for target, part in parts]
-        tangent = moved[0] if len(moved) == 1 else tuple(moved)
+        tangent = self.structured(directions)
         value, found = self.found.jvp(*self.args, tangent=tangent, **self.kwargs)
         return value, [np.asarray(t) for _, t in _numbers(tree, found) if t is not None]
+
+    def structured(self, leaves: Sequence[Array]) -> Any:
+        """The leaves in the structure of what is differentiated."""
+        given = iter(leaves)
+        parts = zip(self.targets, self.parts, strict=True)
+        found = [rebuild(target.form, part, given) for target, part in parts]
+        return found[0] if len(found) == 1 else tuple(found)
 
     def leaves_of(self, parts: Sequence[Any]) -> list[Array]:
         """The leaves of what is differentiated, or of gradients, in double precision."""
