@@ -32,7 +32,7 @@ def test_the_verdict_stands_in_the_header() -> None:
     assert checked["largest"] < 1e-6
     f.hvp(p, X, (p, X))
     assert "# Checked: " in str(f.source(mode="hvp"))
-    with pytest.raises(InvalidArgument, match=r"f\(p, x\): missing a required argument"):
+    with pytest.raises(InvalidArgument, match="missing a required argument"):
         f.grad(p)
 
 
