@@ -113,6 +113,10 @@ class Context(Protocol):
         """Where a mask holds, as one array of integers for each of its axes."""
         ...
 
+    def length(self, value: Node) -> Dim:
+        """An integer scalar as a size; 0 where it is negative."""
+        ...
+
     def is_run_time(self, dim: Dim) -> bool:
         """Whether the value of a size is known only while the kernel runs."""
         ...

@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import data, masks, requirements, sequences, views, words
+from codegen_ad.frontend import data, masks, requirements, run_time, sequences, views, words
 from codegen_ad.frontend.checks import Log
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.run_time import RunTime, is_run_time
@@ -243,6 +243,10 @@ class Machine:
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""
         return masks.places(self, mask)
+
+    def length(self, value: Node) -> Dim:
+        """An integer scalar as a size; 0 where it is negative."""
+        return run_time.length(self, value)
 
     def is_run_time(self, dim: Dim) -> bool:
         """Whether the value of a size is known only while the kernel runs."""

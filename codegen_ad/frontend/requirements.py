@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import checks, data
-from codegen_ad.frontend.run_time import hold, is_certain, is_run_time, settle
+from codegen_ad.frontend.run_time import is_certain, is_run_time, length, polynomial, settle
 from codegen_ad.frontend.sizes import Requirement, Restart, dim_text, smallest
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ir.types import DType
@@ -78,8 +78,8 @@ def size_from(m: Machine, value: Array, what: str) -> Dim:
             "Convert it: `int(x)`.",
         )
     node = data.index_node(m, value)
-    negative = make.apply(m.b, "less", node, make.constant(m.b, 0, DType.INT64))
-    checks.refuse_when(m, negative, "ValueError", f"the {what} is negative")
-    with m.b.home((node,)):
-        bounded = make.apply(m.b, "maximum", node, make.constant(m.b, 0, DType.INT64))
-    return hold(m, bounded, str(m.b.notes.names.get(node, "size")))
+    known = polynomial(m, node)
+    if known is None or not is_certain(m, known):
+        negative = make.apply(m.b, "less", node, make.constant(m.b, 0, DType.INT64))
+        checks.refuse_when(m, negative, "ValueError", f"the {what} is negative")
+    return length(m, node)

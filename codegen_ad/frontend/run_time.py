@@ -143,3 +143,13 @@ def positive(m: Machine, dim: Dim) -> Dim:
     with b.home(node for node in held if node is not None):
         length = make.apply(b, "maximum", make.size(b, dim), make.constant(b, 0, DType.INT64))
     return hold(m, length, "length")
+
+
+def length(m: Machine, value: Node) -> Dim:
+    """An integer scalar as a size; 0 where it is negative."""
+    known = polynomial(m, value)
+    if known is not None:
+        return positive(m, known)
+    with m.b.home((value,)):
+        bounded = make.apply(m.b, "maximum", value, make.constant(m.b, 0, DType.INT64))
+    return hold(m, bounded, str(m.b.notes.names.get(value, "size")))

@@ -260,6 +260,28 @@ def masks_that_meet(x: Any, t: Any) -> Any:
     return (x[x > 0] * t[t > t[2]]).sum()
 
 
+def counted(x: Any, k: Any) -> Any:
+    s = (np.arange(k) * x[:k]).sum() + (x[np.arange(2, k)] ** 2).sum()
+    return s + (np.arange(k, 0, -2) ** 2 * x[k]).sum() + (np.linspace(0.0, x[0], k + 2) ** 2).sum()
+
+
+def created(x: Any, k: Any) -> Any:
+    z = np.zeros(k)
+    z += x[0]
+    z[1:] = x[1:k] ** 2
+    s = (z**2).sum() + np.ones((k, 3)).sum() * x[0] + np.full(k, x[1]).sum()
+    return s + (np.eye(k) * x[:k]).sum() + (np.tril(np.ones((k, k))) @ x[:k]).sum()
+
+
+def created_in_a_loop(x: Any) -> Any:
+    s = 0.0
+    for i in range(len(x)):
+        z = np.zeros(i + 1)
+        z[:] = x[: i + 1]
+        s += (z * np.arange(i + 1)).sum() * x[i]
+    return s
+
+
 M, T, V = RNG.normal(size=(N, 4)), RNG.normal(size=N), RNG.normal(size=4)
 HOLES = np.where(np.arange(N) % 4 == 1, np.nan, Y)
 POSITIVE = int((X > 0).sum())
@@ -284,4 +306,10 @@ MASKS: list[tuple[Any, ...]] = [
     (distinct, X),
     (sizes_that_meet, X, Y[:5], 5),
     (masks_that_meet, X, T),
+]
+
+CREATED: list[tuple[Any, ...]] = [
+    *((counted, X, k) for k in (0, 1, 5)),
+    *((created, X, k) for k in (1, 5)),
+    (created_in_a_loop, X),
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from frontend.running import reading_of
-from frontend.sized_functions import MASKS, POSITIVE, SLICES, X, Y
+from frontend.sized_functions import CREATED, MASKS, POSITIVE, SLICES, X, Y
 
 from codegen_ad import differentiate as differentiate_
 from codegen_ad.backends.reference import evaluate
@@ -87,7 +87,12 @@ def test_elements_picked_by_conditions(case: tuple[Any, ...]) -> None:
     check_in_reference(*case)
 
 
-COMPILED = {f.__name__: case for case in [*SLICES, *MASKS] for f in [case[0]]}
+@pytest.mark.parametrize("case", CREATED, ids=lambda c: c[0].__name__)
+def test_arrays_made_by_integers(case: tuple[Any, ...]) -> None:
+    check_in_reference(*case)
+
+
+COMPILED = {f.__name__: case for case in [*SLICES, *MASKS, *CREATED] for f in [case[0]]}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,7 @@ COMPILED = {f.__name__: case for case in [*SLICES, *MASKS] for f in [case[0]]}
         "masks_in_a_loop",
         "ends_of_picked",
         "places",
+        "created",
     ],
 )
 def test_compiled(name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, at_least, like, moved, size_as
 from codegen_ad.frontend.library.arrays import stop as stop_gradient
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.ir.dims import ONE, ZERO, as_dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -22,6 +23,10 @@ LIMITS = ("start", "stop", "step")
 def arange(call: Call) -> Value:
     """Evenly spaced numbers up to, but without, a stop."""
     call.only_default("device", "like")
+    limits = [call.value(n) for n in ("start", "stop") if call.has(n)]
+    by_integers = all(isinstance(v, int | Dim) or _is_integer(call, v) for v in limits)
+    if by_integers and any(_is_run_time(call, v) for v in limits):
+        return _counted(call, limits)
     if any(call.has(n) and not call.ctx.is_static(call.value(n)) for n in LIMITS):
         call.refuse(
             "How many numbers `np.arange` gives depends on its limits and its step, and one of "
@@ -48,6 +53,36 @@ def arange(call: Call) -> Value:
     length = (extent + (abs(by) - 1)) // abs(by)
     out = call.ctx.iota(first, length, by)
     return call.fresh(make.cast(call.b, out, call.dtype("dtype", DType.INT64)))
+
+
+def _is_integer(call: Call, value: Value) -> bool:
+    if not call.ctx.is_array(value):
+        return False
+    kind = call.node_of(value).array
+    return not kind.rank and kind.dtype in (DType.INT64, DType.INT32)
+
+
+def _is_run_time(call: Call, value: Value) -> bool:
+    held = isinstance(value, Dim) and call.ctx.is_run_time(value)
+    return held or call.ctx.is_array(value)
+
+
+def _counted(call: Call, limits: Sequence[Value]) -> Value:
+    """The numbers between integers that only the run knows; none where the limits cross."""
+    b = call.b
+    by = call.as_integer(call.static("step"), "step") if call.has("step") else 1
+    if by == 0:
+        call.refuse("`np.arange` with a step of 0 never ends.", "Give another step.")
+    first, last = (make.cast(b, call.node_of(v), DType.INT64) for v in [0, *limits][-2:])
+    reach = make.subtract(b, last, first) if by > 0 else make.subtract(b, first, last)
+    if make.constant_value(first) == 0 and by > 0:
+        reach = last
+    if abs(by) != 1:
+        reach = apply(b, "floor_divide", apply(b, "add", reach, abs(by) - 1), abs(by))
+    out = call.ctx.iota(0, call.ctx.length(reach), by)
+    if make.constant_value(first) != 0:
+        out = make.add(b, out, first)
+    return call.fresh(make.cast(b, out, call.dtype("dtype", DType.INT64)))
 
 
 def _spaced_by_floats(call: Call, start: object, stop: object, step: object) -> Value:

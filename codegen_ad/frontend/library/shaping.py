@@ -20,9 +20,14 @@ from codegen_ad.ops.movement import Span
 
 def shape_of(call: Call, value: Value, what: str = "shape") -> Shape:
     """A shape argument: a size or a sequence of sizes."""
-    if isinstance(value, int | Dim):
+    if isinstance(value, int | Dim) or _is_number(call, value):
         return (call.ctx.dim(value, what),)
     return tuple(call.ctx.dim(d, what) for d in call.ctx.items(value, what))
+
+
+def _is_number(call: Call, value: Value) -> bool:
+    """Whether a shape is one integer that only the run knows."""
+    return call.ctx.is_array(value) and not call.node_of(value).array.rank
 
 
 def is_always_view(source: Shape, target: Shape) -> bool:

@@ -61,7 +61,7 @@ REFUSED = [
     ("np.arange(0, s)", "only known when the function runs", "np.linspace"),
     ("np.arange(s)", "only known when the function runs", "start + step * np.arange(n)"),
     ("np.arange(0, 3, 0) * s", "step of 0", "another step"),
-    ("np.zeros(i[0]) * s", "depends on data", ""),
+    ("np.zeros(s) * s", "shape must be an integer", "Convert it"),
     ("np.clip(v, 0, 1, where=m)", "`where=`, which codegen_ad does not support here", "np.where"),
     ("np.reciprocal(i)", "`np.reciprocal` of integers", "Use `1 / x`"),
     ("np.gradient(v, edge_order=3)", "`edge_order=3`", "Use 1 or 2"),
