@@ -27,6 +27,10 @@ def _expit(x: Any) -> Any:
     return np.where(x >= 0, 1, np.exp(np.minimum(x, 0))) / (1 + np.exp(-np.abs(x)))
 
 
+def _logit(x: Any) -> Any:
+    return np.where(x < 0.3, np.log(x) - np.log1p(-x), np.log1p((2 * x - 1) / (1 - x)))
+
+
 def _softplus(x: Any) -> Any:
     return np.logaddexp(x, 0 * x)
 
@@ -187,6 +191,14 @@ EXPONENTIAL = (
         numpy=_expit,
         partials=("out * (1 - out)",),
         at=((-800.0,), (0.0,), (3.0,), (800.0,)),
+    ),
+    elementwise(
+        "logit",
+        "x",
+        "math.log(x) - math.log1p(-x) if x < 0.3 else math.log1p((2.0 * x - 1.0) / (1.0 - x))",
+        numpy=_logit,
+        partials=("1 / (x * (1 - x))",),
+        at=((0.05,), (0.3,), (0.5,), (0.9,)),
     ),
     elementwise(
         "softplus",

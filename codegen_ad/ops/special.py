@@ -24,8 +24,7 @@ from codegen_ad.ops.entry import UNKNOWN, carried
 # The argument that is not taken is kept away from where the quotient is infinite over infinite.
 _LOG_NDTR = (
     "where(greater(x, 0),"
-    " 0.3989422804014327 * exp(-0.5 * square(x)) / (0.5 * erfc(-0.7071067811865476"
-    " * where(greater(x, 0), x, 0))),"
+    " 0.3989422804014327 * exp(-0.5 * square(x)) / ndtr(where(greater(x, 0), x, 0)),"
     " 0.7978845608028654 / erfcx(-0.7071067811865476 * where(greater(x, 0), 0, x)))"
 )
 
@@ -128,6 +127,13 @@ ERROR = (
         error.special_ndtri,
         ("2.5066282746310002 * exp(0.5 * square(out))",),
         at=((0.02,), (0.5,), (0.9,)),
+    ),
+    carried(
+        "ndtr",
+        "x",
+        error.special_ndtr,
+        ("0.3989422804014327 * exp(-0.5 * square(x))",),
+        at=((-3.0,), (0.0,), (3.0,)),
     ),
     carried(
         "log_ndtr",

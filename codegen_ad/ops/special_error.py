@@ -11,7 +11,8 @@ ierfcx              order below 6, 1 to 30 and from -5 to 0                  2
 ndtri               0.001 to 0.999                                           2
 erfinv, erfcinv     everywhere                                               2
 log_ndtr            -1e5 to -1                                               1
-log_ndtr            -1 to 5 (of the quotient by sqrt(2) in erfc)            15
+log_ndtr            -1 to 30                                                 4
+ndtr                -37 to 8                                                 4
 =================== =================================================== ======
 """
 
@@ -137,8 +138,20 @@ def special_erfcinv(x: float) -> float:
     return 0.7071067811865476 * special_quantile(0.5 - 0.5 * x, 0.5 * (x if x < 1.0 else 2.0 - x))
 
 
+def special_ndtr(x: float) -> float:
+    """Return the standard normal's distribution function, with all digits in the lower tail."""
+    if not x < -1.0:
+        return 0.5 * math.erfc(-0.7071067811865476 * x)
+    if x < -40.0:
+        return 0.0
+    # The square of the leading bits is exact.
+    high = np.rint(x * 16.0) / 16.0
+    tail = np.exp(-0.5 * high * high) * np.exp(-0.5 * (x - high) * (x + high))
+    return 0.5 * special_erfcx(-0.7071067811865476 * x) * tail
+
+
 def special_log_ndtr(x: float) -> float:
     """Return the logarithm of the standard normal's distribution function."""
     if x < -1.0:
         return np.log(0.5 * special_erfcx(-0.7071067811865476 * x)) - 0.5 * x * x
-    return np.log1p(-0.5 * math.erfc(0.7071067811865476 * x))
+    return np.log1p(-special_ndtr(-x))

@@ -45,7 +45,7 @@ COSTLY = frozenset(
         "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit",
         "softplus", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh",
         "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "power", "cbrt",
-        "hypot", *(entry.op.name for entry in ELEMENTWISE.values() if entry.carried),
+        "hypot", "logit", *(entry.op.name for entry in ELEMENTWISE.values() if entry.carried),
     )
 )  # fmt: skip
 

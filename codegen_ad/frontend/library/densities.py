@@ -89,7 +89,6 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         " if h < 0.693 else log1p(-exp(-(1 if h < 0.693 else h)))",
     ),
     "normal": (("z",), "-0.5 * square(z) - 0.9189385332046727"),
-    "ndtr": (("z",), "0.5 * erfc(-0.7071067811865476 * z)"),
     # The logarithm of the normal probability between a and b, counted from the thinner side.
     "log_between": (("a", "b"), "_log_between(a if a + b <= 0 else -b, b if a + b <= 0 else -a)"),
     "_log_between": (("a", "b"), "log_ndtr(b) + log1p(-exp(log_ndtr(a) - log_ndtr(b)))"),

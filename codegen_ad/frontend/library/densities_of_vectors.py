@@ -35,8 +35,7 @@ def logarithm(name: str, call: Call) -> Node:
 
 
 def _doubles(call: Call, *names: str) -> list[Node]:
-    nodes = call.ctx.promote(*(call.value(n) for n in names), floating=True)
-    return [make.cast(call.b, n, DType.FLOAT64) for n in nodes]
+    return [make.cast(call.b, call.node(n), DType.FLOAT64) for n in names]
 
 
 def _sum_last(b: Builder, x: Node) -> Node:

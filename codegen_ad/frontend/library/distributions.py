@@ -52,9 +52,8 @@ def evaluated(name: str, family: Family, method: str) -> Handler:
 def _value(call: Call, family: Family, method: str, first: str) -> Node:
     b = call.b
     names = [n for n in (first, *family.shapes, "loc", "scale") if n in call.given]
-    nodes = call.ctx.promote(*(call.value(n) for n in names), floating=True)
-    shape = common_shape(call, *(n.array.shape for n in nodes))
-    given = {n: make.cast(b, x, DType.FLOAT64) for n, x in zip(names, nodes, strict=True)}
+    given = {n: make.cast(b, call.node(n), DType.FLOAT64) for n in names}  # as SciPy does
+    shape = common_shape(call, *(x.array.shape for x in given.values()))
 
     def written(text: str, z: Node) -> Node:
         return build(b, text, {**given, "z": z}, FUNCTIONS)

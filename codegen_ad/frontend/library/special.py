@@ -45,27 +45,11 @@ def elementwise(name: str) -> Handler:
     return handler
 
 
-@signature("scipy.special.logit: x out=None")
-def logit(call: Call) -> Value:
-    """`log(x / (1 - x))`."""
-    b, x = call.b, _unary(call)
-    return call.fresh(make.subtract(b, apply(b, "log", x), apply(b, "log1p", make.negative(b, x))))
-
-
 @signature("scipy.special.log_expit: x out=None")
 def log_expit(call: Call) -> Value:
     """The logarithm of the logistic function."""
     b, x = call.b, _unary(call)
     return call.fresh(make.negative(b, apply(b, "softplus", make.negative(b, x))))
-
-
-@signature("scipy.special.ndtr: x out=None")
-def ndtr(call: Call) -> Value:
-    """The cumulative distribution of the standard normal."""
-    b, x = call.b, _unary(call)
-    return call.fresh(
-        apply(b, "multiply", apply(b, "erfc", apply(b, "multiply", x, -math.sqrt(0.5))), 0.5)
-    )
 
 
 @signature("scipy.special.xlogy: x y out=None")
@@ -162,10 +146,11 @@ def log_softmax(call: Call) -> Value:
 
 
 NAMES: dict[str, Handler] = {
-    **{n: elementwise(n) for n in ("expit", "erf", "erfc", "expm1", "log1p", "exp2", "cbrt")},
-    "logit": logit,
+    **{
+        n: elementwise(n)
+        for n in ("expit", "logit", "erf", "erfc", "expm1", "log1p", "exp2", "cbrt")
+    },
     "log_expit": log_expit,
-    "ndtr": ndtr,
     "xlogy": xlogy,
     "xlog1py": xlog1py,
     "entr": entr,

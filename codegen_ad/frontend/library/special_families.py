@@ -267,6 +267,7 @@ NAMES: dict[str, Handler] = {
             ("erfinv", "erfinv", "y"),
             ("erfcinv", "erfcinv", "y"),
             ("ndtri", "ndtri", "y"),
+            ("ndtr", "ndtr", "x"),
             ("log_ndtr", "log_ndtr", "x"),
             ("gammainc", "gammainc", "a x"),
             ("gammaincc", "gammaincc", "a x"),
