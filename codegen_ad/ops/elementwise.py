@@ -28,7 +28,8 @@ def _expit(x: Any) -> Any:
 
 
 def _logit(x: Any) -> Any:
-    return np.where(x < 0.3, np.log(x) - np.log1p(-x), np.log1p((2 * x - 1) / (1 - x)))
+    near: Any = np.log1p((2 * x - 1) / (1 - x))
+    return np.where(x < 0.3, np.log(x) - np.log1p(-x), near)
 
 
 def _softplus(x: Any) -> Any:
