@@ -13,6 +13,7 @@ from codegen_ad.frontend.access import attribute, subscript
 from codegen_ad.frontend.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.comprehensions import generate, listed, running_sum
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.ignored import is_told, leave_out
 from codegen_ad.frontend.outside import lookup
 from codegen_ad.frontend.pointwise import truth
 from codegen_ad.frontend.refusals import refuse_expression
@@ -145,8 +146,8 @@ def _formatted(m: Machine, node: ast.expr) -> str:
 
 def _call(m: Machine, node: ast.Call) -> Value:
     function = m.evaluate(m, node.func)
-    if function == Outside(print, ()):
-        m.remarks[f"`{m.text(node)}` on line {m.line()} is left out."] = None
+    if is_told(function):
+        leave_out(m, node)
         return None
     if function == Outside(sum, ()) and len(node.args) == 1 and not node.keywords:
         total = running_sum(m, node.args[0])

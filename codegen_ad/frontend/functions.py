@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnknownFunction, UnsupportedSyntax
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.outer import give_back, seen
 from codegen_ad.frontend.outside import import_
 from codegen_ad.frontend.statements import result
 from codegen_ad.frontend.values import (
@@ -82,12 +83,14 @@ def _run(m: Machine, frame: Frame, tree: ast.FunctionDef | ast.Lambda) -> Value:
             "Write a loop.",
         )
     frame.env |= {"%return": False, "%break": False, "%continue": False}
+    frame.depth = m.b.depth
     m.frames.append(frame)
     try:
         if isinstance(tree, ast.Lambda):
             with m.b.at(m.origin(tree.body)):
                 return m.evaluate(m, tree.body)
         m.execute(m, tree.body)
+        give_back(frame)
         with m.spot(tree.body[-1]):
             return result(m)
     finally:
@@ -150,7 +153,10 @@ def call_closure(
         function.name, outer.source, env, outer, outer.globals, outer.closure, outer.path,
         _local_names(function.node), function.node,
     )  # fmt: skip
-    return _run(m, frame, function.node)
+    if not m.frame.shared:
+        return _run(m, frame, function.node)
+    with seen(m.frame):
+        return _run(m, frame, function.node)
 
 
 def bind_arguments(

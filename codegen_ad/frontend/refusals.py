@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 _HELPER = "Write the function without it, or keep that part outside and pass its result in."
 
 STATEMENTS: dict[type[ast.stmt], tuple[str, str]] = {
-    ast.Try: ("`try` is not translated: compiled code raises no exceptions.", _HELPER),
+    ast.Try: (
+        "`try` is not translated: compiled code ends at the first exception.",
+        "Ask before instead: `if x > 0: ...`, or keep the `try` around the call of the function.",
+    ),
     ast.TryStar: ("`try` is not translated: compiled code raises no exceptions.", _HELPER),
     ast.With: ("`with` is not translated: a context has effects outside the function.", _HELPER),
     ast.AsyncWith: ("`async with` is not translated.", _HELPER),
@@ -26,14 +29,9 @@ STATEMENTS: dict[type[ast.stmt], tuple[str, str]] = {
         "`import` inside the function is not translated.",
         "Import at the top of the file.",
     ),
-    ast.Match: ("`match` is not translated.", "Write `if` and `elif`."),
     ast.Global: (
         "`global` is not translated: a gradient has no effects outside the function.",
         "Return the value instead.",
-    ),
-    ast.Nonlocal: (
-        "`nonlocal` is not translated: an inner function may read outer names, not bind them.",
-        "Return the value from the inner function instead.",
     ),
 }
 

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.errors import UnsupportedSyntax
-from codegen_ad.frontend import binding, branches, checks, data, loops
+from codegen_ad.errors import CodegenError, UnsupportedSyntax
+from codegen_ad.frontend import binding, branches, checks, data, loops, outer
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.expressions import closure
+from codegen_ad.frontend.ignored import text_of_data, with_
+from codegen_ad.frontend.matching import as_conditions
 from codegen_ad.frontend.refusals import refuse_statement
 from codegen_ad.frontend.values import Array, Dict, List, Record, Unbound
 from codegen_ad.ir.dims import Dim
@@ -80,7 +82,7 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
     """Run one statement; True if it has run `rest` too."""
     match node:
         case ast.Assign(targets=targets, value=value):
-            found = m.evaluate(m, value)
+            found = _text(m, value) if text_of_data(value) else m.evaluate(m, value)
             for target in targets:
                 binding.bind(m, target, found)
         case ast.AugAssign():
@@ -107,6 +109,20 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
             m.frame.env["%continue"] = True
         case ast.Pass():
             pass
+        case ast.With(body=body) if with_(m, node):
+            execute(m, [*body, *rest])
+            return True
+        case ast.Match(subject=subject):
+            name = f"%match_{node.lineno}"
+            m.frame.env[name] = m.evaluate(m, subject)
+            with m.spot(subject):
+                conditions = as_conditions(m, node, name)
+            execute(m, [*conditions, *rest])
+            m.frame.env.pop(name, None)
+            return True
+        case ast.Nonlocal(names=names):
+            for name in names:
+                outer.share(m, name)
         case ast.FunctionDef(name=name, args=args, decorator_list=decorators):
             if decorators:
                 m.refuse(
@@ -124,6 +140,17 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
         case _:
             refuse_statement(m, node)
     return False
+
+
+def _text(m: Machine, node: ast.expr) -> Value:
+    """A text, which must not be used where it shows numbers that only the run knows."""
+    try:
+        return m.evaluate(m, node)
+    except CodegenError as error:
+        if not isinstance(error, UnsupportedSyntax):
+            raise
+        shown = error.message.splitlines()
+        return Unbound(shown[0], instead="\n".join(shown[1:]))
 
 
 def _if(m: Machine, node: ast.If, rest: Sequence[ast.stmt]) -> bool:

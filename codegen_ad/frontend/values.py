@@ -221,7 +221,11 @@ class Unbound:
 
 @dataclass(slots=True, eq=False)
 class Frame:
-    """One call being read: its names, its source, and the frame around it."""
+    """One call being read: its names, its source, and the frame around it.
+
+    `shared` are names that it binds for a frame around it (`nonlocal`), and `depth` says how many
+    regions were open when it was called.
+    """
 
     name: str
     source: SourceText
@@ -232,6 +236,8 @@ class Frame:
     path: Provenance = ()
     locals: frozenset[str] = frozenset()
     tree: ast.FunctionDef | ast.Lambda | None = None
+    shared: dict[str, Frame] = field(default_factory=dict[str, "Frame"])
+    depth: int = 0
 
 
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)

@@ -234,9 +234,14 @@ class Builder:
         return tuple(self.node(RESULT, (node,), Result(i)) for i in range(len(node.items)))
 
     @property
+    def depth(self) -> int:
+        """How many regions are open."""
+        return len(self._scopes) - 1
+
+    @property
     def in_region(self) -> bool:
         """Whether a region is open: what is made now may not run, or run many times."""
-        return len(self._scopes) > 1
+        return self.depth > 0
 
     @contextmanager
     def at(self, origin: Origin | None, *, gradient: bool | None = None) -> Generator[None]:

@@ -264,11 +264,18 @@ def class_statement(x: Any) -> Any:
     return x, Inner
 
 
-def match_statement(x: Any) -> Any:
-    match x.ndim:
-        case 1:
+def match_on_a_class(x: Any) -> Any:
+    match x:
+        case np.ndarray():
             return x
     return -x
+
+
+def match_with_a_star(x: Any) -> Any:
+    match (x, 1, 2):
+        case (y, *_):
+            return y
+    return x
 
 
 def global_statement(x: Any) -> Any:
@@ -277,15 +284,29 @@ def global_statement(x: Any) -> Any:
     return x
 
 
-def nonlocal_statement(x: Any) -> Any:
+def nonlocal_through_another(x: Any) -> Any:
     total = 0.0
 
     def add(v: Any) -> None:
         nonlocal total
         total += v
 
-    add(x)
+    def all_of(values: Any) -> None:
+        for v in values:
+            add(v)
+
+    all_of(x)
     return total
+
+
+def errstate_that_raises(x: Any) -> Any:
+    with np.errstate(all="raise"):
+        return np.log(x)
+
+
+def text_used(x: Any) -> Any:
+    name = f"{x[0]:.2f}"
+    return x if name == "1.00" else -x
 
 
 def generator(x: Any) -> Any:
