@@ -17,6 +17,7 @@ import numpy as np
 from codegen_ad.ops.entry import comparison, elementwise, logical, same, selection
 
 _OPERATOR: Any = operator  # its stubs leave types open
+_NUMPY: Any = np
 
 
 def _vectorized(function: Callable[..., float]) -> Callable[..., Any]:
@@ -28,8 +29,8 @@ def _expit(x: Any) -> Any:
 
 
 def _logit(x: Any) -> Any:
-    near: Any = np.log1p((2 * x - 1) / (1 - x))
-    return np.where(x < 0.3, np.log(x) - np.log1p(-x), near)
+    near_zero = _NUMPY.log(x) - _NUMPY.log1p(-x)
+    return _NUMPY.where(x < 0.3, near_zero, _NUMPY.log1p((2 * x - 1) / (1 - x)))
 
 
 def _softplus(x: Any) -> Any:
