@@ -47,6 +47,7 @@ from codegen_ad.backends.vector_trigonometry import (
     vector_turns,
 )
 from codegen_ad.emit.view import Helper
+from codegen_ad.ops.determinants import matrix_cofactors
 from codegen_ad.ops.exponential import matrix_exponential, matrix_exponential_derivative
 
 # LLVM would call long functions that are used twice, and a loop with calls does not vectorise.
@@ -78,6 +79,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (matrix_inverse, CALLED),
     (matrix_det, CALLED),
     (matrix_slogdet, CALLED),
+    (matrix_cofactors, CALLED),
     (matrix_cholesky, CALLED),
     (matrix_qr, CALLED),
     (matrix_eigh, CALLED),

@@ -31,6 +31,7 @@ FUNCTIONS = {
     "solve": MatrixFunction("matrix_solve", _SINGULAR),
     "inv": MatrixFunction("matrix_inverse", _SINGULAR),
     "det": MatrixFunction("matrix_det", None),
+    "cofactors": MatrixFunction("matrix_cofactors", _DIVERGED),
     "slogdet": MatrixFunction("matrix_slogdet", None),
     "cholesky": MatrixFunction("matrix_cholesky", "a matrix is not positive definite"),
     "solve_triangular": MatrixFunction("matrix_solve_triangular", "a triangle is singular"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from codegen_ad.ir.node import Op
 from codegen_ad.ops import (
     constants,
+    determinants,
     elementwise,
     exponential,
     factors,
@@ -40,6 +41,7 @@ STRUCTURAL: dict[Op, Structural] = {
         scan.TABLE,
         filter.TABLE,
         linalg.TABLE,
+        determinants.TABLE,
         least_squares.TABLE,
         exponential.TABLE,
         fourier.TABLE,
@@ -48,7 +50,7 @@ STRUCTURAL: dict[Op, Structural] = {
 }
 
 SEVERAL: dict[Op, Several] = {
-    entry.op: entry for table in (linalg.SEVERAL, factors.SEVERAL) for entry in table
+    entry.op: entry for table in (determinants.SEVERAL, factors.SEVERAL) for entry in table
 }
 
 BY_NAME: dict[str, Op] = {op.name: op for op in (*ELEMENTWISE, *STRUCTURAL, *SEVERAL)}

@@ -1,4 +1,4 @@
-"""Linear algebra on matrices and stacks of them: systems, inverses, determinants, Cholesky.
+"""Linear algebra on matrices and stacks of them: systems, inverses, Cholesky.
 
 Adjoints after Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
 differentiation" (2008). Leading axes are a stack; those of several arguments are the same.
@@ -14,9 +14,9 @@ import numpy as np
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
-from codegen_ad.ir.types import ArrayType, BroadcastError, TupleType, Type
+from codegen_ad.ir.types import ArrayType, BroadcastError, Type
 from codegen_ad.ops import make, matrices
-from codegen_ad.ops.entry import Array, Several, Sizes, Structural
+from codegen_ad.ops.entry import Array, Sizes, Structural
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,6 @@ class Triangle(Params):
 
 def _infer_matrix(types: Sequence[Type], _: Params | None) -> Type:
     return matrices.squares(types[0])
-
-
-def _infer_scalar(types: Sequence[Type], _: Params | None) -> Type:
-    matrix = matrices.squares(types[0])
-    return matrix.with_shape(matrix.shape[:-2])
-
-
-def _infer_slogdet(types: Sequence[Type], _: Params | None) -> Type:
-    matrix = matrices.squares(types[0])
-    return TupleType((matrix.with_shape(matrix.shape[:-2]),) * 2)
 
 
 def _infer_solve(types: Sequence[Type], _: Params | None) -> Type:
@@ -71,15 +61,6 @@ def _solve_triangular(args: Sequence[Array], p: Triangle, _: Sizes) -> Array:
 
 def _inv(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     return np.linalg.inv(args[0])
-
-
-def _det(args: Sequence[Array], _: Any, __: Sizes) -> Array:
-    return np.asarray(np.linalg.det(args[0]))
-
-
-def _slogdet(args: Sequence[Array], _: Any, __: Sizes) -> tuple[Array, Array]:
-    sign, size = np.linalg.slogdet(args[0])
-    return np.asarray(sign), np.asarray(size)
 
 
 def _cholesky(args: Sequence[Array], _: Any, __: Sizes) -> Array:
@@ -119,28 +100,6 @@ def inv_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     return (make.negative(b, matrices.product(b, turned, g, turned)),)
 
 
-def det_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
-    """`g det(A) A^-T`; a singular matrix raises, as `inv` does."""
-    return (_times_inverse(b, node.args[0], make.multiply(b, g, node)),)
-
-
-def slogdet_pullback(b: Builder, node: Node, g: Sequence[Node | None]) -> tuple[Node | None]:
-    """`g A^-T` for the logarithm; the sign is constant wherever it is differentiable.
-
-    A singular matrix raises, as `inv` does.
-    """
-    _, of_size = g
-    return (None if of_size is None else _times_inverse(b, node.args[0], of_size),)
-
-
-def _times_inverse(b: Builder, a: Node, factor: Node) -> Node:
-    """`factor A^-T` for a factor for each matrix."""
-    rank = factor.array.rank
-    if rank:
-        factor = make.expand_dims(b, make.expand_dims(b, factor, rank), rank)
-    return make.multiply(b, factor, matrices.transposed(b, b.node(INV, (a,))))
-
-
 def cholesky_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     """`S + S^T` below the diagonal and `S` on it, for `S = L^-T tril(L^T g, half) L^-1`.
 
@@ -163,16 +122,11 @@ def cholesky_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
 SOLVE = Op("solve", Kind.LINALG, _infer_solve)
 SOLVE_TRIANGULAR = Op("solve_triangular", Kind.LINALG, _infer_solve)
 INV = Op("inv", Kind.LINALG, _infer_matrix)
-DET = Op("det", Kind.LINALG, _infer_scalar)
-SLOGDET = Op("slogdet", Kind.LINALG, _infer_slogdet)
 CHOLESKY = Op("cholesky", Kind.LINALG, _infer_matrix)
 
 TABLE = (
     Structural(SOLVE, _solve, solve_pullback),
     Structural(SOLVE_TRIANGULAR, _solve_triangular, solve_triangular_pullback),
     Structural(INV, _inv, inv_pullback),
-    Structural(DET, _det, det_pullback),
     Structural(CHOLESKY, _cholesky, cholesky_pullback),
 )
-
-SEVERAL = (Several(SLOGDET, _slogdet, slogdet_pullback),)

@@ -37,6 +37,7 @@ TAKEN = {
     "np",
     "math",
     "matrix_cholesky",
+    "matrix_cofactors",
     "matrix_det",
     "matrix_eigh",
     "matrix_exponential",

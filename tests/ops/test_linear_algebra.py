@@ -19,14 +19,13 @@ from codegen_ad.ir.node import Node, Program, TypeMismatch
 from codegen_ad.ir.types import ArrayType, BroadcastError
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops import make, matrices
+from codegen_ad.ops.determinants import COFACTORS, DET, SLOGDET
 from codegen_ad.ops.exponential import EXPM, FRECHET
 from codegen_ad.ops.factors import EIGH, QR, SVD
 from codegen_ad.ops.least_squares import LSTSQ, PINV, Cutoff
 from codegen_ad.ops.linalg import (
     CHOLESKY,
-    DET,
     INV,
-    SLOGDET,
     SOLVE,
     SOLVE_TRIANGULAR,
     Triangle,
@@ -74,6 +73,7 @@ CASES: dict[str, Case] = {
     "solve upper unit": (op(SOLVE_TRIANGULAR, Triangle(lower=False, unit=True)), (SQUARE, VECTOR)),
     "inv": (op(INV), (SQUARE,)),
     "det": (op(DET), (SQUARE,)),
+    "cofactors": (op(COFACTORS), (SQUARE,)),
     "slogdet": (part(SLOGDET, 1), (SQUARE,)),
     "cholesky": (op(CHOLESKY), (DEFINITE,)),
     "q": (part(QR, 0), (TALL,)),
@@ -191,6 +191,16 @@ def test_repeated_eigenvalues_leave_their_own_derivative() -> None:
     for matrix in (np.eye(3), np.zeros((3, 3))):
         found = evaluate(differentiate(singular, singular.inputs), [matrix])[1]
         assert np.isfinite(found).all()
+
+
+def test_the_determinant_of_a_singular_matrix_has_a_derivative() -> None:
+    """The cofactors: of rank 1 beside one dependent row, and none beside two."""
+    primal = program(lambda b, x: total(b, op(DET)(b, x)), x=f8(3, 3))
+    gradient = differentiate(primal, primal.inputs)
+    one, two = np.arange(9.0).reshape(3, 3), np.ones((3, 3))
+    found = evaluate(gradient, [one])[1]
+    np.testing.assert_allclose(found, [[-3, 6, -3], [6, -12, 6], [-3, 6, -3]], atol=1e-13)
+    np.testing.assert_allclose(evaluate(gradient, [two])[1], np.zeros((3, 3)), atol=1e-14)
 
 
 def test_the_triangle_that_is_not_read_has_no_derivative() -> None:

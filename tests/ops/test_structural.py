@@ -12,7 +12,8 @@ from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops import STRUCTURAL, make
-from codegen_ad.ops.linalg import CHOLESKY, DET, INV, SLOGDET, SOLVE
+from codegen_ad.ops.determinants import DET, SLOGDET
+from codegen_ad.ops.linalg import CHOLESKY, INV, SOLVE
 from codegen_ad.ops.movement import Axis, Span
 from codegen_ad.ops.reduction import MAX, MIN, PROD, SUM, Reduce
 from codegen_ad.ops.scan import CUMPROD, CUMSUM

@@ -237,23 +237,6 @@ def _several(call: Call, value: object) -> list[int]:
     return [call.as_integer(item, "axes") for item in items]
 
 
-@signature("np.linalg.multi_dot: arrays * out=None")
-def multi_dot(call: Call) -> Value:
-    """The product of several matrices, from the end where a vector stands."""
-    nodes = call.ctx.promote(*call.items("arrays"))
-    if len(nodes) < 2:
-        call.refuse("`np.linalg.multi_dot` needs at least two arrays.", "Leave it out.")
-    if nodes[-1].array.rank == 1:
-        out = nodes[-1]
-        for node in reversed(nodes[:-1]):
-            out = dot_of(call, node, out)
-    else:
-        out = nodes[0]
-        for node in nodes[1:]:
-            out = dot_of(call, out, node)
-    return call.fresh(out)
-
-
 FUNCTIONS: dict[object, Handler] = {
     np.dot: dot,
     np.matmul: matmul,
@@ -265,7 +248,6 @@ FUNCTIONS: dict[object, Handler] = {
     np.inner: inner,
     np.outer: outer,
     np.tensordot: tensordot,
-    np.linalg.multi_dot: multi_dot,
     np.linalg.matmul: matmul,
     np.linalg.vecdot: vecdot,
     np.linalg.outer: outer,

@@ -12,12 +12,13 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import as_float, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.contractions import matmul_of
+from codegen_ad.frontend.library.contractions import dot_of, matmul_of
 from codegen_ad.frontend.values import remade
-from codegen_ad.ir.dims import product
+from codegen_ad.ir.dims import Dim, product
 from codegen_ad.ir.node import Node, Op, Params
 from codegen_ad.ops import make, matrices
-from codegen_ad.ops.linalg import CHOLESKY, DET, INV, SLOGDET, SOLVE
+from codegen_ad.ops.determinants import DET, SLOGDET
+from codegen_ad.ops.linalg import CHOLESKY, INV, SOLVE
 
 
 def matrix(call: Call, x: Node) -> Node:
@@ -149,6 +150,57 @@ def matrix_power(call: Call) -> Value:
     return call.fresh(out)
 
 
+UNKNOWN = 1000
+"""What a size that is not known counts for where products are put in order."""
+
+
+@signature("np.linalg.multi_dot: arrays * out=None")
+def multi_dot(call: Call) -> Value:
+    """The product of several matrices, in the order that takes the fewest multiplications."""
+    nodes = call.ctx.promote(*call.items("arrays"))
+    if len(nodes) < 2:
+        call.refuse("`np.linalg.multi_dot` needs at least two arrays.", "Leave it out.")
+    ranks = [node.array.rank for node in nodes]
+    if any(rank != 2 for rank in ranks[1:-1]) or not {ranks[0], ranks[-1]} <= {1, 2}:
+        call.refuse("`np.linalg.multi_dot` takes matrices, and vectors at its ends.", "Use `@`.")
+    first = 1 if ranks[0] == 1 else _count(nodes[0].array.shape[0])
+    sizes = [first, *(_count(node.array.shape[-1]) for node in nodes[:-1])]
+    sizes.append(1 if ranks[-1] == 1 else _count(nodes[-1].array.shape[-1]))
+    split = cheapest_splits(sizes)
+
+    def chain(i: int, j: int) -> Node:
+        if i == j:
+            return nodes[i]
+        middle = split[i, j]
+        return dot_of(call, chain(i, middle), chain(middle + 1, j))
+
+    return call.fresh(chain(0, len(nodes) - 1))
+
+
+def _count(dim: Dim) -> int:
+    return dim.value if dim.is_constant else UNKNOWN
+
+
+def cheapest_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
+    """Where to split each run of factors; factor `i` is `sizes[i]` by `sizes[i + 1]`.
+
+    The dynamic program of Cormen, Leiserson, Rivest and Stein, "Introduction to Algorithms".
+    """
+    count = len(sizes) - 1
+    cost = {(i, i): 0 for i in range(count)}
+    split: dict[tuple[int, int], int] = {}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            costs = [
+                cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1]
+                for k in range(i, j)
+            ]
+            cost[i, j] = min(costs)
+            split[i, j] = i + costs.index(cost[i, j])
+    return split
+
+
 @signature("np.linalg.tensorsolve: a b axes=None")
 def tensorsolve(call: Call) -> Value:
     """The solution of a system over several axes, as many as those of the right side."""
@@ -193,6 +245,7 @@ FUNCTIONS: dict[object, Handler] = {
     np.linalg.cholesky: cholesky,
     np.linalg.slogdet: slogdet,
     np.linalg.matrix_power: matrix_power,
+    np.linalg.multi_dot: multi_dot,
     np.linalg.tensorsolve: tensorsolve,
     np.linalg.tensorinv: tensorinv,
 }

@@ -24,10 +24,11 @@ from codegen_ad.frontend.library.norms import norm_of
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make, matrices
+from codegen_ad.ops.determinants import DET
 from codegen_ad.ops.exponential import EXPM, FRECHET
 from codegen_ad.ops.factors import QR, SPACING, SVD
 from codegen_ad.ops.least_squares import PINV
-from codegen_ad.ops.linalg import CHOLESKY, DET, INV, SOLVE, SOLVE_TRIANGULAR, Triangle
+from codegen_ad.ops.linalg import CHOLESKY, INV, SOLVE, SOLVE_TRIANGULAR, Triangle
 
 _UNCHANGED = "Leave it out."
 

@@ -6,6 +6,8 @@ import pytest
 from library_cases import assert_same
 from test_library_gradients import test_gradient as check_gradient
 
+from codegen_ad.frontend.library.linalg import cheapest_splits
+
 # Eigenvectors and singular vectors are unique up to their signs, which squares do not see.
 SYSTEMS = """
 np.linalg.solve(P, G[:, :3])
@@ -189,6 +191,14 @@ FLAT = ("J)", "J,", "H", "O", "(0 * ", "f, f", "matrix_rank", "(i,", "(i)", "[2:
 
 def _tolerant(text: str) -> bool:
     return not any(mark in text for mark in FLAT)
+
+
+def test_products_in_the_cheapest_order() -> None:
+    """Of 2x30, 30x2 and 2x40 the first two, of 40x2, 2x30 and 30x2 the last two."""
+    assert cheapest_splits([2, 30, 2, 40]) == {(0, 1): 0, (1, 2): 1, (0, 2): 1}
+    assert cheapest_splits([40, 2, 30, 2])[0, 2] == 0
+    # The example of Cormen, Leiserson, Rivest and Stein.
+    assert cheapest_splits([30, 35, 15, 5, 10, 20, 25])[0, 5] == 2
 
 
 @pytest.mark.parametrize("text", [*SYSTEMS, *FACTORS, *NORMS, *SCIPY])
