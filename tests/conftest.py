@@ -11,6 +11,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.compile_times import CompileTimes
+
 CACHE_VARIABLE = "CODEGEN_AD_CACHE"
 CACHE_KEY = pytest.StashKey[tuple[Path, str | None]]()
 BOOK_KEY = pytest.StashKey["GoldenBook"]()
@@ -188,6 +190,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Open the golden book, and give the run a kernel cache of its own that its workers share."""
     config.stash[BOOK_KEY] = GoldenBook(config)
     config.pluginmanager.register(config.stash[BOOK_KEY], "golden-book")
+    config.pluginmanager.register(CompileTimes(config), "compile-times")
     if _is_worker(config):  # inherits the environment of the process that started it
         return
     folder = Path(tempfile.mkdtemp(prefix="codegen_ad-tests-"))  # mode 0700

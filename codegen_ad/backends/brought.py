@@ -9,7 +9,14 @@ from types import ModuleType
 from typing import Any
 
 from codegen_ad.backends import vector_trigonometry
-from codegen_ad.backends.fourier import bluestein, dft, inverse_dft, stockham, transformed
+from codegen_ad.backends.fourier import (
+    bluestein,
+    dft,
+    inverse_dft,
+    roots_of_unity,
+    stockham,
+    transformed,
+)
 from codegen_ad.backends.matrix_functions import (
     matrix_cholesky,
     matrix_det,
@@ -88,6 +95,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (matrix_lstsq, CALLED),
     (matrix_exponential, CALLED),
     (matrix_exponential_derivative, CALLED),
+    (roots_of_unity, CALLED),
     (stockham, CALLED),
     (bluestein, CALLED),
     (transformed, CALLED),

@@ -7,9 +7,19 @@ as a convolution of a length that is a power of two (Bluestein 1970). All is don
 # pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
+
+
+def roots_of_unity(n: int, turns: float) -> Any:
+    """Return exp(2 pi i turns k / n) for k = 0, ..., n - 1."""
+    roots = np.empty(n, np.complex128)
+    for k in range(n):
+        angle = 2.0 * np.pi * turns * k / n
+        roots[k] = complex(math.cos(angle), math.sin(angle))
+    return roots
 
 
 def stockham(z: Any, roots: Any) -> Any:
@@ -57,20 +67,24 @@ def stockham(z: Any, roots: Any) -> Any:
 
 def bluestein(z: Any, sign: float) -> Any:
     """Transform a vector of any length: a convolution with a chirp, of length a power of two."""
-    length = 1
-    while length < 2 * z.size - 1:
+    n, length = z.size, 1
+    while length < 2 * n - 1:
         length *= 2
-    k = np.arange(z.size)
-    chirp = np.exp(sign * 1j * np.pi * (k * k % (2 * z.size)) / z.size)
-    padded = np.zeros(length, np.complex128)
-    padded[: z.size] = z * chirp
-    kernel = np.zeros(length, np.complex128)
-    kernel[: z.size] = np.conj(chirp)
-    kernel[length - z.size + 1 :] = np.conj(chirp[:0:-1])
-    roots = np.exp(-2j * np.pi * np.arange(length) / length)
-    product = stockham(padded, roots) * stockham(kernel, roots)
-    convolved = np.conj(stockham(np.conj(product), roots)) / length
-    return convolved[: z.size] * chirp
+    halves = roots_of_unity(2 * n, sign)
+    padded, kernel = np.zeros(length, np.complex128), np.zeros(length, np.complex128)
+    for k in range(n):
+        chirp = halves[k * k % (2 * n)]
+        padded[k] = z[k] * chirp
+        kernel[k] = kernel[-k] = chirp.conjugate()
+    roots = roots_of_unity(length, -1.0)
+    padded, kernel = stockham(padded, roots), stockham(kernel, roots)
+    for k in range(length):
+        padded[k] = (padded[k] * kernel[k]).conjugate() / length
+    convolved = stockham(padded, roots)
+    found = np.empty_like(z)
+    for k in range(n):
+        found[k] = convolved[k].conjugate() * halves[k * k % (2 * n)]
+    return found
 
 
 def transformed(x: Any, sign: float) -> Any:
@@ -81,13 +95,13 @@ def transformed(x: Any, sign: float) -> Any:
         while rest % factor == 0:
             rest //= factor
         factor += 1
-    z = np.ascontiguousarray(x).astype(np.float64).view(np.complex128)[:, 0]
-    if rest == 1:
-        z = stockham(z, np.exp(sign * 2j * np.pi * np.arange(n) / n))
-    else:
-        z = bluestein(z, sign)
+    z = np.empty(n, np.complex128)
+    for k in range(n):
+        z[k] = complex(x[k, 0], x[k, 1])
+    z = stockham(z, roots_of_unity(n, sign)) if rest == 1 else bluestein(z, sign)
     y = np.empty_like(x)
-    y[:, 0], y[:, 1] = z.real, z.imag
+    for k in range(n):
+        y[k, 0], y[k, 1] = z[k].real, z[k].imag
     return y
 
 
