@@ -64,7 +64,8 @@ def _value(call: Call, family: Family, method: str, first: str) -> Node:
     conditions = [family.valid] if family.valid else []
     if method in DENSITIES:
         whole = "z != floor(z) and z == z" if family.discrete else ""
-        sides = [(f"({t})", -math.inf) for t in (family.below, family.above, whole) if t]
+        anywhere = " or ".join(f"({t})" for t in (family.below, family.above, whole) if t)
+        sides = [(anywhere, -math.inf)] if anywhere else []
         text = f"{family.log} - log(scale)" if "scale" in given else family.log
     else:
         z = apply(b, "floor", z) if family.discrete else z
