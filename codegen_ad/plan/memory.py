@@ -36,6 +36,7 @@ from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.units import (
     Buffer,
     Needs,
+    Scalar,
     Structured,
     is_accumulating,
     is_pieces,
@@ -160,12 +161,45 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
                 not _is_owned(p, scope, target, work)
                 or target in region.outputs
                 or any(is_view(user) for user in region.users[target])
-                or any(work.depends(r, item) for r in readers)
             )
-            if conflict:
+            late = [r for r in readers if work.depends(r, item)]
+            if conflict or (late and not _read_before(p, scope, work, item, target)):
                 work.copies.add((item, target))
             else:
-                work.after[item].update(readers)
+                work.after[item].update(r for r in readers if r not in late)
+
+
+def _read_before(p: Planner, scope: Scope, work: Work, item: Item, target: Node) -> bool:
+    """Whether little is read of a value, and can be read before `item` writes over it.
+
+    A row or an element that is needed later is kept, in place of the whole array.
+    """
+    users = [u for u in p.region(scope).users[target] if u is not item.node]
+    for user in users:
+        if user.regions or user.op.kind is Kind.RESULT or written_in_place(user) is target:
+            return False
+        if _open_axes(user) >= _open_axes(target):
+            return False
+    for user in users:
+        if user.array.shape and user not in p.marks.full:
+            raise NeedsStorage(user)
+        unit: Item = Buffer(user) if user.array.shape else Scalar(user)
+        if unit not in work.needs:
+            needs = Needs()
+            p.walker.element(scope, user, (), None, needs)
+            if not all(u in work.needs for u in needs.units):
+                return False
+            work.needs[unit] = needs
+            work.after[unit] = {u for u in needs.units if u != unit}
+        if work.depends(unit, item):
+            return False
+        work.after[item].add(unit)
+    return True
+
+
+def _open_axes(node: Node) -> int:
+    """How many of a node's axes are not short."""
+    return sum(not is_unrolled(d) for d in node.array.shape)
 
 
 def _overwritten(p: Planner, item: Item) -> list[Node]:

@@ -13,6 +13,8 @@ from codegen_ad.ir.node import Program, toposort
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.passes import pipeline
+from codegen_ad.plan.build import plan
+from codegen_ad.plan.kernel import Allocate, CopyInto, For, walk
 from tests.frontend.running import signature_of
 
 
@@ -145,3 +147,15 @@ def test_gradients_are_right(function: Callable[..., Any]) -> None:
         np.testing.assert_allclose(gradient[k], slope, rtol=1e-7, atol=1e-9)
     optimized = evaluate(pipeline.run(made), (P, Y))
     np.testing.assert_allclose(optimized[1], gradient, rtol=1e-13)
+
+
+@pytest.mark.parametrize("function", [path, rows, backwards], ids=lambda f: f.__name__)
+def test_no_step_copies_the_array(function: Callable[..., Any]) -> None:
+    """The row that a step reads and writes is kept in place of the array, in the adjoint too."""
+    made = pipeline.run(derived(function))
+    (size,) = made.inputs[1].array.shape
+    kernel = plan(made, name="f", sizes=[(str(size), 1, 0)], blas=False)
+    shapes = {s.buffer: s.shape for s in walk(kernel.body) if isinstance(s, Allocate)}
+    loops = [s for s in kernel.body if isinstance(s, For)]
+    copied = [s.target for loop in loops for s in walk(loop.body) if isinstance(s, CopyInto)]
+    assert not [name for name in copied if any(not d.is_constant for d in shapes[name])]

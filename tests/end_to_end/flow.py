@@ -263,3 +263,14 @@ def recorded_around_a_loop(x, p):
         for _ in range(len(p) - 1):
             v[0] = np.sin(np.sum(v * v))
     return np.sum(v)
+
+
+@case(np.array([0.7, 0.4]), ROWS, wrt=("p", "y"), sizes=(7, 3))
+def rows_read_before_they_are_written(p, y):
+    x = np.outer(y, y[:3]) * p[0]
+    for t in range(1, len(y)):
+        a = x[t - 1].copy()
+        x[t - 1] = np.sin(x[t]) * p[1]
+        x[t] = a * x[t] * x[t - 1]
+        x[0] += a
+    return np.sum(x**2)
