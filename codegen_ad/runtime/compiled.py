@@ -5,7 +5,6 @@ Everything comes from the entry's metadata, so that a warm process needs nothing
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -153,7 +152,8 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
 
 def complex_of(real: Any, imag: Any) -> Any:
     """A complex number or array from its parts, which may be infinite; structures stay pairs."""
-    if isinstance(real, tuple | list | dict) or dataclasses.is_dataclass(real):
+    numbers = isinstance(real, float) or hasattr(real, "dtype")
+    if not numbers:
         return real, imag
     if not np.ndim(real):
         whole = complex(real, imag)
