@@ -11,13 +11,25 @@ from __future__ import annotations
 import numpy as np
 
 
-def vector_exp(x: float) -> float:
-    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
+def vector_scaled(p: float, shifted: float) -> float:
+    """Return p times 2**k, where `shifted` is k + 1.5 * 2**52.
+
+    In two steps: 2**k itself may overflow or vanish where the result does not.
+    """
+    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
+    half = bits >> 1
+    first = np.int64((half + 1023) << 52).view(np.float64)
+    second = np.int64((bits - half + 1023) << 52).view(np.float64)
+    return p * first * second
+
+
+def vector_exp_parts(x: float) -> tuple[float, float]:
+    """Return p and k + 1.5 * 2**52, where exp(x) = 2**k p.
 
     Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
     """
     # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
-    x = 710.0 if x > 710.0 else x
+    x = 711.0 if x > 711.0 else x
     x = -746.0 if x < -746.0 else x
     # Adding and subtracting 1.5 * 2**52 rounds to the nearest whole number.
     shifted = x * 1.4426950408889634 + 6755399441055744.0
@@ -33,28 +45,61 @@ def vector_exp(x: float) -> float:
     high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
         2.08767569878681e-09 + r * 1.6059043836821613e-10
     )
-    p = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
-    # Times 2**k in two steps: 2**k itself may overflow or vanish where the result does not.
-    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
-    half = bits >> 1
-    first = np.int64((half + 1023) << 52).view(np.float64)
-    second = np.int64((bits - half + 1023) << 52).view(np.float64)
-    return p * first * second
+    return 1.0 + (r + r2 * (low + r4 * (middle + r4 * high))), shifted
 
 
-def vector_log(x: float) -> float:
-    """Return log(x) to 1 ulp; -inf at 0, nan below, and right for subnormal numbers.
+def vector_exp(x: float) -> float:
+    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal."""
+    p, shifted = vector_exp_parts(x)
+    return vector_scaled(p, shifted)
 
-    x = 2**k (1 + f) with 1 + f around 1. With s = f / (2 + f), log(1 + f) = 2 atanh(s), where a
-    polynomial in s**2 stands for all terms but the first (the coefficients are fdlibm's).
-    """
+
+def vector_exp2_part(r: float) -> float:
+    """Return 2**r for |r| <= 1/2."""
+    r2 = r * r
+    r4 = r2 * r2
+    low = (0.6931471805599453 + r * 0.24022650695910172) + r2 * (
+        0.055504108664824574 + r * 0.009618129107577113
+    )
+    middle = (0.0013333558145568576 + r * 0.0001540353047879852) + r2 * (
+        1.5252734736841308e-05 + r * 1.3215424511070117e-06
+    )
+    high = (1.0177656588311113e-07 + r * 7.075611949323681e-09) + r2 * 4.519234793040015e-10
+    return 1.0 + r * (low + r4 * (middle + r4 * high))
+
+
+def vector_exp2(x: float) -> float:
+    """Return 2**x to 1 ulp."""
+    # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
+    x = 1025.0 if x > 1025.0 else x
+    x = -1077.0 if x < -1077.0 else x
+    shifted = x + 6755399441055744.0
+    return vector_scaled(vector_exp2_part(x - (shifted - 6755399441055744.0)), shifted)
+
+
+def vector_expit(x: float) -> float:
+    """Return 1 / (1 + exp(-x)) to 2 ulp."""
+    e = vector_exp(-abs(x))
+    return (e if x < 0.0 else 1.0) / (1.0 + e)
+
+
+def vector_split(x: float) -> tuple[float, float]:
+    """Return k and f, where x = 2**k (1 + f) > 0, with 1 + f from sqrt(1/2) to sqrt(2)."""
     normal = x >= 2.2250738585072014e-308
     scaled = x if normal else x * 18014398509481984.0
     # Counting from sqrt(1/2), the exponent bits are k and the others 1 + f.
     bits = np.float64(scaled).view(np.int64) + 2638149301829632
     exponent = np.int64((bits >> 52) & 2047 | 4841369599423283200).view(np.float64)
     k = exponent - (4503599627371519.0 if normal else 4503599627371573.0)
-    f = np.int64((bits & 4503599627370495) + 4604544269498187776).view(np.float64) - 1.0
+    return k, np.int64((bits & 4503599627370495) + 4604544269498187776).view(np.float64) - 1.0
+
+
+def vector_log_part(f: float) -> float:
+    """Return log(1 + f) - f + f**2 / 2 for 1 + f around 1.
+
+    With s = f / (2 + f), log(1 + f) = 2 atanh(s), where a polynomial in s**2 stands for all terms
+    but the first (the coefficients are fdlibm's).
+    """
     s = f / (2.0 + f)
     z = s * s
     w = z * z
@@ -63,11 +108,48 @@ def vector_log(x: float) -> float:
         0.6666666666666735
         + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586))
     )
-    half_square = 0.5 * f * f
-    low = s * (half_square + (even + odd)) + k * 1.9082149292705877e-10
-    result = (low - half_square + f) + k * 0.6931471803691238
+    return s * (0.5 * f * f + (even + odd))
+
+
+def vector_log_ends(x: float, result: float) -> float:
+    """Return a logarithm where x is positive and finite, and else what it is there."""
     result = result if x < np.inf else x
     return result if x > 0.0 else -np.inf if x == 0.0 else np.nan
+
+
+def vector_log(x: float) -> float:
+    """Return log(x) to 1 ulp; -inf at 0, nan below, and right for subnormal numbers."""
+    k, f = vector_split(x)
+    low = vector_log_part(f) + k * 1.9082149292705877e-10
+    return vector_log_ends(x, (low - 0.5 * f * f + f) + k * 0.6931471803691238)
+
+
+def vector_log2(x: float) -> float:
+    """Return the logarithm of x to base 2, to 1 ulp, and exact for powers of 2."""
+    k, f = vector_split(x)
+    half_square = 0.5 * f * f
+    # In two parts, as is 1 / log(2), so that the larger part of their product is exact.
+    high = np.int64(np.float64(f - half_square).view(np.int64) & -4294967296).view(np.float64)
+    low = ((f - high) - half_square) + vector_log_part(f)
+    first = high * 1.4426946640014648
+    rest = (low + high) * 3.768874985636099e-07 + low * 1.4426946640014648
+    total = k + first
+    return vector_log_ends(x, total + (((k - total) + first) + rest))
+
+
+def vector_log10(x: float) -> float:
+    """Return the logarithm of x to base 10, to 1.5 ulp."""
+    k, f = vector_split(x)
+    half_square = 0.5 * f * f
+    # In two parts, as are log10(e) and log10(2), so that larger parts of products are exact.
+    high = np.int64(np.float64(f - half_square).view(np.int64) & -4294967296).view(np.float64)
+    low = ((f - high) - half_square) + vector_log_part(f)
+    first = high * 0.4342944622039795
+    rest = (low + high) * 1.9699272335463627e-08 + low * 0.4342944622039795
+    rest = rest + k * 7.508597826552624e-08
+    powers = k * 0.30102992057800293
+    total = powers + first
+    return vector_log_ends(x, total + (((powers - total) + first) + rest))
 
 
 def vector_log1p(x: float) -> float:
@@ -112,18 +194,10 @@ def vector_expm1(x: float) -> float:
     return x if abs(x) < 1e-16 else 2.0 * (total + (lost + half * tail))
 
 
-def vector_tanh(x: float) -> float:
-    """Return tanh(x) to 2 ulp: 1 - 2 / (exp(2 |x|) + 1), and near 0 Cephes' x + x**3 P / Q."""
-    size = abs(x)
-    large = size > 0.625
-    z = x * x
-    p = z * (-1614.6876844170845 - z * (99.28772310019186 + z * 0.9643991794250523))
-    q = 4844.063053251255 + z * (2235.4883906010045 + z * (112.81167849163293 + z))
-    quotient = (2.0 if large else p) / (vector_exp(2.0 * size) + 1.0 if large else q)
-    near_one = 1.0 - quotient
-    near_one = -near_one if x < 0.0 else near_one
-    near_zero = x if x == 0.0 else x + x * quotient
-    return near_one if large else near_zero
+def vector_logaddexp(x: float, y: float) -> float:
+    """Return log(exp(x) + exp(y)) to 2 ulp of the larger argument; equal infinities are kept."""
+    gap = 0.0 if x == y else abs(x - y)
+    return (x if x >= y else y) + vector_log1p(vector_exp(-gap))
 
 
 def plus(total: float, term: float) -> float:

@@ -15,12 +15,19 @@ from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.kernel import Apply, Expr, Index, Load, Number, Var
 
 VECTORISED = {
+    "power": "vector_pow(x, y)",
+    "cbrt": "vector_cbrt(x)",
+    "hypot": "vector_hypot(x, y)",
     "exp": "vector_exp(x)",
+    "exp2": "vector_exp2(x)",
     "expm1": "vector_expm1(x)",
     "log": "vector_log(x)",
+    "log2": "vector_log2(x)",
+    "log10": "vector_log10(x)",
     "log1p": "vector_log1p(x)",
-    "logaddexp": "(x if x >= y else y) + vector_log1p(vector_exp(-abs(x - y)))",
-    "softplus": "(x if x >= 0.0 else 0.0) + vector_log1p(vector_exp(-abs(x)))",
+    "logaddexp": "vector_logaddexp(x, y)",
+    "expit": "vector_expit(x)",
+    "softplus": "vector_logaddexp(x, 0.0)",
     "sin": "vector_sin(x)",
     "cos": "vector_cos(x)",
     "tan": "vector_tan(x)",
@@ -28,7 +35,14 @@ VECTORISED = {
     "arccos": "vector_acos(x)",
     "arctan": "vector_atan(x)",
     "arctan2": "vector_atan2(x, y)",
+    "sinh": "vector_sinh(x)",
+    "cosh": "vector_cosh(x)",
     "tanh": "vector_tanh(x)",
+    "arcsinh": "vector_asinh(x)",
+    "arccosh": "vector_acosh(x)",
+    "arctanh": "vector_atanh(x)",
+    "erf": "vector_erf(x)",
+    "erfc": "vector_erfc(x)",
 }
 """How operations are spelled where a loop may use vectors; others as in their entries."""
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 import mpmath
 import numpy as np
 import pytest
-from vector_cases import EDGES, compiled, largest_error, rng, scattered
+from vector_cases import EDGES, assert_same, compiled, largest_error, rng, scattered
 
 from codegen_ad.backends.vector_trigonometry import TWO_OVER_PI
 
@@ -70,12 +70,6 @@ def test_edges(op: str) -> None:
 def test_edges_of_angles_of_points() -> None:
     y, x = (a.ravel() for a in np.meshgrid(EDGES, EDGES))
     assert_same(compiled("arctan2")(y, x), np.arctan2(y, x))
-
-
-def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
-    np.testing.assert_allclose(found, expected, rtol=4e-16, atol=5e-324)
-    numbers = ~np.isnan(expected)
-    np.testing.assert_array_equal(np.signbit(found)[numbers], np.signbit(expected)[numbers])
 
 
 def test_pieces_of_two_over_pi() -> None:

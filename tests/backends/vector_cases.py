@@ -80,3 +80,10 @@ def largest_error(
                 errors.append(float(abs(mpmath.mpf(float(value)) - true) / unit))
     worst = int(np.argmax(errors))
     return errors[worst], tuple(float(p[worst]) for p in points)
+
+
+def assert_same(found: np.ndarray, expected: np.ndarray) -> None:
+    """Numbers agree up to rounding, zeros and infinities in sign, nan in place."""
+    np.testing.assert_allclose(found, expected, rtol=7e-16, atol=5e-324)
+    numbers = ~np.isnan(expected)
+    np.testing.assert_array_equal(np.signbit(found)[numbers], np.signbit(expected)[numbers])
