@@ -22,13 +22,26 @@ def plus(total, term):
 
 
 @njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_exp(x):
-    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
+def vector_scaled(p, shifted):
+    """Return p times 2**k, where `shifted` is k + 1.5 * 2**52.
+
+    In two steps: 2**k itself may overflow or vanish where the result does not.
+    """
+    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
+    half = bits >> 1
+    first = np.int64((half + 1023) << 52).view(np.float64)
+    second = np.int64((bits - half + 1023) << 52).view(np.float64)
+    return p * first * second
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_exp_parts(x):
+    """Return p and k + 1.5 * 2**52, where exp(x) = 2**k p.
 
     Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
     """
     # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
-    x = 710.0 if x > 710.0 else x
+    x = 711.0 if x > 711.0 else x
     x = -746.0 if x < -746.0 else x
     # Adding and subtracting 1.5 * 2**52 rounds to the nearest whole number.
     shifted = x * 1.4426950408889634 + 6755399441055744.0
@@ -44,13 +57,14 @@ def vector_exp(x):
     high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
         2.08767569878681e-09 + r * 1.6059043836821613e-10
     )
-    p = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
-    # Times 2**k in two steps: 2**k itself may overflow or vanish where the result does not.
-    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
-    half = bits >> 1
-    first = np.int64((half + 1023) << 52).view(np.float64)
-    second = np.int64((bits - half + 1023) << 52).view(np.float64)
-    return p * first * second
+    return 1.0 + (r + r2 * (low + r4 * (middle + r4 * high))), shifted
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_exp(x):
+    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal."""
+    p, shifted = vector_exp_parts(x)
+    return vector_scaled(p, shifted)
 
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})

@@ -20,13 +20,26 @@ def plus(total, term):
 
 
 @njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_exp(x):
-    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal.
+def vector_scaled(p, shifted):
+    """Return p times 2**k, where `shifted` is k + 1.5 * 2**52.
+
+    In two steps: 2**k itself may overflow or vanish where the result does not.
+    """
+    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
+    half = bits >> 1
+    first = np.int64((half + 1023) << 52).view(np.float64)
+    second = np.int64((bits - half + 1023) << 52).view(np.float64)
+    return p * first * second
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_exp_parts(x):
+    """Return p and k + 1.5 * 2**52, where exp(x) = 2**k p.
 
     Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
     """
     # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
-    x = 710.0 if x > 710.0 else x
+    x = 711.0 if x > 711.0 else x
     x = -746.0 if x < -746.0 else x
     # Adding and subtracting 1.5 * 2**52 rounds to the nearest whole number.
     shifted = x * 1.4426950408889634 + 6755399441055744.0
@@ -42,29 +55,35 @@ def vector_exp(x):
     high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
         2.08767569878681e-09 + r * 1.6059043836821613e-10
     )
-    p = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
-    # Times 2**k in two steps: 2**k itself may overflow or vanish where the result does not.
-    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
-    half = bits >> 1
-    first = np.int64((half + 1023) << 52).view(np.float64)
-    second = np.int64((bits - half + 1023) << 52).view(np.float64)
-    return p * first * second
+    return 1.0 + (r + r2 * (low + r4 * (middle + r4 * high))), shifted
 
 
 @njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_log(x):
-    """Return log(x) to 1 ulp; -inf at 0, nan below, and right for subnormal numbers.
+def vector_exp(x):
+    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal."""
+    p, shifted = vector_exp_parts(x)
+    return vector_scaled(p, shifted)
 
-    x = 2**k (1 + f) with 1 + f around 1. With s = f / (2 + f), log(1 + f) = 2 atanh(s), where a
-    polynomial in s**2 stands for all terms but the first (the coefficients are fdlibm's).
-    """
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_split(x):
+    """Return k and f, where x = 2**k (1 + f) > 0, with 1 + f from sqrt(1/2) to sqrt(2)."""
     normal = x >= 2.2250738585072014e-308
     scaled = x if normal else x * 18014398509481984.0
     # Counting from sqrt(1/2), the exponent bits are k and the others 1 + f.
     bits = np.float64(scaled).view(np.int64) + 2638149301829632
     exponent = np.int64((bits >> 52) & 2047 | 4841369599423283200).view(np.float64)
     k = exponent - (4503599627371519.0 if normal else 4503599627371573.0)
-    f = np.int64((bits & 4503599627370495) + 4604544269498187776).view(np.float64) - 1.0
+    return k, np.int64((bits & 4503599627370495) + 4604544269498187776).view(np.float64) - 1.0
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_log_part(f):
+    """Return log(1 + f) - f + f**2 / 2 for 1 + f around 1.
+
+    With s = f / (2 + f), log(1 + f) = 2 atanh(s), where a polynomial in s**2 stands for all terms
+    but the first (the coefficients are fdlibm's).
+    """
     s = f / (2.0 + f)
     z = s * s
     w = z * z
@@ -73,11 +92,22 @@ def vector_log(x):
         0.6666666666666735
         + w * (0.2857142874366239 + w * (0.1818357216161805 + w * 0.14798198605116586))
     )
-    half_square = 0.5 * f * f
-    low = s * (half_square + (even + odd)) + k * 1.9082149292705877e-10
-    result = (low - half_square + f) + k * 0.6931471803691238
+    return s * (0.5 * f * f + (even + odd))
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_log_ends(x, result):
+    """Return a logarithm where x is positive and finite, and else what it is there."""
     result = result if x < np.inf else x
     return result if x > 0.0 else -np.inf if x == 0.0 else np.nan
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def vector_log(x):
+    """Return log(x) to 1 ulp; -inf at 0, nan below, and right for subnormal numbers."""
+    k, f = vector_split(x)
+    low = vector_log_part(f) + k * 1.9082149292705877e-10
+    return vector_log_ends(x, (low - 0.5 * f * f + f) + k * 0.6931471803691238)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
