@@ -14,7 +14,7 @@ def ops(part: str) -> None:
     the result, `out`. Other operations have a rule in the package, below `codegen_ad/ops`.
     """
     from codegen_ad.derive.scalar import partials
-    from codegen_ad.ops import ELEMENTWISE, STRUCTURAL
+    from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 
     shown = 0
     for op, entry in ELEMENTWISE.items():
@@ -30,7 +30,7 @@ def ops(part: str) -> None:
                 click.echo(f"    d/d{letter} = {text}")
         if entry.policy:
             click.echo(f"    {entry.policy}")
-    for op, rule in STRUCTURAL.items():
+    for op, rule in (*STRUCTURAL.items(), *SEVERAL.items()):
         if part in op.name:
             shown += 1
             known = "differentiable" if rule.pullback is not None else "no derivative"
