@@ -101,7 +101,7 @@ def _without_common_factor(difference: Dim) -> Dim:
     common = set(difference.terms[0][0]).intersection(*(set(m) for m, _ in difference.terms))
     for atom in sorted(common, key=str):
         quotient = difference.exact_quotient(Dim((((atom,), 1),)))
-        if quotient is not None:
+        if quotient is not None and not quotient.is_constant:  # else it is a size that must be 0
             return _without_common_factor(quotient)
     return difference
 

@@ -1,0 +1,58 @@
+"""Mistakes that were mended, each at the smallest program that showed it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen_ad import differentiate
+from codegen_ad.errors import InvalidArgument
+from tests.cases.engine import Run
+from tests.frontend.library.library_cases import DATA
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["np.std(0 * v + s)", "np.sum(np.std(0 * A + 2.0, axis=1))", "np.nanstd(0 * v + s, ddof=1)"],
+)
+def test_the_standard_deviation_of_equal_numbers_has_no_slope(text: str) -> None:
+    for gradient in Run(text, DATA).gradients():
+        np.testing.assert_array_equal(gradient, np.zeros(gradient.shape))
+
+
+@differentiate(wrt="w")
+def product_with_nothing(w: Any, X: Any) -> Any:
+    return np.sum((X @ w) ** 2)
+
+
+@pytest.mark.parametrize("rows", [0, 4])
+def test_a_product_over_no_columns_is_zero(rows: int) -> None:
+    value, gradient = product_with_nothing.value_and_grad(np.zeros(0), np.zeros((rows, 0)))
+    assert value == 0.0
+    assert gradient.shape == (0,)
+
+
+@differentiate(wrt="A")
+def rows_in_order(A: Any) -> Any:
+    return np.sum(np.sort(A, axis=1) * np.arange(3)) + np.median(A, axis=0).sum()
+
+
+def test_rows_are_sorted_in_compiled_code() -> None:
+    A = np.array([[3.0, 1.0, 2.0], [0.0, 5.0, 4.0]])
+    value, gradient = rows_in_order.value_and_grad(A)
+    assert value == np.sum(np.sort(A, axis=1) * np.arange(3)) + np.median(A, axis=0).sum()
+    np.testing.assert_array_equal(gradient, np.array([[2.5, 0.5, 1.5], [0.5, 2.5, 1.5]]))
+
+
+@differentiate(wrt="k")
+def of_an_integer(k: Any, x: Any) -> Any:
+    return np.sum(k * x)
+
+
+def test_a_python_integer_is_not_told_to_be_an_array() -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        of_an_integer.grad(2, np.ones(3))
+    assert "float(k)" in str(caught.value)
+    assert "astype" not in str(caught.value)
