@@ -59,7 +59,18 @@ def _value(m: Machine, found: Any, entry: Elementwise, args: Sequence[Value]) ->
     if entry.op.name == "power" and strong and any(isinstance(a, Array) for a in args):
         result = power(m, *args)
         return m.fresh(m.node(result)) if isinstance(result, Array) and result.weak else result
-    return elementwise(m, entry, args, strong=strong)
+    value = elementwise(m, entry, args, strong=strong)
+    if getattr(found, "__module__", "") == "math" and isinstance(value, Array):
+        return _python_number(m, value)
+    return value
+
+
+def _python_number(m: Machine, value: Array) -> Value:
+    """What a function of `math` gives: a Python number, of 64 bits."""
+    node = m.node(value)
+    if node.array.dtype.is_float:
+        node = make.cast(m.b, node, DType.FLOAT64)
+    return m.fresh(node, weak=True)
 
 
 def _mask(m: Machine, found: Any, value: Value, out: Value) -> Node | None:

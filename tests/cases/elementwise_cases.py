@@ -108,6 +108,10 @@ np.fix: np.fix(v * 3)
 np.signbit: np.signbit(odd)
 np.copysign: np.copysign(v, w)
 np.fmod: np.fmod(v * 5, p)
+": np.fmod(i, 3)
+math functions: math.sqrt(s) * f
+": math.exp(-s) * v
+": math.atan2(s, 2.0) * math.pi
 np.fmax: np.fmax(v, w)
 ": np.fmax(odd, 0.5)
 np.fmin: np.fmin(A, R)

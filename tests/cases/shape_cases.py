@@ -66,11 +66,13 @@ np.stack: np.stack([A, C], axis=-1)
 np.vstack: np.vstack([A, C, R])
 np.hstack: np.hstack([A, K])
 ": np.hstack((s, v))
+": np.hstack([f, 1])
 np.dstack: np.dstack([v, w])
 np.column_stack: np.column_stack([A, A[:, 0]])
 np.block: np.block([[A, K], [R, np.ones((1, 1))]])
 ": np.block([v, w])
 np.append: np.append(A, R, axis=0)
+": np.append(f, 1.0)
 np.r_: np.r_[v, 1.0, 2:4]
 ": np.r_[s, 0:1:5j]
 np.c_: np.c_[v, w]

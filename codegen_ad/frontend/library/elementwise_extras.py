@@ -181,8 +181,11 @@ def copysign(call: Call) -> Value:
 def fmod(call: Call) -> Value:
     """The remainder that has the sign of the dividend."""
     b = call.b
-    x, y = floats(call, "x1", "x2")
-    below = is_negative(b, x)
+    plain(call)
+    x, y = broadcast(call, *call.ctx.promote(call.value("x1"), call.value("x2")))
+    if x.array.dtype is DType.BOOL:
+        call.refuse("`np.fmod` of booleans.", "Convert them: `x.astype(int)`.")
+    below = is_negative(b, x) if x.array.dtype.is_float else apply(b, "less", x, 0)
     size = make.where(b, below, make.negative(b, x), x)
     rest = make.apply(b, "remainder", size, apply(b, "absolute", y))
     return call.fresh(make.where(b, below, make.negative(b, rest), rest))

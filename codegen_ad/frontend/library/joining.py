@@ -53,10 +53,15 @@ def _parts(call: Call, name: str) -> list[Node]:
     values = call.items(name)
     if not values:
         call.refuse(f"`{call.name}` is given no arrays.", "Give at least one.")
-    nodes = call.ctx.promote(*values)
+    nodes = as_arrays(call, values)
     if call.has("dtype"):
         nodes = [make.cast(call.b, n, call.dtype("dtype", n.array.dtype)) for n in nodes]
     return nodes
+
+
+def as_arrays(call: Call, values: Sequence[Value]) -> list[Node]:
+    """The values in one dtype; Python numbers among them are arrays of 64 bits."""
+    return call.ctx.promote(*(call.fresh(call.node_of(v)) for v in values))
 
 
 @signature("np.concatenate: arrays axis=0 out=None * dtype=None casting='same_kind'")
@@ -169,7 +174,7 @@ def _nested(call: Call, value: Value) -> tuple[Blocks, int]:
         return depths.pop() + 1
 
     depth = shape(value)
-    nodes = iter(call.ctx.promote(*leaves))
+    nodes = iter(as_arrays(call, leaves))
 
     def filled(value: Value, left: int) -> Blocks:
         if not left:
@@ -195,7 +200,7 @@ def _joined_blocks(call: Call, blocks: Blocks, rank: int, axis: int) -> Node:
 @signature("np.append: arr values axis=None")
 def append(call: Call) -> Value:
     """The values after the array."""
-    parts = call.ctx.promote(call.value("arr"), call.value("values"))
+    parts = as_arrays(call, (call.value("arr"), call.value("values")))
     if not call.has("axis"):
         return call.fresh(joined(call, [ravel(call.b, p) for p in parts], 0))
     return call.fresh(joined(call, parts, call.axis("axis", parts[0].array.rank)))

@@ -37,11 +37,15 @@ from codegen_ad.ops.reduction import SUM
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """The elements of the axes that go away, sorted along one new first axis, NaN last."""
+    """The elements of the axes that go away, sorted along one new first axis, NaN last.
+
+    `dtype` is that of what lies between two elements.
+    """
 
     source: Node
     axes: tuple[int, ...]
     order: Node
+    dtype: DType
 
 
 def _lined_up(call: Call) -> _Line:
@@ -54,7 +58,16 @@ def _lined_up(call: Call) -> _Line:
     line = make.reshape(b, make.transpose(b, x, (*rest, *axes)), shape)
     last = len(rest)
     order = make.transpose(b, sorted_along(b, line, last), moved(last + 1, last, 0))
-    return _Line(x, axes, order)
+    dtype = x.array.dtype
+    if call.parameters.names[1] == "q":  # a Python number leaves the array's dtype as it is
+        dtype = call.ctx.promote(call.fresh(x), _strong_unless_number(call))[0].array.dtype
+    return _Line(x, axes, order, dtype)
+
+
+def _strong_unless_number(call: Call) -> Value:
+    value = call.value("q")
+    one = isinstance(value, int | float) and not isinstance(value, np.generic)
+    return value if one or call.ctx.is_array(value) else call.fresh(call.node_of(value))
 
 
 def _shaped(call: Call, line: _Line, out: Node, leading: int = 0) -> Value:
@@ -103,6 +116,7 @@ class Method:
 
     place: Numbers
     weight: Numbers | None = None
+    interpolates: bool = True
 
 
 def _spread(alpha: float, beta: float) -> Method:
@@ -131,7 +145,7 @@ def _rounded(name: str) -> Method:
     def place(b: Builder, n: Node, q: Node) -> Node:
         return apply(b, name, _linear(b, n, q))
 
-    return Method(place)
+    return Method(place, interpolates=False)
 
 
 def _chosen(b: Builder, fraction: Node, at_zero: float, otherwise: float) -> Node:
@@ -164,9 +178,9 @@ METHODS_BY_NAME: dict[str, Method] = {
     "higher": _rounded("ceil"),
     "nearest": _rounded("rint"),
     "midpoint": Method(_linear, _half),
-    "inverted_cdf": Method(_cumulative, _step),
+    "inverted_cdf": Method(_cumulative, _step, interpolates=False),
     "averaged_inverted_cdf": Method(_cumulative, _averaged),
-    "closest_observation": Method(_nearest_even, _to_odd),
+    "closest_observation": Method(_nearest_even, _to_odd, interpolates=False),
     "interpolated_inverted_cdf": _spread(0.0, 1.0),
     "hazen": _spread(0.5, 0.5),
     "weibull": _spread(0.0, 0.0),
@@ -199,9 +213,10 @@ def _between(call: Call, line: _Line, q: Node, method: Method, *, missing: bool)
         _element(b, order, make.apply(b, "minimum", apply(b, "maximum", p, 0.0), last), missing)
         for p in (below, apply(b, "add", below, 1.0))
     )
+    dtype = line.dtype if method.interpolates else order.array.dtype
     if not missing:
         fraction = make.reshape(b, fraction, (*fraction.array.shape, *((ONE,) * rest)))
-    fraction = make.cast(b, fraction, order.array.dtype)
+    fraction, low, high = (make.cast(b, x, dtype) for x in (fraction, low, high))
     step = make.subtract(b, high, low)
     out = make.where(
         b,
@@ -213,7 +228,7 @@ def _between(call: Call, line: _Line, q: Node, method: Method, *, missing: bool)
     )
     if missing:
         return out
-    top = pick(b, order, 0, -1)
+    top = make.cast(b, pick(b, order, 0, -1), dtype)
     return make.where(b, apply(b, "isnan", top), top, out)
 
 
