@@ -19,6 +19,7 @@ from codegen_ad.frontend.rounds import (
     held_from,
     install,
 )
+from codegen_ad.frontend.run_time import is_run_time
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.states import Form, Known, form_of, join, leaves, nodes_of, rebuild
 from codegen_ad.frontend.values import Array, Cell, Unbound
@@ -116,6 +117,7 @@ class CarriedLoop:
 def settle(m: Machine, body: Body) -> CarriedLoop:
     """Run the body until what it carries is known."""
     plan = Plan()
+    last: Side | None = None
     for _ in range(_ROUNDS):
         run = Run(m, body, plan)
         changed = [
@@ -130,10 +132,32 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
             m.refuse(f"`del {gone[0]}` in a loop is not translated.", "Leave it out.")
         if not any(changed):
             return _finished(run, plan)
+        last = run.side
+    _refuse_sizes(m, plan, last)
     m.refuse(
         "The types of what this loop carries do not settle.",
         "Give each variable its final dtype before the loop, for example `s = 0.0`.",
     )
+
+
+def _refuse_sizes(m: Machine, plan: Plan, last: Side | None) -> None:
+    """Refuse arrays whose size is another one in each iteration, if it is they who do not settle.
+
+    A symbol of a run-time size belongs to one reading of the body.
+    """
+    known = {*plan.names, *plan.lost, *plan.unbound}
+    env = {} if last is None else last.env
+    ends = {n: form_of(m, v, last) for n, v in env.items() if n in known}
+    sized = [
+        name for name, form in ends.items()
+        if any(is_run_time(m, d) for leaf in leaves(form) for d in leaf.type.shape)
+    ]  # fmt: skip
+    if sized:
+        m.refuse(
+            f"The size of `{sized[0]}` differs from iteration to iteration, and it is read after "
+            "the loop or in the next iteration.",
+            "Read it in the iteration that makes it, or write into an array made before the loop.",
+        )
 
 
 def _see_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Value) -> bool:

@@ -24,7 +24,7 @@ def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
     one, other = (dim_text(d, m.size_names) for d in (first, second))
     difference = first - second
     if is_run_time(m, difference):
-        settle(m, difference, f"line {m.line()}: the sizes in `{what}` differ")
+        settle(m, difference, f"line {m.line()}: the sizes in `{what.lstrip('%')}` differ")
         m.refuse(
             f"`{what}` needs {one} == {other}, which depends on the data.",
             "Pick the elements of both arrays by the same mask or bounds.",

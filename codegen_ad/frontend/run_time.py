@@ -67,7 +67,10 @@ def _checked(m: Machine, value: Node, same: Dim, message: str) -> Dim:
     """The size that `value` has to be, which the kernel checks before it goes by it."""
     unknown = [s for s in same.symbols() if s in m.run_time.limits and m.b.size(s) is None]
     if unknown:
-        m.refuse("Two sizes that only the run knows must be the same here.", message)
+        m.refuse(
+            "Two sizes that only the run knows must be the same, and cannot be compared here.",
+            f"Make both by the same mask or bounds, before the branch or loop ({message}).",
+        )
     key = next(same.symbols(), str(same))
     m.b.node(SAME_SIZE, (value, make.size(m.b, same)), SameSize(key, message))
     return same

@@ -341,11 +341,17 @@ class Elements:
     ) -> Dim:
         """An index into an axis of size `extent`, known or checked at run time to lie inside it.
 
+        Positions that a mask of that size picks do.
+
         `user` is the node that reads or writes there.
         """
         dim = self.index(scope, node, point)
         if dim is not None and inside(scope, dim, extent):
             return dim
+        if node.op.kind is Kind.FILTER and node.args[0].array.shape[0] == extent:
+            place = self.value(scope, node, point)
+            if isinstance(place, Var):
+                return Dim.symbol(place.name)
         home = scope.home(point)
         key = (node, point, extent, axis)
         if key in home.checks:

@@ -58,6 +58,17 @@ def mask_of_too_many_axes(x: Any) -> Any:
     return x[x[:, None] > x].sum()
 
 
+def size_of_the_last_iteration(x: Any) -> Any:
+    for i in range(1, len(x)):
+        z = x[i:]
+    return z.sum()
+
+
+def sizes_of_two_sides(x: Any, k: Any) -> Any:
+    z = x[: k // 2] if x[0] > 0 else x[k // 2 :]
+    return z.sum()
+
+
 def slice_bound_not_integer(x: Any) -> Any:
     return x[: x[0]].sum()
 
