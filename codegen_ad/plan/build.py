@@ -73,6 +73,7 @@ def _attempt(
     root = Scope(None, is_region=True)
     known = frozenset(symbol for symbol, _, _ in sizes)
     p = Planner(program.notes, marks, ranks, blas, root, known)
+    p.names.known = known
     sizes = list(sizes)
     parameters: list[Parameter] = []
     counts = set(_counts(program.outputs))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node, Notes
 from codegen_ad.ir.types import DType
-from codegen_ad.ops.constants import IOTA, SIZE, Literal, SameSize, Size
+from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
 from codegen_ad.ops.indexing import Scatter
 from codegen_ad.plan.access import (
     Added,
@@ -32,17 +32,16 @@ from codegen_ad.plan.kernel import (
     Assign,
     Check,
     Expr,
-    If,
     Index,
     Let,
     Load,
     Note,
     Number,
-    Raise,
     Var,
 )
 from codegen_ad.plan.powers import power
 from codegen_ad.plan.scope import Scope
+from codegen_ad.plan.sizes import bind
 
 _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum",
             "any": "logical_or", "all": "logical_and"}  # fmt: skip
@@ -53,7 +52,7 @@ class Names:
     """Provisional names, `@1`, `@2`, …, which `names.assign` replaces.
 
     `awaited` are sizes of parameters, by the names that they are read to, and the run-time sizes
-    that they have to be. `shared` ones are always the whole value of their element, which may have
+    that they have to be; `known` are the symbols of arguments' sizes. `shared` ones are always the whole value of their element, which may have
     the same name where it is computed again in another loop.
     """
 
@@ -63,6 +62,7 @@ class Names:
     shared: set[str] = field(default_factory=set[str])
     sizes: set[str] = field(default_factory=set[str])
     awaited: dict[str, Dim] = field(default_factory=dict[str, Dim])
+    known: frozenset[str] = frozenset()
 
     def fresh(self, node: Node | None = None, point: Point = ()) -> str:
         """A new name; the element of `node` at `point` is what it stands for."""
@@ -104,7 +104,7 @@ class Elements:
         if node.op.kind is Kind.CONSTANT:
             return _constant(node, point)
         if node.op.kind is Kind.SIZE:
-            return self._run_size(scope, node)
+            return bind(self, scope, node)
         home = scope.home(point)
         match access(node, point):
             case Same(source, there):
@@ -144,34 +144,6 @@ class Elements:
                 return self._scattered(scope, node, point, scattered)
             case Gathered(source, indices, rest):
                 return self._gathered(scope, node, point, source, indices, rest)
-
-    def _run_size(self, scope: Scope, node: Node) -> Expr:
-        """Give the symbol of a run-time size its value, for all index expressions from here on."""
-        symbol = node.array.size
-        assert symbol is not None
-        value, *expected = (self.value(scope, a, ()) for a in node.args)
-        region = scope.region()
-        if isinstance(node.params, SameSize):
-            differ = Apply("not_equal", (value, expected[0]), DType.BOOL)
-            error = Raise("ValueError", node.params.message, (), self.note(node))
-            region.statements.append(If(differ, [error], [], self.note(node)))
-            region.values[node, ()] = expected[0]
-            return expected[0]
-        self.names.reserved.add(symbol)
-        self.names.sizes.add(symbol)
-        region.statements.append(Assign((symbol,), (value,), self.note(node)))
-        region.symbols.add(symbol)
-        if isinstance(value, Index):
-            region.sizes[symbol] = value.dim
-        region.values[node, ()] = Index(Dim.symbol(symbol))
-        for size, wanted in self.names.awaited.items():
-            if symbol in wanted.symbols() and set(wanted.symbols()) - {symbol} <= region.symbols:
-                different = Index(Dim.symbol(size)), Index(wanted)
-                differ = Apply("not_equal", different, DType.BOOL)
-                message = f"{size.rpartition('_')[0]} has another size than the result"
-                error = Raise("ValueError", message, (), self.note(node))
-                region.statements.append(If(differ, [error], [], self.note(node)))
-        return region.values[node, ()]
 
     def _folded(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:
         """Products with a literal 1, and a derivative's arithmetic with a literal 0.

@@ -1,13 +1,63 @@
-"""Run-time sizes that are index expressions are written so: `i` in place of `length_1 = i`."""
+"""Run-time sizes in a kernel: each is a variable, and checked where it must be another one's value.
+
+Those that are index expressions are written as these: `i` in place of `length_1 = i`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.kernel import Apply, Assign, Index, Load, Statement, blocks
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops.constants import SameSize
+from codegen_ad.plan.kernel import (
+    Apply,
+    Assign,
+    Expr,
+    If,
+    Index,
+    Load,
+    Raise,
+    Statement,
+    blocks,
+)
+from codegen_ad.plan.scope import Scope
+
+if TYPE_CHECKING:
+    from codegen_ad.plan.element import Elements
+
+
+def bind(elements: Elements, scope: Scope, node: Node) -> Expr:
+    """Give the symbol of a run-time size its value, for all index expressions from here on."""
+    symbol = node.array.size
+    assert symbol is not None
+    value, *expected = (elements.value(scope, a, ()) for a in node.args)
+    region = scope.region()
+    if isinstance(node.params, SameSize):
+        differ = Apply("not_equal", (value, expected[0]), DType.BOOL)
+        error = Raise("ValueError", node.params.message, (), elements.note(node))
+        region.statements.append(If(differ, [error], [], elements.note(node)))
+        region.values[node, ()] = expected[0]
+        return expected[0]
+    elements.names.reserved.add(symbol)
+    elements.names.sizes.add(symbol)
+    region.statements.append(Assign((symbol,), (value,), elements.note(node)))
+    region.symbols.add(symbol)
+    if isinstance(value, Index):
+        region.sizes[symbol] = value.dim
+    region.values[node, ()] = Index(Dim.symbol(symbol))
+    for size, wanted in elements.names.awaited.items():
+        unbound = set(wanted.symbols()) - elements.names.sizes - elements.names.known
+        if symbol in wanted.symbols() and not unbound:
+            different = Index(Dim.symbol(size)), Index(wanted)
+            differ = Apply("not_equal", different, DType.BOOL)
+            message = f"{size.rpartition('_')[0]} has another size than the result"
+            error = Raise("ValueError", message, (), elements.note(node))
+            region.statements.append(If(differ, [error], [], elements.note(node)))
+    return region.values[node, ()]
 
 
 def spell_out(body: list[Statement], sizes: Collection[str]) -> None:

@@ -238,6 +238,10 @@ def positive_parts(x: Any) -> Any:
     return x[x > 0] ** 2
 
 
+def longer(x: Any) -> Any:
+    return np.concatenate([x[x > 0] ** 2, x])
+
+
 def places(x: Any, X: Any) -> Any:
     (i,) = np.nonzero(x > 0)
     j = np.argwhere(X > 0.5)
@@ -301,6 +305,7 @@ MASKS: list[tuple[Any, ...]] = [
     *((loop_over_picked, X, t) for t in (T, -np.ones(N))),
     (picked_in_place, X),
     (pairs_of_picked, X, T),
+    (longer, X),
     *((positive_parts, x) for x in (X, -np.abs(X))),
     (places, X, M),
     (distinct, X),

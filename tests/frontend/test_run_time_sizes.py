@@ -145,6 +145,8 @@ def test_a_cotangent_of_another_size_is_refused_when_called() -> None:
     function = differentiate_(COMPILED["positive_parts"][0])
     with pytest.raises(ValueError, match="g has another size than the result"):
         function.vjp(X, cotangent=np.ones(POSITIVE + 1))
+    with pytest.raises(ValueError, match="g has another size than the result"):
+        differentiate_(COMPILED["longer"][0]).vjp(X, cotangent=np.ones(POSITIVE))
     value, gradient = function.vjp(X, cotangent=np.ones(POSITIVE))
     np.testing.assert_allclose(value, X[X > 0] ** 2)
     np.testing.assert_allclose(gradient, np.where(X > 0, 2 * X, 0))
