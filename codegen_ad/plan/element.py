@@ -52,8 +52,9 @@ class Names:
     """Provisional names, `@1`, `@2`, …, which `names.assign` replaces.
 
     `awaited` are sizes of parameters, by the names that they are read to, and the run-time sizes
-    that they have to be; `known` are the symbols of arguments' sizes. `shared` ones are always the whole value of their element, which may have
-    the same name where it is computed again in another loop.
+    that they have to be; `known` are the symbols of arguments' sizes. `shared` ones are always the
+    whole value of their element, which may have the same name where it is computed again in another
+    loop.
     """
 
     count: int = 0
