@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from codegen_ad.frontend import branches
+from codegen_ad.frontend import branches, rows
 from codegen_ad.frontend.access import attribute
 from codegen_ad.frontend.arithmetic import compare_sizes, operate
 from codegen_ad.frontend.context import Value
@@ -25,6 +25,7 @@ from codegen_ad.frontend.values import (
     Outside,
     Range,
     Record,
+    Rows,
 )
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
@@ -79,6 +80,13 @@ def _tuple(m: Any, args: Args, _: Named) -> Value:
 
 
 def _list(m: Any, args: Args, _: Named) -> Value:
+    held = rows.rows_of(m, args[0]) if args else None
+    if held is not None:
+        return rows.get(m, held, slice(None))
+    if args and isinstance(args[0], Array | Range) and m.try_items(args[0]) is None:
+        node = m.node(args[0])
+        if node.array.rank == 1:
+            return m.list_of_rows(Rows(m.fresh(node), isinstance(args[0], Range), 0))
     return m.list_of(m.items(args[0], "argument of list") if args else [])
 
 
@@ -214,11 +222,6 @@ def _callable(_: Any, args: Args, __: Named) -> Value:
     return isinstance(value, Closure | Bound | Derived | ArrayMethod)
 
 
-def _map(m: Any, args: Args, _: Named) -> Value:
-    columns = [m.items(a, "argument of map") for a in args[1:]]
-    return tuple(m.call(args[0], list(row), {}) for row in zip(*columns, strict=False))
-
-
 def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
     found = m.static(tuple(m.items(args[0], "argument of sorted")), "list that is sorted")
     if "key" in kwargs:
@@ -259,7 +262,7 @@ BUILTINS: dict[Any, Callable[..., Value]] = {
     float: _number(DType.FLOAT64, float), int: _number(DType.INT64, int),
     bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),
     min: _extreme("min", operator.le), any: _any, all: _all, getattr: _getattr,
-    hasattr: _hasattr, callable: _callable, map: _map, sorted: _sorted, slice: _slice, pow: _pow,
+    hasattr: _hasattr, callable: _callable, sorted: _sorted, slice: _slice, pow: _pow,
     divmod: _divmod, str: static_call(str), repr: static_call(repr),
     issubclass: static_call(issubclass),
     operator.index: static_call(operator.index),

@@ -18,6 +18,7 @@ from codegen_ad.frontend.builtin_functions import BUILTINS
 from codegen_ad.frontend.complex_numbers import functions as complex_functions
 from codegen_ad.frontend.container_methods import call_method
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.folding import FOLDS
 from codegen_ad.frontend.functions import call_closure, call_function
 from codegen_ad.frontend.library import FUNCTIONS, METHODS, handler_of
 from codegen_ad.frontend.outside import import_
@@ -100,6 +101,8 @@ def _call_outside(
     try:
         if complex_functions.knows(m, found, args, kwargs):
             return complex_functions.call(m, found, args, kwargs)
+        if found in FOLDS:
+            return _handled(m, FOLDS[found], args, kwargs)
         if found in BUILTINS:
             return _handled(m, BUILTINS[found], args, kwargs)
         if found in ENTRIES and found not in FUNCTIONS:

@@ -67,20 +67,54 @@ def _loop(
         around = generator.iter if place else ast.Name("%iterable", ast.Load())
         ast.copy_location(around, generator.iter)
         body = ast.For(generator.target, around, [body], [])
-    for part in ast.walk(body):
+    assert isinstance(body, ast.For)
+    return _run(m, body, iterable, name, {name: start}, node.elt)
+
+
+def _run(
+    m: Machine,
+    loop: ast.For,
+    iterable: Value,
+    name: str,
+    env: dict[str, Value],
+    item: ast.expr | None = None,
+) -> Value:
+    """What a name holds after a loop, in a frame of its own, that stands for an expression."""
+    for part in ast.walk(loop):
         if not hasattr(part, "lineno"):
-            ast.copy_location(part, node)
+            ast.copy_location(part, m.spots[-1])
     outer = m.frame
-    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), node.elt)
-    env = {name: start, "%iterable": iterable}
+    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), item or ast.Constant(None))
+    env = {**env, "%iterable": iterable}
     frame = Frame(outer.name, outer.source, env, outer, path=outer.path, tree=tree)
     m.frames.append(frame)
     try:
-        assert isinstance(body, ast.For)
-        loops.for_(m, body)
+        loops.for_(m, loop)
         return frame.env[name]
     finally:
         m.frames.remove(frame)
+
+
+def mapped(m: Machine, function: Value, iterable: Value) -> Value:
+    """`map(function, iterable)` over something of symbolic length: a list of the results."""
+    call = ast.Call(ast.Name("%function", ast.Load()), [ast.Name("item", ast.Load())], [])
+    append = ast.Attribute(ast.Name("items", ast.Load()), "append", ast.Load())
+    add = ast.Expr(ast.Call(append, [call], []))
+    env = {"%function": function, "items": m.list_of([])}
+    return _run(m, _over("item", add), iterable, "items", env)
+
+
+def reduced(m: Machine, function: Value, iterable: Value, start: Value) -> Value:
+    """`functools.reduce(function, iterable, start)` over something of symbolic length."""
+    names = [ast.Name("total", ast.Load()), ast.Name("item", ast.Load())]
+    call = ast.Call(ast.Name("%function", ast.Load()), [*names], [])
+    step = ast.Assign([ast.Name("total", ast.Store())], call)
+    env = {"%function": function, "total": start}
+    return _run(m, _over("item", step), iterable, "total", env)
+
+
+def _over(item: str, step: ast.stmt) -> ast.For:
+    return ast.For(ast.Name(item, ast.Store()), ast.Name("%iterable", ast.Load()), [step], [])
 
 
 def generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:

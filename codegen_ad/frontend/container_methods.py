@@ -11,6 +11,7 @@ from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import binding, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
+    Cell,
     Dict,
     List,
     Rows,
@@ -32,7 +33,7 @@ def call_method(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) 
         case List(cell):
             found = _list_method(m, owner, name, args)
         case Dict(cell):
-            found = _dict_method(m, m.store[cell], name, args)
+            found = _dict_method(m, cell, name, args, kwargs)
         case tuple():
             found = _tuple_method(m, cast("Any", owner), name, args, kwargs)
         case str() | bool() | int() | float() | np.generic():
@@ -108,8 +109,29 @@ def _rows_method(m: Machine, owner: List, held: Rows, name: str, args: Args) -> 
     return None
 
 
-def _dict_method(m: Machine, held: dict[Any, Value], name: str, args: Args) -> Value:
+def _dict_method(m: Machine, cell: Cell, name: str, args: Args, kwargs: Named) -> Value:
+    held: dict[Any, Value] = m.store[cell]
+    if name in ("setdefault", "update", "pop", "clear"):
+        binding.own(m, cell)
     match name:
+        case "setdefault":
+            key = m.static(args[0], "key")
+            found = held[key] if key in held else args[1] if len(args) > 1 else None
+            m.store[cell] = {**held, key: found}
+            return found
+        case "update" if all(isinstance(a, Dict) for a in args):
+            more = [m.store[a.cell] for a in args if isinstance(a, Dict)]
+            m.store[cell] = {**held, **(more[0] if more else {}), **kwargs}
+            return None
+        case "pop":
+            key = m.static(args[0], "key")
+            if key not in held and len(args) < 2:
+                m.fails(KeyError(key))
+            m.store[cell] = {k: v for k, v in held.items() if k != key}
+            return held.get(key, args[1] if len(args) > 1 else None)
+        case "clear":
+            m.store[cell] = {}
+            return None
         case "items":
             return tuple(held.items())
         case "keys":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 
-# ruff: noqa: B905, C416, RUF007, RUF015
+# ruff: noqa: B905, C416, C417, RUF007, RUF015
 
 
 def appended(x: Any) -> Any:
@@ -121,6 +122,25 @@ def through_helper(x: Any) -> Any:
         return [v * v for v in values]
 
     return sum(squares(squares(x))) + len(squares(x))
+
+
+def folded(x: Any) -> Any:
+    squares = list(map(lambda v: v * v, x))
+    product = functools.reduce(lambda a, b: a * (1 + b), x[1:], x[0])
+    known = functools.reduce(lambda a, b: a * b, [x[0], x[1], 2.0])
+    odd = filter(lambda k: k % 2, range(5))
+    squares += list(x) + list(range(x.shape[0]))
+    return sum(map(np.sin, x)) * product + sum(squares) + known + sum(x[k] for k in odd)
+
+
+def dictionaries(x: Any) -> Any:
+    d = {"a": x[0]}
+    d.setdefault("a", 7.0)
+    b = d.setdefault("b", x[1])
+    d.update({"c": x[2]}, e=3.0)
+    c = d.pop("c") * d.pop("none", 2.0)
+    d |= {"b": b * b}
+    return sum(d.values()) * c * len(d)
 
 
 def picked(x: Any) -> Any:
