@@ -218,3 +218,25 @@ def test_checks_of_an_inner_function() -> None:
     assert found(4.0) == pytest.approx(0.75 / 2.0 - 0.375 / 8.0)
     with pytest.raises(ValueError, match=r"-1.0 is negative"):
         found(-1.0)
+
+
+def test_perturbations_are_not_confused() -> None:
+    assert grad(lambda x: x * grad(lambda y: x + y)(1.0))(3.0) == 1.0
+
+
+def until_large(v: Any) -> Any:
+    t = v
+    while t < 10.0:
+        t = t * t + v
+    return t
+
+
+def slopes_of_a_while(x: Any) -> Any:
+    total = 0.0
+    for i in range(len(x)):
+        total += grad(until_large)(x[i]) * x[i] + cad.hessian(until_large)(1.5)
+    return total
+
+
+def test_a_while_inside_of_a_loop() -> None:
+    assert differentiate(slopes_of_a_while).check(np.array([1.2, 1.7, 2.2])).ok

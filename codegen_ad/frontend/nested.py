@@ -226,11 +226,11 @@ def _derivatives(
         made = [parts.mapped(m, a, make_leaf) for a in read.arguments]
         return made[0] if len(made) == 1 else tuple(made)
 
-    def block(old: Value) -> Value:
-        return structured(lambda _: next(found)) if isinstance(old, Array) else None
+    def block(_: Value) -> Value:
+        return structured(lambda _: next(found))
 
     if kind == "jacobian":
-        return parts.mapped(m, like, block)
+        return parts.mapped(m, like, lambda old: block(old) if _moves(m, old) else None)
     if kind == "hessian":
         return structured(block)
     if kind == "jvp":

@@ -129,6 +129,9 @@ def _settle_sizes(p: Planner, work: Work) -> None:
         name = params.length.name if isinstance(params, Loop | While) else None
         if name is not None and name not in p.sizes:
             makers.setdefault(name, []).append(item)
+    # Where a `while` finds a size, loops of that length only use it.
+    for name, found in makers.items():
+        makers[name] = [m for m in found if isinstance(m.node.params, While)] or found
     for item, needs in work.needs.items() if makers else ():
         shape = item.node.array.shape if isinstance(item.node.type, ArrayType) else ()
         read = (n.params.dim for n, _ in needs.seen if isinstance(n.params, Size))
