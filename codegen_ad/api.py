@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from codegen_ad.differentiable import Differentiable
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options, checkpoint_of
+from codegen_ad.options import Options, checkpoint_of, math_of
 from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def differentiate(
     has_aux: bool = False,
     checkpoint: str | int | None = None,
     check: bool = False,
+    math: str = "vector",
 ) -> Callable[[Callable[P, R]], Differentiable[P, R]]: ...
 
 
@@ -45,6 +46,7 @@ def differentiate(
     has_aux: bool = False,
     checkpoint: str | int | None = None,
     check: bool = False,
+    math: str = "vector",
 ) -> Any:
     """Give a NumPy function its derivatives.
 
@@ -65,6 +67,9 @@ def differentiate(
     check : compare each new kernel with the plain function at the arguments of its first call, as
         `f.check` does, before it is kept. The verdict stands in the header of its file; a kernel
         that fails is not kept, and the call raises `codegen_ad.errors.CheckFailed`.
+    math : "vector" computes `exp`, `sin` and their kin in loops by functions that the file brings
+        along, several elements at once and to 2 ulp at most (`erfc` to 4); "libm" by those of the
+        C library, one element at a time.
 
     Returns
     -------
@@ -80,10 +85,14 @@ def differentiate(
     if function is None:
 
         def decorate(f: Callable[..., Any]) -> Any:
-            return make(f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check)
+            return make(
+                f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check, math=math
+            )
 
         return decorate
-    return make(function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check)
+    return make(
+        function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check, math=math
+    )
 
 
 def make(
@@ -95,6 +104,7 @@ def make(
     has_aux: bool = False,
     checkpoint: str | int | None = None,
     check: bool = False,
+    math: str = "vector",
 ) -> Differentiable[..., Any]:
     """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
@@ -103,7 +113,13 @@ def make(
         raise InvalidArgument(f"differentiate takes a function, not {function!r}")
     names = names_of(function, wrt)
     options = Options(
-        names, _strings(taps), _strings(static), has_aux, check, checkpoint_of(checkpoint)
+        names,
+        _strings(taps),
+        _strings(static),
+        has_aux,
+        check,
+        checkpoint_of(checkpoint),
+        math_of(math),
     )
     return Differentiable(function, options)
 

@@ -124,12 +124,15 @@ def run(
     about = About(
         f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, summary
     )
+    vectorise = options.math == "vector"
     if mode.startswith("fit:"):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
         recipe = recipe_of(mode)
-        text = numba_cpu.fit_source(kernel, about, counted, recipe, varied, fit_name(name))
+        text = numba_cpu.fit_source(
+            kernel, about, counted, recipe, varied, fit_name(name), vectorise=vectorise
+        )
     else:
-        text = numba_cpu.source(kernel, about, counted)
+        text = numba_cpu.source(kernel, about, counted, vectorise=vectorise)
     on_stage("code", text)
     program, values = derived.program, derived.values
     return Stages(

@@ -31,6 +31,10 @@ BYTES = {
 """Units in which a memory budget may be given."""
 
 
+MATH = ("vector", "libm")
+"""Functions that vectorise, which files bring along, or those of the C library."""
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How a long loop saves memory: it keeps states, from which it is run again.
@@ -59,6 +63,7 @@ class Options:
     has_aux : the function returns the value to be differentiated, and something beside it.
     check : compare each new kernel with the plain function before it is kept.
     checkpoint : how long loops save memory; None if they record all that their adjoints need.
+    math : one of `MATH`: where the functions of mathematics in loops come from.
     """
 
     wrt: tuple[str, ...] = ()
@@ -67,6 +72,7 @@ class Options:
     has_aux: bool = False
     check: bool = False
     checkpoint: Checkpoint | None = None
+    math: str = "vector"
 
     def text(self) -> str:
         """All options as one line, for the cache key."""
@@ -113,3 +119,17 @@ def is_checking() -> bool:
 def shown_stages() -> frozenset[str]:
     """The stages to print while building."""
     return frozenset(s for s in os.environ.get("CODEGEN_AD_SHOW", "").split(",") if s)
+
+
+def math_of(value: object) -> str:
+    """Check where mathematics come from.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is none of `MATH`.
+    """
+    if value not in MATH:
+        known = " or ".join(f'"{m}"' for m in MATH)
+        raise InvalidArgument(f"math must be {known}, not {value!r}")
+    return str(value)

@@ -16,17 +16,25 @@ from codegen_ad.plan.kernel import Kernel
 NAME = "numba_cpu"
 
 
-def source(kernel: Kernel, about: About, cost: Cost) -> str:
-    """The text of the kernel's file."""
-    return render(f"{NAME}/kernel.py.jinja", k=view(kernel, about, cost, helpers))
+def source(kernel: Kernel, about: About, cost: Cost, *, vectorise: bool = True) -> str:
+    """The text of the kernel's file; `vectorise` as in `view`."""
+    k = view(kernel, about, cost, helpers, vectorise=vectorise)
+    return render(f"{NAME}/kernel.py.jinja", k=k)
 
 
 def fit_source(
-    kernel: Kernel, about: About, cost: Cost, recipe: Recipe, targets: Sequence[int], name: str
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    recipe: Recipe,
+    targets: Sequence[int],
+    name: str,
+    *,
+    vectorise: bool = True,
 ) -> str:
     """The text of a file whose function `name` runs a whole fit."""
     small, splits = split(kernel, targets)
-    core = view(small, about, cost, helpers, outputs_given=True)
+    core = view(small, about, cost, helpers, outputs_given=True, vectorise=vectorise)
     fit = fit_view(kernel, core, recipe, targets, splits, name)
     core = replace(core, types=types_of(kernel))
     return render(f"{NAME}/fit.py.jinja", k=core, f=fit)

@@ -48,9 +48,12 @@ _AUGMENTED = {"sum": "+=", "prod": "*="}
 class Writer:
     """Collects the lines of one function's body."""
 
-    def __init__(self, function: str, parameters: frozenset[str]) -> None:
+    def __init__(
+        self, function: str, parameters: frozenset[str], *, vectorise: bool = True
+    ) -> None:
         self.function = function
         self.margin = 1  # the body of a function
+        self.may_vectorise = vectorise
         self.vectorise = False  # the innermost loop's trips are independent
         self.parameters = parameters
         self.lines: list[str] = []
@@ -129,7 +132,7 @@ class Writer:
                 self._check(statement, depth)
             case For(variable, extent, body, _, carried):
                 self.line(f"for {variable} in range({spell_dim(extent)}):", depth)
-                self.vectorise, around = not carried, self.vectorise
+                self.vectorise, around = self.may_vectorise and not carried, self.vectorise
                 self.block(body, depth + 1)
                 self.vectorise = around
             case While(test, condition, body):

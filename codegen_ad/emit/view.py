@@ -56,14 +56,21 @@ class KernelView:
 
 
 def view(
-    kernel: Kernel, about: About, cost: Cost, helpers: Helpers, *, outputs_given: bool = False
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    helpers: Helpers,
+    *,
+    outputs_given: bool = False,
+    vectorise: bool = True,
 ) -> KernelView:
     """The kernel as text for a template; `helpers` gives the functions that it calls.
 
     With `outputs_given`, output arrays are further parameters, `value` alone is returned, and
-    nothing is allocated for them.
+    nothing is allocated for them. `vectorise` calls functions that let loops use vectors.
     """
-    writer = Writer(about.function, frozenset(p.name for p in kernel.parameters))
+    parameters = frozenset(p.name for p in kernel.parameters)
+    writer = Writer(about.function, parameters, vectorise=vectorise)
     arrays = [o for o in kernel.outputs if isinstance(o, str)]
     statements = kernel.body
     copied: list[str] = []
