@@ -23,8 +23,8 @@ def vector_scaled(p: float, shifted: float) -> float:
     return p * first * second
 
 
-def vector_exp_parts(x: float) -> tuple[float, float]:
-    """Return p and k + 1.5 * 2**52, where exp(x) = 2**k p.
+def vector_exp_parts(x: float) -> tuple[float, float, float]:
+    """Return p, what it lost, and k + 1.5 * 2**52, where exp(x) = 2**k p.
 
     Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
     """
@@ -45,12 +45,14 @@ def vector_exp_parts(x: float) -> tuple[float, float]:
     high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
         2.08767569878681e-09 + r * 1.6059043836821613e-10
     )
-    return 1.0 + (r + r2 * (low + r4 * (middle + r4 * high))), shifted
+    rest = r + r2 * (low + r4 * (middle + r4 * high))
+    p = 1.0 + rest
+    return p, (1.0 - p) + rest, shifted
 
 
 def vector_exp(x: float) -> float:
     """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal."""
-    p, shifted = vector_exp_parts(x)
+    p, _, shifted = vector_exp_parts(x)
     return vector_scaled(p, shifted)
 
 
@@ -78,9 +80,12 @@ def vector_exp2(x: float) -> float:
 
 
 def vector_expit(x: float) -> float:
-    """Return 1 / (1 + exp(-x)) to 2 ulp."""
-    e = vector_exp(-abs(x))
-    return (e if x < 0.0 else 1.0) / (1.0 + e)
+    """Return 1 / (1 + exp(-x)) to 2 ulp; far below 0 as e - e**2 / (1 + e) with e = exp(x)."""
+    p, lost, shifted = vector_exp_parts(-abs(x))
+    e = vector_scaled(p, shifted)
+    quotient = (e if x < 0.0 else 1.0) / (1.0 + e)
+    small = e - (e * quotient - vector_scaled(lost, shifted))
+    return small if x < -0.7 else quotient
 
 
 def vector_split(x: float) -> tuple[float, float]:
