@@ -36,7 +36,7 @@ def vector_scaled(p, shifted):
 
 @njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
 def vector_exp_parts(x):
-    """Return p and k + 1.5 * 2**52, where exp(x) = 2**k p.
+    """Return p, what it lost, and k + 1.5 * 2**52, where exp(x) = 2**k p.
 
     Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
     """
@@ -57,13 +57,15 @@ def vector_exp_parts(x):
     high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
         2.08767569878681e-09 + r * 1.6059043836821613e-10
     )
-    return 1.0 + (r + r2 * (low + r4 * (middle + r4 * high))), shifted
+    rest = r + r2 * (low + r4 * (middle + r4 * high))
+    p = 1.0 + rest
+    return p, (1.0 - p) + rest, shifted
 
 
 @njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
 def vector_exp(x):
     """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal."""
-    p, shifted = vector_exp_parts(x)
+    p, _, shifted = vector_exp_parts(x)
     return vector_scaled(p, shifted)
 
 
