@@ -64,8 +64,12 @@ def call(
 ) -> Value:
     """A call of a function whose derivative the user gave: all its parts are read as Python.
 
-    Arrays that these find outside of all functions become arguments without a derivative.
+    Arrays that these find outside of all functions become arguments without a derivative. In its own
+    forward pass it is the plain function.
     """
+    if found in m.own_passes:
+        plain = import_(m, found.__wrapped__, (*path, ("attribute", "__wrapped__")))
+        return m.call(plain, args, kwargs)
     forward, backward, rule = (
         import_(m, f, (*path, ("attribute", "__codegen_custom__"), ("item", i)))
         for i, f in enumerate(found.__codegen_custom__[:3])
@@ -75,7 +79,9 @@ def call(
     with m.b.scope() as scope, _inside(m, f"`{name}`, which has a derivative of its own,"):
         inside = _opened(m, scope, values, "argument")
         named = dict(zip(kwargs, inside[len(args) :], strict=True))
+        m.own_passes.append(found)
         given = m.call(forward, inside[: len(args)], named)
+        m.own_passes.pop()
         split = _split(m, given, found.__codegen_custom__[3], name)
         out, residuals = (_outputs(m, v) for v in (split or (given, inside)))
         forms = [form_of(m, v, None) for v in (out, residuals)]

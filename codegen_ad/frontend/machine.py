@@ -82,6 +82,7 @@ class Machine:
     tapped: set[str] = field(default_factory=set[str])
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     kept: list[Any] = field(default_factory=list[Any])
+    own_passes: list[Any] = field(default_factory=list[Any])
     transform: Any = None  # `codegen_ad.frontend.nested.Transform`
 
     # The place -------------------------------------------------------------------------------
