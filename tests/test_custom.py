@@ -154,6 +154,32 @@ def test_empty_and_single_precision() -> None:
     np.testing.assert_allclose(single, 1 / (1 + np.exp(-X)), rtol=1e-5)
 
 
+@custom_derivative
+def own_value(x):
+    return x * np.exp(x)
+
+
+@own_value.forward
+def _(x):
+    return own_value(x), (own_value(x), np.exp(x))
+
+
+@own_value.backward
+def _(residuals, g):
+    value, exponential = residuals
+    return g * (value + exponential)
+
+
+def test_a_forward_pass_may_call_the_function_itself() -> None:
+    found = differentiate(lambda x: own_value(np.sin(x)).sum())
+    value, gradient = found.value_and_grad(X)
+    s, c = np.sin(X), np.cos(X)
+    np.testing.assert_allclose(value, np.sum(s * np.exp(s)), rtol=1e-13)
+    np.testing.assert_allclose(gradient, (1 + s) * np.exp(s) * c, rtol=1e-13)
+    second = (2 + s) * np.exp(s) * c * c - (1 + s) * np.exp(s) * s
+    np.testing.assert_allclose(found.hessian(X), np.diag(second), rtol=1e-12, atol=1e-14)
+
+
 def test_a_wrong_rule_is_found() -> None:
     wrong = custom_derivative(lambda x: x**2, jvp=lambda primals, tangents: tangents[0])
     with pytest.raises(CheckFailed, match="FAIL"):

@@ -64,8 +64,8 @@ def call(
 ) -> Value:
     """A call of a function whose derivative the user gave: all its parts are read as Python.
 
-    Arrays that these find outside of all functions become arguments without a derivative. In its own
-    forward pass it is the plain function.
+    Arrays that these find outside of all functions become arguments without a derivative. In its
+    own forward pass it is the plain function.
     """
     if found in m.own_passes:
         plain = import_(m, found.__wrapped__, (*path, ("attribute", "__wrapped__")))
