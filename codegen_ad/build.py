@@ -273,6 +273,7 @@ def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str,
                 "first": str(r.first),
                 "second": str(r.second),
                 "message": r.message,
+                "case": r.case,
             }
             for r in reading.requirements
         ]

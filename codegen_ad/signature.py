@@ -79,13 +79,21 @@ Form = ArrayForm | ScalarForm | StaticForm | SequenceForm | MappingForm
 class Signature:
     """The forms of all parameters of a function, by name, in the order of its definition.
 
-    A `*args` parameter appears under its name as a SequenceForm of class tuple.
+    A `*args` parameter appears under its name as a SequenceForm of class tuple. `untrue` holds the
+    comparisons of sizes, in the frontend's words, that are taken to hold otherwise and do not hold
+    for these arguments: `x.shape[0] >= 5`.
     """
 
     parameters: tuple[tuple[str, Form], ...]
+    untrue: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return "; ".join(f"{name} {form}" for name, form in self.parameters)
+        forms = [f"{name} {form}" for name, form in self.parameters]
+        return "; ".join([*forms, *(f"not {text}" for text in self.untrue)])
+
+    def without(self, comparison: str) -> Signature:
+        """The signature of arguments for which this comparison does not hold either."""
+        return Signature(self.parameters, tuple(sorted({*self.untrue, comparison})))
 
 
 PARTS = ("real", "imag")

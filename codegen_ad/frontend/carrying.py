@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import rows, states
@@ -169,7 +169,8 @@ def _see_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Valu
     if isinstance(before, Unbound) or name in plan.unbound:
         return _see_new_name(m, body, plan, run, name, end)
     if isinstance(end, Unbound):
-        return plan.unbind(name, end)
+        # The first iteration by itself may know which path it takes.
+        return plan.unbind(name, replace(end, loop=end.loop or m.rolled[-1][0]))
     have = plan.names.get(name) or form_of(m, before, None)
     found = form_of(m, end, run.side)
     wanted = join(m, have, found)
@@ -211,15 +212,27 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
 
 
 def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
-    equal = None
+    equal = loop = None
     if isinstance(have, states.Leaf) and isinstance(end, states.Leaf):
         equal = states.unequal(have.type, end.type, f"{name} in every iteration")
+    if equal is None and _is_settled_by_first(have, end):
+        loop, _ = m.rolled[-1]
     return Unbound(
         f"`{name}` is {_words(m, have)} before an iteration of the loop and {_words(m, end)} after "
         "it, and is read here.",
         equal,
         "Keep its type and shape the same in every iteration, or use another name.",
+        loop,
     )
+
+
+def _is_settled_by_first(have: Form, end: Form) -> bool:
+    """Whether the first iteration may leave what the others keep, where they disagree."""
+    match have, end:
+        case states.Leaf(one), states.Leaf(other):
+            return not one.rank or one.dtype is not other.dtype
+        case _:
+            return True
 
 
 def _see_cell(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:

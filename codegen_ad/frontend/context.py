@@ -109,6 +109,10 @@ class Context(Protocol):
         """Require `at_least >= minimum` when the kernel is called, for a slice or a maximum."""
         ...
 
+    def holds(self, first: Dim, second: Dim | int, what: str) -> bool:
+        """Whether a size is at least another; where only a call tells, each case has a kernel."""
+        ...
+
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""
         ...

@@ -42,7 +42,7 @@ def range_(m: Any, args: Args, _: Named) -> Value:
     if reach.is_constant:
         reach = as_dim(max(0, reach.value))
     else:
-        m.require(reach, 0, m.text())
+        reach = reach if m.holds(reach, 0, m.text()) else as_dim(0)
     return Range(low, (reach + (abs(step) - 1)) // abs(step), step)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen_ad.frontend import data, rows
+from codegen_ad.frontend.arithmetic import simplest
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.counting import length_of
 from codegen_ad.frontend.run_time import polynomial
@@ -17,7 +18,7 @@ from codegen_ad.ops import make
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
-__all__ = ["is_data", "item_of", "last_of", "length_of", "trip_of"]
+__all__ = ["first_of", "is_data", "item_of", "last_of", "length_of", "trip_of"]
 
 
 def is_data(m: Machine, value: Value) -> bool:
@@ -87,6 +88,17 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
                 f"A loop over {m.describe(iterable)} together with something of unknown length.",
                 "Loop over arrays, or over sequences whose lengths are known.",
             )
+
+
+def first_of(m: Machine, iterable: Value) -> Value:
+    """The item of the first iteration, which there is."""
+    match iterable:
+        case Range(start):
+            return simplest(start)
+        case Zipped(parts):
+            return tuple(first_of(m, p) for p in parts)
+        case _:
+            return item_of(m, iterable, make.constant(m.b, 0, DType.INT64))
 
 
 def _position(m: Machine, index: Node, start: Node, step: int) -> Node:

@@ -2,7 +2,8 @@
 
 A name or a storage that the body changes is carried: an input of the loop's body and a result of
 the loop. A loop over a short literal sequence, or whose body needs the position as a number, is
-unrolled.
+unrolled. Where the first iteration finds a number and leaves an array, as in `total = total + x`
+after `total = 0.0`, it is written out before the loop of the others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from codegen_ad.frontend import binding, branches, checks, iteration
+from codegen_ad.frontend import binding, branches, checks, iteration, requirements
 from codegen_ad.frontend.carrying import CarriedLoop, settle
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.rounds import Body
@@ -34,16 +35,31 @@ if TYPE_CHECKING:
 def for_(m: Machine, node: ast.For) -> None:
     """A `for` loop."""
     iterable = m.evaluate(m, node.iter)
-    key = (*(id(f.tree) for f in m.frames), node.lineno, node.col_offset)
+    key = _key(m, node)
     with m.spot(node.iter):
         items = m.try_items(iterable)
         rolled = iteration.is_data(m, iterable)
+        if items is None and _is_empty(m, iterable):
+            items = ()
     outer = _enter(m)
     if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
         _unrolled(m, node, items)
     else:
         _rolled(m, node, iterable, key, None if items is None else len(items))
     _leave(m, node.orelse, outer)
+
+
+def _key(m: Machine, node: ast.For | ast.While) -> object:
+    """What identifies a loop in every attempt at reading."""
+    return (*(id(f.tree) for f in m.frames), node.lineno, node.col_offset)
+
+
+def _is_empty(m: Machine, iterable: Value) -> bool:
+    """Whether the signature says that there is nothing to run over."""
+    if isinstance(iterable, DynamicRange):
+        return False
+    length = iteration.length_of(m, iterable)
+    return not m.is_run_time(length) and requirements.is_empty(m, length, m.text())
 
 
 def _enter(m: Machine) -> dict[str, Value]:
@@ -75,17 +91,32 @@ def _unrolled(m: Machine, node: ast.For, items: Sequence[Value]) -> None:
         if jumped is True:
             return
         if isinstance(jumped, Node):
-            going_on = make.apply(m.b, "logical_not", jumped)
             rest = items[place:]
-            branches.branch(m, going_on, lambda rest=rest: _go_on(m, node, rest), lambda: None)
+            _go_on(m, jumped, lambda rest=rest: _unrolled(m, node, rest))
             return
         binding.bind(m, node.target, item)
         m.execute(m, node.body)
 
 
-def _go_on(m: Machine, node: ast.For, rest: Sequence[Value]) -> None:
-    m.frame.env |= {"%break": False, "%return": False}
-    _unrolled(m, node, rest)
+def _go_on(m: Machine, jumped: Node, rest: Callable[[], None]) -> None:
+    """The iterations that are left, where the loop has not been left."""
+
+    def run() -> None:
+        m.frame.env |= {"%break": False, "%return": False}
+        rest()
+
+    branches.branch(m, make.apply(m.b, "logical_not", jumped), run, lambda: None)
+
+
+def _after_first(m: Machine, first: Callable[[], None], rest: Callable[[], None]) -> None:
+    """The first iteration by itself, and the others unless it leaves the loop."""
+    first()
+    m.frame.env["%continue"] = False
+    jumped = _jumped(m)
+    if isinstance(jumped, Node):
+        _go_on(m, jumped, rest)
+    elif not jumped:
+        rest()
 
 
 def _jumped(m: Machine) -> bool | Node:
@@ -101,13 +132,48 @@ def _jumped(m: Machine) -> bool | Node:
 
 
 def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int | None) -> None:
-    b = m.b
-    trip_dim = None if isinstance(iterable, DynamicRange) else iteration.length_of(m, iterable)
-    trip = iteration.trip_of(m, iterable) if trip_dim is None else make.size(b, trip_dim)
-    if trip_dim is None and checks.may_have_failed(m):
-        trip = make.where(b, checks.passed(m), trip, make.constant(b, 0, DType.INT64))
+    """A loop of the program, after the first iteration if that is by itself."""
+    if key not in m.facts.peeled:
+        _loop(m, node, iterable, key, length, 0)
+        return
 
-    last = iteration.last_of(m, iterable) if trip_dim is None else trip_dim - 1
+    def first() -> None:
+        binding.bind(m, node.target, iteration.first_of(m, iterable))
+        m.execute(m, node.body)
+
+    with m.spot(node.iter):
+        if isinstance(iterable, DynamicRange):
+            one = make.constant(m.b, 1, DType.INT64)
+            _refuse_none(m, make.apply(m.b, "less", iteration.trip_of(m, iterable), one))
+        else:
+            _certain(m, iteration.length_of(m, iterable), node)()
+    _after_first(m, first, lambda: _loop(m, node, iterable, key, length, 1))
+
+
+def _refuse_none(m: Machine, none: Node) -> None:
+    """Refuse to run where no iteration would."""
+    checks.refuse_when(m, none, "ValueError", "this loop has to run at least once")
+
+
+def _loop(
+    m: Machine, node: ast.For, iterable: Value, key: object, length: int | None, skipped: int
+) -> None:
+    """The iterations but for the first `skipped` ones."""
+    b = m.b
+    trip_dim = None
+    if isinstance(iterable, DynamicRange):
+        trip = iteration.trip_of(m, iterable)
+        if skipped:
+            trip = make.subtract(b, trip, make.constant(b, skipped, DType.INT64))
+        if checks.may_have_failed(m):
+            trip = make.where(b, checks.passed(m), trip, make.constant(b, 0, DType.INT64))
+        last = iteration.last_of(m, iterable)
+        last = None if last is None else last - skipped
+    else:
+        trip_dim = iteration.length_of(m, iterable) - skipped
+        trip = make.size(b, trip_dim)
+        last = trip_dim - 1
+
     counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
     label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
 
@@ -119,6 +185,8 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
 
     def body(index: Node | None) -> None:
         assert index is not None
+        if skipped:
+            index = make.add(b, index, make.constant(b, skipped, DType.INT64))
         with m.spot(node.iter):
             item = iteration.item_of(m, iterable, index)
         binding.bind(m, node.target, item)
@@ -173,22 +241,38 @@ def _certain(m: Machine, trip: object, node: ast.For) -> Callable[[], bool]:
         if dim.is_constant:
             return dim.value > 0
         with m.spot(node.iter):
-            m.require(dim, 1, m.text())
-        return True
+            if m.is_run_time(dim):
+                m.require(dim, 1, m.text())
+                return True
+            return m.holds(dim, 1, m.text())
 
     return ask
 
 
 def while_(m: Machine, node: ast.While) -> None:
-    """A `while` loop."""
-    b = m.b
+    """A `while` loop, after the first iteration if that is by itself."""
     outer = _enter(m)
+    key = _key(m, node)
+    if key in m.facts.peeled:
+        with m.spot(node.test):
+            going = branches.decide(m, m.evaluate(m, node.test))
+            if isinstance(going, Node):
+                _refuse_none(m, make.apply(m.b, "logical_not", going))
+        if going is not False:
+            _after_first(m, lambda: m.execute(m, node.body), lambda: _while(m, node, key))
+    else:
+        _while(m, node, key)
+    _leave(m, node.orelse, outer)
+
+
+def _while(m: Machine, node: ast.While, key: object) -> None:
+    """A `while` loop of the program."""
+    b = m.b
     saved = m.snapshot()
     with b.scope(), m.spot(node.test), checks.none_in(m, "the condition of a loop"):
         first = branches.decide(m, m.evaluate(m, node.test))
     m.restore(saved)
     if first is False:
-        _leave(m, node.orelse, outer)
         return
     endless = isinstance(node.test, ast.Constant)
 
@@ -197,7 +281,7 @@ def while_(m: Machine, node: ast.While) -> None:
             m.evaluate(m, node.test)
         m.execute(m, node.body)
 
-    with m.rolling(node, None):
+    with m.rolling(key, None):
         loop = settle(m, Body(body, node, lambda: first is True))
     inputs, outputs, captured = loop.close()
     condition = loop.test(lambda: _going_on(m, node.test, loop))
@@ -214,7 +298,6 @@ def while_(m: Machine, node: ast.While) -> None:
         if "%return" not in loop.flags:
             m.refuse("Nothing ends this loop.", "Add a `break` or a condition.")
         m.frame.env["%return"] = True
-    _leave(m, node.orelse, outer)
 
 
 def _going_on(m: Machine, test: ast.expr, loop: CarriedLoop) -> Node:

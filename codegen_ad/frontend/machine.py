@@ -138,9 +138,12 @@ class Machine:
         )
 
     def unbound(self, value: Unbound) -> NoReturn:
-        """Refuse to read a name without a value, unless two sizes being equal gives it one."""
+        """Refuse to read a name without a value, unless there is a way to give it one."""
         if value.equal is not None:
             self.equate(*value.equal)
+        if value.loop is not None and value.loop not in self.facts.peeled:
+            self.facts.peeled.add(value.loop)
+            raise Restart
         self.refuse(value.reason, value.instead)
 
     # Storages --------------------------------------------------------------------------------
@@ -240,6 +243,10 @@ class Machine:
     def require(self, at_least: Dim, minimum: Dim | int, what: str) -> None:
         """Require a size to be at least `minimum` when the kernel is called."""
         requirements.require(self, at_least, minimum, what)
+
+    def holds(self, first: Dim, second: Dim | int, what: str) -> bool:
+        """Whether a size is at least another; where only a call tells, each case has a kernel."""
+        return requirements.holds(self, first, second, what)
 
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""

@@ -99,7 +99,7 @@ def read(
     tree = functions.parse(source)
     if isinstance(tree, ast.AsyncFunctionDef):
         raise UnsupportedSyntax("`async def` is not translated.\nWrite an ordinary function.")
-    facts = Facts()
+    facts = Facts(frozenset(signature.untrue))
     for _ in range(_ATTEMPTS):
         attempt = _Attempt(function, plain, signature, taps, source, tree, facts, transform)
         try:

@@ -8,7 +8,7 @@ from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import checks, data
 from codegen_ad.frontend.run_time import is_certain, is_run_time, length, polynomial, settle
 from codegen_ad.frontend.sizes import Requirement, Restart, dim_text, smallest
-from codegen_ad.ir.dims import ZERO, Dim, as_dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
@@ -67,6 +67,36 @@ def require(m: Machine, at_least: Dim, minimum: Dim | int, what: str) -> None:
         )
     message = f"line {m.line()}: {what} needs {one} >= {other}"
     m.facts.demand(Requirement("at_least", at_least, least, message))
+
+
+def holds(m: Machine, first: Dim, second: Dim | int, what: str) -> bool:
+    """Whether a size is at least another one; where only a call tells, each case has its kernel.
+
+    Reading goes on as if it were, unless the signature says that it is not; either is checked when
+    the kernel is called.
+    """
+    least = as_dim(second)
+    if (bound := smallest(first - least, 0)) is not None and bound >= 0:
+        return True
+    if (bound := smallest(least - 1 - first, 0)) is not None and bound >= 0:
+        return False
+    case = _comparison(m, first, least)
+    message = f"line {m.line()}: {what} needs "
+    if case in m.facts.untrue:
+        other = _comparison(m, least, first + 1)
+        m.facts.demand(Requirement("at_least", least, first + 1, message + other))
+        return False
+    m.facts.demand(Requirement("at_least", first, least, message + case, case))
+    return True
+
+
+def is_empty(m: Machine, size: Dim, what: str) -> bool:
+    """Whether the signature says that a size is 0."""
+    return _comparison(m, size, ONE) in m.facts.untrue and not holds(m, size, ONE, what)
+
+
+def _comparison(m: Machine, first: Dim, second: Dim) -> str:
+    return " >= ".join(dim_text(d, m.size_names) for d in (first, second))
 
 
 def size_from(m: Machine, value: Array, what: str) -> Dim:

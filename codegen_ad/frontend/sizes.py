@@ -20,18 +20,27 @@ class Restart(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """What must hold between sizes for a kernel to be right; checked when it is called."""
+    """What must hold between sizes for a kernel to be right; checked when it is called.
+
+    `case` is the comparison in words, if arguments for which it does not hold get another kernel.
+    """
 
     kind: Literal["equal", "at_least"]
     first: Dim
     second: Dim
     message: str
+    case: str | None = None
 
 
 @dataclass(slots=True)
 class Facts:
-    """What has been learned in earlier attempts at reading a function."""
+    """What has been learned in earlier attempts at reading a function.
 
+    `untrue` holds the comparisons of sizes that do not hold for this signature. Of `unrolled` loops
+    all iterations are written out, of `peeled` ones the first.
+    """
+
+    untrue: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     substitution: dict[str, Dim] = field(default_factory=dict[str, Dim])
     requirements: dict[tuple[str, Dim, Dim], Requirement] = field(
@@ -39,6 +48,7 @@ class Facts:
     )
     same: dict[str, tuple[Dim, str]] = field(default_factory=dict[str, "tuple[Dim, str]"])
     unrolled: set[object] = field(default_factory=set[object])
+    peeled: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False
     shown: list[DType] = field(default_factory=list[DType])

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 def span(m: Machine, item: slice, dim: Dim) -> Span:
     """A slice as start, step and length.
 
-    Bounds that follow from sizes must lie within the array, which is checked when called. Bounds
-    that only the run knows are cut off there, as NumPy does.
+    Bounds that follow from sizes are taken to lie within the array; a call for which they do not
+    gets a kernel of its own. Bounds that only the run knows are cut off there, as NumPy does.
     """
     step = m.static(item.step, "slice step")
     step = 1 if step is None else step
@@ -38,29 +38,23 @@ def span(m: Machine, item: slice, dim: Dim) -> Span:
         m.refuse(f"A slice step must be an integer other than 0, not {step!r}.")
     if any(_depends(m, v) for v in (item.start, item.stop, dim)):
         return _run_time_span(m, item.start, item.stop, step, dim)
-    forwards = step > 0
-    start = _bound(m, item.start, dim, as_dim(0) if forwards else dim - 1)
-    stop = _bound(m, item.stop, dim, dim if forwards else as_dim(-1))
-    reach = stop - start if forwards else start - stop
-    if reach.is_constant and reach.value <= 0:
-        return Span(as_dim(0), 1, as_dim(0))
-    m.require(reach, 0, m.text())
+    lowest, highest = (ZERO, dim) if step > 0 else (as_dim(-1), dim - 1)
+    first, last = (lowest, highest) if step > 0 else (highest, lowest)
+    start = first if item.start is None else _bound(m, item.start, dim, lowest, highest)
+    stop = last if item.stop is None else _bound(m, item.stop, dim, lowest, highest)
+    reach = stop - start if step > 0 else start - stop
+    if reach == ZERO or not m.holds(reach, 0, m.text()):
+        return Span(ZERO, 1, ZERO)
     return Span(start, step, (reach + (abs(step) - 1)) // abs(step))
 
 
-def _bound(m: Machine, value: Value, dim: Dim, default: Dim) -> Dim:
-    if value is None:
-        return default
+def _bound(m: Machine, value: Value, dim: Dim, lowest: Dim, highest: Dim) -> Dim:
+    """A bound counted from the front, cut off as NumPy does."""
     where = m.dim(value, "slice bound")
-    if dim.is_constant and where.is_constant:
-        bound = where.value + (dim.value if where.value < 0 else 0)
-        return as_dim(min(max(bound, 0), dim.value))
-    if sign(where) == -1:
+    if sign(where) == -1 or not m.holds(where, 0, m.text()):
         where = where + dim
-        m.require(where, 0, m.text())
-        return where
-    m.require(dim, where, m.text())
-    return where
+        return where if m.holds(where, lowest, m.text()) else lowest
+    return where if m.holds(highest, where, m.text()) else highest
 
 
 def _depends(m: Machine, value: Value) -> bool:
@@ -92,10 +86,9 @@ def _proved(m: Machine, start: Node | None, stop: Node | None, dim: Dim) -> Span
     if low is None or high is None:
         return None
     needed = [low, high - low, dim - high]
-    if all(is_certain(m, d) or _may_be_required(m, d) for d in needed):
-        for d in needed:
-            if not is_certain(m, d):
-                m.require(least(m, d), 0, m.text())
+    if all(is_certain(m, d) or _may_be_required(m, d) for d in needed) and all(
+        is_certain(m, d) or m.holds(least(m, d), 0, m.text()) for d in needed
+    ):
         return Span(low, 1, high - low)
     # With 0 <= low and high <= dim, what NumPy cuts off is what makes the length negative.
     low = positive(m, low) if _is_negative(start) else low

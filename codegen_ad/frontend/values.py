@@ -212,11 +212,13 @@ class Unbound:
     """What a name holds that is bound on some paths only; the reason is part of the refusal.
 
     `equal` are two sizes, and where they meet, that must be the same for there to be a value.
+    `loop` is the key of a loop that carries a value if its first iteration is by itself.
     """
 
     reason: str
     equal: tuple[Dim, Dim, str] | None = None
     instead: str = "Give it a value on every path."
+    loop: object = None
 
 
 @dataclass(slots=True, eq=False)

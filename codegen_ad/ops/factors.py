@@ -9,6 +9,7 @@ on the vectors only where the values differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,15 @@ from codegen_ad.ops.linalg import SOLVE_TRIANGULAR, Triangle
 SPACING = {DType.FLOAT64: 2.0**-52, DType.FLOAT32: 2.0**-23}
 
 
-def _infer_qr(types: Sequence[Type], _: Params | None) -> Type:
+@dataclass(frozen=True, slots=True)
+class Wide(Params):
+    """The matrix has more columns than rows; without it, one not known to be wide is tall."""
+
+
+def _infer_qr(types: Sequence[Type], params: Params | None) -> Type:
     matrix = matrices.matrices(types[0])
     *stack, m, n = matrix.shape
-    k = matrices.smaller(m, n)
+    k = m if isinstance(params, Wide) else matrices.smaller(m, n)
     return TupleType((matrix.with_shape((*stack, m, k)), matrix.with_shape((*stack, k, n))))
 
 
@@ -35,10 +41,10 @@ def _infer_eigh(types: Sequence[Type], _: Params | None) -> Type:
     return TupleType((matrix.with_shape(matrix.shape[:-1]), matrix))
 
 
-def _infer_svd(types: Sequence[Type], _: Params | None) -> Type:
+def _infer_svd(types: Sequence[Type], params: Params | None) -> Type:
     matrix = matrices.matrices(types[0])
     *stack, m, n = matrix.shape
-    k = matrices.smaller(m, n)
+    k = m if isinstance(params, Wide) else matrices.smaller(m, n)
     shapes = (*stack, m, k), (*stack, k), (*stack, k, n)
     return TupleType(tuple(matrix.with_shape(shape) for shape in shapes))
 

@@ -33,12 +33,24 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """A condition on sizes, checked at the first call with new shapes."""
+    """A condition on sizes, checked at the first call with new shapes.
+
+    `case` is what it says, if arguments that do not fulfil it have a kernel of their own.
+    """
 
     kind: str
     first: CodeType
     second: CodeType
     message: str
+    case: str | None
+
+
+class OtherCase(InvalidArgument):
+    """Arguments for which there is another kernel: the comparison `case` does not hold."""
+
+    def __init__(self, message: str, case: str) -> None:
+        super().__init__(message)
+        self.case = case
 
 
 class Compiled:
@@ -74,16 +86,21 @@ class Compiled:
         ------
         InvalidArgument
             With the sentence that the frontend wrote for the condition that does not hold.
+        OtherCase
+            The same, where another kernel is for arguments like these.
         """
         sizes = self.sizes_of(leaves)
-        for requirement in self.requirements:
-            first, second = _size(requirement.first, sizes), _size(requirement.second, sizes)
-            holds = first == second if requirement.kind == "equal" else first >= second
-            if not holds and requirement.kind == "room":
+        broken = [(r, a, b) for r, a, b in self._compared(sizes) if not _is_fulfilled(r, a, b)]
+        # Which kernel it is comes first: the others speak of sizes as they are in this one.
+        broken.sort(key=lambda found: found[0].case is None)
+        for requirement, first, second in broken:
+            if requirement.kind == "room":
                 raise InvalidArgument(f"{requirement.message}: it takes {second} bytes")
-            if not holds:
-                found = f"{first} and {second}" if requirement.kind == "equal" else str(first)
-                raise InvalidArgument(f"{requirement.message} (found {found})")
+            found = f"{first} and {second}" if requirement.kind == "equal" else str(first)
+            message = f"{requirement.message} (found {found})"
+            if requirement.case is not None:
+                raise OtherCase(message, requirement.case)
+            raise InvalidArgument(message)
         for leaf, value in zip(self.leaves, leaves, strict=True):
             for axis, (code, text) in enumerate(zip(leaf.shape, leaf.texts, strict=True)):
                 wanted, found = _size(code, sizes), int(np.shape(value)[axis])
@@ -92,6 +109,9 @@ class Compiled:
                         f"{leaf.name} has size {found} along axis {axis}, where {text} = {wanted} "
                         "is needed"
                     )
+
+    def _compared(self, sizes: Mapping[str, int]) -> Iterator[tuple[Requirement, int, int]]:
+        return ((r, _size(r.first, sizes), _size(r.second, sizes)) for r in self.requirements)
 
     def sizes_of(self, leaves: Sequence[Any]) -> dict[str, int]:
         """The value of each size symbol."""
@@ -180,9 +200,12 @@ def _leaf(value: Mapping[str, Any]) -> Leaf:
 
 
 def _requirement(value: Mapping[str, Any]) -> Requirement:
-    return Requirement(
-        value["kind"], _code(value["first"]), _code(value["second"]), value["message"]
-    )
+    first, second = _code(value["first"]), _code(value["second"])
+    return Requirement(value["kind"], first, second, value["message"], value.get("case"))
+
+
+def _is_fulfilled(requirement: Requirement, first: int, second: int) -> bool:
+    return first == second if requirement.kind == "equal" else first >= second
 
 
 def _code(text: str) -> CodeType:

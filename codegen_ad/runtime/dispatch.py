@@ -14,8 +14,9 @@ from typing import Any, Protocol, cast
 
 import numpy as np
 
+from codegen_ad.errors import CodegenError, InternalError, InvalidArgument
 from codegen_ad.runtime.arguments import Binder, leaves_of
-from codegen_ad.runtime.compiled import Compiled
+from codegen_ad.runtime.compiled import Compiled, OtherCase
 from codegen_ad.runtime.dependencies import Dependency, digest, holds, manifest
 from codegen_ad.runtime.fingerprint import primary_key
 from codegen_ad.runtime.folder import open_folder
@@ -94,20 +95,45 @@ class Kernels:
         self._fast: dict[Any, tuple[Prepared, Callable[..., Any]]] = {}
 
     def prepare(self, mode: str, arguments: Mapping[str, Any]) -> tuple[Prepared, list[Any]]:
-        """The kernel for a call and the leaves to call it with, checked."""
+        """The kernel for a call and the leaves to call it with, checked.
+
+        How sizes compare is found out by checking: a kernel that is for another case says so.
+        """
         signature = self.binder.form(arguments)
-        key = (mode, signature)
-        prepared = self._by_signature.get(key)
-        if prepared is None or not prepared.watch.unchanged():
-            self._fast.clear()
-            prepared = self._find(mode, signature, arguments)
-            self._by_signature[key] = prepared
+        while True:
+            try:
+                return self._checked(mode, signature, arguments)
+            except OtherCase as other:
+                failed = other
+            if failed.case in signature.untrue:
+                raise InternalError(f"two kernels send arguments to each other ({failed})")
+            signature = signature.without(failed.case)
+            try:
+                self._kernel(mode, signature, arguments)
+            except CodegenError as error:
+                raise InvalidArgument(str(failed)) from error
+
+    def _checked(
+        self, mode: str, signature: Signature, arguments: Mapping[str, Any]
+    ) -> tuple[Prepared, list[Any]]:
+        """The kernel of one signature and its leaves, which fit it."""
+        prepared = self._kernel(mode, signature, arguments)
         leaves: list[Any] = []
         for (name, form), value in zip(signature.parameters, arguments.values(), strict=True):
             leaves.extend(leaves_of(value, form, name))
         leaves.extend(prepared.compiled.outside(self.root))
         prepared.compiled.check(leaves)
         return prepared, leaves
+
+    def _kernel(self, mode: str, signature: Signature, arguments: Mapping[str, Any]) -> Prepared:
+        """The kernel of one signature, if nothing that it depends on has changed."""
+        key = (mode, signature)
+        prepared = self._by_signature.get(key)
+        if prepared is None or not prepared.watch.unchanged():
+            self._fast.clear()
+            prepared = self._find(mode, signature, arguments)
+            self._by_signature[key] = prepared
+        return prepared
 
     def fast(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
         """The remembered call for positional arguments like these, if nothing has changed."""

@@ -105,10 +105,10 @@ def return_on_some_paths(x: Any) -> Any:
 
 
 def type_changes_in_loop(x: Any) -> Any:
-    y = None
+    y = 0.0
     for v in x:
-        y = v if y is None else y + v
-    return y
+        y = (y, v)
+    return y[1]
 
 
 def shape_changes_in_loop(x: Any) -> Any:

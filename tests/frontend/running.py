@@ -109,10 +109,29 @@ def rebuilt(tree: OutputTree, arrays: list[np.ndarray]) -> Any:
 
 
 def reading_of(function: Any, *args: Any, static: tuple[str, ...] = ()) -> Reading:
-    """The reading of a function for arguments like these, verified."""
-    reading = read(function, signature_of(function, *args, static=static))
-    verify(reading.program)
-    return reading
+    """The reading of a function for arguments like these, in their case of sizes, verified."""
+    signature = signature_of(function, *args, static=static)
+    names = list(inspect.signature(function).parameters)
+    given = [a for n, a in zip(names, args, strict=False) if n not in static]
+    while True:
+        reading = read(function, signature)
+        verify(reading.program)
+        inputs = [array for arg in given for array in flat(arg)]
+        inputs += [resolve(function, leaf) for leaf in reading.leaves if leaf.captured]
+        case = broken_case(reading, inputs)
+        if case is None:
+            return reading
+        assert case not in signature.untrue
+        signature = signature.without(case)
+
+
+def broken_case(reading: Reading, inputs: list[Any]) -> str | None:
+    """The first comparison of sizes that does not hold, of those that tell kernels apart."""
+    sizes = {symbol: np.shape(inputs[leaf])[axis] for symbol, leaf, axis in reading.sizes}
+    for r in reading.requirements:
+        if r.case is not None and r.first.evaluate(sizes) < r.second.evaluate(sizes):
+            return r.case
+    return None
 
 
 def outputs_of(function: Any, *args: Any, static: tuple[str, ...] = ()) -> Any:

@@ -1,7 +1,6 @@
 """`np.linalg`: QR, symmetric eigenvalues, singular values, and what is made of them.
 
-Sizes that decide which side of a matrix is longer must be known. Where they are not, a matrix is
-taken to have at least as many rows as columns, which is checked when the kernel is called.
+Where only a call tells which side of a matrix is longer, tall and wide ones get a kernel each.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from codegen_ad.frontend.library.linalg import matrix, named, several, single, s
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.values import Unbound
 from codegen_ad.ir.dims import ZERO
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Node, Op
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make, matrices
-from codegen_ad.ops.factors import EIGH, QR, SPACING, SVD
+from codegen_ad.ops.factors import EIGH, QR, SPACING, SVD, Wide
 from codegen_ad.ops.least_squares import LSTSQ, PINV, Cutoff
 from codegen_ad.ops.reduction import ALL, MAX
 
@@ -29,11 +28,16 @@ def is_wide(x: Node) -> bool | None:
     return difference.value < 0 if difference.is_constant else None
 
 
-def settle_shape(call: Call, x: Node) -> None:
-    """Require at least as many rows as columns where it is not known which are more."""
-    if is_wide(x) is None:
-        rows, columns = x.array.shape[-2:]
+def factored(call: Call, op: Op, x: Node) -> tuple[Node, ...]:
+    """The factors of a matrix, as many rows or columns as its smaller size has."""
+    rows, columns = x.array.shape[-2:]
+    if is_wide(x) is not None:
+        return several(call, op, x)
+    if call.ctx.is_run_time(rows - columns):
         call.ctx.require(rows, columns, f"{call.name} (of a matrix, or of the transpose of a wide)")
+        return several(call, op, x)
+    tall = call.ctx.holds(rows, columns, call.name)
+    return several(call, op, x, None if tall else Wide())
 
 
 def settle_square(call: Call, x: Node, reduced: str) -> None:
@@ -51,8 +55,7 @@ def settle_square(call: Call, x: Node, reduced: str) -> None:
 
 def singular_values(call: Call, x: Node) -> Node:
     """The singular values, falling."""
-    settle_shape(call, x)
-    return several(call, SVD, x)[1]
+    return factored(call, SVD, x)[1]
 
 
 @signature("np.linalg.qr: a mode='reduced'")
@@ -61,10 +64,9 @@ def qr(call: Call) -> Value:
     x, mode = matrix(call, call.node("a")), call.static("mode")
     if mode == "complete" and not is_wide(x):
         settle_square(call, x, "mode='reduced'")
-    settle_shape(call, x)
     if mode not in ("reduced", "complete", "r"):
         call.refuse(f"`{call.name}` with `mode={mode!r}` is not supported.", "Use 'reduced'.")
-    q, r = several(call, QR, x)
+    q, r = factored(call, QR, x)
     return call.fresh(r) if mode == "r" else named(np.linalg.qr, [call.fresh(q), call.fresh(r)])
 
 
@@ -103,8 +105,7 @@ def svd(call: Call) -> Value:
         return call.fresh(singular_values(call, x))
     if call.flag("full_matrices"):
         settle_square(call, x, "full_matrices=False")
-    settle_shape(call, x)
-    return named(np.linalg.svd, [call.fresh(part) for part in several(call, SVD, x)])
+    return named(np.linalg.svd, [call.fresh(part) for part in factored(call, SVD, x)])
 
 
 @signature("np.linalg.svdvals: x")

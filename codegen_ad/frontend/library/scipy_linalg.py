@@ -13,13 +13,13 @@ from codegen_ad.frontend.library.arrays import as_float, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.factors import (
     cutoff,
+    factored,
     least_squares,
-    settle_shape,
     settle_square,
     singular_values,
     symmetric,
 )
-from codegen_ad.frontend.library.linalg import several, single, solved, square
+from codegen_ad.frontend.library.linalg import single, solved, square
 from codegen_ad.frontend.library.norms import norm_of
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -263,8 +263,7 @@ def svd(call: Call) -> Value:
         return call.fresh(singular_values(call, x))
     if call.flag("full_matrices"):
         settle_square(call, x, "full_matrices=False")
-    settle_shape(call, x)
-    return tuple(call.fresh(part) for part in several(call, SVD, x))
+    return tuple(call.fresh(part) for part in factored(call, SVD, x))
 
 
 @signature("scipy.linalg.svdvals: a overwrite_a=False check_finite=True")
@@ -284,8 +283,7 @@ def qr(call: Call) -> Value:
         call.refuse(f"`{call.name}` with `mode={mode!r}` is not supported.", "Use 'economic'.")
     if mode != "economic":
         settle_square(call, x, "mode='economic'")
-    settle_shape(call, x)
-    q, r = several(call, QR, x)
+    q, r = factored(call, QR, x)
     return (call.fresh(r),) if mode == "r" else (call.fresh(q), call.fresh(r))
 
 
