@@ -1,32 +1,93 @@
-"""Measure everything, print one table, keep it as JSON under benchmarks/results/."""
+"""Measure everything, print one table, keep it as JSON under benchmarks/results/.
+
+Each row runs in a process of its own, and is kept as soon as it is there. A row that fails, or
+takes too long, is named in the table, and the others go on.
+"""
 
 import argparse
-import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 from benchmarks import report
-from benchmarks.timing import use_one_thread
+from benchmarks.report import Row, Section
+from benchmarks.row import JOBS
+from benchmarks.table import WORKLOADS, asked
 
-JOBS = {"fit": "polynomial", "peak": "peak", "overhead": "overhead", "startup": "startup"}
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST = 240
+"""Seconds that a row may take."""
+
+KEYS = ("fit", *(w.key for w in WORKLOADS), *(key for key in JOBS if key != "fit"))
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("jobs", nargs="*", metavar="job", help=f"some of: {', '.join(JOBS)}")
+    parser.add_argument("--only", metavar="ROWS", help="some rows, or beginnings of rows: gmm,lstm")
+    parser.add_argument("--list", action="store_true", help="print what rows there are")
     parser.add_argument("--quick", action="store_true", help="fewer and smaller measurements")
-    parser.add_argument("--name", help="name of the JSON file; all jobs are kept as `latest`")
+    parser.add_argument("--resume", action="store_true", help="leave out rows that NAME has")
+    parser.add_argument("--name", help="name of the JSON file; a whole run is kept as `latest`")
     options = parser.parse_args()
-    if unknown := set(options.jobs) - JOBS.keys():
-        parser.error(f"there is no job {', '.join(sorted(unknown))}")
-    use_one_thread()
-    sections = []
-    for job in options.jobs or JOBS:
-        module = importlib.import_module(f"benchmarks.{JOBS[job]}")
-        sections.append(module.measure(quick=options.quick))
-    print(report.text(sections))
-    name = options.name or (None if options.jobs or options.quick else "latest")
-    if name is not None:
-        print(f"\nkept in {report.write(sections, name)}")
+    if options.list:
+        print("\n".join(KEYS))
+        return 0
+    keys = KEYS
+    if options.only:
+        keys = tuple(key for word in options.only.split(",") for key in _keys(word, parser))
+    name = options.name or (None if options.only or options.quick else "latest")
+    merged = name is not None and (options.only or options.resume)
+    found = {s.key: s for s in (report.read(name) if merged else [])}
+    if options.resume:
+        keys = tuple(key for key in keys if key not in found or _failed(found[key]))
+    failed = False
+    for key in keys:
+        section = _measured(key, quick=options.quick)
+        failed |= _failed(section)
+        found[key] = section
+        print(report.text([section]), flush=True)
+        if name is not None:
+            file = report.write(_ordered(found), name)
+    if len(keys) > 1 or options.resume:
+        print(f"\n{report.text(_ordered(found))}")
+    if name is not None and keys:
+        print(f"\nkept in {file}")
+    return int(failed)
+
+
+def _keys(word: str, parser: argparse.ArgumentParser) -> list[str]:
+    """The rows that a word asks for."""
+    found = [word] if word in JOBS else [w.key for w in asked(word)]
+    if not found:
+        parser.error(f"there is no row {word}; --list names them")
+    return found
+
+
+def _ordered(found: dict[str, Section]) -> list[Section]:
+    sections = [found[key] for key in KEYS if key in found]
+    return [*sections, *report.ratios(sections)]
+
+
+def _failed(section: Section) -> bool:
+    return any(row.name == "failed" for row in section.rows)
+
+
+def _measured(key: str, *, quick: bool) -> Section:
+    """A row's section, from its own process."""
+    command = [sys.executable, "-m", "benchmarks.row", key, *(["--quick"] if quick else [])]
+    try:
+        run = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=LONGEST, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Section(key, (Row("failed", None, "", note=f"took over {LONGEST} s"),), key)
+    if run.returncode != 0:
+        print(run.stderr, file=sys.stderr)
+        reason = (run.stderr.strip().splitlines() or [f"exit status {run.returncode}"])[-1]
+        return Section(key, (Row("failed", None, "", note=reason[:200]),), key)
+    return report.section_of(json.loads(run.stdout.strip().splitlines()[-1]))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-LIBRARIES = ("numpy", "numba", "llvmlite", "scipy", "jax", "torch")
+LIBRARIES = ("numpy", "numba", "llvmlite", "scipy", "jax", "torch", "autograd")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Row:
     value : the time, or None where a library is not installed.
     ratio : the time divided by that of codegen_ad.
     target : what it should be, and whether it is: None where there is no target.
+    memory : bytes that a call takes at most beside its arguments, if that was measured.
     """
 
     name: str
@@ -30,6 +32,28 @@ class Row:
     note: str = ""
     target: str = ""
     reached: bool | None = None
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What else is known of a workload.
+
+    Attributes
+    ----------
+    ratio : time of value and gradient, divided by that of the value.
+    limit : what the ratio is to be at most.
+    compile_seconds : of the first call in a process that finds nothing on disk.
+    lines, bytes : size of the generated file.
+    process_bytes : memory of the whole process at most, with all peers in it.
+    """
+
+    ratio: float
+    limit: float
+    compile_seconds: float
+    lines: int
+    bytes: int
+    process_bytes: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +62,8 @@ class Section:
 
     title: str
     rows: tuple[Row, ...]
+    key: str = ""
+    facts: Facts | None = None
 
 
 def absent(name: str) -> Row:
@@ -47,21 +73,66 @@ def absent(name: str) -> Row:
 
 def text(sections: Sequence[Section]) -> str:
     """The table."""
-    lines = [f"{'':44}{'time':>14}{'ratio':>9}  "]
+    wide = any(row.memory is not None for section in sections for row in section.rows)
+    lines = [f"{'':44}{'time':>14}{'ratio':>9}{'memory' if wide else '':>11}"]
     for section in sections:
         lines += ["", section.title]
-        lines += [_line(row) for row in section.rows]
+        lines += [_line(row, wide) for row in section.rows]
+        if section.facts is not None:
+            lines.append(f"  {_facts(section.facts)}")
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, wide: bool) -> str:
     value = "" if row.value is None else f"{row.value:.4g} {row.unit:2}"
     ratio = (
         "" if row.ratio is None else f"{row.ratio:.2f}" if row.ratio < 10 else f"{row.ratio:.0f}"
     )
+    memory = "" if row.memory is None else f"{row.memory / 1e6:.4g} MB"
     verdict = "" if row.reached is None else f"{row.target}: {'yes' if row.reached else 'NO'}"
     remarks = "; ".join(r for r in (row.note, verdict) if r)
-    return f"  {row.name:42}{value:>14}{ratio:>9}  {remarks}"
+    column = f"{memory:>11}" if wide else ""
+    return f"  {row.name:42}{value:>14}{ratio:>9}{column}  {remarks}"
+
+
+def _facts(facts: Facts) -> str:
+    verdict = "yes" if facts.ratio <= facts.limit else "NO"
+    return (
+        f"gradient / value {facts.ratio:.2f}, at most {facts.limit:g}: {verdict}; "
+        f"compiled in {facts.compile_seconds:.1f} s; {facts.lines} lines, "
+        f"{facts.bytes / 1000:.1f} kB; process {facts.process_bytes / 1e6:.0f} MB"
+    )
+
+
+def ratios(sections: Sequence[Section]) -> list[Section]:
+    """What gradients cost relative to values, over all sections that know it."""
+    rows = []
+    for section in sections:
+        if (facts := section.facts) is not None:
+            good = facts.ratio <= facts.limit
+            target = f"at most {facts.limit:g}"
+            rows.append(Row(section.key, None, "", facts.ratio, "", target, good))
+    return [Section("Value and gradient, relative to the value", tuple(rows))] if rows else []
+
+
+def section_of(content: dict[str, Any]) -> Section:
+    """A section that was kept as JSON."""
+    facts = content.get("facts")
+    return Section(
+        content["title"],
+        tuple(Row(**row) for row in content["rows"]),
+        content.get("key", ""),
+        None if facts is None else Facts(**facts),
+    )
+
+
+def read(name: str) -> list[Section]:
+    """The sections that a file of results holds; none if there is no such file."""
+    file = RESULTS / f"{name}.json"
+    if not file.exists():
+        return []
+    kept = json.loads(file.read_text(encoding="utf-8"))["sections"]
+    return [section_of(content) for content in kept if content.get("key")]
 
 
 def machine() -> dict[str, object]:

@@ -140,7 +140,7 @@ def interpreted(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -
     kernels = found.kernels
     signature = kernels.binder.form(kernels.binder.bind(args, {}))
     stages = build.run(case.function, signature, mode, found.options, kernels.binder.wrt)
-    space = _executed(stages.text)
+    space = executed(stages.text)
     count = len(stages.reading.program.outputs)
     kernel = space[stages.kernel.name]
     forms = dict(signature.parameters)
@@ -162,7 +162,7 @@ def interpreted(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -
     return run
 
 
-def _executed(text: str) -> dict[str, Any]:
+def executed(text: str) -> dict[str, Any]:
     """The functions of a kernel file, without numba: `njit` gives back what it is given."""
 
     def njit(*args: Any, **options: Any) -> Any:

@@ -1,0 +1,94 @@
+"""The Jacobian of bundle adjustment: for each observation a block of two residuals by 15 numbers.
+
+`codegen_ad` computes it by one Jacobian-vector product for each of the 15: a residual depends on
+the camera and the point of its own observation alone, so a product holds one column of every block.
+"""
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from benchmarks import memory
+from benchmarks.contenders import own
+from benchmarks.peers import bundle as peers
+from benchmarks.report import Facts, Row, Section, absent
+from benchmarks.timing import installed, interleaved
+from benchmarks.workload import Workload
+from benchmarks.workloads import bundle
+
+RESIDUALS = Workload(
+    key="bundle-jacobian",
+    title="Bundle adjustment of ADBench, 31,843 observations, sparse Jacobian as blocks",
+    function=bundle.reprojection,
+    wrt=("camera", "point", "weight"),
+    data=bundle.reprojection_data,
+    sizes={"observations": 31843, "cameras": 49, "points": 7776},
+    quick={"observations": 2000, "cameras": 49, "points": 7776},
+    tiny={"observations": 9, "cameras": 2, "points": 4},
+)
+OWN = "codegen_ad, 15 products"
+
+
+def by_products(function, camera, point, weight, seen) -> np.ndarray:
+    """The blocks, `(n, 2, 15)`: derivatives by 11 numbers of a camera, 3 of a point, the weight."""
+    blocks = np.empty((len(camera), 2, 15))
+    for k in range(15):
+        tangent = [np.zeros_like(a) for a in (camera, point, weight[:, None])]
+        part, column = (0, k) if k < 11 else (1, k - 11) if k < 14 else (2, 0)
+        tangent[part][:, column] = 1.0
+        directions = (tangent[0], tangent[1], tangent[2][:, 0])
+        _, blocks[:, :, k] = function.jvp(camera, point, weight, seen, tangent=directions)
+    return blocks
+
+
+def with_jax(camera, point, weight, seen) -> Callable[[], object]:
+    """`jacfwd` of one observation, vmapped and jitted."""
+    import jax
+    import jax.numpy as jnp
+
+    model = peers.in_numpy(jnp)["reprojection"]
+
+    def one(numbers, seen):
+        camera, point, weight = numbers[None, :11], numbers[None, 11:14], numbers[14:]
+        return model(camera, point, weight, seen[None])[0]
+
+    run = jax.jit(jax.vmap(jax.jacfwd(one)))
+    numbers = jnp.concatenate([camera, point, weight[:, None]], axis=1)
+    seen = jnp.asarray(seen)
+    return lambda: jax.block_until_ready(run(numbers, seen))
+
+
+def measure(*, quick: bool) -> Section:
+    arguments = bundle.reprojection_data(**(RESIDUALS.quick if quick else RESIDUALS.sizes))
+    function = own(RESIDUALS)
+    start = time.perf_counter()
+    expected = by_products(function, *arguments)
+    first = time.perf_counter() - start
+    cases: dict[str, Callable[[], object]] = {
+        OWN: lambda: by_products(function, *arguments),
+        "codegen_ad, residuals alone": lambda: function.value(*arguments),
+    }
+    rows: list[Row] = []
+    if installed("jax"):
+        cases["JAX, vmapped jacfwd"] = with_jax(*arguments)
+        np.testing.assert_allclose(cases["JAX, vmapped jacfwd"](), expected, rtol=1e-7, atol=1e-9)
+    else:
+        rows.append(absent("JAX, vmapped jacfwd"))
+    used = {name: memory.of_call(run) for name, run in cases.items()}
+    times = interleaved(cases, rounds=3 if quick else 7, budget=20)
+    for name, seconds in times.items():
+        ratio = seconds / times[OWN]
+        target, reached = ("at least 5", ratio >= 5) if name.startswith("JAX") else ("", None)
+        rows.append(Row(name, seconds, "s", ratio, "", target, reached, used[name]))
+    directions = arguments[:3]
+    text = str(function.source(*arguments, mode="jvp", tangent=directions))
+    facts = Facts(
+        ratio=times[OWN] / times["codegen_ad, residuals alone"],
+        limit=15.0,
+        compile_seconds=first - times[OWN],
+        lines=text.count("\n"),
+        bytes=len(text.encode()),
+        process_bytes=memory.of_process(),
+    )
+    return Section(RESIDUALS.title, tuple(rows), RESIDUALS.key, facts)
