@@ -62,8 +62,10 @@ def _section(
     used = {name: memory.of_call(run) for name, run in cases.items()}
     times = interleaved(cases, rounds=3 if quick else 7, budget=5 if quick else 25)
     own, value = times[OWN], times[VALUE]
+    units = None if workload.per is None else sizes[workload.per]
     for name in cases:
-        rows.append(_row(workload, name, times[name] * factors[name], own, used[name], notes))
+        seconds = times[name] * factors[name]
+        rows.append(_row(workload, name, seconds, own, used[name], notes, units))
     order = [OWN, VALUE, *workload.peers]
     rows.sort(key=lambda row: order.index(row.name))
     text = str(function.source(*arguments))
@@ -85,11 +87,10 @@ def _row(
     own: float,
     used: int | None,
     notes: Mapping[str, str],
+    units: int | None,
 ) -> Row:
     ratio = seconds / own
-    number, unit = (seconds, "s")
-    if workload.points is not None:
-        number, unit = 1e9 * seconds / workload.points, "ns"
+    number, unit = (seconds, "s") if units is None else (1e9 * seconds / units, "ns")
     target, reached = "", None
     if name in workload.targets:
         wanted = workload.targets[name]

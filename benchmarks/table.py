@@ -62,7 +62,7 @@ def peaks() -> Iterator[Workload]:
                     **({"JAX, jitted": 8.0} if exponent == 6 else {}),
                 },
                 limit=SUMS,
-                points=points,
+                per="points",
                 rtol=1e-8 if dtype == "float64" else 5e-3,
             )
 

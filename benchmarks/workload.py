@@ -30,7 +30,7 @@ class Workload:
     targets : peers, and how often their time is that of `codegen_ad` at least.
     limit : what value and gradient may take relative to the value.
     threads : how many processors everyone has.
-    points : what a time is divided by, for times per point.
+    per : the size that a time is divided by, for times per point.
     checkpoint : how loops save memory.
     rtol : how far results may differ, relative to the largest element of each.
     """
@@ -48,7 +48,7 @@ class Workload:
     targets: Mapping[str, float] = field(default_factory=dict)
     limit: float = 4.0
     threads: int = 1
-    points: int | None = None
+    per: str | None = None
     checkpoint: str | None = None
     rtol: float = 1e-8
 

@@ -76,6 +76,8 @@ class Dim:
 
     def substitute(self, values: Mapping[str, Dim]) -> Dim:
         """The dimension with symbols replaced; symbols that `values` lacks stay."""
+        if values.keys().isdisjoint(self.symbols()):
+            return self  # the common case: planning asks often
         total = ZERO
         for monomial, coefficient in self.terms:
             product = Dim.constant(coefficient)
@@ -101,7 +103,10 @@ class Dim:
         return total
 
     def __add__(self, other: Dim | int) -> Dim:
-        return _collect([*self.terms, *as_dim(other).terms])
+        other = as_dim(other)
+        if not self.terms or not other.terms:
+            return self if self.terms else other
+        return _collect([*self.terms, *other.terms])
 
     __radd__ = __add__
 
@@ -115,6 +120,8 @@ class Dim:
         return as_dim(other) - self
 
     def __mul__(self, other: Dim | int) -> Dim:
+        if other is ONE or self is ONE:
+            return as_dim(other) if self is ONE else self
         return _collect(
             [
                 (tuple(sorted(a + b, key=str)), p * q)
@@ -201,6 +208,8 @@ def _collect(terms: list[tuple[Monomial, int]]) -> Dim:
     for monomial, coefficient in terms:
         total[monomial] = total.get(monomial, 0) + coefficient
     kept = [(m, c) for m, c in total.items() if c]
+    if len(kept) < 2:
+        return Dim(tuple(kept))
     # Symbols first and the constant last, so that the text reads `n - 2`.
     return Dim(tuple(sorted(kept, key=lambda t: (-len(t[0]), tuple(str(a) for a in t[0])))))
 
