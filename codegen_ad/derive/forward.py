@@ -22,7 +22,7 @@ from codegen_ad.derive.reverse import (
 from codegen_ad.derive.scalar import known, partials
 from codegen_ad.derive.structured import Replacement, active, full, inline, placeholders
 from codegen_ad.errors import NotDifferentiable
-from codegen_ad.ir.builder import Builder, Result
+from codegen_ad.ir.builder import Builder, Result, Scope
 from codegen_ad.ir.node import Node, Program, Region, toposort
 from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 from codegen_ad.ops.control import Branch, Custom, Loop, While
@@ -195,24 +195,22 @@ def _push_branch(b: Builder, node: Node, given: Sequence[Node | None]) -> Pushed
     condition, *captured = node.args
     known = {k: t for k, t in enumerate(given[1:]) if t is not None}
     outer = [*captured, *(full(b, captured[k], t) for k, t in known.items())]
-    sides: list[tuple[list[Node], list[Node], list[Node | None]]] = []
+    sides: list[tuple[Scope, list[Node], list[Node], list[Node | None]]] = []
     for side in branch.regions:
-        with b.scope():
+        with b.scope() as scope:
             inputs = placeholders(b, outer)
             own, directions = inputs[: len(captured)], inputs[len(captured) :]
             outputs = inline(b, side.outputs, side.inputs, own)
             tangents, outputs, _ = push(
                 b, {own[k]: t for k, t in zip(known, directions, strict=True)}, outputs
             )
-            sides.append((inputs, outputs, tangents))
+            sides.append((scope, inputs, outputs, tangents))
     moving = [
-        k
-        for k in range(len(node.items))
-        if any(tangents[k] is not None for _, _, tangents in sides)
+        k for k in range(len(node.items)) if any(tangents[k] is not None for *_, tangents in sides)
     ]
     regions: list[Region] = []
-    for inputs, outputs, tangents in sides:
-        with b.scope():
+    for scope, inputs, outputs, tangents in sides:
+        with b.scope(scope):
             more = [full(b, outputs[k], tangents[k]) for k in moving]
         regions.append(Region(tuple(inputs), (*outputs, *more)))
     results = b.results(b.node(node.op, (condition, *outer), Branch(regions[0], regions[1])))

@@ -256,9 +256,9 @@ class Builder:
             self._origin, self._gradient = before
 
     @contextmanager
-    def scope(self) -> Generator[Scope]:
-        """Open a region: what is made inside stays inside."""
-        scope = Scope(self)
+    def scope(self, again: Scope | None = None) -> Generator[Scope]:
+        """Open a region, or one that was open before: what is made inside stays inside."""
+        scope = Scope(self) if again is None else again
         self._scopes.append(scope)
         try:
             yield scope

@@ -125,6 +125,8 @@ def _check_overlap(p: Planner, scope: Scope, node: Node, target: Node) -> None:
     points = list(free_points(values.array.shape, p.walker.fresh))
     if all(is_unrolled(d) for d in values.array.shape):
         return  # all values are computed before the first is stored
+    if values is target:
+        return  # the target itself is copied
     for point in points:
         out = Needs()
         p.walker.element(scope, values, point, None, out)
@@ -160,6 +162,7 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
             conflict = (
                 not _is_owned(p, scope, target, work)
                 or target in region.outputs
+                or _writes_itself(item, target)
                 or any(is_view(user) for user in region.users[target])
             )
             late = [r for r in readers if work.depends(r, item)]
@@ -167,6 +170,11 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
                 work.copies.add((item, target))
             else:
                 work.after[item].update(r for r in readers if r not in late)
+
+
+def _writes_itself(item: Item, target: Node) -> bool:
+    """Whether what is written into a value is that value, elsewhere."""
+    return isinstance(item, Buffer) and item.node.args[1] is target
 
 
 def _read_before(p: Planner, scope: Scope, work: Work, item: Item, target: Node) -> bool:

@@ -34,6 +34,7 @@ class Case:
     sizes: tuple[int, ...] = (7, 2, 3, 100, 1)
     dtype: str = "f8"
     static: tuple[str, ...] = ()
+    checkpoint: str | int | None = None
 
     @property
     def name(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import sys
 import types
+import unittest.mock
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,11 +29,18 @@ def plain_value(case: Case, args: Sequence[Any]) -> Any:
 
 
 def derivatives(case: Case) -> Any:
-    return differentiate(case.function, wrt=case.wrt, static=case.static)
+    return differentiate(
+        case.function, wrt=case.wrt, static=case.static, checkpoint=case.checkpoint
+    )
 
 
-def reference(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> list[Any]:
-    """Value and gradients as the reference backend finds them in the optimised program."""
+def reference(
+    case: Case, args: Sequence[Any], mode: str = "value_and_grad", given: Sequence[Any] = ()
+) -> list[Any]:
+    """Value and gradients as the reference backend finds them in the optimised program.
+
+    `given` are the tangents or cotangents that a mode takes besides the arguments.
+    """
     found = derivatives(case)
     kernels = found.kernels
     arguments = kernels.binder.bind(args, {})
@@ -41,7 +50,7 @@ def reference(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> 
     for name, form in signature.parameters:
         leaves.extend(leaves_of(copy.deepcopy(arguments[name]), form, name))
     leaves += list(_outside(kernels.root, stages))
-    return evaluate(stages.optimized, leaves)
+    return evaluate(stages.optimized, [*leaves, *given])
 
 
 def _outside(root: Any, stages: build.Stages) -> Iterator[Any]:
@@ -170,14 +179,28 @@ def executed(text: str) -> dict[str, Any]:
 
     numba = types.ModuleType("numba")
     vars(numba).update(njit=njit, prange=range)
-    before = sys.modules.get("numba")
-    sys.modules["numba"] = numba
-    try:
-        space: dict[str, Any] = {"__name__": "interpreted_kernel"}
+    space: dict[str, Any] = {"__name__": "interpreted_kernel"}
+    with unittest.mock.patch.dict(sys.modules, numba=numba, math=_compiled_math()):
         exec(compile(text, "<kernel>", "exec"), space)
-    finally:
-        if before is None:
-            del sys.modules["numba"]
-        else:
-            sys.modules["numba"] = before
     return space
+
+
+def _compiled_math() -> types.ModuleType:
+    """`math` as numba compiles it: NaN or infinity where Python raises; numbers like NumPy's."""
+    found = types.ModuleType("math")
+    names = {"acos": "arccos", "asin": "arcsin", "acosh": "arccosh", "atanh": "arctanh"}
+    for name, value in vars(math).items():
+        of_numpy = getattr(np, names.get(name, name), None)
+        vars(found)[name] = _without_errors(value, of_numpy) if callable(of_numpy) else value
+    return found
+
+
+def _without_errors(function: Any, of_numpy: Any) -> Any:
+    def run(*args: Any) -> Any:
+        try:
+            found = function(*args)
+        except (ValueError, OverflowError, ZeroDivisionError):
+            return of_numpy(*args)
+        return np.float64(found) if isinstance(found, float) else found
+
+    return run

@@ -23,37 +23,45 @@ def main() -> int:
     parser.add_argument(
         "--compile-every", type=int, default=25, help="how often numba compiles one"
     )
+    parser.add_argument("--narrow", action="store_true", help="only arithmetic, loops and views")
     given = parser.parse_args()
     os.environ["CODEGEN_AD_CHECK"] = "1"
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CODEGEN_AD_CACHE"] = folder
-        return _try(given.minutes, given.seed, given.statements, given.compile_every)
+        return _try(given)
 
 
-def _try(minutes: float, seed: int, statements: int, compile_every: int) -> int:
-    from tests.property.running import run, text_of
+def _try(given: argparse.Namespace) -> int:
+    from tests.property.running import Depth, run, text_of
 
+    seed, statements = given.seed, given.statements
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    end = time.monotonic() + 60 * minutes
+    end = time.monotonic() + 60 * given.minutes
     while time.monotonic() < end:
         seed += 1
-        text = text_of(seed, statements)
-        compiled = seed % compile_every == 0
+        text = text_of(seed, statements, wide=not given.narrow)
+        depth = Depth(
+            compiled=seed % given.compile_every == 0,
+            checkpoint={0: "sqrt", 5: 2}.get(seed % 10),
+            second=seed % 4 == 1,
+        )
+        outcomes["compiled"] += depth.compiled
         try:
-            outcome = run(text, 4 + seed % 4, seed, compiled=compiled)
+            outcome = run(text, 4 + seed % 4, seed, depth)
         except Exception:
             outcomes["failed"] += 1
-            print(f"seed {seed}, {statements} statements, compiled: {compiled}\n{text}")
+            print(f"seed {seed}, {statements} statements, {depth}\n{text[text.index('def f(') :]}")
             print(traceback.format_exc(limit=-1), flush=True)
             continue
         outcomes[outcome.kind] += 1
-        if outcome.kind == "refused":
-            reasons[outcome.why.splitlines()[0]] += 1
-    print(f"{outcomes.total()} programs: {dict(sorted(outcomes.items()))}")
+        if outcome.kind != "same":
+            reasons[f"{outcome.kind}: {outcome.why.splitlines()[0][:150]}"] += 1
+    tried = outcomes.total() - outcomes["compiled"]
+    print(f"{tried} programs: {dict(sorted(outcomes.items()))}")
     for reason, count in reasons.most_common():
-        print(f"  refused {count} times: {reason}")
+        print(f"  {count} times {reason}")
     return 1 if outcomes["failed"] else 0
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from tests.property import forms, statements
+
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
 
@@ -33,10 +35,14 @@ VECTORS = tuple(CUTS)
 
 
 class Writer:
-    """Writes one program; `names` holds the variables of each kind that may be read."""
+    """Writes one program; `names` holds the variables of each kind that may be read.
 
-    def __init__(self, choose: Choose) -> None:
+    A `wide` one also takes its expressions and statements from `forms.py` and `statements.py`.
+    """
+
+    def __init__(self, choose: Choose, *, wide: bool = False) -> None:
         self.choose = choose
+        self.wide = wide
         self.lines: list[str] = []
         self.names: dict[str, list[str]] = {
             "n": ["x", "y"], "n-1": [], "n-2": [], "table": ["A"], "row": ["w"], "s": ["s"],
@@ -52,7 +58,8 @@ class Writer:
             self.statement(1, 2)
         parts = [f"np.sum(np.sin({name}))" for kind in self.names for name in self.names[kind]]
         self.line(f"return {' + '.join(parts)}", 1)
-        return "\n".join([f"def f({PARAMETERS}):", *self.lines]) + "\n"
+        before = [forms.HELPERS] if self.wide else []
+        return "\n".join([*before, f"def f({PARAMETERS}):", *self.lines]) + "\n"
 
     def line(self, text: str, depth: int) -> None:
         self.lines.append("    " * depth + text)
@@ -65,7 +72,10 @@ class Writer:
 
     def expr(self, kind: str, depth: int = 2) -> str:
         """An expression of a kind: s, n, n-1, n-2, table or row."""
-        form = self.choose(("leaf", "unary", "binary", "special")) if depth else "leaf"
+        options = ("leaf", "unary", "binary", "special", *(["form"] * 2 if self.wide else []))
+        form = self.choose(options) if depth else "leaf"
+        if form == "form" and kind in forms.EXPRESSIONS:
+            return self.filled(self.choose(forms.EXPRESSIONS[kind]), depth)
         if form == "leaf":
             return self.leaf(kind)
         if form == "unary":
@@ -136,7 +146,7 @@ class Writer:
         for letter, kind in kinds.items():
             while "{" + letter + "}" in text:
                 text = text.replace("{" + letter + "}", self.atom(kind, depth), 1)
-        return text
+        return text.replace("{v}", self.fresh()) if "{v}" in text else text
 
     # Statements -----------------------------------------------------------------------------------
 
@@ -147,7 +157,13 @@ class Writer:
             kinds += ["for", "for", "if", "while"]
         if self.jumps:
             kinds.append("jump")
-        match self.choose(kinds):
+        if self.wide:
+            kinds += [*statements.PLAIN, "picked", "views", *(statements.BLOCKS if room else ())]
+        kind = self.choose(kinds)
+        if write := statements.PLAIN.get(kind) or statements.BLOCKS.get(kind):
+            write(self, depth, room)
+            return
+        match kind:
             case "assign":
                 self.assign(self.choose(("n", "s", "table", "row")), depth)
             case "rebind":

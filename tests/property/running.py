@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import linecache
 import random
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.special
+import scipy.stats
 
-from codegen_ad.errors import InternalError, InvalidArgument, SourceError
+import codegen_ad
+from codegen_ad.errors import InvalidArgument, NotDifferentiable, SourceError
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
     derivatives,
     interpreted,
     leaves_in,
-    numeric_gradients,
     plain_value,
     reference,
 )
+from tests.property import slopes
 from tests.property.programs import Writer
 
 WRT = ("x", "y", "A", "w", "s")
 LARGEST = 1e6
-STEP = 1e-6
+REFUSALS = (SourceError, InvalidArgument, NotDifferentiable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,36 @@ class Outcome:
     why: str = ""
 
 
-def text_of(seed: int, statements: int = 5) -> str:
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What is checked besides value, gradient and forward mode."""
+
+    compiled: bool = False
+    checkpoint: str | int | None = None
+    second: bool = False
+
+
+def text_of(seed: int, statements: int = 5, *, wide: bool = False) -> str:
     """The program of a seed."""
-    return Writer(random.Random(seed).choice).program(statements)
+    return Writer(random.Random(seed).choice, wide=wide).program(statements)
 
 
-def function_of(text: str) -> Callable[..., Any]:
-    """The function `f` of a text, whose source can be found."""
+def function_of(text: str, *, plain: bool = False) -> Callable[..., Any]:
+    """The function `f` of a text, whose source can be found.
+
+    In a plain one the derivatives are complex steps, so that nothing is compiled to run it.
+    """
     filename = f"<random program {hash(text) & 0xFFFFFFFF:x}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    space: dict[str, Any] = {"np": np, "__name__": "random_program"}
+    space: dict[str, Any] = {
+        "np": np,
+        "special": scipy.special,
+        "stats": scipy.stats,
+        "custom_derivative": codegen_ad.custom_derivative,
+        "grad": slopes.complex_gradient if plain else codegen_ad.grad,
+        "jacobian": slopes.complex_jacobian if plain else codegen_ad.jacobian,
+        "__name__": "random_program",
+    }
     exec(compile(text, filename, "exec"), space)
     return space["f"]
 
@@ -62,45 +86,100 @@ def arguments(n: int, seed: int) -> tuple[Any, ...]:
     )
 
 
-def run(text: str, n: int, seed: int, *, compiled: bool = False) -> Outcome:
+def run(text: str, n: int, seed: int, depth: Depth = Depth()) -> Outcome:
     """Check a program; the error says where its numbers differ."""
-    case = Case(function_of(text), lambda *_: (), wrt=WRT)
-    args = arguments(n, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _run(text, arguments(n, seed), seed, depth)
+
+
+def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
+    plain = Case(function_of(text, plain=True), lambda *_: (), wrt=WRT)
+    case = replace(plain, function=function_of(text))
     try:
-        wanted = plain_value(case, args)
-    except UnboundLocalError as error:  # an array that no round of a loop makes
-        return Outcome("wild", str(error))
+        wanted = plain_value(plain, args)
+    except Exception as error:  # the program itself is wrong for these arguments
+        return Outcome("wild", f"{type(error).__name__}: {error}")
     if not np.isfinite(wanted) or abs(wanted) > LARGEST:
-        return Outcome("wild")
+        return Outcome("wild", "too large or not finite")
     try:
-        found = derivatives(case).value_and_grad if compiled else interpreted(case, args)
+        found = derivatives(case).value_and_grad if depth.compiled else interpreted(case, args)
         value, gradient = found(*args)
-    except (SourceError, InvalidArgument) as error:
+    except REFUSALS as error:
         return Outcome("refused", getattr(error, "message", str(error)))
-    except InternalError:
-        raise
     parts = [leaf for _, leaf in leaves_in(gradient)]
-    assert_close(value, wanted, rtol=1e-10, what="value")
-    outputs = reference(case, args)
-    for output, part in zip(outputs, [value, *parts], strict=True):
-        assert_close(part, output, rtol=1e-9, what="against the reference")
-    if _is_ill_conditioned(found, args, parts):
+    if _moves(lambda *a: plain_value(plain, a), args, 1e-13, 1e-7):
+        return Outcome("wild", "rounding of the arguments changes the value")
+    assert_close(value, wanted, rtol=1e-9, what="value")
+    if _moves(lambda *a: [leaf for _, leaf in leaves_in(found(*a)[1])], args, 1e-11, 1e-6):
         return Outcome("wild", "rounding of the arguments changes the gradient")
-    numeric = numeric_gradients(case, args, STEP)
-    again = numeric_gradients(case, args, STEP / 8)
-    for part, one, two in zip(parts, numeric, again, strict=True):
-        # Where two steps disagree there is a jump or a kink between them.
-        smooth = np.abs(one - two) <= 1e-4 * (1 + np.abs(one))
-        scale = 1 + np.max(np.abs(part), initial=0.0)
-        assert np.all(np.abs(part - one)[smooth] <= 1e-4 * scale), f"gradient\n{part}\n{one}"
+    for output, part in zip(reference(case, args), [value, *parts], strict=True):
+        assert_close(part, output, rtol=1e-8, what="against the reference")
+    _check_slopes(plain, args, parts)
+    rng = np.random.default_rng(seed)
+    tangents = [rng.normal(size=np.shape(part)) for part in parts]
+    try:
+        along = reference(case, args, "jvp", tangents)[1]
+    except REFUSALS as error:
+        if "capped" not in text:
+            return Outcome("refused", f"forward: {getattr(error, 'message', error)}")
+    else:
+        terms = [np.sum(part * t) for part, t in zip(parts, tangents, strict=True)]
+        assert abs(along - sum(terms)) <= 1e-8 * (1 + sum(map(abs, terms))), (
+            f"forward {along} reverse {sum(terms)}"
+        )
+    if depth.checkpoint is not None:
+        _check_checkpoints(replace(case, checkpoint=depth.checkpoint), args, [value, *parts])
+    if depth.second:
+        _check_second(case, args, found, tangents)
     return Outcome("same")
 
 
-def _is_ill_conditioned(found: Callable[..., Any], args: tuple[Any, ...], parts: list[Any]) -> bool:
+def _moves(found: Callable[..., Any], args: tuple[Any, ...], by: float, limit: float) -> bool:
+    """Whether a change of the arguments by rounding changes what is found by much more."""
     rng = np.random.default_rng(0)
-    moved = [a * (1 + 1e-11 * rng.normal(size=a.shape)) if a.dtype.kind == "f" else a for a in args]
-    others = [leaf for _, leaf in leaves_in(found(*moved)[1])]
+    moved = [a * (1 + by * rng.normal(size=a.shape)) if a.dtype.kind == "f" else a for a in args]
+    one, two = found(*args), found(*moved)
+    pairs = zip(one, two, strict=True) if isinstance(one, list) else [(one, two)]
     return any(
-        np.max(np.abs(one - two), initial=0.0) > 1e-6 * (1 + np.max(np.abs(one), initial=0.0))
-        for one, two in zip(parts, others, strict=True)
+        np.max(np.abs(a - b), initial=0.0) > limit * (1 + np.max(np.abs(a), initial=0.0))
+        for a, b in pairs
     )
+
+
+def _check_slopes(plain: Case, args: tuple[Any, ...], parts: list[Any]) -> None:
+    for place, part in enumerate(parts):
+        slope, smooth = slopes.slopes(lambda *a: plain_value(plain, a), args, place)
+        scale = 1 + np.max(np.abs(part), initial=0.0)
+        off = (np.abs(part - slope) > 1e-4 * scale) & smooth
+        assert not np.any(off), f"gradient in {WRT[place]}\n{part}\n{slope}"
+
+
+def _check_checkpoints(case: Case, args: tuple[Any, ...], wanted: list[Any]) -> None:
+    try:
+        value, gradient = interpreted(case, args)(*args)
+    except REFUSALS:
+        return
+    for one, two in zip([value, *(g for _, g in leaves_in(gradient))], wanted, strict=True):
+        assert_close(one, two, rtol=1e-9, what=f"checkpoint={case.checkpoint!r}")
+
+
+def _check_second(
+    case: Case, args: tuple[Any, ...], found: Callable[..., Any], tangents: list[Any]
+) -> None:
+    """The Hessian along the tangents, against differences of gradients."""
+    outputs = reference(case, args, "hvp", tangents)
+
+    def gradient(step: float) -> list[Any]:
+        moved = [a + step * t for a, t in zip(args, tangents, strict=False)]
+        return [leaf for _, leaf in leaves_in(found(*moved, args[-1])[1])]
+
+    middle = gradient(0.0)
+    sides = {step: gradient(step) for h in (1e-6, 1e-5) for step in (h, -h)}
+    for place, output in enumerate(outputs):
+        fine, coarse = ((sides[h][place] - sides[-h][place]) / (2 * h) for h in (1e-6, 1e-5))
+        right = (sides[1e-6][place] - middle[place]) / 1e-6
+        scale = 1 + np.max(np.abs(fine), initial=0.0)
+        smooth = (np.abs(fine - coarse) < 1e-4 * scale) & (np.abs(right - fine) < 1e-2 * scale)
+        off = (np.abs(output - fine) > 1e-3 * scale) & smooth
+        assert not np.any(off), f"second derivative in {WRT[place]}\n{output}\n{fine}"
