@@ -63,6 +63,9 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
 
     sides = [pull_side(region) for region in branch.regions]
     changed = [k for k in range(len(wanted)) if any(side.changed[k] for side in sides)]
+    # A cotangent that both sides hand on does not wait for the branch.
+    handed = {k: _handed_on(sides, k) for k in changed}
+    changed = [k for k in changed if handed[k] is None]
     regions = [Region((), tuple(side.outputs[k] for k in changed)) for side in sides]
     keep = used(regions, [side.inputs for side in sides])
     then, otherwise = (
@@ -73,4 +76,16 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
     cotangents: list[Node | None] = [None] * len(node.args)
     for k, g in zip(changed, b.results(adjoint), strict=True):
         cotangents[1 + wanted[k]] = g
-    return Pulled(cotangents, totals=[1 + wanted[k] for k in changed])
+    for k, position in handed.items():
+        if position is not None:
+            cotangents[1 + wanted[k]] = outer[position]
+    return Pulled(cotangents, totals=[1 + wanted[k] for k in handed])
+
+
+def _handed_on(sides: Sequence[_Side], k: int) -> int | None:
+    """The position of the input that both sides yield as the cotangent of one value, if they do."""
+    found = {
+        side.inputs.index(side.outputs[k]) if side.outputs[k] in side.inputs else None
+        for side in sides
+    }
+    return found.pop() if len(found) == 1 else None

@@ -10,15 +10,24 @@ Loops inside a loop are run again on the way back, so what they record lives for
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Sequence
+from dataclasses import replace
+
 from codegen_ad.derive.bodies import Adjoint, Body, View, adjoint_body, adjoint_loop, live
 from codegen_ad.derive.checkpoint import checkpointed
 from codegen_ad.derive.readback import without_records
 from codegen_ad.derive.records import record, to_record
 from codegen_ad.derive.structured import Cotangents, Pull, Pulled, full
 from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import product
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 from codegen_ad.ops.control import Loop, While
+from codegen_ad.ops.trips import depends
+
+SMALL = 16
+"""Arrays of up to this many elements may be set to zero in every iteration of a loop."""
 
 
 def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pulled:
@@ -56,6 +65,12 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
 
     of_results = given.of_results
     outer_gs = [full(b, view.args[k], of_results[k]) for k in moving]
+    factor = None
+    if not recorded and not stacked and all(map(operator.is_, body.next_gs, body.gs)):
+        factor = _late_factor(b, node, outer_gs, [view.captured[k] for k in captured])
+    if factor is not None:
+        outer_gs = [make.constant(b, 1, factor.array.dtype)]
+        given = replace(given, so_far=[None] * len(given.so_far))
     outer_starts = [
         full(b, view.args[params.carried + k], given.so_far[offset + params.carried + k])
         for k in captured
@@ -87,9 +102,29 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
     for k, g in zip(changed, found, strict=False):
         cotangents[offset + moving[k]] = g
     for k, g in zip(added, found[len(changed) :], strict=True):
-        cotangents[offset + params.carried + captured[k]] = g
+        total = g if factor is None else make.multiply(b, g, factor)
+        cotangents[offset + params.carried + captured[k]] = total
+    if factor is not None:
+        cotangents[offset + moving[0]] = factor
+        return Pulled(cotangents)
     totals = [offset + params.carried + captured[k] for k in added]
     return Pulled(cotangents, totals, results)
+
+
+def _late_factor(b: Builder, node: Node, gs: Sequence[Node], wanted: Sequence[Node]) -> Node | None:
+    """The number that is a factor of all that the adjoint adds up, if it follows from the loop.
+
+    The adjoint is linear in it. Without it, the adjoint need not wait for the loop, and both can
+    run as one. It then begins with zeros, which many iterations of a loop around it are not given
+    large arrays of.
+    """
+    sizes = [product(x.array.shape) for x in wanted]
+    if b.in_region and not all(d.is_constant and d.value <= SMALL for d in sizes):
+        return None
+    if not isinstance(node.params, Loop) or len(gs) != 1 or gs[0].array.shape:
+        return None
+    alike = all(x.array.dtype is gs[0].array.dtype for x in wanted)
+    return gs[0] if alike and depends(gs[0], [node]) else None
 
 
 def _recorded(body: Body) -> list[Node]:

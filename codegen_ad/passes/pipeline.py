@@ -13,6 +13,7 @@ from codegen_ad.passes.constants import constants
 from codegen_ad.passes.dead import dead
 from codegen_ad.passes.erase import erase
 from codegen_ad.passes.hoist import hoist_scalars
+from codegen_ad.passes.merge import merge
 from codegen_ad.passes.simplify import simplify
 
 OnPass = Callable[[str, Program], None]
@@ -68,6 +69,10 @@ def run(
             ("hoist", hoist),
             # What hoisting leaves behind: ones, numbers next to numbers.
             ("simplify", algebra),
+            # What is left is what runs, so that now loops show which of them can run together.
+            ("dead", dead),
+            # A loop and its adjoint become one loop, which computes what both need once.
+            ("merge", merge),
             # Last, because every pass before may leave something unread.
             ("dead", dead),
         ),

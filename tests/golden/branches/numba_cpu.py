@@ -29,30 +29,22 @@ def branches_value_and_grad(x, y):
         # line 3: s = np.sum(x * y)
         s = plus(s, x[i] * y[i])
     # line 4: if s > 0:
-    d_s_1 = s > 0.0
-    if d_s_1:
+    if s > 0.0:
         # line 5: return np.log(s)
         value_1 = math.log(s)
+        # gradient of line 5: return np.log(s)
+        d_s = 1.0 / s
         # line 4: if s > 0:
-        value = value_1
+        value, d_s_1 = value_1, d_s
     else:
         # line 6: return s * s
         value_2 = s * s
-        # line 4: if s > 0:
-        value = value_2
-    # gradient of line 4: if s > 0:
-    if d_s_1:
-        # gradient of line 5: return np.log(s)
-        d_s = 1.0 / s
-        # gradient of line 4: if s > 0:
-        d_s_2 = d_s
-    else:
         # gradient of line 6: return s * s
-        d_s_3 = 2.0 * s
-        # gradient of line 4: if s > 0:
-        d_s_2 = d_s_3
+        d_s_2 = 2.0 * s
+        # line 4: if s > 0:
+        value, d_s_1 = value_2, d_s_2
     d_x = np.empty(n)
     for i in range(n):
         # gradient of line 3: s = np.sum(x * y)
-        d_x[i] = d_s_2 * y[i]
+        d_x[i] = d_s_1 * y[i]
     return value, d_x
