@@ -24,6 +24,7 @@ from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
     Check,
+    CheckRange,
     CopyInto,
     Expr,
     Fill,
@@ -130,6 +131,9 @@ class Writer:
                 self._call(statement, depth)
             case Check():
                 self._check(statement, depth)
+            case CheckRange(count, extent, axis, note):
+                self.line(f"if {spell_dim(count)} > {spell_dim(extent)}:", depth)
+                self._raise_index_error(note, axis, depth + 1)
             case For(variable, extent, body, _, carried):
                 self.line(f"for {variable} in range({spell_dim(extent)}):", depth)
                 self.vectorise, around = self.may_vectorise and not carried, self.vectorise
@@ -213,13 +217,14 @@ class Writer:
 
     def _check(self, statement: Check, depth: int) -> None:
         name, size = statement.name, spell_dim(statement.extent)
-        origin = statement.note.origin
-        line = f"{self._where(origin)}: " if origin is not None else ""
         self.line(f"if {name} < 0:", depth)
         self.line(f"{name} += {size}", depth + 1)
         self.line(f"if {name} < 0 or {name} >= {size}:", depth)
-        message = f"{line}index is out of bounds for axis {statement.axis}"
-        self.line(f'raise IndexError("{message}")', depth + 1)
+        self._raise_index_error(statement.note, statement.axis, depth + 1)
+
+    def _raise_index_error(self, note: Note, axis: int, depth: int) -> None:
+        line = f"{self._where(note.origin)}: " if note.origin is not None else ""
+        self.line(f'raise IndexError("{line}index is out of bounds for axis {axis}")', depth)
 
     def _where(self, origin: Origin) -> str:
         helper = f" of {origin.function}" if origin.function != self.function else ""

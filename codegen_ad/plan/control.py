@@ -12,15 +12,16 @@ from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node, Region
 from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops.control import Branch, Loop, While
-from codegen_ad.plan import kernel, library
+from codegen_ad.ops.trips import is_independent
+from codegen_ad.plan import kernel, library, sums
 from codegen_ad.plan.kernel import Apply, Assign, CopyInto, Expr, For, Grow, If, Index, Number, Var
 from codegen_ad.plan.memory import row_store
 from codegen_ad.plan.nests import Nest
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope, Stored
-from codegen_ad.plan.units import stored_whole
+from codegen_ad.plan.units import Unit, stored_whole
 
-PlanRegion = Callable[[Planner, Scope, Sequence[Node], Sequence[Nest]], list[Expr | Stored]]
+PlanRegion = Callable[[Planner, Scope, Sequence[Node], Sequence[Nest | Unit]], list[Expr | Stored]]
 Carried = list[tuple[Node, str]]
 
 
@@ -61,12 +62,18 @@ def _start(
     inputs: Sequence[Node],
     copied: Collection[Node],
 ) -> list[str]:
-    """Variables and buffers of the carried values, holding their first values."""
+    """Variables and buffers of the carried values, holding their first values.
+
+    What is added to a variable of the region around begins with what that one holds.
+    """
     names: list[str] = []
     note = p.elements.note(node)
     scalars: list[tuple[str, Expr]] = []
-    for first, inside in zip(init, inputs, strict=True):
-        if not first.array.shape:
+    results = _results(p, scope, node)
+    for index, (first, inside) in enumerate(zip(init, inputs, strict=True)):
+        if index in results and results[index] in p.sums:
+            name = p.sums[results[index]].variable
+        elif not first.array.shape:
             name = p.names.fresh(inside)
             scalars.append((name, p.elements.value(scope, first, ())))
         else:
@@ -171,9 +178,12 @@ def _loop(
     body = Scope(scope, is_region=True, symbols={variable}, extents={variable: extent})
     body.values[params.body.inputs[0], ()] = Index(Dim.symbol(variable))
     _enter(p, scope, body, params.body, 1, names, captured)
-    _body(p, body, node, params.body, names, stacks, Dim.symbol(variable), plan_region)
-    note = p.elements.note(node)
-    scope.statements.append(For(variable, extent, body.statements, note, carried=True))
+    added = [(1 + k, k, names[k]) for k in sums.carried_sums(params)]
+    _body(p, body, node, params.body, names, stacks, Dim.symbol(variable), plan_region, added)
+    waits = not is_independent(params)
+    scope.statements.append(
+        For(variable, extent, body.statements, p.elements.note(node), carried=waits)
+    )
     _finish(p, scope, node, [*names, *stacks])
 
 
@@ -186,12 +196,18 @@ def _body(
     stacks: list[str],
     row: Dim,
     plan_region: PlanRegion,
+    added: Sequence[tuple[int, int, str]] = (),
 ) -> None:
     outputs = region.outputs
     pushed = outputs[len(names) :]
     rows = [row_store(p, value, stack, row) for value, stack in zip(pushed, stacks, strict=True)]
-    results = plan_region(p, body, outputs[: len(names)], rows)
-    _advance(p, body, names, outputs[: len(names)], results, node)
+    found = sums.enter(p, body, region, added)
+    others = [k for k in range(len(names)) if k not in found.outputs]
+    wanted = [outputs[k] for k in others]
+    results = plan_region(p, body, (*wanted, *found.nodes), (*rows, *found.units))
+    # Terms first: they may read what the other values were.
+    sums.add(p, body, found, results[len(wanted) :])
+    _advance(p, body, [names[k] for k in others], wanted, results[: len(wanted)], node)
 
 
 def _trip_count(p: Planner, scope: Scope, node: Node, trip: Node, length: Dim) -> Dim:
@@ -268,9 +284,13 @@ def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: P
     note = p.elements.note(node)
     results = _results(p, scope, node)
     names: dict[int, str] = {}
+    added: list[tuple[int, int, str]] = []
     for index, result in results.items():
         type = result.array
-        if type.shape:
+        if result in p.sums:
+            total = p.sums[result]
+            added.append((captured.index(total.before), index, total.variable))
+        elif type.shape:
             names[index] = p.allocate(scope, result, type.shape, type.dtype)
         else:
             names[index] = p.names.fresh(result)
@@ -278,8 +298,11 @@ def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: P
     for region in params.regions:
         side = Scope(scope, is_region=True)
         _enter(p, scope, side, region, 0, [], captured)
+        found = sums.enter(p, side, region, added)
         wanted = [region.outputs[i] for i in names]
-        values = plan_region(p, side, wanted, ())
+        values = plan_region(p, side, (*wanted, *found.nodes), found.units)
+        sums.add(p, side, found, values[len(wanted) :])
+        values = values[: len(wanted)]
         left: list[str] = []
         right: list[Expr] = []
         for name, value in zip(names.values(), values, strict=True):
@@ -291,9 +314,21 @@ def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: P
         if left:
             side.statements.append(Assign(tuple(left), tuple(right), note))
         sides.append(side.statements)
-    scope.statements.append(If(test, sides[0], sides[1], note))
-    for index, result in results.items():
+    if not sides[0]:
+        test, sides = _opposite(test), [sides[1], []]
+    if sides[0]:
+        scope.statements.append(If(test, sides[0], sides[1], note))
+    for index, name in names.items():
+        result = results[index]
         if result.array.shape:
-            scope.stored[result] = stored_whole(result, names[index], owned=True)
+            scope.stored[result] = stored_whole(result, name, owned=True)
         else:
-            scope.values[result, ()] = Var(names[index], result.array.dtype)
+            scope.values[result, ()] = Var(name, result.array.dtype)
+
+
+def _opposite(test: Expr) -> Expr:
+    match test:
+        case Apply("logical_not", (inner,)):
+            return inner
+        case _:
+            return Apply("logical_not", (test,), DType.BOOL)

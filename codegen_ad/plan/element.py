@@ -31,6 +31,7 @@ from codegen_ad.plan.kernel import (
     Apply,
     Assign,
     Check,
+    CheckRange,
     Expr,
     Index,
     Let,
@@ -329,6 +330,9 @@ class Elements:
         key = (node, point, extent, axis)
         if key in home.checks:
             return home.checks[key]
+        if dim is not None and self._checked_before(home, dim, extent, axis, user):
+            home.checks[key] = dim
+            return dim
         value = Index(dim) if dim is not None else self.value(scope, node, point)
         name = self.names.fresh(node, point)
         home.statements.append(Assign((name,), (value,), self.note(user)))
@@ -336,6 +340,17 @@ class Elements:
         home.symbols.add(name)
         home.checks[key] = Dim.symbol(name)
         return home.checks[key]
+
+    def _checked_before(self, home: Scope, dim: Dim, extent: Dim, axis: int, user: Node) -> bool:
+        """Check all values of a loop's variable before the loop, where every trip uses it."""
+        around = home.parent
+        if dim.name is None or dim.name not in home.extents or around is None:
+            return False
+        if not home.symbols.isdisjoint(extent.symbols()):
+            return False
+        count = home.extents[dim.name]
+        around.statements.append(CheckRange(count, extent, axis, self.note(user)))
+        return True
 
 
 def _is_literal(expr: Expr, value: float) -> bool:

@@ -180,6 +180,16 @@ class Check:
 
 
 @dataclass(slots=True)
+class CheckRange:
+    """Raise unless all of `0 … count - 1` are indices of an axis of size `extent`."""
+
+    count: Dim
+    extent: Dim
+    axis: int
+    note: Note
+
+
+@dataclass(slots=True)
 class For:
     """`for variable in range(extent)`; `carried` if a trip depends on the one before."""
 
@@ -232,7 +242,7 @@ class Raise:
 
 Statement = (
     Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Check
-    | For | While | Grow | If | Raise
+    | CheckRange | For | While | Grow | If | Raise
 )  # fmt: skip
 
 

@@ -40,9 +40,20 @@ class Region:
         return self.users[node] == [user] and node not in self.outputs
 
 
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A variable that a branch or a loop adds to; `before` is the value that it adds to."""
+
+    before: Node
+    variable: str
+
+
 @dataclass(slots=True)
 class Planner:
-    """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell."""
+    """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell.
+
+    `sums` are results that are added to a variable of the region around.
+    """
 
     notes: Notes
     marks: Marks
@@ -53,6 +64,7 @@ class Planner:
     names: Names = field(default_factory=Names)
     prologue: list[Statement] = field(default_factory=list[Statement])
     regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])
+    sums: dict[Node, Sum] = field(default_factory=dict[Node, Sum])
 
     elements: Elements = field(init=False)
     walker: Walker = field(init=False)

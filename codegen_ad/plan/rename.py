@@ -13,6 +13,7 @@ from codegen_ad.plan.kernel import (
     Apply,
     Assign,
     Check,
+    CheckRange,
     CopyInto,
     Expr,
     Fill,
@@ -131,6 +132,9 @@ def dims(statement: Statement) -> Iterator[Dim]:
         case Allocate(shape=shape) | View(shape=shape):
             yield from shape
         case For(extent=extent) | Check(extent=extent):
+            yield extent
+        case CheckRange(count=count, extent=extent):
+            yield count
             yield extent
         case _:
             pass

@@ -73,7 +73,7 @@ class Work:
 
 
 def plan_region(
-    p: Planner, scope: Scope, outputs: Sequence[Node], extra: Sequence[Nest] = ()
+    p: Planner, scope: Scope, outputs: Sequence[Node], extra: Sequence[Item] = ()
 ) -> list[Expr | Stored]:
     """Plan a region: afterwards each output is a scalar expression or stands in memory."""
     p.regions[scope] = Region.of([*outputs, *(n.node for n in extra)])

@@ -15,6 +15,7 @@ from codegen_ad.plan.kernel import (
     Apply,
     Assign,
     Check,
+    CheckRange,
     CopyInto,
     Expr,
     Fill,
@@ -179,6 +180,8 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             return f"call {function}({', '.join(given)}){where} {arrow} {', '.join(results)}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
+        case CheckRange(count, extent, axis):
+            return f"check that {count} is at most the size of axis {axis}, {extent}"
         case Grow(buffers, count):
             return f"make room in {', '.join(buffers)} for row {count}"
         case Raise(exception, message, shown):
