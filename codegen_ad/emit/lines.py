@@ -160,7 +160,8 @@ class Writer:
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
         target, expr = spell(statement.target), statement.expr
-        if statement.how == "sum" and isinstance(statement.target, Var) and expr.dtype.is_float:
+        total = statement.how == "sum" and isinstance(statement.target, Var)
+        if total and expr.dtype.is_float and self.vectorise:
             text = f"{target} = plus({target}, {self.spell(expr)})"
             self.lines_of(text, depth)
         elif statement.how in _AUGMENTED:

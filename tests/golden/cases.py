@@ -91,3 +91,23 @@ def branches(x, y):
 def solved(A, b):
     """A linear system and its adjoint."""
     return np.sum(np.linalg.solve(A, b) ** 2)
+
+
+def looped(p, x, y):
+    """A loop whose iterations only add: forward and backward in one, skipping data."""
+    s, n = 0.0, 0
+    for i in range(len(x)):
+        if x[i] < 0:
+            continue
+        s += (y[i] - p[0] * np.exp(-p[1] * x[i])) ** 2
+        n += 1
+    return np.sqrt(s / n)
+
+
+def paired(p, x, y):
+    """A loop in a loop; the places of `y` are checked before the loop."""
+    s = 0.0
+    for i in range(len(x)):
+        for j in range(len(x)):
+            s -= np.exp(-p * (x[i] - x[j]) ** 2) * y[j]
+    return s

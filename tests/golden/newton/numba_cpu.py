@@ -12,12 +12,6 @@ import numpy as np
 from numba import njit
 
 
-@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def plus(total, term):
-    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
-    return total + term
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def newton_value_and_grad(a):
     _ = 0
@@ -53,7 +47,7 @@ def newton_value_and_grad(a):
         d_x_1 = 2.0 * recorded
         d_x_2 = d_x / d_x_1
         d_x_3 = d_x_2 * recorded
-        d_a_1 = plus(d_a_1, d_x_2)
+        d_a_1 += d_x_2
         d_x = d_x + d_x * (recorded * recorded - a) / d_x_1 / d_x_1 * 2.0 - d_x_3 - d_x_3
     d_a = d_x + d_a_1
     return value, d_a

@@ -15,12 +15,6 @@ import numpy as np
 from numba import njit
 
 
-@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
-def plus(total, term):
-    """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
-    return total + term
-
-
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def recurrence_value_and_grad(a, x):
     n = x.shape[0]
@@ -43,6 +37,6 @@ def recurrence_value_and_grad(a, x):
         recorded = v_1[-j + n - 1]
         s_2 = math.tanh(a * recorded + x[-j + n - 1])
         d_v_1 = d_s_1 * (1.0 - s_2 * s_2)
-        d_a = plus(d_a, d_v_1 * recorded)
+        d_a += d_v_1 * recorded
         d_s_1 = d_v_1 * a
     return value, d_a
