@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from codegen_ad.frontend import checks, sides
+from codegen_ad.frontend import checks, maybe, sides
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.merging import ABSENT, Merge
 from codegen_ad.frontend.pointwise import truth
 from codegen_ad.frontend.values import (
     Array,
+    Maybe,
     Outside,
     Unbound,
 )
@@ -40,6 +41,12 @@ def decide(m: Machine, value: Value) -> bool | Node:
             return True
         case Unbound():
             m.unbound(value)
+        case Maybe(inner, present):
+            found = decide(m, inner)
+            there = m.read(present)
+            if isinstance(found, Node):
+                return make.apply(m.b, "logical_and", there, found)
+            return there if found else False
         case Outside():
             return bool(value.object)
         case _:
@@ -69,7 +76,7 @@ def negated(m: Machine, value: Value) -> Value:
 def connective(m: Machine, values: Sequence[ast.expr], *, stop: bool) -> Value:
     """`a and b and …`, or with `stop` `a or b or …`; later parts are computed only if needed."""
     first, *rest = values
-    value = m.evaluate(m, first)
+    value = m.perhaps(m, first)
     if not rest:
         return value
     with m.spot(first):
@@ -80,23 +87,24 @@ def connective(m: Machine, values: Sequence[ast.expr], *, stop: bool) -> Value:
     def later() -> None:
         m.frame.env["%chosen"] = connective(m, rest, stop=stop)
 
-    def now() -> None:
-        m.frame.env["%chosen"] = value
+    def now() -> None:  # what is true is not None
+        there = value.value if stop and isinstance(value, Maybe) else value
+        m.frame.env["%chosen"] = there
 
     return _chosen(m, found, now, later) if stop else _chosen(m, found, later, now)
 
 
 def conditional(m: Machine, test: ast.expr, body: ast.expr, orelse: ast.expr) -> Value:
     """`body if test else orelse`: only the side taken is computed."""
-    value = m.evaluate(m, test)
+    value = m.perhaps(m, test)
     with m.spot(test):
         found = decide(m, value)
     if not isinstance(found, Node):
-        return m.evaluate(m, body if found else orelse)
+        return m.perhaps(m, body if found else orelse)
 
     def side(chosen: ast.expr) -> Callable[[], None]:
         def compute() -> None:
-            m.frame.env["%chosen"] = m.evaluate(m, chosen)
+            m.frame.env["%chosen"] = m.perhaps(m, chosen)
 
         return compute
 
@@ -120,14 +128,16 @@ def branch(
 
     Where one side raises, the other one is all that goes on, and needs no branch.
     """
-    first = sides.run(m, lambda _: then())
+    first = sides.run(m, lambda _: maybe.knowing(m, condition, holds=True, run=then))
     if first.raised is not None:
         checks.join(m, condition, first)
+        maybe.narrow(m, condition, holds=False)
         otherwise()
         return
-    second = sides.run(m, lambda _: otherwise())
+    second = sides.run(m, lambda _: maybe.knowing(m, condition, holds=False, run=otherwise))
     if second.raised is not None:
         checks.join(m, make.apply(m.b, "logical_not", condition), second)
+        maybe.narrow(m, condition, holds=True)
         then()
         return
     merge = Merge(m, first, second, outer=set(m.store))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from codegen_ad.frontend import rows, states
+from codegen_ad.frontend import maybe, rows, states
 from codegen_ad.frontend.aliases import Knots
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.rounds import (
@@ -175,6 +175,8 @@ def _see_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Valu
     found = form_of(m, end, run.side)
     wanted = join(m, have, found)
     if wanted is None:
+        wanted = states.join_options(m, have, found) if maybe.is_kept(m, name) else None
+    if wanted is None:
         return plan.unbind(name, _mismatch(m, name, have, found))
     if plan.names.get(name) == wanted:
         return False
@@ -189,6 +191,8 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
         plan.lost[name] = end
         return plan.names.pop(name, None) is not None
     hidden = name.startswith("%")
+    if not hidden and maybe.is_kept(m, name) and name not in run.entry:
+        return _see_option(m, plan, run, name, end)
     if not hidden and not _read_elsewhere(m, body.node, name):
         plan.lost[name] = Unbound(f"`{name}` gets its value inside the loop above.")
         return False
@@ -197,6 +201,7 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
             f"`{name}` gets its value inside the loop above, which may not run at all, and is read "
             "here.",
             instead="Give it a value before the loop.",
+            key=maybe.key_of(m.frame, name),
         )
         return False
     found = form_of(m, end, run.side)
@@ -211,11 +216,28 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
     return True
 
 
+def _see_option(m: Machine, plan: Plan, run: Run, name: str, end: Value) -> bool:
+    """A name that may have got its value in an earlier iteration."""
+    found = form_of(m, end, run.side)
+    option = found if isinstance(found, states.Option) else states.Option(found, none=False)
+    known = plan.names.get(name, option)
+    wanted = None if option.none else states.join_options(m, known, option)
+    if wanted is None:
+        plan.lost[name] = _mismatch(m, name, known, found)
+        return plan.names.pop(name, None) is not None
+    if plan.names.get(name) == wanted:
+        return False
+    plan.names[name] = wanted
+    return True
+
+
 def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
-    equal = loop = None
+    equal = loop = key = None
     if isinstance(have, states.Leaf) and isinstance(end, states.Leaf):
         equal = states.unequal(have.type, end.type, f"{name} in every iteration")
-    if equal is None and _is_settled_by_first(have, end):
+    if Known(None) in (have, end) and not maybe.is_kept(m, name):
+        key = maybe.key_of(m.frame, name)
+    elif equal is None and _is_settled_by_first(have, end):
         loop, _ = m.rolled[-1]
     return Unbound(
         f"`{name}` is {_words(m, have)} before an iteration of the loop and {_words(m, end)} after "
@@ -223,6 +245,7 @@ def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
         equal,
         "Keep its type and shape the same in every iteration, or use another name.",
         loop,
+        key,
     )
 
 
@@ -314,6 +337,8 @@ def _words(m: Machine, form: Form) -> str:
             return m.describe(value)
         case states.Items(_, keys):
             return f"a sequence of {len(keys)} items"
+        case states.Option(form):
+            return f"{_words(m, form)} or nothing"
 
 
 def _cell_form(m: Machine, before: Any, held: Any, have: Form | None, side: Side) -> Form | None:

@@ -203,9 +203,9 @@ def _is_counted(m: Machine, index: Node) -> bool:
     return all(n in m.log.counters or n.op.kind in cheap for n in toposort((index,)))
 
 
-def fails(m: Machine, exception: str, message: ast.expr | None) -> NoReturn:
+def fails(m: Machine, exception: str, message: Text) -> NoReturn:
     """A check that is known to fail where a decision on data has led."""
-    raise Over(_raised(m, exception, (), message_of(m, message)), m.where())
+    raise Over(_raised(m, exception, (), message), m.where())
 
 
 def _raised(m: Machine, exception: str, path: Provenance, message: Text) -> Raised:

@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend import views
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Cell, Complex, List, Range, Rows, Unbound
+from codegen_ad.frontend.values import Array, Cell, Complex, List, Maybe, Range, Rows, Unbound
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
@@ -49,6 +49,8 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
             return make.constant(b, raw.item() if isinstance(value, np.generic) else raw, dtype)
         case Unbound():
             m.unbound(value)
+        case Maybe():
+            return node_of(m, m.certain(value, f"The {what}"), what)
         case _:
             m.refuse(f"The {what} must be a number or an array, not {m.describe(value)}.")
 

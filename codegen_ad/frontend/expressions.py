@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from codegen_ad.frontend.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.comprehensions import generate, listed, running_sum
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.ignored import is_told, leave_out
+from codegen_ad.frontend.maybe import is_none
 from codegen_ad.frontend.outside import lookup
 from codegen_ad.frontend.pointwise import truth
 from codegen_ad.frontend.refusals import refuse_expression
@@ -23,6 +24,7 @@ from codegen_ad.frontend.values import (
     Complex,
     Dict,
     List,
+    Maybe,
     Outside,
     Range,
     Record,
@@ -37,6 +39,15 @@ if TYPE_CHECKING:
 
 def evaluate(m: Machine, node: ast.expr) -> Value:
     """The value of an expression; errors point at it."""
+    value = perhaps(m, node)
+    if not isinstance(value, Maybe):
+        return value
+    with m.spot(node):
+        return m.certain(value, f"`{m.text()}`")
+
+
+def perhaps(m: Machine, node: ast.expr) -> Value:
+    """The value of an expression that may be None, where that is told apart."""
     with m.spot(node):
         try:
             return _evaluate(m, node)
@@ -52,14 +63,16 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
                 m.refuse("codegen_ad does not compute with bytes.", "Use numbers or strings.")
             return Complex(value.real, value.imag) if isinstance(value, complex) else value
         case ast.Name(id=name):
-            return lookup(m, name)
+            value = lookup(m, name)
+            kept = isinstance(value, Maybe) and not value.none
+            return m.certain(value, name) if kept else value
         case ast.BinOp(left=left, op=op, right=right):
             if isinstance(op, ast.MatMult):
                 pair = [m.evaluate(m, left), m.evaluate(m, right)]
                 return m.call(Outside(np.matmul, ()), pair, {})
             return operate(m, OPERATORS[type(op)], [m.evaluate(m, left), m.evaluate(m, right)])
         case ast.UnaryOp(op=ast.Not(), operand=operand):
-            return branches.negated(m, m.evaluate(m, operand))
+            return branches.negated(m, m.perhaps(m, operand))
         case ast.UnaryOp(op=op, operand=operand):
             return operate(m, OPERATORS[type(op)], [m.evaluate(m, operand)])
         case ast.BoolOp(op=op, values=values):
@@ -81,7 +94,7 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
             bounds = (lower, upper, step)
             return slice(*(None if x is None else m.evaluate(m, x) for x in bounds))
         case ast.Tuple(elts=elts):
-            return tuple(_spread(m, elts))
+            return tuple(_spread(m, elts, perhaps))
         case ast.List(elts=elts):
             return m.list_of(_spread(m, elts))
         case ast.Dict(keys=keys, values=values):
@@ -110,13 +123,17 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
             refuse_expression(m, node)
 
 
-def _spread(m: Machine, elements: Sequence[ast.expr]) -> list[Value]:
+def _spread(
+    m: Machine,
+    elements: Sequence[ast.expr],
+    each: Callable[[Machine, ast.expr], Value] = evaluate,
+) -> list[Value]:
     found: list[Value] = []
     for element in elements:
         if isinstance(element, ast.Starred):
             found.extend(m.items(m.evaluate(m, element.value), "starred value"))
         else:
-            found.append(m.evaluate(m, element))
+            found.append(each(m, element))
     return found
 
 
@@ -169,9 +186,10 @@ def _call(m: Machine, node: ast.Call) -> Value:
 
 def _comparison(m: Machine, node: ast.Compare) -> Value:
     found: Value = None
-    left = m.evaluate(m, node.left)
+    may_be_none = [*(isinstance(op, _TELLS) for op in node.ops), False]
+    left = (perhaps if may_be_none[0] else evaluate)(m, node.left)
     for place, (op, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
-        right = m.evaluate(m, right_node)
+        right = (perhaps if any(may_be_none[place : place + 2]) else evaluate)(m, right_node)
         value = compare(m, op, left, right)
         if place == 0:
             found = value
@@ -193,10 +211,13 @@ def _comparison(m: Machine, node: ast.Compare) -> Value:
 
 
 _AND = BY_NAME["logical_and"]
+_TELLS = (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)
 
 
 def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
     """One comparison."""
+    if isinstance(left, Maybe) or isinstance(right, Maybe):
+        return _compare_with_none(m, op, left, right)
     match op:
         case ast.Is() | ast.IsNot():
             same = _identical(left, right)
@@ -218,6 +239,17 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
     if unlike and isinstance(op, ast.Eq | ast.NotEq):
         return (left == right) is isinstance(op, ast.Eq)
     return operate(m, OPERATORS[type(op)], [left, right])
+
+
+def _compare_with_none(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
+    """A comparison where an operand may be None; only whether it is None is told."""
+    one, other = (left, right) if isinstance(left, Maybe) else (right, left)
+    assert isinstance(one, Maybe)
+    if other is None and isinstance(op, _TELLS):
+        none = is_none(m, one)
+        return none if isinstance(op, ast.Is | ast.Eq) else branches.negated(m, none)
+    text = f"An operand of `{m.text()}`"
+    return compare(m, op, m.certain(left, text), m.certain(right, text))
 
 
 def _equal_items(m: Machine, one: Sequence[Value], other: Sequence[Value]) -> Value:

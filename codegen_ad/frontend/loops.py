@@ -71,16 +71,18 @@ def _enter(m: Machine) -> dict[str, Value]:
 
 
 def _leave(m: Machine, orelse: Sequence[ast.stmt], outer: dict[str, Value]) -> None:
-    """Run the `else` clause unless the loop was left by `break`, which is over now."""
+    """Run the `else` clause unless the loop was left by `break`, which is over now.
+
+    A jump in the clause belongs to the loop around.
+    """
     broken = m.frame.env["%break"]
-    m.frame.env |= {"%break": False, "%continue": False}
+    m.frame.env |= outer
     if orelse and broken is not True:
         if isinstance(broken, Array):
             condition = make.apply(m.b, "logical_not", m.read(broken))
             branches.branch(m, condition, lambda: m.execute(m, orelse), lambda: None)
         else:
             m.execute(m, orelse)
-    m.frame.env |= outer
 
 
 def _unrolled(m: Machine, node: ast.For, items: Sequence[Value]) -> None:
@@ -255,7 +257,7 @@ def while_(m: Machine, node: ast.While) -> None:
     key = _key(m, node)
     if key in m.facts.peeled:
         with m.spot(node.test):
-            going = branches.decide(m, m.evaluate(m, node.test))
+            going = branches.decide(m, m.perhaps(m, node.test))
             if isinstance(going, Node):
                 _refuse_none(m, make.apply(m.b, "logical_not", going))
         if going is not False:
@@ -270,7 +272,7 @@ def _while(m: Machine, node: ast.While, key: object) -> None:
     b = m.b
     saved = m.snapshot()
     with b.scope(), m.spot(node.test), checks.none_in(m, "the condition of a loop"):
-        first = branches.decide(m, m.evaluate(m, node.test))
+        first = branches.decide(m, m.perhaps(m, node.test))
     m.restore(saved)
     if first is False:
         return
@@ -307,7 +309,7 @@ def _going_on(m: Machine, test: ast.expr, loop: CarriedLoop) -> Node:
         make.apply(b, "logical_not", m.read(cast("Array", m.frame.env[f]))) for f in loop.flags
     ]
     with m.spot(test):
-        found = branches.decide(m, m.evaluate(m, test))
+        found = branches.decide(m, m.perhaps(m, test))
     if found is not True:
         flags.insert(0, found if isinstance(found, Node) else make.constant(b, found, DType.BOOL))
     if checks.may_have_failed(m):

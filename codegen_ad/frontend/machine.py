@@ -15,7 +15,7 @@ from typing import Any, NoReturn, cast
 import numpy as np
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import data, masks, requirements, run_time, sequences, views, words
+from codegen_ad.frontend import data, masks, maybe, requirements, run_time, sequences, views, words
 from codegen_ad.frontend.checks import Log
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.run_time import RunTime, is_run_time
@@ -26,6 +26,7 @@ from codegen_ad.frontend.values import (
     Dict,
     Frame,
     List,
+    Maybe,
     Provenance,
     Rows,
     Unbound,
@@ -61,6 +62,7 @@ class Machine:
     evaluate: Evaluate
     execute: Execute
     call_value: Call
+    perhaps: Evaluate
     taps: tuple[str, ...] = ()
     size_names: dict[str, str] = field(default_factory=dict[str, str])
     store: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
@@ -144,7 +146,14 @@ class Machine:
         if value.loop is not None and value.loop not in self.facts.peeled:
             self.facts.peeled.add(value.loop)
             raise Restart
+        if value.key is not None and value.key not in self.facts.maybe:
+            self.facts.maybe.add(value.key)
+            raise Restart
         self.refuse(value.reason, value.instead)
+
+    def certain(self, value: Value, text: str) -> Value:
+        """The value, which the user's `text` stands for; that it is there is checked."""
+        return maybe.certain(self, value, text)
 
     # Storages --------------------------------------------------------------------------------
 
@@ -309,7 +318,7 @@ class Machine:
     def is_static(self, value: Value) -> bool:
         """Whether the value is known now."""
         match value:
-            case Array():
+            case Array() | Maybe():
                 return False
             case tuple():
                 return all(self.is_static(v) for v in value)  # pyright: ignore
@@ -325,7 +334,7 @@ class Machine:
     def static(self, value: Value, what: str) -> Any:
         """The Python value, which must be known now; refused otherwise."""
         match value:
-            case Array():
+            case Array() | Maybe():
                 self.unroll()
                 self.refuse(
                     f"The {what} depends on data, and must be known before the function runs.",

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data, states
+from codegen_ad.frontend import data, maybe, states
 from codegen_ad.frontend.aliases import Joined, tangle_joined
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.run_time import is_run_time
 from codegen_ad.frontend.sides import Side
 from codegen_ad.frontend.values import (
     Array,
     Cell,
     Dict,
     List,
+    Maybe,
     Record,
     Rows,
     Unbound,
@@ -57,8 +59,57 @@ class Merge:
         if ABSENT in (one, other) or isinstance(one, Unbound) or isinstance(other, Unbound):
             if name == "%value" or self._over(one, other):
                 return self._filled(one, other)
-            return Unbound(f"`{name}` has a value on one path only, and is read here.")
+            key = maybe.key_of(self.m.frame, name) if ABSENT in (one, other) else None
+            key = key or getattr(one, "key", None) or getattr(other, "key", None)
+            reason = Unbound(f"`{name}` has a value on one path only, and is read here.", key=key)
+            return self._maybe(one, other, name) or reason
+        if one is None or other is None or isinstance(one, Maybe) or isinstance(other, Maybe):
+            found = self._maybe(one, other, name)
+            return self.value(one, other, name) if found is None else found
         return self.value(one, other, name)
+
+    def _maybe(self, one: Value, other: Value, name: str) -> Value | None:
+        """The value of a name that has none, or holds None, on one of the paths."""
+        m = self.m
+        pair = [(self.then, one), (self.otherwise, other)]
+        kinds = {v.none for _, v in pair if isinstance(v, Maybe)}
+        kinds |= {v is None for _, v in pair if v is None or v is ABSENT}
+        there = [(s, v) for s, v in pair if v is not None and v is not ABSENT]
+        inner = [(s, v.value if isinstance(v, Maybe) else v) for s, v in there]
+        is_new = not all(isinstance(v, Maybe) for _, v in there)
+        if (is_new and not maybe.is_kept(m, name)) or len(kinds) != 1 or not there:
+            return None
+        if len(inner) == 2:
+            value = self.value(inner[0][1], inner[1][1], name)
+        else:
+            value = self._beside_nothing(*inner[0])
+        if isinstance(value, Unbound):
+            return value
+        flags = [
+            s.node(m, v.present, DType.BOOL)
+            if isinstance(v, Maybe)
+            else make.constant(m.b, v is not None and v is not ABSENT, DType.BOOL)
+            for s, v in pair
+        ]
+        cell = Cell()
+        self._output(flags[0], flags[1], cell)
+        return Maybe(value, Array(cell, weak=True), kinds.pop())
+
+    def _beside_nothing(self, side: Side, value: Value) -> Value:
+        """A value of one path, where there is none on the other."""
+        m = self.m
+        shapes = [leaf.type.shape for leaf in states.leaves(states.form_of(m, value, side))]
+        if any(is_run_time(m, d) for shape in shapes for d in shape):
+            return Unbound(
+                "This array has a size that only one path knows, and is read after both.",
+                instead="Give it a value on every path.",
+            )
+        if maybe.is_shared(m, value):
+            return Unbound(
+                "Whether this is a list or dict that has other names too depends on data.",
+                instead="Make a copy: `list(items)`, `dict(items)`.",
+            )
+        return self._with_zeros(side, value)
 
     def value(self, one: Value, other: Value, name: str) -> Value:
         """One value for those of both sides."""
@@ -93,6 +144,7 @@ class Merge:
             f"`{name}` is {self._words(self.then, one)} on one path and "
             f"{self._words(self.otherwise, other)} on another, and is read here.",
             instead="Give it values of one kind, for example numbers, on both paths.",
+            key=maybe.key_of(self.m.frame, name) if one is None or other is None else None,
         )
 
     def _words(self, side: Side, value: Value) -> str:
@@ -199,6 +251,9 @@ class Merge:
                 self._join(cell, *cells, "%")
                 self._output(*pair, cell)
                 return Array(cell, weak=value.weak)
+            case Maybe(inner, present, none):
+                flag = self._with_zeros(side, present)
+                return Maybe(self._with_zeros(side, inner), cast("Array", flag), none)
             case tuple():
                 parts = [self._with_zeros(side, v) for v in cast("tuple[Value, ...]", value)]
                 return remade(type(cast("Any", value)), parts)

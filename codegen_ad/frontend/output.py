@@ -9,7 +9,17 @@ import numpy as np
 
 from codegen_ad.frontend import data
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Record, Rows, Unbound
+from codegen_ad.frontend.values import (
+    Array,
+    Complex,
+    Dict,
+    List,
+    Maybe,
+    Range,
+    Record,
+    Rows,
+    Unbound,
+)
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 
@@ -73,6 +83,9 @@ def _flatten(
             return OutputArray(len(nodes) - 1, data.is_weak(raw))
         case Unbound():
             m.unbound(value)
+        case Maybe():
+            there = m.certain(value, "What is returned")
+            return _flatten(m, there, name, nodes, names, taken)
         case Complex():
             parts = [
                 _flatten(m, v, f"{name}_{k}", nodes, names, taken)

@@ -10,6 +10,7 @@ import numpy as np
 
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.data import dtype_named
+from codegen_ad.frontend.maybe import missing
 from codegen_ad.frontend.values import (
     Array,
     Bound,
@@ -39,7 +40,7 @@ def lookup(m: Machine, name: str) -> Value:
                 m.unbound(value)
             return value
         if name in frame.locals:
-            m.refuse(f"`{name}` is read before it has a value.", "Give it a value first.")
+            missing(m, frame, name)
         if frame.parent is None:
             break
         frame = frame.parent

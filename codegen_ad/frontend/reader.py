@@ -152,7 +152,8 @@ class _Attempt:
         if not facts.order:
             facts.order = tuple(s.name for s in self.symbols)
         self.machine = Machine(
-            Builder(), facts, expressions.evaluate, statements.execute, calls.call, taps,
+            Builder(), facts, expressions.evaluate, statements.execute, calls.call,
+            expressions.perhaps, taps,
             {s.name: s.text for s in self.symbols},
         )  # fmt: skip
         checks.start(self.machine)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from codegen_ad.frontend import checks, data
 from codegen_ad.frontend.checks import Over, Raised
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Cell, Dict, List, Record, Rows
+from codegen_ad.frontend.values import Array, Cell, Dict, List, Maybe, Record, Rows
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -95,5 +95,8 @@ def _dump(m: Machine, side: Side, value: Value) -> None:
             _dump_held(m, side, side.store[cell])
         case tuple():
             _dump_held(m, side, value)
+        case Maybe(inner, present):
+            _dump(m, side, inner)
+            _dump(m, side, present)
         case _:
             pass

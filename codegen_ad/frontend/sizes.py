@@ -49,6 +49,7 @@ class Facts:
     same: dict[str, tuple[Dim, str]] = field(default_factory=dict[str, "tuple[Dim, str]"])
     unrolled: set[object] = field(default_factory=set[object])
     peeled: set[object] = field(default_factory=set[object])
+    maybe: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False
     shown: list[DType] = field(default_factory=list[DType])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import CodegenError, UnsupportedSyntax
-from codegen_ad.frontend import binding, branches, checks, data, loops, outer
+from codegen_ad.frontend import binding, branches, checks, data, loops, maybe, outer
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.ignored import text_of_data, with_
@@ -82,7 +82,9 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
     """Run one statement; True if it has run `rest` too."""
     match node:
         case ast.Assign(targets=targets, value=value):
-            found = _text(m, value) if text_of_data(value) else m.evaluate(m, value)
+            names = all(isinstance(target, ast.Name) for target in targets)
+            read = m.perhaps if names else m.evaluate
+            found = _text(m, value) if text_of_data(value) else read(m, value)
             for target in targets:
                 binding.bind(m, target, found)
         case ast.AugAssign():
@@ -100,7 +102,7 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
         case ast.While():
             loops.while_(m, node)
         case ast.Return(value=value):
-            found = None if value is None else m.evaluate(m, value)
+            found = None if value is None else m.perhaps(m, value)
             _read_all(m, found)
             m.frame.env |= {"%value": found, "%return": True}
         case ast.Break():
@@ -154,7 +156,7 @@ def _text(m: Machine, node: ast.expr) -> Value:
 
 
 def _if(m: Machine, node: ast.If, rest: Sequence[ast.stmt]) -> bool:
-    value = m.evaluate(m, node.test)
+    value = m.perhaps(m, node.test)
     with m.spot(node.test):
         condition = branches.decide(m, value)
     if not isinstance(condition, Node):
@@ -204,13 +206,14 @@ def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
         return
     if not m.b.in_region and _assert_sizes(m, test):
         return
-    value = m.evaluate(m, test)
+    value = m.perhaps(m, test)
     with m.spot(test):
         found = branches.decide(m, value)
         if isinstance(found, Node):
             checks.require(m, found, message)
+            maybe.narrow(m, found, holds=True)
         elif not found and m.b.in_region:
-            checks.fails(m, "AssertionError", message)
+            checks.fails(m, "AssertionError", checks.message_of(m, message))
         elif not found:
             text = "" if message is None else f": {m.static(m.evaluate(m, message), 'message')}"
             m.refuse(f"This `assert` fails for these arguments{text}.")
@@ -220,8 +223,8 @@ def _assert_sizes(m: Machine, test: ast.expr) -> bool:
     """Whether the assertion is about sizes: then it is a requirement, checked when called."""
     if not isinstance(test, ast.Compare) or len(test.ops) != 1:
         return False
-    left: Any = m.evaluate(m, test.left)
-    right: Any = m.evaluate(m, test.comparators[0])
+    left: Any = m.perhaps(m, test.left)
+    right: Any = m.perhaps(m, test.comparators[0])
     pairs = [_size_items(m, left), _size_items(m, right)]
     if len(pairs[0]) != len(pairs[1]):
         return False

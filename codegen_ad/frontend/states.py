@@ -18,6 +18,7 @@ from codegen_ad.frontend.values import (
     Cell,
     Dict,
     List,
+    Maybe,
     Record,
     Rows,
     Unbound,
@@ -26,7 +27,7 @@ from codegen_ad.frontend.values import (
 )
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import ArrayType
+from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops import make
 
 if TYPE_CHECKING:
@@ -63,7 +64,16 @@ class Items:
     items: tuple[Form, ...]
 
 
-Form = Leaf | Known | Items
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A value on some paths only; on the others None or, without `none`, nothing."""
+
+    form: Form
+    none: bool
+
+
+Form = Leaf | Known | Items | Option
+_TRUTH = Leaf(ArrayType(DType.BOOL), weak=True)
 
 
 def same_value(one: Value, other: Value) -> bool:
@@ -111,6 +121,8 @@ def form_of(m: Machine, value: Value, side: Side | None) -> Form:
         else:
             kind = m.type_of(value)
         return Leaf(kind, value.weak)
+    if isinstance(value, Maybe):
+        return Option(form_of(m, value.value, side), value.none)
     parts = parts_of(value, store)
     if parts is None:
         return Known(value)
@@ -129,7 +141,7 @@ def join(m: Machine, one: Form, other: Form) -> Form | None:
         if any(p is None for p in parts):
             return None
         return Items(one.kind, one.keys, tuple(p for p in parts if p is not None))
-    if isinstance(one, Items) or isinstance(other, Items):
+    if not isinstance(one, Leaf | Known) or not isinstance(other, Leaf | Known):
         return None
     pair = [_as_leaf(m, one), _as_leaf(m, other)]
     first, second = pair
@@ -143,6 +155,22 @@ def join(m: Machine, one: Form, other: Form) -> Form | None:
     if first.type.rank and first.type.dtype is not second.type.dtype:
         return None
     return Leaf(first.type.with_dtype(dtype), not strong)
+
+
+def join_options(m: Machine, one: Form, other: Form) -> Form | None:
+    """A form that both values fit into, where either may be missing."""
+    nothing = Known(None)
+    for a, b in ((one, other), (other, one)):
+        if a == nothing:
+            if isinstance(b, Option):
+                return b if b.none else None
+            return Option(b, none=True)
+    parts = [f for f in (one, other) if isinstance(f, Option)]  # their kinds must agree
+    if len({f.none for f in parts}) != 1:
+        return None
+    inner = [f.form if isinstance(f, Option) else f for f in (one, other)]
+    joined = join(m, *inner)
+    return None if joined is None else Option(joined, parts[0].none)
 
 
 def unequal(one: ArrayType, other: ArrayType, what: str) -> tuple[Dim, Dim, str] | None:
@@ -173,12 +201,19 @@ def leaves(form: Form) -> Iterator[Leaf]:
     elif isinstance(form, Items):
         for item in form.items:
             yield from leaves(item)
+    elif isinstance(form, Option):
+        yield _TRUTH
+        yield from leaves(form.form)
 
 
 def flat(form: Form, value: Value, store: dict[Cell, Any]) -> Iterator[Value]:
     """The values that stand where the form has arrays, in the form's order."""
     if isinstance(form, Leaf):
         yield value
+    elif isinstance(form, Option):
+        there = value.value if isinstance(value, Maybe) else value
+        yield value.present if isinstance(value, Maybe) else None
+        yield from flat(form.form, there, store)
     elif isinstance(form, Items):
         found = parts_of(value, store)
         items: list[Value] = [None] * len(form.items) if found is None else found[2]
@@ -203,6 +238,15 @@ def nodes_of(m: Machine, form: Form, value: Value, side: Side | None) -> list[No
                 assert found is not None
                 items = found[2]
             return [n for f, v in zip(forms, items, strict=True) for n in nodes_of(m, f, v, side)]
+        case Option(inner):
+            if isinstance(value, Maybe):
+                return [
+                    *nodes_of(m, _TRUTH, value.present, side),
+                    *nodes_of(m, inner, value.value, side),
+                ]
+            missing = value is None or isinstance(value, Unbound)
+            there = make.constant(m.b, not missing, DType.BOOL)
+            return [there, *nodes_of(m, inner, Unbound("") if missing else value, side)]
         case Known():
             return []
 
@@ -214,6 +258,9 @@ def rebuild(m: Machine, form: Form, nodes: Iterator[Node], label: str) -> Value:
             return m.fresh(next(nodes), weak=weak, label=label)
         case Known(value):
             return value
+        case Option(inner, none):
+            present = m.fresh(next(nodes), weak=True)
+            return Maybe(rebuild(m, inner, nodes, label), present, none)
         case Items(kind, keys, forms):
             items = [rebuild(m, f, nodes, label) for f in forms]
             return assemble(m, kind, keys, items)

@@ -213,12 +213,26 @@ class Unbound:
 
     `equal` are two sizes, and where they meet, that must be the same for there to be a value.
     `loop` is the key of a loop that carries a value if its first iteration is by itself.
+    `key` stands for the name in `Facts.maybe`, if it is only asked on which paths it has a value.
     """
 
     reason: str
     equal: tuple[Dim, Dim, str] | None = None
     instead: str = "Give it a value on every path."
     loop: object = None
+    key: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Maybe:
+    """A value on some paths only: `present` is a truth value that says whether it is there.
+
+    Where it is not, there is None or, without `none`, the name has no value at all.
+    """
+
+    value: Value
+    present: Array
+    none: bool
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes import dim_text
-from codegen_ad.frontend.values import Array, Complex, Dict, List, Zipped, is_number
+from codegen_ad.frontend.values import Array, Complex, Dict, List, Maybe, Zipped, is_number
 from codegen_ad.ir.dims import Dim
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ def describe(m: Machine, value: Value) -> str:
             return f"the size {dim_text(value, m.size_names)}"
         case None:
             return "None"
+        case Maybe(inner):
+            return f"{describe(m, inner)}, or nothing"
         case List():
             return "a list"
         case Dict():

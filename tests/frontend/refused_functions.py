@@ -87,12 +87,6 @@ def array_truth(x: Any) -> Any:
     return -x
 
 
-def one_sided(x: Any) -> Any:
-    if x[0] > 0:
-        y = x * 2
-    return y
-
-
 def kinds_differ(x: Any) -> Any:
     mode = "a" if x[0] > 0 else "b"
     return x if mode == "a" else -x
@@ -109,6 +103,22 @@ def type_changes_in_loop(x: Any) -> Any:
     for v in x:
         y = (y, v)
     return y[1]
+
+
+def none_or_unbound(x: Any) -> Any:
+    if x[0] > 0:
+        y = x
+    elif x[1] > 0:
+        y = None
+    return y
+
+
+def shared_list_on_one_path(x: Any) -> Any:
+    items = [x[0]]
+    if x[0] > 0:
+        found = items
+    found.append(x[2])
+    return items
 
 
 def shape_changes_in_loop(x: Any) -> Any:
@@ -196,12 +206,6 @@ def long_list_sorted(x: Any) -> Any:
 
 def comprehension_over_data(x: Any) -> Any:
     return {i: v * 2 for i, v in enumerate(x)}[0]
-
-
-def value_from_empty_loop(x: Any, k: Any) -> Any:
-    for i in range(k):
-        y = x[i]
-    return y
 
 
 def endless(x: Any) -> Any:
