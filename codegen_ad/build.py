@@ -38,6 +38,7 @@ from codegen_ad.plan.cost import Cost, cost
 from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.signature import Signature
+from codegen_ad.sparsity.jacobian import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,21 @@ def build(
     return Built(stages.text, metadata, [*reading.dependencies, *captured])
 
 
+def program_of(
+    function: Callable[..., object], signature: Signature, options: Options, wrt: Sequence[str]
+) -> Subject:
+    """The program of a function; with `has_aux` its first output alone."""
+    reading = read(function, signature, transform=nested)
+    program = _checked(pipeline.before(reading.program))
+    targets = find_targets(signature, wrt)
+    if options.has_aux:
+        _check_aux(reading.output, program.name)
+        program = program.with_outputs(program.outputs[:1], program.output_names[:1])
+    nodes = _targets(reading, program, targets)
+    check_targets(program, nodes, [t.text for t in targets])
+    return Subject(program, reading.leaves, tuple(nodes))
+
+
 def run(
     function: Callable[..., object],
     signature: Signature,
@@ -111,14 +127,14 @@ def run(
     optimized = _checked(pipeline.run(_checked(derived.program), fired=fired))
     on_stage("optimized", optimized)
     name = reading.program.name
-    sizes = _sizes(reading)
+    sizes = [*_sizes(reading), *derived.sizes]
     outer = _outer(reading.leaves, targets)
     blas = has_blas()
     kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
     if not blas and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
-    value = plan(pipeline.run(simplified), name=name, sizes=sizes, outer=outer, blas=blas)
+    value = plan(pipeline.run(simplified), name=name, sizes=_sizes(reading), outer=outer, blas=blas)
     counted = cost(kernel, value if mode != "value" else None)
     shown = getattr(function, "__name__", name)
     about = About(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
     from codegen_ad.runtime.dispatch import Built, Inspect, Kernels, Prepared
     from codegen_ad.signature import Signature
+    from codegen_ad.sparsity.jacobian import SparseJacobians
     from codegen_ad.testing import CheckReport
 
 P = ParamSpec("P")
@@ -52,6 +53,7 @@ class Differentiable(Generic[P, R]):
         self.__wrapped__ = function
         self.options = options
         self._kernels: Kernels | None = None
+        self._sparse: SparseJacobians | None = None
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the user's own function; nothing is compiled."""
@@ -145,19 +147,29 @@ class Differentiable(Generic[P, R]):
         return self._run("jvp", args, kwargs, tangent)
 
     @inside("jacobian")
-    def jacobian(self, *args: Any, mode: str = "auto", **kwargs: Any) -> Any:
+    def jacobian(self, *args: Any, mode: str = "auto", sparse: bool = False, **kwargs: Any) -> Any:
         """The Jacobian: of shape `out.shape + in.shape`.
 
         Parameters
         ----------
         mode : "forward" computes it by columns, "reverse" by rows, "auto" chooses by the shapes.
+        sparse : return `scipy.sparse.csr_array`s of shape `(out.size, in.size)`, in C order, for a
+            function of one array. Which entries there are is read off the operations, and holds
+            for all floating point data; columns without a common row are computed together, or
+            rows without a common column, whichever takes fewer products. Pattern and products are
+            found again when sizes or integer data change.
 
         Returns
         -------
         Structured like the result; in place of each of its arrays stands one block, or, where a
         structure is differentiated, a structure of blocks.
         """
-        return self._run(_with_option("jacobian", mode), args, kwargs)
+        kind = _with_option("jacobian", mode)
+        if not sparse:
+            return self._run(kind, args, kwargs)
+        if self._sparse is None:
+            self._sparse = _sparse_of(self)
+        return self._sparse(kind, args, kwargs)
 
     @inside("hessian")
     def hessian(self, *args: Any, mode: str = "auto", **kwargs: Any) -> Any:
@@ -312,6 +324,18 @@ def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
         versions=versions,
         inspect=_inspector(function, options) if options.check else None,
     )
+
+
+def _sparse_of(derivatives: Differentiable[..., Any]) -> SparseJacobians:
+    from codegen_ad import build as stages
+    from codegen_ad.sparsity.jacobian import SparseJacobians, Subject
+
+    kernels, function = derivatives.kernels, derivatives.__wrapped__
+
+    def read(signature: Signature) -> Subject:
+        return stages.program_of(function, signature, derivatives.options, kernels.binder.wrt)
+
+    return SparseJacobians(kernels, read)
 
 
 def _inspector(function: Callable[..., Any], options: Options) -> Inspect:

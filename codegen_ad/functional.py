@@ -21,18 +21,29 @@ class Form:
     derivatives : the function with all its derivatives.
     method : which of them this one is.
     many : whether the derivatives come as a tuple, though only one thing is differentiated.
+    sparse : whether it is a sparse Jacobian.
     """
 
     __codegen_form__ = True
 
-    def __init__(self, derivatives: Differentiable[..., Any], method: str, *, many: bool) -> None:
+    def __init__(
+        self,
+        derivatives: Differentiable[..., Any],
+        method: str,
+        *,
+        many: bool,
+        sparse: bool = False,
+    ) -> None:
         functools.update_wrapper(self, derivatives.__wrapped__)
         self.derivatives = derivatives
         self.method = method
         self.many = many
+        self.sparse = sparse
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The derivative, by a compiled kernel."""
+        if self.sparse:
+            kwargs["sparse"] = True
         result = getattr(self.derivatives, self.method)(*args, **kwargs)
         if not self.many or len(self.derivatives.wrt) > 1:
             return result
@@ -83,9 +94,12 @@ def elementwise_grad(function: Callable[..., Any], argnums: Names = 0) -> Form:
 
 
 @inside("form:jacobian")
-def jacobian(function: Callable[..., Any], argnums: Names = 0) -> Form:
-    """A function of the same arguments that returns the Jacobian."""
-    return _form(function, argnums, "jacobian")
+def jacobian(function: Callable[..., Any], argnums: Names = 0, *, sparse: bool = False) -> Form:
+    """A function of the same arguments that returns the Jacobian.
+
+    With `sparse` it is a `scipy.sparse.csr_array`; see `Differentiable.jacobian`.
+    """
+    return _form(function, argnums, "jacobian", sparse=sparse)
 
 
 @inside("form:hessian")
@@ -131,12 +145,17 @@ def vjp(
 
 
 def _form(
-    function: Callable[..., Any], argnums: Names, method: str, *, has_aux: bool = False
+    function: Callable[..., Any],
+    argnums: Names,
+    method: str,
+    *,
+    has_aux: bool = False,
+    sparse: bool = False,
 ) -> Form:
     if not isinstance(argnums, str | int) and not argnums:
         raise InvalidArgument("argnums is empty: name at least one argument to differentiate")
     found = _derivatives(function, argnums, has_aux=has_aux)
-    return Form(found, method, many=not isinstance(argnums, str | int))
+    return Form(found, method, many=not isinstance(argnums, str | int), sparse=sparse)
 
 
 def _derivatives(

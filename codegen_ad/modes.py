@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from codegen_ad.derive.compressed import compressed
 from codegen_ad.derive.forward import has_forward_rules, pushforward
 from codegen_ad.derive.jacobian import jacobian
 from codegen_ad.derive.reverse import differentiate, free_names
@@ -26,6 +27,7 @@ TITLES = {
     "vjp": "Value of `{call}` and its vector-Jacobian product.",
     "jvp": "Value of `{call}` and its Jacobian-vector product.",
     "jacobian": "Jacobian of `{call}` with respect to {names}.",
+    "compressed": "Jacobian of `{call}` with respect to {names}, times the directions in s.",
     "hessian": "Hessian of `{call}` with respect to {names}.",
     "hvp": "Product of the Hessian of `{call}` with respect to {names} and a vector.",
     "elementwise_grad": "Derivative of each element of `{call}` with respect to {names}.",
@@ -43,10 +45,12 @@ class Derived:
     ----------
     program : takes the inputs of the function, then the tangents or cotangents.
     values : how many of its outputs, the first ones, are results of the function itself.
+    sizes : `(symbol, input, axis)`: where sizes are read that the function does not have.
     """
 
     program: Program
     values: int
+    sizes: tuple[tuple[str, int, int], ...] = ()
 
 
 def derive(
@@ -85,6 +89,9 @@ def derive(
         case "jacobian":
             only = _only(program, of)
             return Derived(jacobian(only, targets, option or "auto", checkpoints), 0)
+        case "compressed":
+            made, sizes = compressed(_only(program, of), targets, option, checkpoints)
+            return Derived(made, 0, sizes)
         case "hessian":
             gradient = pipeline.before(_gradient(_only(program, of), targets, checkpoints))
             second = _second_mode(gradient, option or "auto", checkpoints)

@@ -28,7 +28,7 @@ LAYERS = (
     {"emit"},
     {"backends"},
     {"runtime"},
-    {"fit", "interop"},
+    {"fit", "interop", "sparsity"},
     {"modes"},
     {"build"},
     {

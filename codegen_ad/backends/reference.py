@@ -7,19 +7,19 @@ code, fuses nothing and keeps every value until its region ends.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_ad.backends.order import Orders, types_of
 from codegen_ad.errors import InternalError, InvalidArgument
-from codegen_ad.ir.builder import INPUT, Result
+from codegen_ad.ir.builder import Result
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Checks, Node, Program, Region, symbols_in, toposort
-from codegen_ad.ir.types import ArrayType, TupleType
+from codegen_ad.ir.node import Checks, Node, Program, Region
+from codegen_ad.ir.types import ArrayType
 from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Branch, Custom, Loop, While
@@ -108,20 +108,12 @@ def read_sizes(
     return known
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A node and the symbols that must have a value before it can run."""
-
-    node: Node
-    needs: frozenset[str]
-
-
 class _Machine:
-    """Runs regions; remembers the order of each region's nodes, because loops run them often."""
+    """Runs regions."""
 
     def __init__(self, on_node: OnNode | None = None) -> None:
         self._on_node = on_node
-        self._orders: dict[tuple[Node, ...], list[_Step]] = {}
+        self._orders = Orders()
 
     def run(
         self,
@@ -135,25 +127,10 @@ class _Machine:
         values: dict[Node, Values] = {
             node: (value,) for node, value in zip(inputs, arguments, strict=True)
         }
-        waiting = self._order(outputs)
-        while waiting:
-            later: list[_Step] = []
-            for step in waiting:
-                ready = step.needs <= known.keys() and all(a in values for a in step.node.needs)
-                if ready:
-                    values[step.node] = self._observed(step.node, values, known)
-                else:
-                    later.append(step)
-            if len(later) == len(waiting):
-                raise InternalError(f"no value for the sizes that {later[0].node} needs")
-            waiting = later
+        left = self._orders.run(outputs, values, known, self._observed)
+        if left:
+            raise InternalError(f"no value for the sizes that {left[0]} needs")
         return tuple(values[node][0] for node in outputs)
-
-    def _order(self, outputs: tuple[Node, ...]) -> list[_Step]:
-        if outputs not in self._orders:
-            nodes = [n for n in toposort(outputs) if n.op is not INPUT]
-            self._orders[outputs] = [_Step(n, frozenset(_needed(n))) for n in nodes]
-        return self._orders[outputs]
 
     def _observed(self, node: Node, values: Mapping[Node, Values], sizes: dict[str, int]) -> Values:
         if self._on_node is None or isinstance(node.params, Result):
@@ -183,10 +160,10 @@ class _Machine:
             case _ if node.op in SEVERAL:
                 results = tuple(SEVERAL[node.op].evaluate(args, node.params, sizes))
             case _:
-                results = (_compute(node, args, sizes),)
+                results = (compute(node, args, sizes),)
         return tuple(
             _fit(node, value, type, sizes)
-            for value, type in zip(results, _types(node), strict=True)
+            for value, type in zip(results, types_of(node), strict=True)
         )
 
     def _region(self, region: Region, args: Sequence[Array], sizes: Mapping[str, int]) -> Values:
@@ -219,7 +196,8 @@ class _Machine:
         return (*carried, *stacked, np.asarray(len(rows)))
 
 
-def _compute(node: Node, args: Sequence[Array], sizes: Mapping[str, int]) -> Array:
+def compute(node: Node, args: Sequence[Array], sizes: Mapping[str, int]) -> Array:
+    """The value of a node with one result and no regions; NumPy may have widened its dtype."""
     if node.op in ELEMENTWISE:
         return ELEMENTWISE[node.op].evaluate(*args)
     if node.op in STRUCTURAL:
@@ -249,31 +227,3 @@ def _fit(node: Node, value: Any, type: ArrayType, sizes: Mapping[str, int]) -> A
     if array.shape != tuple(dim.evaluate(sizes) for dim in type.shape):
         raise InternalError(f"{node.op.name} gives the shape {array.shape}, not {type}")
     return array
-
-
-def _types(node: Node) -> tuple[ArrayType, ...]:
-    return node.type.items if isinstance(node.type, TupleType) else (node.type,)
-
-
-def _needed(node: Node) -> set[str]:
-    """The symbols a node reads: those of its type and parameters, less those it binds itself."""
-    if isinstance(node.params, Result):
-        return set()  # its argument has run
-    needed = set(symbols_in(node.params))
-    for type in _types(node):
-        needed |= set(symbols_in(type))
-    for region in node.regions:
-        inside = [n for n in toposort(region.outputs) if n.op is not INPUT]
-        bound = {name for n in inside for name in _bound(n)}
-        needed |= {name for n in inside for name in _needed(n)} - bound
-    return needed - set(_bound(node))
-
-
-def _bound(node: Node) -> Iterator[str]:
-    match node.params:
-        case Loop(length=length) | While(length=length) if length.name is not None:
-            yield length.name
-        case RunSize(symbol):
-            yield symbol
-        case _:
-            pass

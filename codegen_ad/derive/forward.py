@@ -7,7 +7,7 @@ tangent is the adjoint of its adjoint. Control flow carries tangents beside valu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from codegen_ad.derive.calls import custom_pushforward
 from codegen_ad.derive.masked import Masks
@@ -65,14 +65,21 @@ def pushforward(
 
 def has_forward_rules(program: Program) -> bool:
     """Whether every derivative that the user gave, at any depth, has a rule for forward mode."""
-    return all(map(_has_rule, program.nodes()))
+    return not any(call.tangent is None for call in _calls(program.nodes()))
 
 
-def _has_rule(node: Node) -> bool:
-    if isinstance(node.params, Custom) and node.params.tangent is None:
-        return False
-    inside = (n for region in node.regions for n in toposort(region.outputs))
-    return all(map(_has_rule, inside))
+def has_reverse_rules(program: Program) -> bool:
+    """The same for reverse mode."""
+    return not any(call.backward is None for call in _calls(program.nodes()))
+
+
+def _calls(nodes: Iterable[Node]) -> Iterator[Custom]:
+    """The calls of functions with derivatives that the user gave, at any depth."""
+    for node in nodes:
+        if isinstance(node.params, Custom):
+            yield node.params
+        for region in node.regions:
+            yield from _calls(toposort(region.outputs))
 
 
 def push(

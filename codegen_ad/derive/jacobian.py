@@ -8,7 +8,7 @@ looped over.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from codegen_ad.derive.forward import has_forward_rules, pushforward
 from codegen_ad.derive.reverse import differentiate, distinct, reopen
@@ -95,7 +95,7 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     forward = pushforward(program, wrt)
     tangents = forward.inputs[len(program.inputs) :]
     outputs = forward.outputs[len(program.outputs) :]
-    b = _reopened(forward)
+    b = reopened(forward)
     columns = _count(wrt)
     is_written = columns.is_constant and columns.value <= WRITTEN_OUT
     blocks: Blocks = [[] for _ in outputs]
@@ -124,7 +124,7 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     return b, blocks, checked
 
 
-def _reopened(program: Program) -> Builder:
+def reopened(program: Program) -> Builder:
     """A new builder that knows the notes and the run-time sizes of the program."""
     b = reopen(program)
     b.substitute((n for n in program.nodes() if n.op.kind is Kind.SIZE), {})
@@ -146,7 +146,7 @@ def _columns_written(
 
 def _by_rows(program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | None) -> Found:
     """Reverse mode: one row for each element of an output."""
-    b = _reopened(program)
+    b = reopened(program)
     blocks: Blocks = []
     checked: list[Node] = []
     for position, output in enumerate(program.outputs):
@@ -193,12 +193,30 @@ def _looped(
 ) -> list[Node]:
     """The outputs for each unit vector of `seed`, on a new first axis, from a loop over these."""
     count = product(seed.array.shape)
-    with b.scope() as scope:
-        place = scope.input(name, ArrayType(DType.INT64))
+
+    def directions(place: Node) -> dict[Node, Node]:
         is_here = make.apply(b, "equal", make.iota(b, count), place)
         one, zero = (make.constant(b, v, seed.array.dtype) for v in (1.0, 0.0))
         here = make.reshape(b, make.where(b, is_here, one, zero), seed.array.shape)
-        inside, captured = scope.close(b.substitute(outputs, others | {seed: here}))
+        return others | {seed: here}
+
+    return looped(b, outputs, count, directions, name)
+
+
+def looped(
+    b: Builder,
+    outputs: Sequence[Node],
+    count: Dim,
+    directions: Callable[[Node], dict[Node, Node]],
+    name: str,
+) -> list[Node]:
+    """The outputs on a new first axis of size `count`, from a loop over their directions.
+
+    `directions` gives what stands in place of nodes, by the number of the iteration.
+    """
+    with b.scope() as scope:
+        place = scope.input(name, ArrayType(DType.INT64))
+        inside, captured = scope.close(b.substitute(outputs, directions(place)))
     region = b.enclose(scope.inputs, inside, captured)
     params = Loop(0, len(outputs), count, region)
     return list(b.results(b.node(LOOP, (make.size(b, count), *captured), params)))

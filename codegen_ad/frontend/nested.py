@@ -45,6 +45,7 @@ def marked(
     if family == "form":
         names = ("function", "argnums")
         given = dict(zip(names, args, strict=False)) | dict(kwargs)
+        _check_dense(m, given.get("sparse", False))
         wrt = m.static(given.get("argnums", 0), "argnums")
         has_aux = m.static(given.get("has_aux", False), "has_aux") is True
         known = _derived(m, given["function"], method)
@@ -97,11 +98,20 @@ def _of_differentiable(m: Machine, found: Any, path: Provenance, method: str) ->
 
 def form(m: Machine, found: Any, path: Provenance) -> Derived:
     """A functional form that was made outside: `codegen_ad.grad(f)`."""
-    for name in ("method", "many"):
+    for name in ("method", "many", "sparse"):
         m.dependencies[(*path, ("attribute", name))] = None
+    _check_dense(m, found.sparse)
     inner = (*path, ("attribute", "derivatives"))
     made = _of_differentiable(m, found.derivatives, inner, found.method)
     return replace(made, many=found.many)
+
+
+def _check_dense(m: Machine, sparse: Value) -> None:
+    if m.static(sparse, "sparse"):
+        m.refuse(
+            "A sparse Jacobian is a matrix of SciPy, which a compiled function does not work with.",
+            "Leave sparse=True out, or compute the Jacobian outside and pass its data in.",
+        )
 
 
 def call(m: Machine, derived: Derived, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
@@ -113,6 +123,8 @@ def call(m: Machine, derived: Derived, args: Sequence[Value], kwargs: Mapping[st
         product = _run(m, derived, args[:-1], given, "vjp", args[-1])[1]
         return (product,) if derived.many and len(derived.wrt) == 1 else product
     option = m.static(given.pop("mode", "auto"), "mode") if method in _FORMS else "auto"
+    if method == "jacobian":
+        _check_dense(m, given.pop("sparse", False))
     kind = "value_and_grad" if method == "grad" else method
     mode = kind if option == "auto" else f"{kind}:{option}"
     direction: Value = None

@@ -53,6 +53,14 @@ def not_a_derivative(x: Any) -> Any:
     return energy.check(x, x)
 
 
+def sparse_inside(w: Any) -> Any:
+    return np.sum(energy.jacobian(w, np.ones(20), sparse=True))
+
+
+def sparse_form_inside(v: Any) -> Any:
+    return np.sum(cad.jacobian(np.sin, sparse=True)(v))
+
+
 @custom_derivative
 def wrong_shape(x: Any) -> Any:
     return x**2

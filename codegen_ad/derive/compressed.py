@@ -1,0 +1,107 @@
+"""Compressed Jacobians: their products with given directions, one for each colour, in one kernel.
+
+The directions are inputs, with the number of colours as their first size. Which ones there are is
+none of this module's business; see `codegen_ad.sparsity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from codegen_ad.derive.forward import pushforward
+from codegen_ad.derive.jacobian import looped, reopened
+from codegen_ad.derive.reverse import differentiate, distinct, free_names
+from codegen_ad.derive.structured import Checkpoints
+from codegen_ad.errors import NotDifferentiable
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.types import ArrayType
+from codegen_ad.ops import make
+
+Sized = tuple[Program, tuple[tuple[str, int, int], ...]]
+"""A program, and `(symbol, input, axis)`: where the number of colours is read."""
+
+
+def compressed(
+    program: Program,
+    wrt: Sequence[Node],
+    mode: str,
+    checkpoints: Checkpoints | None = None,
+) -> Sized:
+    """The Jacobian of the one output times directions, or directions times it.
+
+    Parameters
+    ----------
+    program : has one output, which is floating point.
+    wrt : inputs of the program.
+    mode : "forward" takes `s_<name>[colours, …]` for each of `wrt`, and its one output is of shape
+        `colours + output`; "reverse" takes `s[colours, …]`, directions of the output, and has an
+        output of shape `colours + input` for each of `wrt`.
+
+    Raises
+    ------
+    NotDifferentiable
+        If there are several outputs, or one of whole numbers, or of a size that only the run knows.
+    """
+    output = _checked(program)
+    if mode == "forward":
+        derived = pushforward(program, wrt)
+        names = [f"s_{program.notes.names.get(w, 'value')}" for w in wrt]
+        products = derived.outputs[1:]
+    else:
+        g = Builder().input("g", output.array)
+        derived = differentiate(program, wrt, cotangents=[g], checkpoints=checkpoints)
+        names, products = ["s"], derived.outputs[1:]
+    given = derived.inputs[len(program.inputs) :]
+    b = reopened(derived)
+    colours = Dim.symbol(_free_symbol(program))
+    seeds = [
+        b.input(name, ArrayType(node.array.dtype, (colours, *node.array.shape)))
+        for name, node in zip(free_names(program, names), given, strict=True)
+    ]
+
+    def directions(place: Node) -> dict[Node, Node]:
+        return {node: make.gather(b, s, place) for node, s in zip(given, seeds, strict=True)}
+
+    # The checks are the same in every direction.
+    still = {g: make.full(b, g.array.shape, 0.0, g.array.dtype) for g in given}
+    checked = b.substitute(derived.checked, still)
+    found = looped(b, products, colours, directions, "colour")
+    named = ["products"] if mode == "forward" else [f"products_{n}" for n in _names(program, wrt)]
+    for node, name in zip(found, named, strict=True):
+        b.notes.names.setdefault(node, name)
+    made = Program(
+        program.name, (*program.inputs, *seeds), tuple(found), tuple(distinct(named)), b.notes,
+        program.rechecked(checked),
+    )  # fmt: skip
+    return made, ((str(colours), len(program.inputs), 0),)
+
+
+def _checked(program: Program) -> Node:
+    if len(program.outputs) != 1 or not program.outputs[0].array.dtype.is_float:
+        shown = ", ".join(str(o.type) for o in program.outputs) or "no numbers"
+        raise NotDifferentiable(
+            f"{program.name}() returns {shown}, and a sparse Jacobian is of one floating point "
+            "array.\nReturn that array alone, or use jacobian(...) without sparse=True."
+        )
+    (output,) = program.outputs
+    known = {s for i in program.inputs for d in i.array.shape for s in d.symbols()}
+    if not known.issuperset(s for d in output.array.shape for s in d.symbols()):
+        raise NotDifferentiable(
+            f"{program.name}() returns {output.type}, of a size that only the run knows: its "
+            "Jacobian has no shape before.\n"
+            "Return an array of full size, or use jacobian(...) without sparse=True."
+        )
+    return output
+
+
+def _names(program: Program, wrt: Sequence[Node]) -> list[str]:
+    return [str(program.notes.names.get(w, "wrt")) for w in wrt]
+
+
+def _free_symbol(program: Program) -> str:
+    """A symbol that no size of an input has."""
+    taken = {s for i in program.inputs for d in i.array.shape for s in d.symbols()}
+    names = distinct([*sorted(taken), "colours"])
+    return names[-1]
