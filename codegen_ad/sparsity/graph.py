@@ -116,12 +116,14 @@ class Graph:
 
     def _condensed(self, targets: Ints, below: Ints, above: Ints) -> tuple[Ints, Ints, Ints, Ints]:
         """The same graph with each cycle as one vertex; 0 and the inputs keep their numbers."""
-        from scipy import sparse  # pyright: ignore[reportMissingTypeStubs]
-        from scipy.sparse.csgraph import connected_components  # pyright: ignore
+        import scipy.sparse as library  # pyright: ignore[reportMissingTypeStubs]
+        import scipy.sparse.csgraph as graphs  # pyright: ignore[reportMissingTypeStubs]
 
+        sparse: Any = library
+        csgraph: Any = graphs
         size = self._count
         matrix: Any = sparse.coo_array((np.ones(len(below), np.int8), (below, above)), (size, size))
-        found: Any = connected_components(matrix.tocsr(), connection="strong")
+        found: Any = csgraph.connected_components(matrix.tocsr(), connection="strong")
         count, label = int(found[0]), np.asarray(found[1], np.int64)
         # Inputs and 0 are in no cycle; numbering them first keeps their names.
         first = label[: self.width + 1]
