@@ -2,7 +2,8 @@
 
 Each value is what its elements depend on. What is made of sizes, constants and integers alone has
 its numbers beside that, so that positions, conditions and numbers of iterations are known. Loops
-then run iteration by iteration; one of which the length is not known runs once, in a cycle.
+then run iteration by iteration. One that may end anywhere has what each of its ends makes; one
+without a known number in its condition runs once, in a cycle.
 
 It is the propagation of index domains of Griewank and Walther, "Evaluating Derivatives" (2008),
 section 7.1, on arrays.
@@ -11,6 +12,7 @@ section 7.1, on arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,9 @@ from codegen_ad.backends.order import Orders, types_of
 from codegen_ad.backends.reference import compute, read_sizes
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Result
-from codegen_ad.ir.node import Node, Program, Region
-from codegen_ad.ir.types import ArrayType
-from codegen_ad.ops import SEVERAL
+from codegen_ad.ir.node import Node, Program, Region, toposort
+from codegen_ad.ir.types import ArrayType, DType
+from codegen_ad.ops import ELEMENTWISE, SEVERAL
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 from codegen_ad.ops.entry import Array, Sizes
@@ -30,6 +32,8 @@ from codegen_ad.sparsity.kinds import Known, dependences, everything, shape_of
 
 Values = tuple[Known, ...]
 NOTHING = Known()
+COUNTED = 10_000
+"""So many iterations are followed one by one where each may be the last."""
 
 
 def pattern(program: Program, wrt: Sequence[Node], arrays: Sequence[Any]) -> tuple[Ints, Ints]:
@@ -197,19 +201,27 @@ class _Tracer:
     def _while(
         self, loop: While, node: Node, args: Sequence[Known], sizes: dict[str, int]
     ) -> Values:
-        carried, captured = tuple(args[: loop.carried]), args[loop.carried :]
+        start, captured = tuple(args[: loop.carried]), args[loop.carried :]
+        carried = start
         rows: list[Values] = []
+        exits: list[Values] = []
         while True:
             (condition,) = self._region(loop.cond, (*carried, *captured), sizes)
             if condition.number is None:
                 if loop.stacked:
                     raise self._unknown_size(node)
-                return (*self._cycle(loop, node, carried, captured, sizes), NOTHING)
-            if not condition.number:
+                if not _is_counted(loop, carried) or len(exits) >= COUNTED:
+                    return (*self._cycle(loop, node, start, captured, sizes), NOTHING)
+                exits.append(carried)  # it may end here, or go on
+            elif not condition.number:
                 break
             out = self._region(loop.body, (*carried, *captured), sizes)
             carried = out[: loop.carried]
             rows.append(out[loop.carried :])
+        if exits:
+            for values in exits:
+                carried = tuple(map(self._either, carried, values))
+            return (*carried, NOTHING)
         if loop.length.name is not None:
             sizes.setdefault(loop.length.name, len(rows))
         count = Known(None, np.asarray(len(rows)))
@@ -255,6 +267,15 @@ class _Tracer:
         )
 
 
+def _is_counted(loop: While, carried: Values) -> bool:
+    """Whether the condition reads a whole number that is known, and so may come to be false."""
+    read = set(toposort(loop.cond.outputs))
+    return any(
+        i in read and not i.array.dtype.is_float and value.number is not None
+        for i, value in zip(loop.cond.inputs, carried, strict=False)
+    )
+
+
 def _is_same(x: Array, y: Array | None) -> bool:
     return y is not None and np.array_equal(x, y)
 
@@ -263,9 +284,10 @@ def _numbers(
     node: Node, args: Sequence[Known], types: Sequence[ArrayType], sizes: Sizes
 ) -> list[Array] | None:
     """The value of each result, where those of all arguments are known."""
+    unknown = [k for k, a in enumerate(args) if a.number is None]
+    if unknown:
+        return _whatever(node, args, unknown, sizes)
     numbers = [a.number for a in args if a.number is not None]
-    if len(numbers) < len(args):
-        return None
     try:
         if node.op in SEVERAL:
             found = SEVERAL[node.op].evaluate(numbers, node.params, sizes)
@@ -274,6 +296,23 @@ def _numbers(
     except (ValueError, IndexError, ArithmeticError):
         return None  # an error that the kernel meets too, unless this never runs
     return [np.asarray(v, t.dtype.numpy_name) for v, t in zip(found, types, strict=True)]
+
+
+def _whatever(
+    node: Node, args: Sequence[Known], unknown: Sequence[int], sizes: Sizes
+) -> list[Array] | None:
+    """The value that a logical operation has whatever the unknown booleans are, if there is one."""
+    if node.op not in ELEMENTWISE or any(a.array.dtype is not DType.BOOL for a in node.args):
+        return None
+    found: list[Array] = []
+    for guess in product((False, True), repeat=len(unknown)):
+        of = dict(zip(unknown, guess, strict=True))
+        numbers = [np.asarray(of.get(k, a.number)) for k, a in enumerate(args)]
+        value = np.broadcast_to(compute(node, numbers, sizes), shape_of(node.array.shape, sizes))
+        if found and not np.array_equal(value, found[0]):
+            return None
+        found.append(value)
+    return found[:1]
 
 
 def _stacked(rows: Sequence[Values], types: Sequence[ArrayType], sizes: Sizes) -> Values:

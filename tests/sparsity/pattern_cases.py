@@ -156,6 +156,16 @@ def roots(x: Any) -> Any:
     return y
 
 
+def roots_or_so(x: Any) -> Any:
+    y = x + 1.0
+    for _ in range(30):
+        step = (y * y - x - 1.0) / (2.0 * y)
+        if np.sum(np.abs(step)) < 1e-10:
+            return y - step
+        y = y - step
+    return y
+
+
 def counted_while(x: Any, n: int) -> Any:
     y, k = x.copy(), 0
     while k < n:
@@ -247,9 +257,10 @@ CASES = (
     Case(by_parity, (9,)),
     Case(by_data, (7,)),
     Case(roots, (5,)),
+    Case(roots_or_so, (5,)),
     Case(counted_while, (9,), (7,)),
-    Case(mixing_while, (4,)),
-    Case(stopped_by_data, (5,), (), None),
+    Case(mixing_while, (6,)),
+    Case(stopped_by_data, (5,)),
     Case(in_stacks, (4, 3, 3), (rng.random((4, 3)),)),
     Case(factors, (3, 2, 2), (), None),
     Case(spectrum, (4, 3), (), None),
