@@ -122,7 +122,7 @@ class _Tracer:
             case While() as loop:
                 return self._while(loop, node, args, sizes)
             case Branch() as branch:
-                return self._branch(branch, args, sizes)
+                return self._branch(branch, node, args, sizes)
             case Custom() as custom:
                 return self._custom(custom, node, args, sizes)
             case RunSize(symbol):
@@ -150,15 +150,23 @@ class _Tracer:
     def _region(self, region: Region, args: Sequence[Known], sizes: Mapping[str, int]) -> Values:
         return self.run(region.inputs, region.outputs, args, dict(sizes))
 
-    def _branch(self, branch: Branch, args: Sequence[Known], sizes: Mapping[str, int]) -> Values:
+    def _branch(
+        self, branch: Branch, node: Node, args: Sequence[Known], sizes: Mapping[str, int]
+    ) -> Values:
         """The side that is taken; where that is not known, both together."""
         condition, *captured = args
         if condition.number is not None:
             taken = branch.then if condition.number else branch.otherwise
             return self._region(taken, captured, sizes)
-        then = self._region(branch.then, captured, sizes)
-        otherwise = self._region(branch.otherwise, captured, sizes)
-        return tuple(self._either(x, y) for x, y in zip(then, otherwise, strict=True))
+        sides: list[Values] = []
+        for region, holds in ((branch.then, True), (branch.otherwise, False)):
+            # Inside of a side it is known whether the condition holds.
+            given = [
+                Known(None, np.asarray(holds)) if arg is node.args[0] else value
+                for arg, value in zip(node.args[1:], captured, strict=True)
+            ]
+            sides.append(self._region(region, given, sizes))
+        return tuple(map(self._either, *sides))
 
     def _either(self, x: Known, y: Known) -> Known:
         number = x.number if x.number is not None and _is_same(x.number, y.number) else None
