@@ -143,19 +143,16 @@ def classifier_value_and_grad(
     for i in range(n):
         for j in range(k):
             first_2[i, j] = first_1[i, j] + layers_0_1[j]
+    # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
+    if n_labels_0 > n:
+        raise IndexError("line 15: index is out of bounds for axis 0")
     for i in range(n_labels_0):
-        # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1…
-        value_1 = i
-        if value_1 < 0:
-            value_1 += n
-        if value_1 < 0 or value_1 >= n:
-            raise IndexError("line 15: index is out of bounds for axis 0")
         labels_1 = labels[i]
         if labels_1 < 0:
             labels_1 += t
         if labels_1 < 0 or labels_1 >= t:
             raise IndexError("line 15: index is out of bounds for axis 1")
-        d_value_1[value_1, labels_1] += 1.0
+        d_value_1[i, labels_1] += 1.0
     first = np.empty((n, k))
     for i in range(n):
         for j in range(k):
@@ -203,28 +200,27 @@ def classifier_value_and_grad(
         for j in range(t):
             logs_3 = plus(logs_3, vector_exp(logs_1[i, j]))
         logs_2[i, 0] = logs_3
-    value_2 = 0.0
+    value_1 = 0.0
     d_logs_1 = np.empty((n, t))
+    # line 16: return -logs[np.arange(len(labels)), labels].mean()
+    if n_labels_0 > n:
+        raise IndexError("line 16: index is out of bounds for axis 0")
     for i in range(n_labels_0):
         for j in range(n):
+            # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdi…
             logs_4 = vector_log(logs_2[j, 0])
             for l in range(t):
                 logs[j, l] = logs_1[j, l] - logs_4
         # line 16: return -logs[np.arange(len(labels)), labels].mean()
-        value_3 = i
-        if value_3 < 0:
-            value_3 += n
-        if value_3 < 0 or value_3 >= n:
-            raise IndexError("line 16: index is out of bounds for axis 0")
         labels_2 = labels[i]
         if labels_2 < 0:
             labels_2 += t
         if labels_2 < 0 or labels_2 >= t:
             raise IndexError("line 16: index is out of bounds for axis 1")
-        value_2 = plus(value_2, logs[value_3, labels_2])
-    value_4 = float(n_labels_0)
+        value_1 = plus(value_1, logs[i, labels_2])
+    value_2 = float(n_labels_0)
     # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
-    d_value_2 = -1.0 / value_4
+    d_value_2 = -1.0 / value_2
     for i in range(n):
         d_logs_2 = 0.0
         for j in range(t):
@@ -237,21 +233,18 @@ def classifier_value_and_grad(
             # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
             d_logs_1[i, j] = -(d_logs_3 * logs_5)
     # line 16: return -logs[np.arange(len(labels)), labels].mean()
-    value = -(value_2 / value_4)
+    value = -(value_1 / value_2)
+    # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
+    if n_labels_0 > n:
+        raise IndexError("line 15: index is out of bounds for axis 0")
     for i in range(n_labels_0):
-        # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1…
-        value_5 = i
-        if value_5 < 0:
-            value_5 += n
-        if value_5 < 0 or value_5 >= n:
-            raise IndexError("line 15: index is out of bounds for axis 0")
         labels_3 = labels[i]
         if labels_3 < 0:
             labels_3 += t
         if labels_3 < 0 or labels_3 >= t:
             raise IndexError("line 15: index is out of bounds for axis 1")
         # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
-        d_logs_1[value_5, labels_3] += d_value_2
+        d_logs_1[i, labels_3] += d_value_2
     d_scores = np.empty((n, t))
     for i in range(n):
         d_logs_4 = 0.0

@@ -181,9 +181,9 @@ def hmm_value_and_grad(logits, emission, start, seen):
             # line 20: alpha = alpha / scale
             alpha_2[i] = alpha[i] / scale
         # line 21: total += np.log(scale)
-        total_1 = total + math.log(scale)
+        total += math.log(scale)
         # line 17: for t in range(len(seen)):
-        total, alpha_4, alpha_2 = total_1, alpha_2, alpha_4
+        alpha_4, alpha_2 = alpha_2, alpha_4
     # line 22: return -total
     value = -total
     for j in range(q):

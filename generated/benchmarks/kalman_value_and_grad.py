@@ -153,9 +153,9 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         P[2, 1] = P_2_1_1 - PH_2 * PH_1 * P_11
         P[2, 2] = P_2_2_1 - PH_2 * PH_2 * P_11
         # line 25: total += np.log(variance) + innovation**2 / variance
-        total_1 = total + (math.log(variance) + innovation * innovation / variance)
+        total += math.log(variance) + innovation * innovation / variance
         # line 16: for t in range(len(y)):
-        total, mean_3, mean, P_1, P = total_1, mean, mean_3, P, P_1
+        mean_3, mean, P_1, P = mean, mean_3, P, P_1
     # line 26: return 0.5 * total
     value = 0.5 * total
     d_P_1 = np.empty((3, 3))
@@ -372,8 +372,8 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_Q[2, 0] = d_Q_1[2, 0] + d_P_2_0_1
         d_Q[2, 1] = d_Q_1[2, 1] + d_P_2_1_1
         d_Q[2, 2] = d_Q_1[2, 2] + d_P_2_2_1
-        d_r, d_mean_1, d_mean, d_P_1, d_P, d_F, d_F_1, d_Q_1, d_Q = (
-            d_r + d_variance,
+        d_r += d_variance
+        d_mean_1, d_mean, d_P_1, d_P, d_F, d_F_1, d_Q_1, d_Q = (
             d_mean,
             d_mean_1,
             d_P,

@@ -69,9 +69,9 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         # line 19: total += (u - seen[t, 0]) ** 2 + (v - seen[t, 1]) ** 2
         total_1 = u_4 - seen[t, 0]
         total_2 = v_1 - seen[t, 1]
-        total_3 = total + (total_1 * total_1 + total_2 * total_2)
+        total += total_1 * total_1 + total_2 * total_2
         # line 12: for t in range(len(seen)):
-        u, v, total = u_4, v_1, total_3
+        u, v = u_4, v_1
     # line 20: return total / len(seen)
     value_1 = float(k)
     value = total / value_1

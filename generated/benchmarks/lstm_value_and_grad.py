@@ -226,9 +226,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
             logs = prediction - logs_2
             # line 29: total += (sequence[t + 1] * logs).sum()
             total_13 = plus(total_13, sequence[t + 1, i] * logs)
-        total_14 = total + total_13
-        # line 15: for t in range(n - 1):
-        total = total_14
+        total += total_13
     # line 30: return -total / ((n - 1) * b)
     value_1 = float(k * n - k)
     value = -(total / value_1)

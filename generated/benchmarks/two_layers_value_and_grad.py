@@ -132,6 +132,9 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     second_4 = np.empty(m - n)
     second_4[:] = second_3
     total = 0.0
+    # line 12: total += ((V @ second - y[t]) ** 2).sum()
+    if n_x_0 > n_y_0:
+        raise IndexError("line 12: index is out of bounds for axis 0")
     for t in range(n_x_0):
         for i in range(n):
             first_4[t, i] = first_6[i]
@@ -158,21 +161,16 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 second_5 = plus(second_5, U[i, j] * second_1[j])
             second[i] = vector_tanh(second_5 + c[i])
         total_1 = 0.0
-        # line 12: total += ((V @ second - y[t]) ** 2).sum()
-        t_1 = t
-        if t_1 < 0:
-            t_1 += n_y_0
-        if t_1 < 0 or t_1 >= n_y_0:
-            raise IndexError("line 12: index is out of bounds for axis 0")
         for i in range(s):
             total_2 = 0.0
             for j in range(m - n):
+                # line 12: total += ((V @ second - y[t]) ** 2).sum()
                 total_2 = plus(total_2, V[i, j] * second[j])
-            total_3 = total_2 - y[t_1, i]
+            total_3 = total_2 - y[t, i]
             total_1 = plus(total_1, total_3 * total_3)
-        total_4 = total + total_1
+        total += total_1
         # line 9: for t in range(len(x)):
-        total, first_6, first, second_4, second = total_4, first, first_6, second, second_4
+        first_6, first, second_4, second = first, first_6, second, second_4
     # line 13: return total / len(x)
     value_1 = float(n_x_0)
     value = total / value_1

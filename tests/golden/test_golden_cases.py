@@ -39,9 +39,9 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "recurrence": (0.7, normal(N)),
     "newton": (2.0,),
     "branches": (normal(N), normal(N)),
+    "solved": (normal(3, 3) + 4 * np.eye(3), normal(3)),
     "looped": (np.array([1.2, 0.4]), normal(N), normal(N)),
     "paired": (0.7, normal(N), normal(N)),
-    "solved": (normal(3, 3) + 4 * np.eye(3), normal(3)),
 }
 WRT: dict[str, tuple[str, ...]] = {"solved": ("A", "b")}
 
