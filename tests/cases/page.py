@@ -9,6 +9,7 @@ from codegen_ad.frontend.library.refused import REASONS
 from tests.cases.constructs import CONSTRUCTS
 from tests.cases.engine import EDGES, Case, Run
 from tests.cases.table import CASES, NOTES
+from tests.frontend.construct import Construct
 from tests.frontend.library.library_cases import DATA
 
 YES, NO = "yes", "–"
@@ -36,7 +37,8 @@ PYTHON = """\
 ## Python
 
 Control flow stays control flow: loops are not unrolled, and a branch runs only the side that is
-taken."""
+taken. Each construct is used by a function in `tests/frontend/constructs_*.py`, which is checked in
+every mode."""
 
 REFUSED = """\
 ## Refused functions of NumPy
@@ -52,13 +54,17 @@ def page() -> str:
     for family in families:
         parts.append(f"## {family}")
         parts.append(_table(HEAD, _rows([c for c in CASES if c.family == family])))
-    parts += [PYTHON, _table(("construct", "notes"), _constructs())]
+    parts.append(PYTHON)
+    for table in CONSTRUCTS:
+        parts.append(f"### {table.title}")
+        parts.append(_table(CONSTRUCT, [_construct(row) for row in table.rows]))
     parts.append("Statements and expressions that are refused:")
     parts.append(_table(("construct", "why", "instead"), _refused_syntax()))
     parts += [REFUSED, _table(("functions", "why", "instead"), _refused_functions())]
     return "\n\n".join(parts) + "\n"
 
 
+CONSTRUCT = ("construct", "value", "reverse", "forward", "second", "notes")
 HEAD = ("function", "value", "reverse", "forward", "second", "float32", "notes")
 
 
@@ -80,8 +86,8 @@ def is_differentiated(case: Case) -> bool:
     return (here.differentiable and not here.coarse) or Run(case.text, DATA, EDGES).differentiable
 
 
-def _constructs() -> Iterable[tuple[str, ...]]:
-    return [(c.text, c.note) for c in CONSTRUCTS]
+def _construct(row: Construct) -> tuple[str, ...]:
+    return (row.text, YES, YES, YES, YES, row.note)
 
 
 def _refused_syntax() -> list[tuple[str, ...]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from uses import check_use
 
 import codegen_ad
+from tests.frontend.uses import check_use
 
 X = np.array([0.3, 1.2, 0.7, 2.0])
 

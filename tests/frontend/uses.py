@@ -1,18 +1,20 @@
-"""A use of the language as a function, checked in every mode by the reference backend."""
+"""A function and its arguments, checked in every mode by the reference backend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from running import form_of
 
 from codegen_ad.frontend.reader import Reading, read
 from codegen_ad.signature import Signature
 from tests.cases.engine import Run, check_forward, check_reverse, check_second, check_value
+from tests.cases.engine import flat as flat_results
+from tests.frontend.running import flat, form_of, resolve
 
 Function = Callable[..., Any]
 
@@ -26,24 +28,25 @@ class Use(Run):
     @cached_property
     def _read(self) -> tuple[Function, Reading, list[str]]:
         forms = tuple((name, form_of(value)) for name, value in self.data.items())
-        return self.function, read(self.function, Signature(forms)), list(self.data)
+        reading = read(self.function, Signature(forms))
+        return self.function, reading, [leaf.name for leaf in reading.leaves]
 
+    @cached_property
+    def arrays(self) -> list[np.ndarray]:
+        """The arguments, and the arrays outside that the function reads."""
+        outside = [resolve(self.function, leaf) for leaf in self._read[1].leaves if leaf.captured]
+        return [np.asarray(v) for v in (*flat(list(self.data.values())), *outside)]
 
-def use(function: Function, data: Mapping[str, Any]) -> Use:
-    """The function, for these arguments."""
-    return Use(getattr(function, "__name__", "function"), data, function=function)
+    def expected(self) -> list[Any]:
+        """What the function itself gives."""
+        return flat_results(self.function(**copy.deepcopy(dict(self.data))))
 
 
 def check_use(function: Function, **data: Any) -> None:
     """Fail unless value, gradient, forward mode and second derivative are right."""
-    here = use(function, data)
+    here = Use(function.__name__, data, function=function)
     check_value(here)
     assert here.differentiable
     check_reverse(here)
     check_forward(here)
     check_second(here)
-
-
-def numbers(*shape: int, seed: int = 0) -> np.ndarray:
-    """Numbers between 0.3 and 1.7 that are no kinks of anything."""
-    return np.random.default_rng(seed).uniform(0.3, 1.7, shape)

@@ -1,0 +1,224 @@
+"""Functions, classes and containers: a function for each construct."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tests.frontend.construct import A, Table, X
+
+uses = Table("Functions and containers")
+
+SCALE = 1.5
+WEIGHTS = np.array([0.5, 1.5, -0.5, 2.0, 1.0])
+
+
+def _power(x: Any, k: int) -> Any:
+    return 1.0 if k == 0 else x * _power(np.sin(x), k - 1)
+
+
+def _weighted(x: Any, scale: float = 2.0, *more: Any, shift: float = 0.0, **named: Any) -> Any:
+    total = (scale * x**2 + shift).sum()
+    for other in more:
+        total = total * other
+    return total + named.get("extra", 0.0)
+
+
+@uses("calls of Python functions", "they are read too")
+def helpers(x: Any) -> Any:
+    return _weighted(x[:2], 3.0) * _weighted(x[2:])
+
+
+@uses("recursion", "to a depth that is known")
+def recursion(x: Any) -> Any:
+    return _power(x, 3).sum()
+
+
+@uses("default and keyword arguments, `*args`, `**kwargs`")
+def arguments(x: Any) -> Any:
+    named = {"extra": x[3] ** 2}
+    return _weighted(x, 0.5, *(x[0], x[1]), shift=x[2], **named)
+
+
+@uses("inner functions and closures")
+def closures(x: Any) -> Any:
+    rate = x[0]
+
+    def grow(y: Any, times: int = 2) -> Any:
+        for _ in range(times):
+            y = y * rate + 0.1
+        return y
+
+    return grow(x[1]) * grow(x[2], times=3)
+
+
+@uses("`nonlocal`")
+def nonlocals(x: Any) -> Any:
+    total = x[0]
+
+    def add(v: Any) -> None:
+        nonlocal total
+        total = total * v
+
+    add(x[1])
+    add(x[2] ** 2)
+    return total
+
+
+@uses("`lambda`")
+def lambdas(x: Any) -> Any:
+    square = lambda v, w=x[0]: v**2 * w  # noqa: E731
+    return square(x[1]) + square(x[2], x[3])
+
+
+@uses("`functools.partial`")
+def partials(x: Any) -> Any:
+    part = functools.partial(_weighted, scale=x[0], shift=0.5)
+    return part(x) ** 2
+
+
+@uses("`map`, `filter`, `functools.reduce`")
+def mapped(x: Any) -> Any:
+    squares = list(map(lambda v: v**2, (x[0], x[1], x[2])))  # noqa: C417
+    return functools.reduce(lambda a, b: a * b + a, squares)
+
+
+@uses("globals and arrays outside", "changes are noticed")
+def outside(x: Any) -> Any:
+    return (WEIGHTS * x**2).sum() ** SCALE if WEIGHTS.size == 5 else x.sum()
+
+
+@dataclass
+class Point:
+    u: Any
+    v: Any
+
+    def dot(self, other: Any) -> Any:
+        return self.u * other.u + self.v * other.v
+
+
+class Pair(NamedTuple):
+    first: Any
+    second: Any
+
+
+class Model:
+    """A plain class with numbers in it."""
+
+    def __init__(self) -> None:
+        self.rate = 0.7
+        self.offset = np.array([0.1, 0.2, 0.3, 0.4, 0.5])
+
+    def __call__(self, x: Any) -> Any:
+        return (self.step(x) ** 2).sum()
+
+    def step(self, x: Any) -> Any:
+        return self.rate * x**2 + self.offset
+
+
+MODEL = Model()
+
+
+@uses("methods and attributes of objects outside")
+def methods(x: Any) -> Any:
+    return MODEL(x) * MODEL.step(x)[0]
+
+
+@uses("dataclasses", "made in the function, with methods")
+def dataclasses(x: Any) -> Any:
+    p = Point(x[0], x[1] ** 2)
+    q = Point(v=x[2], u=np.sin(p.u))
+    p.u = p.u * 2
+    return p.dot(q)
+
+
+@uses("NamedTuples")
+def named_tuples(x: Any) -> Any:
+    pair = Pair(x[0], x[1:])
+    first, second = pair._replace(first=x[2] ** 2)
+    return (first * second + pair.first).prod()
+
+
+@uses("tuples", "unpacked, with stars, swapped")
+def tuples(x: Any) -> Any:
+    a, (b, *rest) = x[0], (x[1], x[2], x[3])
+    a, b = b, a
+    return a**2 * b + sum(rest) * a
+
+
+@uses("lists", "changed in place, seen by every name")
+def lists(x: Any) -> Any:
+    items = [x[0], x[1]]
+    other = items
+    other.append(x[2] ** 2)
+    items[0] *= 3.0
+    return other[0] * other[-1] + items.pop() ** 2 + len(items)
+
+
+@uses("lists that grow in loops")
+def grown(x: Any) -> Any:
+    out = []
+    for i in range(len(x)):
+        out.append(x[i] ** 2 + i)
+    return sum(out) * out[2] * out[-1]
+
+
+@uses("list and dict comprehensions")
+def comprehensions(x: Any) -> Any:
+    squares = [v * w for v, w in zip(x, x[::-1], strict=True) if True]
+    table = {k: x[k] ** 2 for k in range(3)}
+    return sum(squares) * table[1] + table[2]
+
+
+@uses("generators in `sum`, `max`, `min`")
+def generators(x: Any) -> Any:
+    powers = [v**3 for v in x]
+    return sum(v * w for v, w in zip(x, powers, strict=True)) * max(v for v in x) + min(powers)
+
+
+@uses("dicts", "with keys that are known")
+def dicts(x: Any) -> Any:
+    p = {"w": x[:2], "b": x[2]}
+    p["b"] = p["b"] ** 2
+    p.update(c=x[3])
+    total = 0.0
+    for name, value in p.items():
+        total += np.sum(value) ** (2 if name == "w" else 3)
+    return total * p.get("d", 2.0)
+
+
+@uses("structures as arguments", p=(X, A))
+def structures(p: Any) -> Any:
+    vector, matrix = p
+    return (matrix[0, 1] * vector**2).sum() * matrix.sum()
+
+
+@uses("`:=`")
+def walrus(x: Any) -> Any:
+    total = 0.0
+    for v in x:
+        if (w := v**2) > 0.6:
+            total += w * v
+    return total
+
+
+@uses("several targets, annotations, augmented assignment")
+def assignments(x: Any) -> Any:
+    a = b = x[0]
+    c: Any = x[1]
+    a *= c
+    b -= c**2
+    a **= 2
+    return a / b + a
+
+
+@uses("`del`, `pass`, docstrings")
+def deleted(x: Any) -> Any:
+    """Square, and forget."""
+    y = x**2
+    z = y.sum()
+    del y
+    return z**2
