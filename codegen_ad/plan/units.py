@@ -199,6 +199,8 @@ class Walker:
         depth = self.marks.local.get(node)
         if depth is not None and scope.depth == depth and is_free(point):
             pattern = tuple(None if is_free((p,)) else p for p in point)
+            if depth and all(p is None or p.is_constant for p in pattern):
+                raise Keep(node, None)  # the same in every trip, so it is filled before the loop
             out.units[Local(node, pattern)] = None
             return
         if is_free(point):

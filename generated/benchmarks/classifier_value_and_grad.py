@@ -5,18 +5,15 @@
 layers_0_0: f8[d, k]    layers_0_1: f8[k]    layers_1_0: f8[k, q]    layers_1_1: f8[q]
 layers_2_0: f8[q, t]    layers_2_1: f8[t]    x: f8[n, d]    labels: i8[n_labels_0]
 
-Cost for each of n: 3 operations; 24 bytes read, 16 written.
+Cost for each of n: 3 operations, 1 log; 24 bytes read, 16 written.
 Cost for each of k*n: 7 operations; 48 bytes read, 32 written.
 Cost for each of n_labels_0: 3 operations; 32 bytes read, 16 written.
 Cost for each of n*q: 7 operations; 48 bytes read, 32 written.
-Cost for each of n*t: 12 operations, 2 exp; 96 bytes read, 40 written.
-Cost for each of n*n_labels_0: 0 operations, 1 log; 8 bytes read, 0 written.
-Cost for each of n*n_labels_0*t: 1 operations; 8 bytes read, 8 written.
+Cost for each of n*t: 13 operations, 2 exp; 104 bytes read, 48 written.
 Library calls: dot, dot, dot, dot, dot, dot, dot, dot.
-Stored: logs[n, t], d_value_1[n, t], first_1[n, k], first_2[n, k], first[n, k], second_1[n, q],
-second_2[n, q], second[n, q], scores_1[n, t], scores[n, t], highest[n, 1], logs_1[n, t], logs_2[n,
-1], d_logs_1[n, t], d_scores[n, t], d_second[n, q], d_second_1[n, q], d_first[n, k], d_first_1[n,
-k].
+Stored: d_value_1[n, t], first_1[n, k], first_2[n, k], first[n, k], second_1[n, q], second_2[n, q],
+second[n, q], scores_1[n, t], scores[n, t], highest[n, 1], logs_1[n, t], logs_2[n, 1], logs[n, t],
+d_logs_1[n, t], d_scores[n, t], d_second[n, q], d_second_1[n, q], d_first[n, k], d_first_1[n, k].
 """
 
 import math
@@ -134,7 +131,6 @@ def classifier_value_and_grad(
     q = layers_1_0.shape[1]
     t = layers_2_0.shape[1]
     n_labels_0 = labels.shape[0]
-    logs = np.empty((n, t))
     d_value_1 = np.zeros((n, t))
     first_1 = np.empty((n, k))
     # line 11: first = np.maximum(x @ W1 + b1, 0)
@@ -200,40 +196,38 @@ def classifier_value_and_grad(
         for j in range(t):
             logs_3 = plus(logs_3, vector_exp(logs_1[i, j]))
         logs_2[i, 0] = logs_3
-    value_1 = 0.0
+    logs = np.empty((n, t))
     d_logs_1 = np.empty((n, t))
+    # line 16: return -logs[np.arange(len(labels)), labels].mean()
+    value_1 = float(n_labels_0)
+    # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
+    d_value_2 = -1.0 / value_1
+    for i in range(n):
+        d_logs_2 = 0.0
+        # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdims=T…
+        logs_4 = logs_2[i, 0]
+        logs_5 = vector_log(logs_4)
+        for j in range(t):
+            logs[i, j] = logs_1[i, j] - logs_5
+            # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
+            d_logs_2 = plus(d_logs_2, d_value_1[i, j])
+        d_logs_3 = d_logs_2 * d_value_2 / logs_4
+        for j in range(t):
+            # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdi…
+            logs_6 = vector_exp(logs_1[i, j])
+            # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
+            d_logs_1[i, j] = -(d_logs_3 * logs_6)
+    value_2 = 0.0
     # line 16: return -logs[np.arange(len(labels)), labels].mean()
     if n_labels_0 > n:
         raise IndexError("line 16: index is out of bounds for axis 0")
     for i in range(n_labels_0):
-        for j in range(n):
-            # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdi…
-            logs_4 = vector_log(logs_2[j, 0])
-            for l in range(t):
-                logs[j, l] = logs_1[j, l] - logs_4
-        # line 16: return -logs[np.arange(len(labels)), labels].mean()
         labels_2 = labels[i]
         if labels_2 < 0:
             labels_2 += t
         if labels_2 < 0 or labels_2 >= t:
             raise IndexError("line 16: index is out of bounds for axis 1")
-        value_1 = plus(value_1, logs[i, labels_2])
-    value_2 = float(n_labels_0)
-    # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
-    d_value_2 = -1.0 / value_2
-    for i in range(n):
-        d_logs_2 = 0.0
-        for j in range(t):
-            # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_2 = plus(d_logs_2, d_value_1[i, j])
-        d_logs_3 = d_logs_2 * d_value_2 / logs_2[i, 0]
-        for j in range(t):
-            # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdi…
-            logs_5 = vector_exp(logs_1[i, j])
-            # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_1[i, j] = -(d_logs_3 * logs_5)
-    # line 16: return -logs[np.arange(len(labels)), labels].mean()
-    value = -(value_1 / value_2)
+        value_2 = plus(value_2, logs[i, labels_2])
     # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
     if n_labels_0 > n:
         raise IndexError("line 15: index is out of bounds for axis 0")
@@ -259,6 +253,8 @@ def classifier_value_and_grad(
         d_highest_2 = -(d_logs_4 / d_highest_1)
         for j in range(t):
             d_scores[i, j] = d_logs_1[i, j] + (d_highest_2 if scores[i, j] == highest_i else 0.0)
+    # line 16: return -logs[np.arange(len(labels)), labels].mean()
+    value = -(value_2 / value_1)
     d_layers_2_1 = np.zeros(t)
     for i in range(n):
         for j in range(t):
