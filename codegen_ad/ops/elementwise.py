@@ -34,7 +34,7 @@ def _logit(x: Any) -> Any:
 
 
 def _softplus(x: Any) -> Any:
-    return np.logaddexp(x, 0 * x)
+    return np.logaddexp(x, np.zeros_like(x))
 
 
 ARITHMETIC = (
@@ -182,7 +182,9 @@ EXPONENTIAL = (
     elementwise(
         "logaddexp",
         "xy",
-        "(x if x >= y else y) + math.log1p(math.exp(-abs(x - y)))",
+        # Equal ones, which may be infinite, have no difference to take.
+        "x + 0.6931471805599453 if x == y"
+        " else (x if x >= y else y) + math.log1p(math.exp(-abs(x - y)))",
         partials=("expit(x - y)", "expit(y - x)"),
         at=((1.0, 2.0), (800.0, -800.0), (0.0, 0.0)),
     ),

@@ -1,5 +1,7 @@
 """Every elementwise operation: its derivative against numbers, in every shape and precision."""
 
+import itertools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -179,3 +181,42 @@ def test_an_unknown_derivative_is_refused() -> None:
     for transform in (differentiate, pushforward):
         with pytest.raises(NotDifferentiable, match="`gammainc` in its argument a is not known"):
             transform(program, [a])
+
+
+SPECIAL_NUMBERS = (-np.inf, -1.5, -0.0, 0.0, 1.0, 750.0, np.inf, np.nan)
+ORDERS = (0.0, 1.0, 3.0)
+
+
+def names_of_spellings() -> dict[str, Any]:
+    """What a spelling may call; its operators take plain Python numbers."""
+    from codegen_ad.backends.brought import SPECIAL
+
+    return {"math": math, "np": np, **{f.__name__: f for f, _ in SPECIAL}}
+
+
+@pytest.mark.parametrize("entry", tuple(ELEMENTWISE.values()), ids=name_of)
+@pytest.mark.filterwarnings("ignore")
+def test_a_spelling_means_the_same_as_numpy_at_special_numbers(entry: Elementwise) -> None:
+    names = names_of_spellings()
+    code = compile(entry.spelling, entry.op.name, "eval")
+    orders = [] if not entry.differentiable else partials(entry)
+    kinds: dict[str, tuple[float, ...]] = {
+        a: ORDERS for a, text in zip(entry.arguments, orders, strict=False) if text == ""
+    }
+    if entry.op.name == "where":
+        kinds = {"c": (True, False)}
+    if entry.op.name.startswith("logical"):
+        kinds = dict.fromkeys(entry.arguments, (True, False))
+    compared = 0
+    for point in itertools.product(*(kinds.get(a, SPECIAL_NUMBERS) for a in entry.arguments)):
+        try:
+            found = eval(code, names, dict(zip(entry.arguments, point, strict=True)))
+        except (ValueError, OverflowError, ZeroDivisionError):  # compiled code returns nan or inf
+            continue
+        if isinstance(found, complex):  # Python's root of a negative number; compiled: nan
+            found = math.nan
+        with np.errstate(all="ignore"):
+            wanted = entry.evaluate(*point)
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, err_msg=f"{entry.op.name}{point}")
+        compared += 1
+    assert compared
