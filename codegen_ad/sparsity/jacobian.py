@@ -85,11 +85,16 @@ class Plan:
 
 @dataclass(slots=True)
 class _Entry:
-    """What is known for one signature: valid while its kernels are."""
+    """What is known for one signature."""
 
     subject: Subject
     kernels: dict[str, Prepared] = field(default_factory=dict[str, Prepared])
     plans: dict[bytes, Plan] = field(default_factory=dict[bytes, Plan])
+
+    def is_current(self) -> bool:
+        """Whether all that the program was read from is as it was: its kernels watch that."""
+        kernels = self.kernels.values()
+        return bool(kernels) and all(kernel.watch.unchanged() for kernel in kernels)
 
 
 class SparseJacobians:
@@ -115,9 +120,7 @@ class SparseJacobians:
         signature = self._kernels.binder.form(arguments)
         key = (mode, signature)
         entry = self._entries.get(key)
-        if entry is not None and not all(k.watch.unchanged() for k in entry.kernels.values()):
-            entry = None
-        if entry is None:
+        if entry is None or not entry.is_current():
             entry = self._entries[key] = _Entry(self._read(signature))
         leaves = self._leaves(entry.subject, signature, arguments)
         digest = _digest(leaves)

@@ -175,6 +175,33 @@ def test_the_pattern_is_found_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(calls) == 3
 
 
+CHOSEN = np.array([3, 1, 2])
+SHIFT = 1
+
+
+@differentiate(has_aux=True)
+def outside(x: Any) -> Any:
+    return x[CHOSEN] * x[CHOSEN + SHIFT], np.sum(x)
+
+
+def test_integers_outside_of_the_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = rng.random(20)
+
+    def places() -> set[tuple[int, int]]:
+        return set(
+            zip(*map(np.ndarray.tolist, outside.jacobian(x, sparse=True).nonzero()), strict=False)
+        )
+
+    assert places() == {(0, 3), (0, 4), (1, 1), (1, 2), (2, 2), (2, 3)}
+    monkeypatch.setitem(globals(), "CHOSEN", np.array([0, 5, 5]))
+    assert places() == {(0, 0), (0, 1), (1, 5), (1, 6), (2, 5), (2, 6)}
+    monkeypatch.setitem(globals(), "SHIFT", 3)
+    assert places() == {(0, 0), (0, 3), (1, 5), (1, 8), (2, 5), (2, 8)}
+    CHOSEN[0] = 9
+    assert (0, 12) in places()
+    same(outside.jacobian(x, sparse=True), outside.jacobian(x))
+
+
 @custom_derivative
 def doubled(x: Any) -> Any:
     return 2.0 * x
