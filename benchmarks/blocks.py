@@ -81,8 +81,7 @@ def measure(*, quick: bool) -> Section:
         ratio = seconds / times[OWN]
         target, reached = ("at least 5", ratio >= 5) if name.startswith("JAX") else ("", None)
         rows.append(Row(name, seconds, "s", ratio, "", target, reached, used[name]))
-    directions = arguments[:3]
-    text = str(function.source(*arguments, mode="jvp", tangent=directions))
+    text = str(function.source(*arguments, mode="jvp"))
     facts = Facts(
         ratio=times[OWN] / times["codegen_ad, residuals alone"],
         limit=15.0,

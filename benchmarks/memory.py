@@ -3,11 +3,15 @@
 import ctypes
 import gc
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 STATUS = Path("/proc/self/status")
 CLEAR = Path("/proc/self/clear_refs")
+
+SETTLE = 0.05
+"""Seconds in which another thread of a library frees what a call needed; JAX has such a thread."""
 
 
 def of_call(call: Callable[[], object]) -> int | None:
@@ -17,6 +21,7 @@ def of_call(call: Callable[[], object]) -> int | None:
     """
     call()
     gc.collect()
+    time.sleep(SETTLE)
     try:
         ctypes.CDLL(None).malloc_trim(0)
         CLEAR.write_text("5")  # the peak begins again

@@ -88,11 +88,18 @@ def _line(row: Row, wide: bool) -> str:
     ratio = (
         "" if row.ratio is None else f"{row.ratio:.2f}" if row.ratio < 10 else f"{row.ratio:.0f}"
     )
-    memory = "" if row.memory is None else f"{row.memory / 1e6:.4g} MB"
+    memory = "" if row.memory is None else _bytes(row.memory)
     verdict = "" if row.reached is None else f"{row.target}: {'yes' if row.reached else 'NO'}"
     remarks = "; ".join(r for r in (row.note, verdict) if r)
     column = f"{memory:>11}" if wide else ""
     return f"  {row.name:42}{value:>14}{ratio:>9}{column}  {remarks}"
+
+
+def _bytes(count: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count / 1e3:.0f} kB"
 
 
 def _facts(facts: Facts) -> str:
