@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.end_to_end import interplay, mistakes
+from tests.end_to_end import algorithms, interplay, mistakes
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
@@ -49,7 +49,7 @@ LOOPS = (
 )  # fmt: skip
 FUNCTIONS = [
     f
-    for module in (interplay, mistakes)
+    for module in (algorithms, interplay, mistakes)
     for f in vars(module).values()
     if isinstance(f, FunctionType) and f.__module__ == module.__name__ and f.__name__[0] != "_"
 ]
