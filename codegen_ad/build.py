@@ -15,7 +15,7 @@ from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.matrix_calls import needs_lapack
 from codegen_ad.emit.view import About
-from codegen_ad.errors import InvalidArgument, MissingDependency
+from codegen_ad.errors import InvalidArgument, MissingDependency, NotDifferentiable
 from codegen_ad.fit.methods import METHODS
 from codegen_ad.frontend.output import (
     OutputArray,
@@ -26,7 +26,7 @@ from codegen_ad.frontend.output import (
 )
 from codegen_ad.frontend.reader import Leaf, Reading, read
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.node import Node, Origin, Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.modes import TITLES, Derived, check_targets, derive, nested
 from codegen_ad.options import Options, is_checking
@@ -192,6 +192,14 @@ def recipe_of(mode: str) -> Recipe:
     return Recipe(title, numbers, method.state, step.once, step.each)
 
 
+def _placed(error: NotDifferentiable, reading: Reading) -> NotDifferentiable:
+    """The error with its place, if that is in the function itself."""
+    origin, source = error.origin, reading.source
+    if error.where is None and isinstance(origin, Origin) and origin.function == source.function:
+        error.where = source.line_of_def(origin.line)
+    return error
+
+
 def _derive(
     reading: Reading,
     program: Program,
@@ -208,9 +216,13 @@ def _derive(
     wrt = [t.text for t in targets]
     nodes = _targets(reading, program, targets)
     check_targets(program, nodes, wrt)
-    derived = derive(
-        program, nodes, mode, taps=options.taps, has_aux=options.has_aux, checkpoints=checkpoints
-    )
+    try:
+        derived = derive(
+            program, nodes, mode, taps=options.taps, has_aux=options.has_aux,
+            checkpoints=checkpoints,
+        )  # fmt: skip
+    except NotDifferentiable as error:
+        raise _placed(error, reading) from None
     names = ", ".join(str(program.notes.names.get(t, "")) for t in nodes) or ", ".join(wrt)
     title = TITLES[mode.partition(":")[0]]
     return derived, title.format(call=call, names=names, taps=", ".join(options.taps))

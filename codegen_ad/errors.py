@@ -55,7 +55,22 @@ class ShapeMismatch(SourceError):
 
 
 class NotDifferentiable(SourceError):
-    """A derivative was asked for where there is none."""
+    """A derivative was asked for where there is none.
+
+    Parameters
+    ----------
+    message, where
+        As for every error in the user's code.
+    origin
+        Where what has no derivative comes from (`codegen_ad.ir.node.Origin`), as long as the file
+        is not known.
+    """
+
+    def __init__(
+        self, message: str, *, where: Location | None = None, origin: object = None
+    ) -> None:
+        super().__init__(message, where=where)
+        self.origin = origin
 
 
 class InvalidArgument(CodegenError, ValueError):

@@ -70,6 +70,13 @@ class SourceText:
         assert isinstance(node, Function)
         return node
 
+    def line_of_def(self, line: int) -> Location:
+        """Return where a line stands as a whole, which counts from 1, the line of the `def`."""
+        row = self.def_line - self.first_line + line - 1
+        text = self.lines[row]
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        return Location(self.filename, self.def_line + line - 1, start, end, self.function, text)
+
     def locate(self, node: ast.expr | ast.stmt | ast.arg | ast.keyword) -> Location:
         """Return where a node that was parsed from `text` stands; of several lines, the first."""
         row = node.lineno - 1

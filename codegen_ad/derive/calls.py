@@ -37,7 +37,8 @@ def custom_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
             raise NotDifferentiable(
                 f"`{call.name}` has a derivative of its own for forward mode only.\n"
                 'Use jvp or jacobian(..., mode="forward"), or give it a backward pass with '
-                f"@{call.name}.backward."
+                f"@{call.name}.backward.",
+                origin=b.notes.origins.get(node),
             )
         gs = [
             full(b, r, g) for r, g in zip(results[: call.outputs], given.of_results, strict=False)
@@ -88,7 +89,8 @@ def custom_pushforward(
         if call.tangent is None:
             raise NotDifferentiable(
                 f"`{call.name}` has a derivative of its own for reverse mode only.\n"
-                f"Use grad or vjp, or give it a rule for forward mode with @{call.name}.jvp."
+                f"Use grad or vjp, or give it a rule for forward mode with @{call.name}.jvp.",
+                origin=b.notes.origins.get(node),
             )
         floats = [(a, t) for a, t in zip(node.args, given, strict=True) if a.array.dtype.is_float]
         # What was found outside has no derivative, and the rule takes no tangent of it.

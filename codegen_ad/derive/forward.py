@@ -152,7 +152,8 @@ class _Sweep:
         if pullback is None:
             raise NotDifferentiable(
                 f"`{node.op.name}` has no derivative here.\n"
-                "Wrap its argument in stop_gradient(...) if it is meant to be a constant."
+                "Wrap its argument in stop_gradient(...) if it is meant to be a constant.",
+                origin=self.b.notes.origins.get(node),
             )
         g = self.b.input("g", node.array)
         (found,) = self._adjoint(node, pullback(self.b, node, g), [g])

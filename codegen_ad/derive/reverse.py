@@ -187,7 +187,8 @@ class _Sweep:
         if pullback is None:
             raise NotDifferentiable(
                 f"`{node.op.name}` has no derivative here.\n"
-                "Wrap its argument in stop_gradient(...) if it is meant to be a constant."
+                "Wrap its argument in stop_gradient(...) if it is meant to be a constant.",
+                origin=self.b.notes.origins.get(node),
             )
         whole = full(self.b, node, g)
         self.masks.reshaped(g, whole)
