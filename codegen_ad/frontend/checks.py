@@ -212,7 +212,8 @@ def _raised(m: Machine, exception: str, path: Provenance, message: Text) -> Rais
     if not m.facts.checks:
         m.facts.checks = True
         raise Restart
-    statement = next(s for s in reversed(m.spots) if isinstance(s, ast.stmt))
+    # A lambda has no statement; its expression is its outermost spot.
+    statement = next((s for s in reversed(m.spots) if isinstance(s, ast.stmt)), m.spots[0])
     nodes = [m.node(v) for v in message.values]
     origin = m.origin(statement)
     key = (id(statement), exception, message.template)

@@ -113,6 +113,10 @@ class Context(Protocol):
         """Whether a size is at least another; where only a call tells, each case has a kernel."""
         ...
 
+    def refuse_when(self, condition: Node, exception: str, message: str) -> None:
+        """Let the kernel raise what NumPy would where the condition holds."""
+        ...
+
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""
         ...

@@ -15,7 +15,17 @@ from typing import Any, NoReturn, cast
 import numpy as np
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import data, masks, maybe, requirements, run_time, sequences, views, words
+from codegen_ad.frontend import (
+    checks,
+    data,
+    masks,
+    maybe,
+    requirements,
+    run_time,
+    sequences,
+    views,
+    words,
+)
 from codegen_ad.frontend.checks import Log
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.run_time import RunTime, is_run_time
@@ -256,6 +266,10 @@ class Machine:
     def holds(self, first: Dim, second: Dim | int, what: str) -> bool:
         """Whether a size is at least another; where only a call tells, each case has a kernel."""
         return requirements.holds(self, first, second, what)
+
+    def refuse_when(self, condition: Node, exception: str, message: str) -> None:
+        """Let the kernel raise what NumPy would where the condition holds."""
+        checks.refuse_when(self, condition, exception, message)
 
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""

@@ -11,6 +11,8 @@ import numpy as np
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Complex, List, Outside, Range, is_number
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -43,7 +45,10 @@ class Algebra:
         if is_number(value) or isinstance(value, Dim):
             return Complex(value, 0.0)
         node = self.m.node(value)
-        return Complex(value, self.real(np.zeros, node.array.shape) if node.array.rank else 0.0)
+        if not node.array.rank:
+            return Complex(value, 0.0)
+        dtype = node.array.dtype if node.array.dtype.is_float else DType.FLOAT64
+        return Complex(value, self.m.fresh(make.full(self.m.b, node.array.shape, 0, dtype)))
 
     def sequence(self, value: Value) -> list[Value] | None:
         """The items of a tuple or list that the function wrote; None for anything else."""

@@ -15,7 +15,7 @@ from codegen_ad.frontend.complex_numbers import arithmetic, creation, parts, tra
 from codegen_ad.frontend.complex_numbers.arithmetic import Algebra
 from codegen_ad.frontend.complex_numbers.parts import Function
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Complex, Outside
+from codegen_ad.frontend.values import Array, Complex, Outside
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -108,8 +108,10 @@ def _real(_: Algebra, x: Complex) -> Value:
     return x.real
 
 
-def _imag(_: Algebra, x: Complex) -> Value:
-    return x.imag
+def _imag(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
+    if len(args) == 1 and isinstance(args[0], Array):
+        return a.real(np.zeros_like, args[0])
+    return _unary(lambda _, x: x.imag)(a, args, kwargs)
 
 
 def _quantified(function: Any, combine: Any) -> Function:
@@ -213,7 +215,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.abs: _unary(arithmetic.absolute),
     np.angle: _unary(arithmetic.angle),
     np.real: _unary(_real),
-    np.imag: _unary(_imag),
+    np.imag: _imag,
     np.conjugate: _unary(arithmetic.conjugate),
     np.square: _unary(arithmetic.square),
     np.sqrt: _unary(arithmetic.sqrt),

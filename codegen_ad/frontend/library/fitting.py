@@ -9,13 +9,15 @@ from codegen_ad.frontend.library.arrays import size_as, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.factors import cutoff
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make, matrices
 from codegen_ad.ops.factors import SPACING
 from codegen_ad.ops.least_squares import LSTSQ
 from codegen_ad.ops.linalg import INV
+from codegen_ad.ops.movement import Axis
+from codegen_ad.ops.scan import CUMPROD
 
 
 def powers(b: Builder, x: Node, number: Dim, *, increasing: bool) -> Node:
@@ -33,8 +35,23 @@ def vander(call: Call) -> Value:
     if x.array.rank != 1:
         call.refuse("`np.vander` takes a vector.", "Pass `x.ravel()`.")
     number = call.dim("N") if call.has("N") else x.array.shape[0]
-    x, increasing = make.cast(call.b, x, DType.FLOAT64), call.flag("increasing")
-    return call.fresh(powers(call.b, x, number, increasing=increasing))
+    # NumPy multiplies in what holds `x` and Python's integers.
+    increasing = call.flag("increasing")
+    if x.array.dtype.is_float:
+        x = make.cast(call.b, x, DType.FLOAT64)
+        return call.fresh(powers(call.b, x, number, increasing=increasing))
+    return call.fresh(_whole_powers(call, x, number, increasing=increasing))
+
+
+def _whole_powers(call: Call, x: Node, number: Dim, *, increasing: bool) -> Node:
+    """The powers of whole numbers, as running products."""
+    b, x = call.b, make.cast(call.b, x, DType.INT64)
+    ones = make.full(b, (x.array.shape[0], ONE), 1, DType.INT64)
+    if not call.ctx.holds(number, 1, call.name):
+        return make.full(b, (x.array.shape[0], ZERO), 1, DType.INT64)
+    factors = make.broadcast_to(b, make.expand_dims(b, x, 1), (x.array.shape[0], number - 1))
+    out = b.node(CUMPROD, (make.concatenate(b, (ones, factors), 1),), Axis(1))
+    return out if increasing else make.flip(b, out, 1)
 
 
 @signature("np.polyfit: x y deg rcond=None full=False w=None cov=False")

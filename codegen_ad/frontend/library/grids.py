@@ -11,7 +11,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, at_least, like, moved, size_as
 from codegen_ad.frontend.library.arrays import stop as stop_gradient
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
+from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -133,14 +133,24 @@ def _between(call: Call, start: Node, stop: Node) -> tuple[Node, Node]:
     places = make.cast(b, make.iota(b, number), dtype)
     places = make.reshape(b, places, (number, *((ONE,) * len(shape))))
     step = make.subtract(b, stop, start)
-    if not gaps.is_constant or gaps.value > 0:
-        if not gaps.is_constant:
-            at_least(call, gaps, 1)
-        step = make.divide(b, step, size_as(b, gaps, dtype))
+    unknown = call.ctx.is_run_time(gaps)
+    if not unknown and not call.ctx.holds(gaps, 1, call.name):
+        out = make.add(b, make.multiply(b, places, step), start)
+        return out, make.full(b, shape, np.nan, dtype)
+    width = size_as(b, gaps, dtype)
+    if unknown:  # the distance of a single number from the next is not a number, and not used
+        some = apply(b, "greater_equal", width, 1)
+        step = make.divide(b, step, apply(b, "maximum", width, 1))
+    else:
+        step = make.divide(b, step, width)
     out = make.add(b, make.multiply(b, places, step), start)
-    if not call.flag("endpoint") or number in (ZERO, ONE):
+    is_last = make.apply(b, "equal", places, width)
+    if unknown:
+        is_last = make.apply(b, "logical_and", is_last, some)
+        step = make.where(b, some, step, like(b, np.nan, step))
+    if not call.flag("endpoint"):
         return out, step
-    return make.where(b, make.apply(b, "equal", places, size_as(b, gaps, dtype)), stop, out), step
+    return make.where(b, is_last, stop, out), step
 
 
 @signature("np.logspace: start stop num=50 endpoint=True base=10.0 dtype=None axis=0")

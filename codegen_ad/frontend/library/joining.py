@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import at_least, ravel, span, take, unify
+from codegen_ad.frontend.library.arrays import apply, at_least, ravel, span, take, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.values import Array, List, is_number
 from codegen_ad.ir.builder import Builder
@@ -15,6 +15,8 @@ from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
+from codegen_ad.ops.movement import Axis
+from codegen_ad.ops.scan import CUMSUM
 
 
 def joined(call: Call, parts: Sequence[Node], axis: int) -> Node:
@@ -211,7 +213,8 @@ def tile(call: Call) -> Value:
     """The array repeated as a whole, along each axis."""
     b, x = call.b, call.node("A")
     value = call.value("reps")
-    single = isinstance(call.ctx.static(value, "reps"), int | Dim)
+    counted = not call.ctx.is_static(value) and not call.node("reps").array.rank
+    single = counted or isinstance(call.ctx.static(value, "reps"), int | Dim)
     times = [call.ctx.dim(v, "reps") for v in ([value] if single else call.items("reps"))]
     rank = max(x.array.rank, len(times))
     times = [ONE] * (rank - len(times)) + times
@@ -231,8 +234,11 @@ def repeat(call: Call) -> Value:
         axis = call.axis("axis", x.array.rank)
     else:
         x, axis = ravel(b, x), 0
-    value = call.static("repeats")
     dims = x.array.shape
+    value = call.value("repeats")
+    if not call.ctx.is_static(value) and call.node("repeats").array.rank:
+        return call.fresh(_repeated_by_data(call, x, axis))
+    value = call.static("repeats") if call.ctx.is_static(value) else None
     if isinstance(value, list | tuple):
         counts = call.integers("repeats")
         unify(call, dims[axis], as_dim(len(counts)))
@@ -243,6 +249,26 @@ def repeat(call: Call) -> Value:
     out = make.broadcast_to(b, make.expand_dims(b, x, axis + 1), wide)
     shape = (*dims[:axis], dims[axis] * number, *dims[axis + 1 :])
     return call.fresh(make.reshape(b, out, shape))
+
+
+def _repeated_by_data(call: Call, x: Node, axis: int) -> Node:
+    """Each element as often as an integer says that only the run knows."""
+    b, counts = call.b, call.node("repeats")
+    if counts.array.rank != 1 or counts.array.dtype not in (DType.INT64, DType.INT32):
+        call.refuse(f"`{call.name}` takes a vector of integers.", "Convert it: `k.astype(int)`.")
+    unify(call, x.array.shape[axis], counts.array.shape[0])
+    counts = make.cast(b, counts, DType.INT64)
+    below = make.cast(b, apply(b, "less", counts, 0), DType.INT64)
+    some = apply(b, "greater", make.sum_(b, below, (0,)), 0)
+    call.ctx.refuse_when(some, "ValueError", f"{call.name} of a negative number of times")
+    total = call.ctx.length(make.sum_(b, counts, (0,)))
+    ends = b.node(CUMSUM, (counts,), Axis(0))
+    # How many elements have ended before each place.
+    marks = make.full(b, (total + 1,), 0, DType.INT64)
+    ones = make.full(b, ends.array.shape, 1, DType.INT64)
+    marks = make.scatter(b, marks, ones, ends, accumulate=True)
+    ended = b.node(CUMSUM, (marks,), Axis(0))
+    return take(b, x, span(b, ended, 0, 0, total), axis)
 
 
 def rolled(call: Call, x: Node, shift: int, axis: int) -> Node:

@@ -12,7 +12,7 @@ from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Axis
-from codegen_ad.ops.scan import ARGSORT
+from codegen_ad.ops.scan import ARGSORT, CUMSUM
 
 
 def places(call: Call, x: Node) -> list[Node]:
@@ -78,7 +78,7 @@ def compress(call: Call) -> Value:
 )
 def unique(call: Call) -> Value:
     """The distinct elements in ascending order; of equal ones the first carries the derivative."""
-    call.only_default("return_inverse", "return_counts", "axis", "equal_nan")
+    call.only_default("axis", "equal_nan")
     call.ignore("sorted")
     b, x = call.b, _flat(call, call.node("ar"))
     order = b.node(ARGSORT, (x,), Axis(0))
@@ -96,10 +96,21 @@ def unique(call: Call) -> Value:
         again = make.apply(b, "logical_and", both, apply(b, "greater", number, 0))
         first = make.apply(b, "logical_and", first, make.apply(b, "logical_not", again))
     kept = call.ctx.places(first)[0]
-    values = call.fresh(make.gather(b, ascending, kept))
-    if not call.flag("return_index"):
-        return values
-    return values, call.fresh(make.gather(b, order, kept))
+    found = [make.gather(b, ascending, kept)]
+    if call.flag("return_index"):
+        found.append(make.gather(b, order, kept))
+    number_of = b.node(CUMSUM, (make.cast(b, first, DType.INT64),), Axis(0))
+    group = apply(b, "subtract", number_of, 1)
+    zeros = make.zeros_like(b, group)
+    if call.flag("return_inverse"):
+        inverse = make.scatter(b, zeros, group, order, accumulate=False)
+        found.append(make.reshape(b, inverse, call.node("ar").array.shape))
+    if call.flag("return_counts"):
+        counts = make.full(b, kept.array.shape, 0, DType.INT64)
+        ones = apply(b, "add", zeros, 1)
+        found.append(make.scatter(b, counts, ones, group, accumulate=True))
+    values = [call.fresh(x) for x in found]
+    return values[0] if len(values) == 1 else tuple(values)
 
 
 FUNCTIONS: dict[object, Handler] = {

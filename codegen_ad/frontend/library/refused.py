@@ -17,8 +17,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         _SIZE,
         _OUTSIDE,
-        "union1d intersect1d setdiff1d setxor1d trim_zeros bincount histogram histogram2d"
-        " histogramdd",
+        "union1d intersect1d setdiff1d setxor1d trim_zeros histogram2d histogramdd",
     ),
     (
         "There is no operation for the eigenvalues of a matrix that is not symmetric yet.",
