@@ -138,14 +138,11 @@ def _between(call: Call, start: Node, stop: Node) -> tuple[Node, Node]:
         out = make.add(b, make.multiply(b, places, step), start)
         return out, make.full(b, shape, np.nan, dtype)
     width = size_as(b, gaps, dtype)
-    if unknown:  # the distance of a single number from the next is not a number, and not used
-        some = apply(b, "greater_equal", width, 1)
-        step = make.divide(b, step, apply(b, "maximum", width, 1))
-    else:
-        step = make.divide(b, step, width)
-    out = make.add(b, make.multiply(b, places, step), start)
     is_last = make.apply(b, "equal", places, width)
-    if unknown:
+    step = make.divide(b, step, apply(b, "maximum", width, 1) if unknown else width)
+    out = make.add(b, make.multiply(b, places, step), start)
+    if unknown:  # a single number is the first one, and no distance from the next
+        some = apply(b, "greater_equal", width, 1)
         is_last = make.apply(b, "logical_and", is_last, some)
         step = make.where(b, some, step, like(b, np.nan, step))
     if not call.flag("endpoint"):

@@ -23,7 +23,7 @@ REFUSED = [
     ("np.where(v > 0, v)", "`np.where` takes one argument or three", "Give both arrays"),
     ("np.nonzero(s)", "`np.nonzero` of a single number", "Give an array"),
     ("np.compress(A > 0, A)", "condition of `np.compress` has one axis", "vector of booleans"),
-    ("np.unique(v, return_inverse=True)", "return_inverse", ""),
+    ("np.unique(v, equal_nan=False)", "equal_nan", ""),
     ("np.union1d(v, v)", "`np.union1d` is not supported", "outside the function"),
     ("np.linalg.eig(S)", "matrix that is not symmetric", "np.linalg.eigh"),
     ("np.linalg.svd(np.ones((2, 3)) * s)", "is no function of the matrix", "full_matrices=False"),
