@@ -8,6 +8,7 @@ from functools import partial
 
 from codegen_ad.ir.node import Program
 from codegen_ad.ir.verify import verify
+from codegen_ad.passes.accumulate import accumulate
 from codegen_ad.passes.arithmetic import ROUNDING
 from codegen_ad.passes.constants import constants
 from codegen_ad.passes.dead import dead
@@ -73,6 +74,8 @@ def run(
             ("dead", dead),
             # A loop and its adjoint become one loop, which computes what both need once.
             ("merge", merge),
+            # After merging, which looks for what both loops compute in the same words.
+            ("accumulate", accumulate),
             # Last, because every pass before may leave something unread.
             ("dead", dead),
         ),

@@ -14,7 +14,7 @@ from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.ops.indexing import Update
+from codegen_ad.ops.indexing import UPDATE, Update
 from codegen_ad.ops.movement import BROADCAST_TO, Axis
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.plan import library, nests
@@ -54,7 +54,7 @@ Run = Callable[[Planner, Scope, Sequence[Nest]], None]
 
 def is_filled(p: Planner, node: Node) -> bool:
     """Whether a buffer of the node is filled element by element, in a loop nest."""
-    if is_whole(node, p.blas) or node.op is INPUT:
+    if is_whole(node, p.blas) or node.op is INPUT or _adds_to_carried(p, node):
         return False
     try:
         for point in free_points(node.array.shape, p.walker.fresh):
@@ -64,6 +64,15 @@ def is_filled(p: Planner, node: Node) -> bool:
             raise
         return False
     return True
+
+
+def _adds_to_carried(p: Planner, node: Node) -> bool:
+    """Whether a small array is what a loop carries, with something added: that is done in place."""
+    while node.op is UPDATE and is_accumulating(node):
+        (node, _) = node.args
+        if node in p.totals:
+            return True
+    return False
 
 
 def access_or_constant(node: Node, point: Point) -> None:

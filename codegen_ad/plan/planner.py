@@ -52,7 +52,8 @@ class Sum:
 class Planner:
     """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell.
 
-    `sums` are results that are added to a variable of the region around.
+    `sums` are results that are added to a variable of the region around, `totals` small arrays as
+    the bodies of loops take them that only add to them.
     """
 
     notes: Notes
@@ -64,6 +65,7 @@ class Planner:
     names: Names = field(default_factory=Names)
     prologue: list[Statement] = field(default_factory=list[Statement])
     regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])
+    totals: set[Node] = field(default_factory=set[Node])
     sums: dict[Node, Sum] = field(default_factory=dict[Node, Sum])
 
     elements: Elements = field(init=False)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import build, differentiate
-from codegen_ad.plan.kernel import CheckRange, For, If, Kernel, Statement, walk
+from codegen_ad.plan.kernel import Allocate, CheckRange, For, If, Kernel, Statement, walk
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import interpreted
 
@@ -117,3 +117,21 @@ def test_an_array_is_not_made_again_in_every_iteration() -> None:
     kernel, _ = plan_of(labelled, *args)
     assert depth(kernel.body) == 2
     np.testing.assert_allclose(run(labelled, *args)[0], labelled(*args), rtol=1e-12)
+
+
+def rows(W, X):
+    s = 0.0
+    for i in range(X.shape[0]):
+        s += np.log(np.exp(X[i] @ W).sum())
+    return s
+
+
+def test_a_small_array_is_added_to_in_place() -> None:
+    args = RNG.normal(size=(3, 2)), RNG.normal(size=(5, 3))
+    kernel, _ = plan_of(rows, *args)
+    assert len([s for s in walk(kernel.body) if isinstance(s, Allocate)]) == 1
+    value, gradient = run(rows, *args)
+    np.testing.assert_allclose(value, rows(*args), rtol=1e-13)
+    shares = np.exp(args[1] @ args[0])
+    wanted = args[1].T @ (shares / shares.sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-12)
