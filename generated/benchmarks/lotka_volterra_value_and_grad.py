@@ -4,7 +4,7 @@
 
 p: f8[4]    start: f8[n]    seen: f8[k, d]    dt: f8
 
-Cost for each of k: 239 operations; 144 bytes read, 48 written.
+Cost for each of k: 239 operations; 112 bytes read, 48 written.
 Stored: u_1[k], u_2[k].
 Predicted cost relative to the value alone: 3.7.
 """
@@ -16,7 +16,6 @@ from numba import njit
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def lotka_volterra_value_and_grad(p, start, seen, dt):
     k = seen.shape[0]
-    d_p_1 = np.empty(4)
     d_p = np.zeros(4)
     u_1 = np.empty(k)
     u_2 = np.empty(k)
@@ -114,7 +113,6 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
             * (recorded + d_u_2 * (u1_1 + 2.0 * u2_1 + 2.0 * u3_1 + (p_0_1 * d_u_13 - d_u_14 * d_u_16)) - seen[-j + k - 1, 0])
         )
         d_u_18 = d_u + d_u_17
-        d_u4 = d_u_18 * dt / 6.0
         d_u_19 = p_2_1 * d_u_13
         d_u_20 = (
             d_u_1
@@ -123,38 +121,35 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         d_v_1 = d_v + d_u_20
         d_v4 = d_v_1 * dt / 6.0
         d_u_21 = d_v4 * d_u_16
+        d_u4 = d_u_18 * dt / 6.0
         d_u_22 = d_u4 * d_u_16
         d_u_23 = d_u_21 * p_2_1 - d_u_22 * p_1_1 + d_u4 * p_0_1
-        d_u_24 = d_u4 * 2.0
-        d_u3 = d_u_23 * dt + d_u_24
-        d_u_25 = d_v4 * 2.0
-        d_u_26 = d_v4 * d_u_19 - d_v4 * p_3_1 - d_u4 * d_u_14
-        d_v3 = d_u_25 + d_u_26 * dt
-        d_u_27 = d_v3 * d_u_12
+        d_u_24 = d_v4 * 2.0
+        d_u_25 = d_v4 * d_u_19 - d_v4 * p_3_1 - d_u4 * d_u_14
+        d_v3 = d_u_24 + d_u_25 * dt
+        d_u_26 = d_v3 * d_u_12
+        d_u_27 = d_u4 * 2.0
+        d_u3 = d_u_23 * dt + d_u_27
         d_u_28 = d_u3 * d_u_12
-        d_u_29 = d_u_27 * p_2_1 - d_u_28 * p_1_1 + d_u3 * p_0_1
-        d_u2 = d_u_29 * dt / 2.0 + d_u_24
+        d_u_29 = d_u_26 * p_2_1 - d_u_28 * p_1_1 + d_u3 * p_0_1
         d_u_30 = d_v3 * d_u_15 - d_v3 * p_3_1 - d_u3 * d_u_10
-        d_v2 = d_u_25 + d_u_30 * dt / 2.0
-        d_u_31 = d_v2 * d_u_8
-        d_u_32 = d_u2 * d_u_8
-        d_u_33 = d_u_31 * p_2_1 - d_u_32 * p_1_1 + d_u2 * p_0_1
-        d_u1 = d_u4 + d_u_33 * dt / 2.0
-        d_u_34 = d_u1 * recorded_1
-        d_u_35 = d_v2 * d_u_11 - d_v2 * p_3_1 - d_u2 * d_u_6
-        d_v1 = d_v4 + d_u_35 * dt / 2.0
-        d_u_36 = d_v1 * recorded_1
-        d_p_1[0] = d_p[0] + (d_u4 * d_u_13 + d_u3 * d_u_9 + d_u2 * d_u_5 + d_u1 * recorded)
-        d_p_1[1] = (
-            d_p[1] + (-(d_u_22 * d_u_13) - d_u_28 * d_u_9 - d_u_32 * d_u_5 - d_u_34 * recorded)
-        )
-        d_p_1[2] = d_p[2] + (d_u_21 * d_u_13 + d_u_27 * d_u_9 + d_u_31 * d_u_5 + d_u_36 * recorded)
-        d_p_1[3] = d_p[3] + (-d_u_21 - d_u_27 - d_u_31 - d_u_36)
-        d_v_2 = d_v_1 + d_u_26 + d_u_30 + d_u_35 - d_v1 * p_3_1 + d_v1 * d_u_7 - d_u1 * d_u_3
-        d_u, d_v, d_p, d_p_1 = (
-            d_u_18 + d_u_23 + d_u_29 + d_u_36 * p_2_1 + d_u_33 - d_u_34 * p_1_1 + d_u1 * p_0_1,
+        d_v2 = d_u_24 + d_u_30 * dt / 2.0
+        d_u2 = d_u_29 * dt / 2.0 + d_u_27
+        d_u_31 = d_v2 * d_u_11 - d_v2 * p_3_1 - d_u2 * d_u_6
+        d_v1 = d_v4 + d_u_31 * dt / 2.0
+        d_u_32 = d_v1 * recorded_1
+        d_u_33 = d_v2 * d_u_8
+        d_u_34 = d_u2 * d_u_8
+        d_u_35 = d_u_33 * p_2_1 - d_u_34 * p_1_1 + d_u2 * p_0_1
+        d_u1 = d_u4 + d_u_35 * dt / 2.0
+        d_u_36 = d_u1 * recorded_1
+        d_v_2 = d_v_1 + d_u_25 + d_u_30 + d_u_31 - d_v1 * p_3_1 + d_v1 * d_u_7 - d_u1 * d_u_3
+        d_p[3] += -d_u_21 - d_u_26 - d_u_33 - d_u_32
+        d_p[2] += d_u_21 * d_u_13 + d_u_26 * d_u_9 + d_u_33 * d_u_5 + d_u_32 * recorded
+        d_p[1] += -(d_u_22 * d_u_13) - d_u_28 * d_u_9 - d_u_34 * d_u_5 - d_u_36 * recorded
+        d_p[0] += d_u4 * d_u_13 + d_u3 * d_u_9 + d_u2 * d_u_5 + d_u1 * recorded
+        d_u, d_v = (
+            d_u_18 + d_u_23 + d_u_29 + d_u_32 * p_2_1 + d_u_35 - d_u_36 * p_1_1 + d_u1 * p_0_1,
             d_v_2,
-            d_p_1,
-            d_p,
         )
     return value, d_p
