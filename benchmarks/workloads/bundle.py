@@ -40,6 +40,21 @@ def bundle(cameras, points, weights, which, seen):
     return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
 
 
+def residuals(numbers, cameras, points, which, seen):
+    """All residuals, of one array: cameras, points and weights, one after the other.
+
+    Parameters
+    ----------
+    cameras, points : how many there are.
+    """
+    end = 11 * cameras + 3 * points
+    camera = numbers[: 11 * cameras].reshape((cameras, 11))
+    point = numbers[11 * cameras : end].reshape((points, 3))
+    weight = numbers[end:]
+    errors = reprojection(camera[which[:, 0]], point[which[:, 1]], weight, seen)
+    return np.concatenate([errors.ravel(), 1 - weight**2])
+
+
 def bundle_data(observations, cameras, points):
     random = np.random.default_rng(0)
     which = np.stack(
@@ -61,3 +76,9 @@ def bundle_data(observations, cameras, points):
 def reprojection_data(observations, cameras, points):
     camera, point, weights, which, seen = bundle_data(observations, cameras, points)
     return camera[which[:, 0]], point[which[:, 1]], weights, seen
+
+
+def residuals_data(observations, cameras, points):
+    camera, point, weights, which, seen = bundle_data(observations, cameras, points)
+    numbers = np.concatenate([camera.ravel(), point.ravel(), weights])
+    return numbers, cameras, points, which, seen
