@@ -58,6 +58,8 @@ class Stages:
     checkpoints: Checkpoints | None = None
 
 
+_NOT_CHECKPOINTED = "No loop is checkpointed: none records more than its states would take."
+
 OnStage = Callable[[str, Program | Kernel | str], None]
 """Called with the name of a stage and what it made."""
 
@@ -225,7 +227,10 @@ def _derive(
         raise _placed(error, reading) from None
     names = ", ".join(str(program.notes.names.get(t, "")) for t in nodes) or ", ".join(wrt)
     title = TITLES[mode.partition(":")[0]]
-    return derived, title.format(call=call, names=names, taps=", ".join(options.taps))
+    summary = title.format(call=call, names=names, taps=", ".join(options.taps))
+    if checkpoints is not None and not checkpoints.loops:
+        summary += f"\n\n{_NOT_CHECKPOINTED}"
+    return derived, summary
 
 
 def _check_aux(output: OutputTree, name: str) -> None:

@@ -101,6 +101,19 @@ def test_a_fit_through_a_checkpointed_loop():
     assert runs[1].fun < differentiate(misfit)(start, times)
 
 
+def test_a_file_says_that_nothing_is_checkpointed():
+    def total(x):
+        s = 0.0
+        for v in x:
+            s += v**2
+        return s
+
+    x = rng.normal(size=50)
+    words = "No loop is checkpointed"
+    assert words in differentiate(total, checkpoint="sqrt").source(x)
+    assert words not in differentiate(total).source(x)
+
+
 def test_a_budget_that_is_too_small_says_how_much_it_takes():
     checked = differentiate(burgers, checkpoint="1 kB")
     with pytest.raises(InvalidArgument) as caught:
