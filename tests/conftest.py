@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from difflib import unified_diff
@@ -188,6 +189,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Open the golden book, and give the run a kernel cache of its own that its workers share."""
+    # A shell's background jobs start with Ctrl-C ignored; tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[BOOK_KEY] = GoldenBook(config)
     config.pluginmanager.register(config.stash[BOOK_KEY], "golden-book")
     config.pluginmanager.register(CompileTimes(config), "compile-times")
