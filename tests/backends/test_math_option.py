@@ -66,14 +66,10 @@ def test_arguments_of_any_size_and_layout() -> None:
     x = rng.normal(size=64)
     whole = f.value_and_grad(0.7, x[::3].copy())
     np.testing.assert_allclose(f.value_and_grad(0.7, x[::3]), whole, rtol=1e-14)
-    step = 1e-6
     for one in (x[:1], 1e5 * x[:7]):
 
         def sines(w, x):
             return np.sum(np.sin(w * x))
 
-        g = differentiate(sines)
-        difference = (g(0.7 + step / abs(one).max(), one) - g(0.7 - step / abs(one).max(), one)) / (
-            2.0 * step / abs(one).max()
-        )
-        np.testing.assert_allclose(g.grad(0.7, one), difference, rtol=1e-4)
+        exact = np.sum(one * np.cos(0.7 * one))
+        np.testing.assert_allclose(differentiate(sines).grad(0.7, one), exact, rtol=1e-13)

@@ -121,11 +121,6 @@ def questions(x, z):
     return (x * kept.real).sum() if np.iscomplexobj(z) else 0.0
 
 
-def single_precision(x):
-    z = x.astype(np.complex64) * 2j
-    return np.abs(z).sum() + z.real.sum()
-
-
 def spectrum(x):
     return np.sum(np.arange(4) * np.abs(np.fft.fft(x)) ** 2)
 

@@ -38,15 +38,25 @@ def test_real_functions(function: Any, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("CODEGEN_AD_CHECK", "1")
     code = function.__code__
     args = tuple(ARGUMENTS[name] for name in code.co_varnames[: code.co_argcount])
-    single = function.__name__ == "single_precision"
-    loose = 1e-6 if single else 1e-11
     case = Case(function, lambda n, rng: args)
     value, gradient = interpreted(case, args)(*args)
-    assert_close(value, plain_value(case, args), rtol=loose, what="value")
-    (numeric,) = numeric_gradients(case, args, 1e-2 if single else 1e-6)
-    assert_close(gradient, numeric, rtol=1e-4 if single else 2e-6, what="gradient")
+    assert_close(value, plain_value(case, args), rtol=1e-11, what="value")
+    (numeric,) = numeric_gradients(case, args)
+    assert_close(gradient, numeric, rtol=2e-6, what="gradient")
     for output, found in zip(reference(case, args), (value, gradient), strict=True):
-        assert_close(output, found, rtol=loose, what="reference")
+        assert_close(output, found, rtol=1e-11, what="reference")
+
+
+def test_single_precision():
+    def function(x):
+        z = x.astype(np.complex64) * 2j
+        return np.abs(z).sum() + z.real.sum()
+
+    x = X.astype("f4")
+    value, gradient = interpreted(Case(function, lambda n, rng: (x,)), (x,))(x)
+    np.testing.assert_allclose(value, 2 * np.abs(x).sum(), rtol=1e-6)
+    np.testing.assert_allclose(gradient, 2 * np.sign(x), rtol=1e-6)
+    assert gradient.dtype == np.float32
 
 
 def signals(x, y):

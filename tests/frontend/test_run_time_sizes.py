@@ -74,7 +74,7 @@ def check_in_reference(function: Any, *args: Any) -> None:
         for by in (1e-5, -1e-5)
     )
     for got, one, other in zip(curved, there, back, strict=True):
-        np.testing.assert_allclose(got, (one - other) / 2e-5, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(got, (one - other) / 2e-5, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("case", SLICES, ids=lambda c: c[0].__name__)
