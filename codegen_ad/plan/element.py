@@ -27,6 +27,7 @@ from codegen_ad.plan.access import (
     unrolled_points,
 )
 from codegen_ad.plan.bounds import INDEX_RULES, inside
+from codegen_ad.plan.folding import comparison, folded, is_literal, truth
 from codegen_ad.plan.kernel import (
     Apply,
     Assign,
@@ -121,12 +122,12 @@ class Elements:
                 if index is not None:
                     return Index(index)
                 args = tuple(self.value(scope, a, p) for a, p in operands)
-                folded = self._folded(node, args)
-                if isinstance(folded, Apply):
-                    return self.let(home, node, point, folded)
-                if folded is not None:
-                    home.values[node, point] = folded
-                    return folded
+                found = folded(node, args, gradient=node in self.notes.gradients)
+                if isinstance(found, Apply):
+                    return self.let(home, node, point, found)
+                if found is not None:
+                    home.values[node, point] = found
+                    return found
                 return self.let(home, node, point, Apply(node.op.name, args, node.array.dtype))
             case Added(operands):
                 terms = [self.value(scope, a, p) for a, p in operands]
@@ -147,36 +148,6 @@ class Elements:
             case Gathered(source, indices, rest):
                 return self._gathered(scope, node, point, source, indices, rest)
 
-    def _folded(self, node: Node, args: tuple[Expr, ...]) -> Expr | None:
-        """Products with a literal 1, and a derivative's arithmetic with a literal 0.
-
-        A tangent of 0 says that nothing depends on anything here, whatever it is multiplied with.
-        """
-        if not node.array.dtype.is_float:
-            return None
-        if node.op.name == "multiply":
-            for one, other in (args, args[::-1]):
-                if _is_literal(one, 1.0):
-                    return other
-        if node not in self.notes.gradients:
-            return None
-        zeros = [_is_literal(a, 0.0) for a in args]
-        match node.op.name:
-            case "multiply" if any(zeros):
-                return Number("0.0", node.array.dtype)
-            case "divide" | "negative" | "cast" if zeros[0]:
-                return Number("0.0", node.array.dtype)
-            case "add" if any(zeros):
-                return args[1] if zeros[0] else args[0]
-            case "subtract" if zeros[1]:
-                return args[0]
-            case "subtract" if zeros[0]:
-                return Apply("negative", (args[1],), node.array.dtype)
-            case "where" if zeros[1] and zeros[2]:
-                return args[1]
-            case _:
-                return None
-
     def let(self, home: Scope, node: Node, point: Point, expr: Expr) -> Expr:
         """Name an expression in its home scope."""
         name = self.names.fresh(node, point)
@@ -194,7 +165,7 @@ class Elements:
         if not terms:
             return identity(reduction.how, dtype)
         if reduction.how == "sum":
-            terms = [t for t in terms if not _is_literal(t, 0.0)] or terms[:1]
+            terms = [t for t in terms if not is_literal(t, 0.0)] or terms[:1]
         total = terms[0]
         for number, term in enumerate(terms[1:], 2):
             total = Apply(_COMBINE[reduction.how], (total, term), dtype)
@@ -211,9 +182,9 @@ class Elements:
         """One term of a reduction: the product of its operands at a point of the reduced axes."""
         operands = reduction.operands_at(reduced)
         factors = [self.value(scope, a, p) for a, p in operands]
-        if reduction.node in self.notes.gradients and any(_is_literal(f, 0.0) for f in factors):
+        if reduction.node in self.notes.gradients and any(is_literal(f, 0.0) for f in factors):
             return Number("0.0", reduction.node.array.dtype)
-        kept = [f for f in factors if not _is_literal(f, 1.0)]
+        kept = [f for f in factors if not is_literal(f, 1.0)]
         if not kept:
             return factors[0]
         result = kept[0]
@@ -302,12 +273,19 @@ class Elements:
         shape = node.array.shape
         written = value
         adds = isinstance(node.params, Scatter) and node.params.accumulate
-        if adds and not _is_literal(target, 0.0):
+        if adds and not is_literal(target, 0.0):
             written = Apply("add", (target, value), dtype)
         for axis, ((index, place), position) in enumerate(scattered.places, 1):
             found = self.checked(scope, index, place, shape[axis], axis, node)
-            at = Apply("equal", (Index(found), Index(position)), DType.BOOL)
-            written = Apply("where", (at, written, target), dtype)
+            ends = Index(found), Index(position)
+            known = comparison("equal", *ends)
+            if known is None:
+                written = Apply("where", (Apply("equal", ends, DType.BOOL), written, target), dtype)
+            elif not truth(known):
+                written = target
+        if not isinstance(written, Apply):
+            home.values[node, point] = written
+            return written
         return self.let(home, node, point, written)
 
     def checked(
@@ -351,10 +329,6 @@ class Elements:
         count = home.extents[dim.name]
         around.statements.append(CheckRange(count, extent, axis, self.note(user)))
         return True
-
-
-def _is_literal(expr: Expr, value: float) -> bool:
-    return isinstance(expr, Number) and expr.dtype.is_float and float(expr.text) == value
 
 
 def identity(how: str, dtype: DType) -> Number:

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
 
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.kernel import (
     Accumulate,
     Apply,
+    Assign,
     Expr,
+    For,
+    If,
     Index,
     Kernel,
     Let,
@@ -43,7 +47,9 @@ def tidy(kernel: Kernel) -> None:
     outputs = [o for o in kernel.outputs if not isinstance(o, str)]
     while True:
         uses = _count_uses(kernel.body, outputs)
-        changed = _remove_dead(kernel.body, uses)
+        changed = _remove_dead(
+            kernel.body, {name for name in _defined(kernel.body) if not uses[name]}
+        )
         uses = _count_uses(kernel.body, outputs)
         changed |= _inline(kernel.body, uses)
         if not changed:
@@ -53,9 +59,13 @@ def tidy(kernel: Kernel) -> None:
 def _count_uses(body: list[Statement], outputs: list[Expr]) -> Counter[str]:
     uses: Counter[str] = Counter()
     for statement in walk(body):
-        weight = 3 if isinstance(statement, Accumulate) and statement.how in ("max", "min") else 1
-        for expr in expressions(statement):
-            for _ in range(weight):
+        if isinstance(statement, Accumulate):
+            for _ in range(3 if statement.how in ("max", "min") else 1):
+                _count(statement.expr, uses)
+            if isinstance(statement.target, Load):
+                _count(statement.target, uses)
+        else:
+            for expr in expressions(statement):
                 _count(expr, uses)
         for dim in dims(statement):
             # An index is spelled where it stands: two uses, so that its name stays.
@@ -91,15 +101,39 @@ def _repetitions(op: str, count: int) -> tuple[int, ...]:
     return tuple(found.count(letter) for letter in entry.arguments)
 
 
-def _remove_dead(body: list[Statement], uses: Counter[str]) -> bool:
+def _defined(body: list[Statement]) -> Iterator[str]:
+    """Variables that hold a value or a sum, and nothing else."""
+    for statement in walk(body):
+        match statement:
+            case Let(name=name) | Accumulate(target=Var(name=name)):
+                yield name
+            case _:
+                pass
+
+
+def _remove_dead(body: list[Statement], dead: set[str]) -> bool:
+    kept: list[Statement] = []
     changed = False
-    for statement in list(body):
-        if isinstance(statement, Let) and not uses[statement.name]:
-            body.remove(statement)
-            changed = True
+    for statement in body:
         for block in blocks(statement):
-            changed |= _remove_dead(block, uses)
+            changed |= _remove_dead(block, dead)
+        if not _is_dead(statement, dead):
+            kept.append(statement)
+    changed |= len(kept) < len(body)
+    body[:] = kept
     return changed
+
+
+def _is_dead(statement: Statement, dead: set[str]) -> bool:
+    match statement:
+        case Let(name=name) | Accumulate(target=Var(name=name)) | Assign(names=(name,)):
+            return name in dead
+        case For(body=body):
+            return not body
+        case If(then=then, otherwise=otherwise):
+            return not then and not otherwise
+        case _:
+            return False
 
 
 def _inline(body: list[Statement], uses: Counter[str]) -> bool:

@@ -26,29 +26,29 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     Q_1 = np.zeros((3, 3))
     d_mean_1 = np.zeros(3)
     # line 14: mean, P = start, np.eye(start.size)
-    P_1[0, 0] = 1.0 if 0 == 0 else 0.0
-    P_1[0, 1] = 1.0 if 1 == 0 else 0.0
-    P_1[0, 2] = 1.0 if 2 == 0 else 0.0
-    P_1[1, 0] = 1.0 if 0 == 1 else 0.0
-    P_1[1, 1] = 1.0 if 1 == 1 else 0.0
-    P_1[1, 2] = 1.0 if 2 == 1 else 0.0
-    P_1[2, 0] = 1.0 if 0 == 2 else 0.0
-    P_1[2, 1] = 1.0 if 1 == 2 else 0.0
-    P_1[2, 2] = 1.0 if 2 == 2 else 0.0
+    P_1[0, 0] = 1.0
+    P_1[0, 1] = 0.0
+    P_1[0, 2] = 0.0
+    P_1[1, 0] = 0.0
+    P_1[1, 1] = 1.0
+    P_1[1, 2] = 0.0
+    P_1[2, 0] = 0.0
+    P_1[2, 1] = 0.0
+    P_1[2, 2] = 1.0
     Q = np.empty((3, 3))
     # line 12: Q = np.diag(np.exp(log_q))
     Q_2 = math.exp(log_q[0])
     Q_3 = math.exp(log_q[1])
     Q_4 = math.exp(log_q[2])
-    Q[0, 0] = Q_2 if 0 == 0 else Q_1[0, 0]
-    Q[0, 1] = Q_2 if 0 == 1 else Q_1[0, 1]
-    Q[0, 2] = Q_2 if 0 == 2 else Q_1[0, 2]
-    Q[1, 0] = Q_3 if 1 == 0 else Q_1[1, 0]
-    Q[1, 1] = Q_3 if 1 == 1 else Q_1[1, 1]
-    Q[1, 2] = Q_3 if 1 == 2 else Q_1[1, 2]
-    Q[2, 0] = Q_4 if 2 == 0 else Q_1[2, 0]
-    Q[2, 1] = Q_4 if 2 == 1 else Q_1[2, 1]
-    Q[2, 2] = Q_4 if 2 == 2 else Q_1[2, 2]
+    Q[0, 0] = Q_2
+    Q[0, 1] = Q_1[0, 1]
+    Q[0, 2] = Q_1[0, 2]
+    Q[1, 0] = Q_1[1, 0]
+    Q[1, 1] = Q_3
+    Q[1, 2] = Q_1[1, 2]
+    Q[2, 0] = Q_1[2, 0]
+    Q[2, 1] = Q_1[2, 1]
+    Q[2, 2] = Q_4
     mean_1 = np.empty((k, 3, 3))
     mean_2 = np.empty((k, 3))
     mean_3 = np.empty(3)
