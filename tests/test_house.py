@@ -55,8 +55,11 @@ IMPORTERS = {
     "numba": ("backends/*", "runtime/*", "fit/*"),
     "llvmlite": ("backends/*", "runtime/*", "fit/*"),
     "click": ("cli*",),
+    "cuda": ("runtime/cuda/*",),
+    "greenlet": ("testing/lockstep/*",),
 }
-LEAN = ("numba", "llvmlite", "sympy", "jinja2", "rich", "tqdm", "scipy", "matplotlib", "click")
+LEAN = ("numba", "llvmlite", "sympy", "jinja2", "rich", "tqdm", "scipy", "matplotlib", "click",
+        "cuda", "greenlet")  # fmt: skip
 STANDALONE = {"numpy", "numba"} | sys.stdlib_module_names
 
 MUTABLE_CALLS = {"dict", "list", "set", "bytearray", "defaultdict", "OrderedDict", "Counter",
