@@ -9,17 +9,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.errors import ShapeMismatch
-from codegen_ad.frontend import data, indexing, rows
-from codegen_ad.frontend.access import subscript
-from codegen_ad.frontend.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.arrays import data, indexing
+from codegen_ad.frontend.arrays.access import subscript
+from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.calls.outside import lookup
 from codegen_ad.frontend.complex_numbers import (
     access as complex_access,
 )
 from codegen_ad.frontend.complex_numbers import (
     functions as complex_functions,
 )
+from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.outside import lookup
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import as_dim

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn, Protocol
 
 from codegen_ad.errors import CodegenError
-from codegen_ad.frontend.views import Step
+from codegen_ad.frontend.arrays.views import Step
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from codegen_ad.frontend import branches
-from codegen_ad.frontend.access import attribute, subscript
-from codegen_ad.frontend.arithmetic import OPERATORS, operate
-from codegen_ad.frontend.comprehensions import generate, listed, running_sum
+from codegen_ad.frontend.arrays.access import attribute, subscript
+from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.arrays.pointwise import truth
+from codegen_ad.frontend.calls.ignored import is_told, leave_out
+from codegen_ad.frontend.calls.outside import lookup
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.ignored import is_told, leave_out
-from codegen_ad.frontend.maybe import is_none
-from codegen_ad.frontend.outside import lookup
-from codegen_ad.frontend.pointwise import truth
+from codegen_ad.frontend.control import branches
+from codegen_ad.frontend.control.comprehensions import generate, listed, running_sum
+from codegen_ad.frontend.control.maybe import is_none
 from codegen_ad.frontend.refusals import refuse_expression
 from codegen_ad.frontend.values import (
     Array,

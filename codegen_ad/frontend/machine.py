@@ -15,21 +15,15 @@ from typing import Any, NoReturn, cast
 import numpy as np
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import (
-    checks,
-    data,
-    masks,
-    maybe,
-    requirements,
-    run_time,
-    sequences,
-    views,
-    words,
-)
-from codegen_ad.frontend.checks import Log
+from codegen_ad.frontend import words
+from codegen_ad.frontend.arrays import data, masks, views
+from codegen_ad.frontend.containers import sequences
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.run_time import RunTime, is_run_time
-from codegen_ad.frontend.sizes import Facts, Restart
+from codegen_ad.frontend.control import checks, maybe
+from codegen_ad.frontend.control.checks import Log
+from codegen_ad.frontend.sizes import requirements, run_time
+from codegen_ad.frontend.sizes.run_time import RunTime, is_run_time
+from codegen_ad.frontend.sizes.symbolic import Facts, Restart
 from codegen_ad.frontend.values import (
     Array,
     Cell,
@@ -95,7 +89,7 @@ class Machine:
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     kept: list[Any] = field(default_factory=list[Any])
     own_passes: list[Any] = field(default_factory=list[Any])
-    transform: Any = None  # `codegen_ad.frontend.nested.Transform`
+    transform: Any = None  # `codegen_ad.frontend.calls.nested.Transform`
 
     # The place -------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from codegen_ad.frontend import data
+from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
     Array,

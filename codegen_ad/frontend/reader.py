@@ -9,16 +9,18 @@ from types import FunctionType, MethodType
 from typing import Any, cast
 
 from codegen_ad.errors import CodegenError, InternalError, NotDifferentiable, UnsupportedSyntax
-from codegen_ad.frontend import calls, checks, expressions, functions, statements
+from codegen_ad.frontend import expressions, statements
+from codegen_ad.frontend.arrays.data import DTYPES, dtype_named
+from codegen_ad.frontend.calls import calling, functions
+from codegen_ad.frontend.calls.derived import name_of
+from codegen_ad.frontend.calls.nested import Transform
+from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.data import DTYPES, dtype_named
-from codegen_ad.frontend.derived import name_of
+from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.machine import Machine
-from codegen_ad.frontend.naming import size_symbols
-from codegen_ad.frontend.nested import Transform
 from codegen_ad.frontend.output import OutputTree, flatten
-from codegen_ad.frontend.outside import import_
-from codegen_ad.frontend.sizes import Facts, Requirement, Restart
+from codegen_ad.frontend.sizes.naming import size_symbols
+from codegen_ad.frontend.sizes.symbolic import Facts, Requirement, Restart
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, Outside, Provenance, Record
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, as_dim
@@ -152,7 +154,7 @@ class _Attempt:
         if not facts.order:
             facts.order = tuple(s.name for s in self.symbols)
         self.machine = Machine(
-            Builder(), facts, expressions.evaluate, statements.execute, calls.call,
+            Builder(), facts, expressions.evaluate, statements.execute, calling.call,
             expressions.perhaps, taps,
             {s.name: s.text for s in self.symbols},
         )  # fmt: skip

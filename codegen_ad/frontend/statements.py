@@ -8,11 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import CodegenError, UnsupportedSyntax
-from codegen_ad.frontend import binding, branches, checks, data, loops, maybe, outer
+from codegen_ad.frontend import binding
+from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.calls import outer
+from codegen_ad.frontend.calls.ignored import text_of_data, with_
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import branches, checks, loops, maybe
+from codegen_ad.frontend.control.matching import as_conditions
 from codegen_ad.frontend.expressions import closure
-from codegen_ad.frontend.ignored import text_of_data, with_
-from codegen_ad.frontend.matching import as_conditions
 from codegen_ad.frontend.refusals import refuse_statement
 from codegen_ad.frontend.values import Array, Dict, List, Record, Unbound
 from codegen_ad.ir.dims import Dim

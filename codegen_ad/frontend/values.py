@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from codegen_ad.frontend.arrays.views import Step
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.views import Step
 from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.source import SourceText

@@ -8,7 +8,7 @@ import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes import dim_text
+from codegen_ad.frontend.sizes.symbolic import dim_text
 from codegen_ad.frontend.values import Array, Complex, Dict, List, Maybe, Zipped, is_number
 from codegen_ad.ir.dims import Dim
 

@@ -22,7 +22,7 @@ _VIEWS = ("T", "mT", "flat")
 
 def attribute(m: Machine, owner: Complex, name: str) -> Value:
     """`owner.name`."""
-    from codegen_ad.frontend.access import attribute as real_attribute
+    from codegen_ad.frontend.arrays.access import attribute as real_attribute
 
     if name in ("real", "imag"):
         return owner.real if name == "real" else owner.imag
@@ -52,14 +52,14 @@ def _dtype(m: Machine, owner: Complex) -> str:
 
 def subscript(m: Machine, owner: Complex, index: Value) -> Value:
     """`owner[index]`: views where NumPy gives views."""
-    from codegen_ad.frontend.access import subscript as real_subscript
+    from codegen_ad.frontend.arrays.access import subscript as real_subscript
 
     return Complex(*(real_subscript(m, part, index) for part in owner))
 
 
 def put(m: Machine, owner: Complex, index: Value, value: Value) -> None:
     """`owner[index] = value`."""
-    from codegen_ad.frontend import indexing
+    from codegen_ad.frontend.arrays import indexing
 
     for place, part in zip(owner, Algebra(m).of(value), strict=True):
         assert isinstance(place, Array)

@@ -34,7 +34,7 @@ class Algebra:
 
     def operate(self, function: Operator, *args: Value) -> Value:
         """Python's operator of real values."""
-        from codegen_ad.frontend.arithmetic import operate
+        from codegen_ad.frontend.arrays.arithmetic import operate
 
         return operate(self.m, function, args)
 

@@ -294,7 +294,7 @@ def astype(m: Machine, value: Value, args: Sequence[Value], kwargs: Named) -> Va
 
 def method(m: Machine, owner: Complex, name: str, args: Sequence[Value], kwargs: Named) -> Value:
     """`owner.name(...)`."""
-    from codegen_ad.frontend.access import attribute
+    from codegen_ad.frontend.arrays.access import attribute
 
     if name == "astype":
         return astype(m, owner, args, kwargs)

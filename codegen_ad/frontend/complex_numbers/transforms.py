@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.frontend.complex_numbers.arithmetic import Algebra, conjugate
 from codegen_ad.frontend.complex_numbers.parts import Function
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes import sign
+from codegen_ad.frontend.sizes.symbolic import sign
 from codegen_ad.frontend.values import Complex
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, Op

@@ -7,11 +7,11 @@ from typing import cast
 
 import numpy as np
 
+from codegen_ad.frontend.arrays.views import Sliced
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import moved
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import same, turned
-from codegen_ad.frontend.views import Sliced
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Span
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from codegen_ad.frontend.arrays.views import Indexed, Transposed
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import einsum_of
-from codegen_ad.frontend.views import Indexed, Transposed
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from codegen_ad.frontend import views
+from codegen_ad.frontend.arrays import views
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import (
     apply,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from codegen_ad.frontend.arrays.views import Reshaped
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import pick, sorted_along
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import itself
-from codegen_ad.frontend.views import Reshaped
 from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from codegen_ad.frontend.arrays.views import Broadcast, Reshaped, Sliced, Transposed
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.views import Broadcast, Reshaped, Sliced, Transposed
 from codegen_ad.ir.dims import ONE, ZERO, Dim, product
 from codegen_ad.ir.types import Shape
 from codegen_ad.ops.movement import Span

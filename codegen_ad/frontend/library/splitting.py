@@ -8,10 +8,10 @@ from typing import cast
 
 import numpy as np
 
+from codegen_ad.frontend.arrays.views import Reshaped, Sliced
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.views import Reshaped, Sliced
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Span

@@ -1,0 +1,195 @@
+"""Elementwise operations, operators and comparisons, on data, on sizes and on what is known now."""
+
+from __future__ import annotations
+
+import ast
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.arrays.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
+from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
+from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
+from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes.symbolic import sign, smallest
+from codegen_ad.frontend.values import Array, Dict, List, Range, Rows
+from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv,
+    ast.Mod: operator.mod,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.BitAnd: operator.and_,
+    ast.BitOr: operator.or_,
+    ast.BitXor: operator.xor,
+    ast.Invert: operator.invert,
+    ast.LShift: operator.lshift,
+    ast.RShift: operator.rshift,
+}
+
+_LOGICAL: dict[Callable[..., Any], str] = {
+    operator.and_: "logical_and",
+    operator.or_: "logical_or",
+    operator.xor: "not_equal",
+    operator.invert: "logical_not",
+}
+
+
+def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
+    """A Python operator on values."""
+    if any(is_complex(a) for a in args):
+        return operate_complex(m, function, args)
+    if not any(isinstance(a, Array | Range) for a in args):
+        if any(isinstance(a, Dim) for a in args):
+            found = _on_sizes(m, function, args)
+            if found is not None:
+                return found
+        else:
+            return _now(m, function, args)
+    if function is operator.pos:
+        return m.fresh(m.node(args[0]), weak=data.is_weak(args[0]))
+    if function in _LOGICAL:
+        return _bitwise(m, function, args)
+    if function is operator.pow:
+        return power(m, args[0], args[1])
+    if function not in ENTRIES:
+        m.refuse(f"codegen_ad does not know the operator in `{m.text()}` on arrays.")
+    return elementwise(m, ENTRIES[function], args)
+
+
+def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
+    """The operator on Python values: numbers, strings, tuples, lists."""
+    if any(isinstance(m.store[a.cell], Rows) for a in args if isinstance(a, List)):
+        return _on_rows(m, function, args)
+    if function is operator.or_ and all(isinstance(a, Dict) for a in args):
+        held = [m.store[a.cell] for a in args if isinstance(a, Dict)]
+        return m.dict_of({**held[0], **held[1]})
+    plain = [m.static(a, "operand") if m.is_static(a) else a for a in args]
+    if function in (operator.add, operator.mul):
+        sequences = [m.try_items(a) for a in args]
+        lists = [
+            not isinstance(a, str | tuple) and s is not None
+            for a, s in zip(args, sequences, strict=True)
+        ]
+        if (
+            function is operator.add
+            and all(s is not None for s in sequences)
+            and not any(isinstance(a, str) for a in args)
+        ):
+            joined = [*(sequences[0] or ()), *(sequences[1] or ())]
+            return m.list_of(joined) if any(lists) else tuple(joined)
+        if function is operator.mul and any(s is not None for s in sequences):
+            (number,) = [p for p, s in zip(plain, sequences, strict=True) if s is None] or [None]
+            (items,) = [s for s in sequences if s is not None][:1]
+            if isinstance(number, int) and not any(isinstance(a, str) for a in args):
+                return m.list_of(items * number) if any(lists) else tuple(items * number)
+    return compute(m, function, plain)
+
+
+def _on_rows(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
+    """The operator on lists, one of which has a length that is not known: they are joined."""
+    lists = [a for a in args if isinstance(a, List)]
+    if function is not operator.add or len(lists) != 2:
+        m.refuse(
+            f"`{m.text()}` has a list whose length is not known, and only `+` joins such lists.",
+            "Make it an array first: `np.array(items)`.",
+        )
+    like = next(m.store[a.cell] for a in lists if isinstance(m.store[a.cell], Rows))
+    parts = [a for a in lists if isinstance(m.store[a.cell], Rows) or m.store[a.cell]]
+    array = m.fresh(make.concatenate(m.b, m.promote(*parts), 0))
+    return m.list_of_rows(replace(like, array=array, before=None, last=None))
+
+
+def _on_sizes(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value | None:
+    """The operator on symbolic sizes, where the result is one or is known; else None."""
+    sizes: list[Dim] = []
+    for arg in args:
+        if isinstance(arg, Dim):
+            sizes.append(arg)
+        elif isinstance(arg, int):
+            sizes.append(as_dim(arg))
+        else:
+            return None
+    if function is operator.neg:
+        return simplest(-sizes[0])
+    if len(sizes) != 2:
+        return None
+    one, other = sizes
+    if function in (operator.add, operator.sub, operator.mul):
+        return simplest(function(one, other))
+    if function in (operator.floordiv, operator.mod):
+        if not other.is_constant or other.value <= 0:
+            return None
+        quotient = one // other.value
+        return simplest(quotient if function is operator.floordiv else one - quotient * other)
+    if function is operator.pow:
+        if not other.is_constant or not 0 <= other.value <= LARGEST_PRODUCT:
+            return None
+        total = as_dim(1)
+        for _ in range(other.value):
+            total = total * one
+        return simplest(total)
+    return compare_sizes(m, function, one, other)
+
+
+def simplest(dim: Dim) -> Value:
+    """A Python int where the size is known."""
+    return dim.value if dim.is_constant else dim
+
+
+def compare_sizes(m: Machine, function: Callable[..., Any], one: Dim, other: Dim) -> bool | None:
+    """Whether the comparison holds for all arrays that are not empty; None where that depends."""
+    difference = one - other
+    if function not in (operator.eq, operator.ne, *_ORDER):
+        return None
+    found = sign(difference)
+    if found is not None:
+        _need_data(m, difference)
+        return bool(function(found, 0))
+    low, high = smallest(difference), smallest(-difference)
+    if function in (operator.ge, operator.lt) and low is not None and low >= 0:
+        _need_data(m, difference)
+        return function is operator.ge
+    if function in (operator.le, operator.gt) and high is not None and high >= 0:
+        _need_data(m, difference)
+        return function is operator.le
+    return None
+
+
+_ORDER = (operator.lt, operator.le, operator.gt, operator.ge)
+
+
+def _need_data(m: Machine, difference: Dim) -> None:
+    """What was decided holds for arrays that are not empty: check that when called."""
+    for name in dict.fromkeys(difference.symbols()):
+        m.require(Dim.symbol(name), 1, m.text())
+
+
+def _bitwise(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
+    if any(data.dtype_of(m, a) is not DType.BOOL for a in args):
+        m.refuse(
+            f"`{m.text()}` works on the bits of integers, which codegen_ad does not compile.",
+            "Use it on booleans, or compute it outside the function.",
+        )
+    return apply(m, BY_NAME[_LOGICAL[function]], [m.node(a) for a in args])

@@ -1,0 +1,219 @@
+"""Calls: of library functions by the table, of Python functions by reading their source."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import inspect
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from types import FunctionType, MethodType
+from typing import TYPE_CHECKING, Any, cast
+
+from codegen_ad.errors import UnknownFunction
+from codegen_ad.frontend.arrays import ufunc_options
+from codegen_ad.frontend.arrays.pointwise import ENTRIES
+from codegen_ad.frontend.calls import custom, nested
+from codegen_ad.frontend.calls.builtin_functions import BUILTINS
+from codegen_ad.frontend.calls.folding import FOLDS
+from codegen_ad.frontend.calls.functions import call_closure, call_function
+from codegen_ad.frontend.calls.outside import import_
+from codegen_ad.frontend.complex_numbers import functions as complex_functions
+from codegen_ad.frontend.containers.methods import call_method
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.library import FUNCTIONS, METHODS, handler_of
+from codegen_ad.frontend.values import (
+    Array,
+    ArrayMethod,
+    Bound,
+    Cell,
+    Closure,
+    Complex,
+    Derived,
+    Dict,
+    List,
+    Outside,
+    Provenance,
+    Record,
+)
+from codegen_ad.ir.node import TypeMismatch
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """The value of a call."""
+    match function:
+        case Closure():
+            return call_closure(m, function, args, kwargs)
+        case Bound(inner, before, named):
+            return call(m, inner, [*before, *args], {**dict(named), **kwargs})
+        case Derived():
+            return nested.call(m, function, args, kwargs)
+        case ArrayMethod(owner, name):
+            return _call_method(m, owner, name, args, kwargs)
+        case Outside(found, path):
+            return _call_outside(m, found, path, args, kwargs)
+        case _:
+            m.refuse(f"{m.describe(function).capitalize()} cannot be called.")
+
+
+def _call_method(
+    m: Machine, owner: Value, name: str, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    if isinstance(owner, Complex):
+        return complex_functions.method(m, owner, name, args, kwargs)
+    if name == "astype" and complex_functions.makes_complex(m, args, kwargs):
+        return complex_functions.astype(m, owner, args, kwargs)
+    if name in METHODS and not _is_container(owner):
+        return _handled(m, METHODS[name], [owner, *args], kwargs)
+    return call_method(m, owner, name, args, kwargs)
+
+
+def _is_container(owner: Value) -> bool:
+    return isinstance(owner, tuple | List | Dict | str | Record)
+
+
+def _handled(m: Machine, handler: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    try:
+        return handler(m, args, kwargs)
+    except TypeMismatch as error:
+        m.refuse(f"`{m.text()}` has no meaning for these arguments: {error}.")
+
+
+def _call_outside(
+    m: Machine, found: Any, path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    given = getattr(found, "__codegen_custom__", None)
+    if given is not None:
+        return custom.call(m, found, path, args, kwargs)
+    if getattr(found, "__codegen_stop_gradient__", False) is True:
+        return custom.stop_gradient(m, args, kwargs)
+    mark = getattr(found, "__codegen_derivative__", None)
+    if isinstance(mark, str):
+        return nested.marked(m, mark, path, args, kwargs)
+    if getattr(found, "__codegen_form__", False) is True:
+        return nested.call(m, nested.form(m, found, path), args, kwargs)
+    try:
+        if complex_functions.knows(m, found, args, kwargs):
+            return complex_functions.call(m, found, args, kwargs)
+        if found in FOLDS:
+            return _handled(m, FOLDS[found], args, kwargs)
+        if found in BUILTINS:
+            return _handled(m, BUILTINS[found], args, kwargs)
+        if found in ENTRIES and found not in FUNCTIONS:
+            return _elementwise(m, found, args, kwargs)
+    except TypeError as error:
+        if "unhashable" not in str(error):
+            raise
+    handler = handler_of(found)
+    if handler is not None:
+        return _handled(m, handler, args, kwargs)
+    if found is functools.partial:
+        return Bound(args[0], tuple(args[1:]), tuple(kwargs.items()))
+    if isinstance(found, functools.partial):
+        partial = cast("functools.partial[Any]", found)
+        inner = import_(m, partial.func, (*path, ("attribute", "func")))
+        before = [import_(m, a, (*path, ("attribute", "args"), ("item", str(i))))
+                  for i, a in enumerate(partial.args)]  # fmt: skip
+        named = {k: import_(m, v, (*path, ("attribute", "keywords"), ("item", k)))
+                 for k, v in partial.keywords.items()}  # fmt: skip
+        return call(m, inner, [*before, *args], {**named, **kwargs})
+    if isinstance(found, MethodType):
+        owner = import_(m, found.__self__, (*path, ("attribute", "__self__")))
+        inner_path = (*path, ("attribute", "__func__"))
+        m.dependencies[inner_path] = None
+        return _call_outside(m, found.__func__, inner_path, [owner, *args], kwargs)
+    wrapped = getattr(found, "__wrapped__", None)
+    if wrapped is not None and hasattr(found, "__codegen_function__"):
+        inner_path = (*path, ("attribute", "__wrapped__"))
+        m.dependencies[inner_path] = None
+        return _call_outside(m, wrapped, inner_path, args, kwargs)
+    if isinstance(found, FunctionType):
+        if _is_ours(found):
+            m.refuse(
+                f"`{found.__name__}` of codegen_ad is not for use inside of a function.",
+                "Use a derivative: `f.grad(x)`, `codegen_ad.grad(f)(x)`, or vjp, jvp, hessian, …",
+            )
+        if _foreign(found):
+            _unknown(m, found, "codegen_ad has no translation of this function of a library")
+        return call_function(m, found, path, args, kwargs)
+    if isinstance(found, type):
+        return _construct(m, cast("type[Any]", found), path, args, kwargs)
+    method = inspect.getattr_static(cast("type[Any]", type(found)), "__call__", None)
+    if isinstance(method, FunctionType):
+        return call_function(m, method, path, [Outside(found, path), *args], kwargs)
+    if callable(found):
+        _unknown(m, found, "it has no Python source (it is a built-in or a compiled extension)")
+    m.refuse(f"{m.describe(Outside(found, path)).capitalize()} cannot be called.")
+
+
+_WHOLE = (math.floor, math.ceil, math.trunc)
+
+
+def _elementwise(
+    m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    """A function of the elementwise table."""
+    value = ufunc_options.call(m, found, args, kwargs)
+    if found in _WHOLE and isinstance(value, Array):
+        return m.fresh(make.cast(m.b, m.read(value), DType.INT64), weak=True)
+    return value
+
+
+def _is_ours(function: FunctionType) -> bool:
+    ours = (function.__module__ or "").partition(".")[0] == "codegen_ad"
+    return ours and not getattr(function, "__codegen_part__", False)
+
+
+def _foreign(function: FunctionType) -> bool:
+    """Whether a function belongs to a library that is known function by function."""
+    package = (function.__module__ or "").partition(".")[0]
+    standard = package in sys.stdlib_module_names and package != "__main__"
+    return standard or package in ("numpy", "scipy")
+
+
+def _unknown(m: Machine, found: Any, why: str) -> None:
+    name = getattr(found, "__name__", type(found).__name__)
+    spot = m.spots[-1]
+    with m.spot(spot.func if isinstance(spot, ast.Call) else spot):
+        m.refuse(
+            f"codegen_ad cannot see into `{name}`: {why}.",
+            "Compute it outside the function and pass the result in, or give its derivative with "
+            "@codegen_ad.custom_derivative.",
+            UnknownFunction,
+        )
+
+
+def _construct(
+    m: Machine, cls: type[Any], path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    if hasattr(cls, "_make") and hasattr(cls, "_fields"):
+        defaults = {k: import_(m, v, ()) for k, v in cls._field_defaults.items()}
+        given = dict(zip(cls._fields, args, strict=False))
+        whole = {**defaults, **given, **kwargs}
+        if len(args) > len(cls._fields) or set(whole) != set(cls._fields):
+            m.refuse(f"`{cls.__name__}` needs the fields {', '.join(cls._fields)}.")
+        return cls._make(whole[f] for f in cls._fields)
+    if dataclasses.is_dataclass(cls) and _plain(cls):
+        fields = [f for f in dataclasses.fields(cls) if f.init]
+        whole = dict(zip((f.name for f in fields), args, strict=False)) | dict(kwargs)
+        for f in fields:
+            if f.name not in whole and f.default is not dataclasses.MISSING:
+                whole[f.name] = import_(m, f.default, ())
+        if set(whole) != {f.name for f in fields}:
+            m.refuse(f"`{cls.__name__}` needs the fields {', '.join(f.name for f in fields)}.")
+        cell = Cell()
+        m.store[cell] = {f.name: whole[f.name] for f in fields}
+        return Record(cls, cell)
+    _unknown(m, cls, "objects of this class cannot be made in compiled code")
+    raise AssertionError
+
+
+def _plain(cls: type[Any]) -> bool:
+    return not hasattr(cls, "__post_init__")

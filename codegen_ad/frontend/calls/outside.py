@@ -1,0 +1,171 @@
+"""Names that the function finds outside: globals, closures, attributes; each is a dependency."""
+
+from __future__ import annotations
+
+import builtins
+from types import BuiltinFunctionType, EllipsisType, FunctionType, MethodType, ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from codegen_ad.frontend.arrays.data import dtype_named
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control.maybe import missing
+from codegen_ad.frontend.values import (
+    Array,
+    Bound,
+    Complex,
+    Frame,
+    Outside,
+    Provenance,
+    Unbound,
+    remade,
+)
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.types import ArrayType
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+_TRUSTED = frozenset({"numpy", "scipy", "math", "operator", "functools", "builtins", "typing"})
+
+
+def lookup(m: Machine, name: str) -> Value:
+    """What a name is bound to, here or outside."""
+    frame: Frame = m.frame
+    while True:
+        if name in frame.env:
+            value = frame.env[name]
+            if isinstance(value, Unbound):
+                m.unbound(value)
+            return value
+        if name in frame.locals:
+            missing(m, frame, name)
+        if frame.parent is None:
+            break
+        frame = frame.parent
+    if name in frame.closure:
+        return import_(m, frame.closure[name], (*frame.path, ("closure", name)))
+    if name in frame.globals:
+        return import_(m, frame.globals[name], (*frame.path, ("global", name)))
+    if hasattr(builtins, name):
+        return import_(m, getattr(builtins, name), ())
+    m.refuse(f"The name `{name}` is not defined.", "Define it, or pass it as an argument.")
+
+
+def import_(m: Machine, found: Any, path: Provenance) -> Value:
+    """An object from outside as a value; that it was read is remembered."""
+    if path and not _is_library_part(found, path):
+        m.dependencies[path] = None
+    raw: Any = found
+    match found:
+        case None | bool() | int() | float() | str() | EllipsisType() | slice():
+            return raw
+        case complex():
+            return Complex(raw.real, raw.imag)
+        case np.complexfloating():
+            return Complex(raw.real, raw.imag)
+        case np.generic():
+            return raw
+        case np.ndarray():
+            m.dependencies.pop(path, None)
+            if np.iscomplexobj(raw):
+                parts = ("real", "imag")
+                return Complex(
+                    *(capture(m, getattr(raw, p), (*path, ("attribute", p))) for p in parts)
+                )
+            return capture(m, cast("np.ndarray[Any, Any]", found), path)
+        case tuple():
+            items = [
+                import_(m, item, (*path, ("item", str(i))))
+                for i, item in enumerate(cast("tuple[object, ...]", raw))
+            ]
+            return remade(type(raw), items)
+        case list() | dict():
+            return _container(m, found, path)  # pyright: ignore[reportUnknownArgumentType]
+        case _:
+            return Outside(found, path)
+
+
+def _container(m: Machine, found: list[Any] | dict[Any, Any], path: Provenance) -> Value:
+    if id(found) in m.outside:
+        return m.outside[id(found)]
+    if isinstance(found, list):
+        value: Value = m.list_of(
+            [import_(m, v, (*path, ("item", str(i)))) for i, v in enumerate(found)]
+        )
+    else:
+        value = m.dict_of({k: import_(m, v, (*path, ("item", str(k)))) for k, v in found.items()})
+    m.outside[id(found)] = value
+    m.kept.append(found)
+    m.roots[value.cell] = m.store[value.cell]  # type: ignore[attr-defined]
+    m.foreign[value.cell] = path[-1][1] if path else "it"  # type: ignore[attr-defined]
+    return value
+
+
+def capture(m: Machine, array: np.ndarray[Any, Any], path: Provenance) -> Array:
+    """An array outside, which becomes a parameter of the kernel."""
+    for known_path, (known, source) in m.captured.items():
+        if source is array or known_path == path:
+            return known
+    dtype = dtype_named(m, array.dtype, "array outside")
+    last = path[-1]
+    part = last[0] == "item" or last in (("attribute", "real"), ("attribute", "imag"))
+    wish = f"{path[-2][1]}_{last[1]}" if part and len(path) > 1 else str(last[1])
+    name = _free_name(m, wish)
+    shape = tuple(
+        ONE
+        if size == 1
+        else m.facts.substitution.get(f"{name}_{axis}", Dim.symbol(f"{name}_{axis}"))
+        for axis, size in enumerate(array.shape)
+    )
+    for axis, size in enumerate(array.shape):
+        if size != 1:
+            symbol = f"{name}_{axis}"
+            m.size_names[symbol] = f"{name}.shape[{axis}]"
+            if symbol not in m.facts.order:
+                m.facts.order = (*m.facts.order, symbol)
+    value = m.fresh(m.b.input(name, ArrayType(dtype, shape)), label=name)
+    m.captured[path] = (value, array)
+    m.roots[value.cell] = m.store[value.cell]
+    m.foreign[value.cell] = name
+    return value
+
+
+def _free_name(m: Machine, name: str) -> str:
+    taken = {cell.label for cell in m.store}
+    number = 1
+    found = name
+    while found in taken:
+        number += 1
+        found = f"{name}_{number}"
+    return found
+
+
+def attribute_of(m: Machine, owner: Outside, name: str) -> Value:
+    """An attribute of a module or of an object outside."""
+    try:
+        found = getattr(owner.object, name)
+    except AttributeError:
+        m.refuse(f"`{m.text()}` fails when the function runs: there is no attribute `{name}`.")
+    path = (*owner.path, ("attribute", name)) if owner.path else ()
+    if isinstance(found, MethodType) and found.__self__ is owner.object:
+        inner = (*path, ("attribute", "__func__")) if path else ()
+        if inner:
+            m.dependencies[inner] = None
+        return Bound(Outside(found.__func__, inner), (owner,))
+    if isinstance(owner.object, np.finfo | np.iinfo):
+        return cast("Value", found)
+    return import_(m, found, path)
+
+
+def _is_library_part(found: object, path: Provenance) -> bool:
+    """Whether it is a part of a library whose version is known from the module itself."""
+    if len(path) < 2 or path[-1][0] != "attribute":
+        return False
+    if isinstance(found, ModuleType):
+        return found.__name__.partition(".")[0] in _TRUSTED
+    if isinstance(found, FunctionType | BuiltinFunctionType | np.ufunc | type):
+        module = getattr(found, "__module__", None) or "builtins"
+        return module.partition(".")[0] in _TRUSTED
+    return False

@@ -1,0 +1,350 @@
+"""Lists whose length only the run knows: their items are the rows of an array.
+
+Such a list comes from a comprehension, or from a loop that appends one item in every iteration.
+While a loop makes it longer, the array has its final length already, and the list ends before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from codegen_ad.frontend.arrays import data, indexing, views
+from codegen_ad.frontend.arrays.arithmetic import simplest
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import checks, states
+from codegen_ad.frontend.control.sides import Side
+from codegen_ad.frontend.values import Array, Cell, Growth, List, Rows
+from codegen_ad.ir.builder import Scope
+from codegen_ad.ir.dims import ZERO, Dim, as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import ArrayType, DType
+from codegen_ad.ops import make
+from codegen_ad.ops.movement import Span
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+_ONE_SHAPE = (
+    "The items of a list whose length is not known must be numbers or arrays of one shape.",
+    "Append to one list for each kind of item, or make arrays before the loop.",
+)
+_HELD = (
+    "A list whose length is not known holds this array: the item would change with it in Python, "
+    "and is a copy here."
+)
+
+
+def rows_of(m: Machine, value: Value) -> Rows | None:
+    """What a list of symbolic length holds, else None."""
+    held = m.store.get(value.cell) if isinstance(value, List) else None
+    return held if isinstance(held, Rows) else None
+
+
+def new(m: Machine, array: Array, like: Rows) -> List:
+    """A list of the rows of an array."""
+    return m.list_of_rows(replace(like, array=array, growth=None, added=0, before=None))
+
+
+# Reading ------------------------------------------------------------------------------------------
+
+
+def length(m: Machine, rows: Rows) -> Value:
+    """`len(...)`, which is data while a loop makes the list longer."""
+    if rows.growth is None:
+        return simplest(m.type_of(rows.array).shape[0])
+    return m.fresh(_count(m, rows), weak=True)
+
+
+def length_dim(m: Machine, rows: Rows) -> Dim:
+    """How many items there are."""
+    data.rows_node(m, rows)
+    return m.type_of(rows.array).shape[0]
+
+
+def item_at(m: Machine, rows: Rows, index: Node | int) -> Value:
+    """One item."""
+    return _item(m, rows, cast("Array", m.row(rows.array, index)))
+
+
+def items(m: Machine, rows: Rows) -> list[Value] | None:
+    """The items, where their number is known after all."""
+    if rows.growth is not None:
+        return None
+    size = m.type_of(rows.array).shape[0]
+    return [item_at(m, rows, i) for i in range(size.value)] if size.is_constant else None
+
+
+def get(m: Machine, rows: Rows, index: Value) -> Value:
+    """`list[index]`."""
+    if rows.growth is not None:
+        return _get_growing(m, rows, index)
+    found = cast("Array", indexing.get(m, rows.array, index))
+    if not isinstance(index, slice):
+        return _item(m, rows, found)
+    copy = m.fresh(m.read(found))
+    m.tangle(copy.cell, rows.array.cell, _HELD)
+    return new(m, copy, rows)
+
+
+def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
+    """The item at a position that depends on data, of numbers or arrays of one shape; else None."""
+    if (
+        m.type_of(index).rank
+        or not items
+        or not all(isinstance(v, Array | int | float) for v in items)
+    ):
+        return None
+    if len({m.type_of(v).shape if isinstance(v, Array) else () for v in items}) > 1:
+        return None
+    found = cast("Array", indexing.get(m, m.fresh(data.stacked(m, items, "items")), index))
+    for item in items:
+        if isinstance(item, Array) and m.type_of(found).rank:
+            m.tangle(found.cell, item.cell, _HELD)
+    return replace(found, weak=all(data.is_weak(v) for v in items))
+
+
+def _item(m: Machine, rows: Rows, row: Array) -> Value:
+    if rows.lists:
+        return new(m, row, replace(rows, lists=rows.lists - 1))
+    return replace(row, weak=rows.weak)
+
+
+def _get_growing(m: Machine, rows: Rows, index: Value) -> Value:
+    """An item of a list that a loop is making longer: one that is there already."""
+    growth, b = rows.growth, m.b
+    assert growth is not None
+    if isinstance(index, slice):
+        data.rows_node(m, rows)
+        raise AssertionError("a growing list has no slices")
+    at = index if isinstance(index, Array) else m.fresh(m.node(index, "position in a list"))
+    if m.type_of(at).rank or m.type_of(at).dtype is DType.FLOAT64:
+        m.refuse("A position in a list must be an integer.")
+    place = data.index_node(m, at)
+    count = _count(m, rows)
+    if isinstance(index, int) and index < 0:
+        place = make.add(b, count, place)
+    offset = _offset(place, growth.counter)
+    if offset is None or offset < 0 or not _is_below(offset, growth.start + rows.added):
+        zero = make.constant(b, 0, DType.INT64)
+        negative = make.apply(b, "less", place, zero)
+        place = make.where(b, negative, make.add(b, place, count), place)
+        low = make.apply(b, "less", place, zero)
+        high = make.apply(b, "greater_equal", place, count)
+        out = make.apply(b, "logical_or", low, high)
+        checks.refuse_when(m, out, "IndexError", "list index out of range")
+        place = make.where(b, out, zero, place)
+    view = cast("Array", m.view(rows.array, views.Indexed((0,), (place,))))
+    return _item(m, rows, m.fresh(m.read(view)))
+
+
+def _is_below(offset: int, size: Dim) -> bool:
+    return size.is_constant and offset < size.value
+
+
+def _count(m: Machine, rows: Rows) -> Node:
+    """How many items a growing list has."""
+    growth = rows.growth
+    assert growth is not None
+    more = growth.start + rows.added
+    if more == as_dim(0):
+        return growth.counter
+    return make.add(m.b, growth.counter, make.size(m.b, more))
+
+
+def _offset(place: Node, counter: Node) -> int | None:
+    """What is added to the counter of the loop to make this place, if that is a number."""
+    if place is counter:
+        return 0
+    if place.op.name not in ("add", "subtract"):
+        return None
+    first, second = place.args
+    known = make.constant_value(second)
+    inner = _offset(first, counter)
+    if inner is None and place.op.name == "add":
+        known, inner = make.constant_value(first), _offset(second, counter)
+    if inner is None or known is None:
+        return None
+    return inner + int(known) if place.op.name == "add" else inner - int(known)
+
+
+# Making longer ------------------------------------------------------------------------------------
+
+
+def append(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
+    """`list.append(value)`."""
+    node = m.node(value, "item of the list")
+    growth = rows.growth
+    if growth is None:
+        whole = m.read(rows.array)
+        m.store[cell] = replace(
+            joined(m, rows, [whole, make.expand_dims(m.b, node, 0)]), before=rows, last=value
+        )
+        return
+    if node.array.rank != len(growth.item.shape) or depth(m, value) != rows.lists:
+        m.refuse(*_ONE_SHAPE)
+    for have, want in zip(node.array.shape, growth.item.shape, strict=True):
+        if have != want:
+            m.equate(want, have, m.text())
+    growth.found = data.promoted(growth.found, node.array.dtype)
+    growth.weak = growth.weak and data.is_weak(value)
+    place = _count(m, rows)
+    node = make.cast(m.b, node, growth.item.dtype)
+    base = m.store[rows.array.cell]
+    m.store[rows.array.cell] = views.write(m.b, base, (views.Indexed((0,), (place,)),), node)
+    if isinstance(value, Array) and node.array.rank:
+        m.tangle(rows.array.cell, value.cell, _HELD)
+    m.store[cell] = replace(rows, added=rows.added + 1)
+
+
+def extend(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
+    """`list.extend(value)`, `list += value`."""
+    more = m.try_items(value)
+    if more is not None:
+        for item in more:
+            append(m, cell, cast("Rows", m.store[cell]), item)
+        return
+    data.rows_node(m, rows)
+    m.store[cell] = joined(m, rows, [m.read(rows.array), m.node(value)])
+
+
+def joined(m: Machine, like: Rows, nodes: Sequence[Node]) -> Rows:
+    """The rows of several arrays, one after the other."""
+    parts = m.promote(*(m.fresh(n) for n in nodes))
+    for part in parts[1:]:
+        if part.array.rank != parts[0].array.rank:
+            m.refuse(*_ONE_SHAPE)
+    array = m.fresh(make.concatenate(m.b, parts, 0))
+    m.tangle(array.cell, like.array.cell, _HELD)
+    return replace(like, array=array)
+
+
+def depth(m: Machine, value: Value) -> int:
+    """How many lists are around each other in an item."""
+    if isinstance(value, List | tuple):
+        value = cast("Value", value)
+        rows = rows_of(m, value)
+        if rows is not None:
+            return 1 + rows.lists
+        inside = m.try_items(value) or []
+        return 1 + max((depth(m, v) for v in inside), default=0)
+    return 0
+
+
+# In loops -----------------------------------------------------------------------------------------
+
+
+def growth_of(m: Machine, before: Any, after: Any, side: Side) -> Growth | None:
+    """How a list grows in one iteration, if it is by one item at its end."""
+    if isinstance(after, Rows) and after.before is before:
+        value = after.last
+    elif isinstance(after, tuple) and isinstance(before, tuple):
+        start, end = cast("tuple[Value, ...]", before), cast("tuple[Value, ...]", after)
+        if len(end) != len(start) + 1 or any(a is not b for a, b in zip(start, end, strict=False)):
+            return None
+        value = end[-1]
+    else:
+        return None
+    found = _type_in(m, value, side)
+    if found is None:
+        m.refuse(*_ONE_SHAPE)
+    item, weak, lists = found
+    if isinstance(before, Rows):
+        weak = weak and before.weak
+        dtypes = [m.type_of(before.array).dtype]
+    else:
+        first = cast("tuple[Value, ...]", before)
+        dtypes = [d for v in first if (d := data.dtype_of(m, v)) is not None]
+        weak = weak and all(data.is_weak(v) for v in first)
+    for dtype in dtypes:
+        item = item.with_dtype(data.promoted(item.dtype, dtype))
+    return Growth(item, weak, lists)
+
+
+def _type_in(m: Machine, value: Value, side: Side) -> tuple[ArrayType, bool, int] | None:
+    """Type of an item, whether it is a Python number, and how many lists are around it."""
+    if isinstance(value, List) and isinstance(side.store[value.cell], Rows):
+        rows: Rows = side.store[value.cell]
+        inner = _type_in(m, rows.array, side)
+        return None if inner is None else (inner[0], rows.weak, 1 + rows.lists)
+    form = states.form_of(m, value, side)
+    return _type_of_form(m, form)
+
+
+def _type_of_form(m: Machine, form: states.Form) -> tuple[ArrayType, bool, int] | None:
+    match form:
+        case states.Leaf(kind, weak):
+            return kind, weak, 0
+        case states.Items(kind, _, items) if kind in (List, tuple) and items:
+            parts = [_type_of_form(m, i) for i in items]
+            known = [p for p in parts if p is not None]
+            first = known[0] if known else None
+            if first is None or any(p is None or p[0].shape != first[0].shape for p in parts):
+                return None
+            dtype = first[0].dtype
+            for p in known:
+                dtype = data.promoted(dtype, p[0].dtype)
+            shape = (as_dim(len(items)), *first[0].shape)
+            return ArrayType(dtype, shape), all(p[1] for p in known), 1 + first[2]
+        case states.Known(value):
+            dtype = data.dtype_of(m, value)
+            return None if dtype is None else (ArrayType(dtype), data.is_weak(value), 0)
+        case _:
+            return None
+
+
+def install(m: Machine, scope: Scope, cell: Cell, growth: Growth, trip: Dim, counter: Node) -> Node:
+    """Bind a growing list to an input of a loop's body, at the start of an iteration."""
+    before = m.store[cell]
+    start = length_dim(m, before) if isinstance(before, Rows) else as_dim(len(before))
+    growth.start, growth.counter = start, counter
+    growth.found = growth.item.dtype
+    label = m.label(cell) or "items"
+    node = scope.input(label, growth.item.with_shape((start + trip, *growth.item.shape)))
+    m.store[cell] = Rows(m.fresh(node, label=label), growth.weak, growth.lists, growth)
+    return node
+
+
+def initial(m: Machine, before: Any, growth: Growth, trip: Dim) -> Node:
+    """The array of a growing list before the loop: the first items, and room for the others."""
+    b, item = m.b, growth.item
+    if isinstance(before, tuple) and not before:
+        return make.full(b, (trip, *item.shape), 0, item.dtype)
+    if isinstance(before, Rows):
+        first = m.read(before.array)
+    else:
+        first = data.stacked(m, cast("tuple[Value, ...]", before), "items of the list")
+    if first.array.rank != 1 + len(item.shape):
+        m.refuse(*_ONE_SHAPE)
+    for have, want in zip(first.array.shape[1:], item.shape, strict=True):
+        if have != want:
+            m.equate(want, have, m.text())
+    count, *rest = first.array.shape
+    room = make.full(b, (count + trip, *item.shape), 0, item.dtype)
+    spans = (Span(ZERO, 1, count), *map(make.whole, rest))
+    return make.update(b, room, make.cast(b, first, item.dtype), spans)
+
+
+def ended(m: Machine, growth: Growth, held: Any) -> bool:
+    """Check what an iteration did to a growing list; True if its items need another dtype."""
+    if not isinstance(held, Rows) or held.growth is not growth or held.added != 1:
+        m.refuse(
+            "This list does not grow by one item in every iteration.",
+            "Write into an array that is made before the loop: `np.zeros(n)`.",
+        )
+    if growth.found is growth.item.dtype:
+        return False
+    growth.item = growth.item.with_dtype(growth.found)
+    return True
+
+
+def output(side: Side, cell: Cell) -> Node:
+    """The array of a growing list at the end of an iteration."""
+    rows: Rows = side.store[cell]
+    return side.store[rows.array.cell]
+
+
+def finished(m: Machine, node: Node, growth: Growth) -> Rows:
+    """The list after the loop."""
+    return Rows(m.fresh(node), growth.weak, growth.lists)

@@ -1,0 +1,155 @@
+"""Decisions: known ones pick a side now, others become branches whose sides are merged."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from codegen_ad.frontend.arrays.pointwise import truth
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import checks, maybe, sides
+from codegen_ad.frontend.control.merging import ABSENT, Merge
+from codegen_ad.frontend.values import (
+    Array,
+    Maybe,
+    Outside,
+    Unbound,
+)
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def decide(m: Machine, value: Value) -> bool | Node:
+    """The truth of a value: known now, or a boolean scalar."""
+    match value:
+        case Array():
+            kind = m.type_of(value)
+            if kind.shape:
+                m.refuse(
+                    f"An array ({kind}) has no single truth value.",
+                    "Use np.where(mask, x, y), or mask.any(), or mask.all().",
+                )
+            return truth(m, value)
+        case Dim():
+            m.require(value, 1, m.text())
+            return True
+        case Unbound():
+            m.unbound(value)
+        case Maybe(inner, present):
+            found = decide(m, inner)
+            there = m.read(present)
+            if isinstance(found, Node):
+                return make.apply(m.b, "logical_and", there, found)
+            return there if found else False
+        case Outside():
+            return bool(value.object)
+        case _:
+            items = m.try_items(value)
+            return bool(items) if items is not None else bool(value)
+
+
+def known(m: Machine, value: Value, what: str) -> bool:
+    """The truth of a value that must be known now."""
+    found = decide(m, value)
+    if isinstance(found, Node):
+        m.refuse(
+            f"The {what} depends on data, and must be known before the function runs.",
+            "Use np.where on arrays, or an `if` statement.",
+        )
+    return found
+
+
+def negated(m: Machine, value: Value) -> Value:
+    """`not value`."""
+    found = decide(m, value)
+    if isinstance(found, Node):
+        return m.fresh(make.apply(m.b, "logical_not", found), weak=True)
+    return not found
+
+
+def connective(m: Machine, values: Sequence[ast.expr], *, stop: bool) -> Value:
+    """`a and b and …`, or with `stop` `a or b or …`; later parts are computed only if needed."""
+    first, *rest = values
+    value = m.perhaps(m, first)
+    if not rest:
+        return value
+    with m.spot(first):
+        found = decide(m, value)
+    if not isinstance(found, Node):
+        return value if found is stop else connective(m, rest, stop=stop)
+
+    def later() -> None:
+        m.frame.env["%chosen"] = connective(m, rest, stop=stop)
+
+    def now() -> None:  # what is true is not None
+        there = value.value if stop and isinstance(value, Maybe) else value
+        m.frame.env["%chosen"] = there
+
+    return _chosen(m, found, now, later) if stop else _chosen(m, found, later, now)
+
+
+def conditional(m: Machine, test: ast.expr, body: ast.expr, orelse: ast.expr) -> Value:
+    """`body if test else orelse`: only the side taken is computed."""
+    value = m.perhaps(m, test)
+    with m.spot(test):
+        found = decide(m, value)
+    if not isinstance(found, Node):
+        return m.perhaps(m, body if found else orelse)
+
+    def side(chosen: ast.expr) -> Callable[[], None]:
+        def compute() -> None:
+            m.frame.env["%chosen"] = m.perhaps(m, chosen)
+
+        return compute
+
+    return _chosen(m, found, side(body), side(orelse))
+
+
+def _chosen(
+    m: Machine, condition: Node, then: Callable[[], None], otherwise: Callable[[], None]
+) -> Value:
+    branch(m, condition, then, otherwise)
+    value = m.frame.env.pop("%chosen")
+    if isinstance(value, Unbound):
+        m.unbound(replace(value, reason=value.reason.replace("`%chosen`", f"`{m.text()}`")))
+    return value
+
+
+def branch(
+    m: Machine, condition: Node, then: Callable[[], None], otherwise: Callable[[], None]
+) -> None:
+    """Run both sides on copies of names and store; what they change becomes a branch's results.
+
+    Where one side raises, the other one is all that goes on, and needs no branch.
+    """
+    first = sides.run(m, lambda _: maybe.knowing(m, condition, holds=True, run=then))
+    if first.raised is not None:
+        checks.join(m, condition, first)
+        maybe.narrow(m, condition, holds=False)
+        otherwise()
+        return
+    second = sides.run(m, lambda _: maybe.knowing(m, condition, holds=False, run=otherwise))
+    if second.raised is not None:
+        checks.join(m, make.apply(m.b, "logical_not", condition), second)
+        maybe.narrow(m, condition, holds=True)
+        then()
+        return
+    merge = Merge(m, first, second, outer=set(m.store))
+    names = dict.fromkeys([*m.frame.env, *first.env, *second.env])
+    env = {name: merge.name(name) for name in names}
+    for cell in list(m.store):
+        merge.held(cell)
+    for side in (first, second):
+        for cell, partners in side.tangled.items():
+            m.tangled.setdefault(cell, {}).update(partners)
+    merge.finish(condition)
+    m.frame.env = {k: v for k, v in env.items() if v is not ABSENT}
+    for name, value in m.frame.env.items():
+        if isinstance(value, Array) and not name.startswith("%") and value.cell in merge.made:
+            m.b.notes.names.setdefault(m.store[value.cell], name)

@@ -1,0 +1,145 @@
+"""Comprehensions over what is known, and running sums over what is not."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from codegen_ad.frontend import binding
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import branches, iteration, loops
+from codegen_ad.frontend.refusals import refuse_expression
+from codegen_ad.frontend.values import Array, Frame
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def running_sum(m: Machine, argument: ast.expr) -> Value:
+    """`sum(term for x in xs)` over something of symbolic length, as the loop that it is."""
+    if not isinstance(argument, ast.GeneratorExp | ast.ListComp):
+        return None
+    picks = any(g.ifs for g in argument.generators)
+    iterable = _long(m, argument.generators, over_data=picks)
+    if iterable is None:
+        return None
+    add = ast.AugAssign(ast.Name("%sum", ast.Store()), ast.Add(), argument.elt)
+    return _loop(m, argument, iterable, add, "%sum", 0)
+
+
+def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp) -> Value | None:
+    """A comprehension over something of symbolic length: the loop that appends; None of others."""
+    iterable = _long(m, node.generators)
+    if iterable is None:
+        return None
+    append = ast.Attribute(ast.Name("%items", ast.Load()), "append", ast.Load())
+    add = ast.Expr(ast.Call(append, [node.elt], []))
+    return _loop(m, node, iterable, add, "%items", m.list_of([]))
+
+
+def _long(
+    m: Machine, generators: Sequence[ast.comprehension], *, over_data: bool = False
+) -> Value | None:
+    """What the first `for` goes through: of symbolic length, or with `over_data` any array."""
+    first = generators[0]
+    if first.is_async:
+        refuse_expression(m, m.spots[-1])
+    iterable = m.evaluate(m, first.iter)
+    with m.spot(first.iter):
+        long = iteration.is_data(m, iterable) and m.try_items(iterable) is None
+        long = long or (over_data and isinstance(iterable, Array))
+    return iterable if long else None
+
+
+def _loop(
+    m: Machine,
+    node: ast.GeneratorExp | ast.ListComp,
+    iterable: Value,
+    inner: ast.stmt,
+    name: str,
+    start: Value,
+) -> Value:
+    """What a name holds after the comprehension, run as loops around one statement."""
+    body = inner
+    for place, generator in reversed(list(enumerate(node.generators))):
+        for test in reversed(generator.ifs):
+            body = ast.If(test, [body], [])
+        around = generator.iter if place else ast.Name("%iterable", ast.Load())
+        ast.copy_location(around, generator.iter)
+        body = ast.For(generator.target, around, [body], [])
+    assert isinstance(body, ast.For)
+    return _run(m, body, iterable, name, {name: start}, node.elt)
+
+
+def _run(
+    m: Machine,
+    loop: ast.For,
+    iterable: Value,
+    name: str,
+    env: dict[str, Value],
+    item: ast.expr | None = None,
+) -> Value:
+    """What a name holds after a loop, in a frame of its own, that stands for an expression."""
+    for part in ast.walk(loop):
+        if not hasattr(part, "lineno"):
+            ast.copy_location(part, m.spots[-1])
+    outer = m.frame
+    tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), item or ast.Constant(None))
+    env = {**env, "%iterable": iterable}
+    frame = Frame(outer.name, outer.source, env, outer, path=outer.path, tree=tree)
+    m.frames.append(frame)
+    try:
+        loops.for_(m, loop)
+        return frame.env[name]
+    finally:
+        m.frames.remove(frame)
+
+
+def mapped(m: Machine, function: Value, iterable: Value) -> Value:
+    """`map(function, iterable)` over something of symbolic length: a list of the results."""
+    call = ast.Call(ast.Name("%function", ast.Load()), [ast.Name("item", ast.Load())], [])
+    append = ast.Attribute(ast.Name("items", ast.Load()), "append", ast.Load())
+    add = ast.Expr(ast.Call(append, [call], []))
+    env = {"%function": function, "items": m.list_of([])}
+    return _run(m, _over("item", add), iterable, "items", env)
+
+
+def reduced(m: Machine, function: Value, iterable: Value, start: Value) -> Value:
+    """`functools.reduce(function, iterable, start)` over something of symbolic length."""
+    names = [ast.Name("total", ast.Load()), ast.Name("item", ast.Load())]
+    call = ast.Call(ast.Name("%function", ast.Load()), [*names], [])
+    step = ast.Assign([ast.Name("total", ast.Store())], call)
+    env = {"%function": function, "total": start}
+    return _run(m, _over("item", step), iterable, "total", env)
+
+
+def _over(item: str, step: ast.stmt) -> ast.For:
+    return ast.For(ast.Name(item, ast.Store()), ast.Name("%iterable", ast.Load()), [step], [])
+
+
+def generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
+    """Run through a comprehension, its names bound in a frame of their own."""
+    outer = m.frame
+    frame = Frame(outer.name, outer.source, {}, outer, path=outer.path)
+    m.frames.append(frame)
+    try:
+        yield from _nested(m, generators)
+    finally:
+        if frame in m.frames:  # gone where the elements raise
+            m.frames.remove(frame)
+
+
+def _nested(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
+    if not generators:
+        yield
+        return
+    first, *rest = generators
+    if first.is_async:
+        refuse_expression(m, m.spots[-1])
+    with m.spot(first.iter):
+        items = m.items(m.evaluate(m, first.iter), "iterable of a comprehension")
+    for item in items:
+        binding.bind(m, first.target, item)
+        if all(branches.known(m, m.evaluate(m, test), "condition") for test in first.ifs):
+            yield from _nested(m, rest)

@@ -1,0 +1,134 @@
+"""Ranges, lengths, and going through several things at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from codegen_ad.frontend.arrays.arithmetic import simplest
+from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes.symbolic import smallest
+from codegen_ad.frontend.values import (
+    Array,
+    Complex,
+    DynamicRange,
+    List,
+    Range,
+    Reversed,
+    Zipped,
+)
+from codegen_ad.ir.dims import Dim, as_dim
+
+Args = Sequence[Value]
+Named = Mapping[str, Value]
+
+
+def range_(m: Any, args: Args, _: Named) -> Value:
+    """`range(...)`."""
+    given: list[Any] = [
+        a if isinstance(a, Array) else m.static(a, "argument of range") for a in args
+    ]
+    if not 1 <= len(given) <= 3:
+        m.refuse(f"`range` takes one to three arguments, and gets {len(given)}.")
+    start, stop = (0, given[0]) if len(given) == 1 else given[:2]
+    step = given[2] if len(given) == 3 else 1
+    if not isinstance(step, int) or step == 0:
+        m.refuse("The step of a range must be an integer other than 0 that is known.")
+    if isinstance(start, Array) or isinstance(stop, Array):
+        return DynamicRange(start, stop, step)
+    low, high = m.dim(start, "start of the range"), m.dim(stop, "end of the range")
+    reach = high - low if step > 0 else low - high
+    if reach.is_constant:
+        reach = as_dim(max(0, reach.value))
+    else:
+        reach = reach if m.holds(reach, 0, m.text()) else as_dim(0)
+    return Range(low, (reach + (abs(step) - 1)) // abs(step), step)
+
+
+def len_(m: Any, args: Args, _: Named) -> Value:
+    """`len(...)`."""
+    (value,) = args
+    match value:
+        case Array():
+            shape = m.type_of(value).shape
+            if not shape:
+                m.refuse("A single number has no length.")
+            return simplest(shape[0])
+        case Range(length=length):
+            return simplest(length)
+        case Complex(real):
+            return len_(m, [real], {})
+        case List() if (held := rows.rows_of(m, value)) is not None:
+            return rows.length(m, held)
+        case _:
+            return len(m.items(value, "argument of len"))
+
+
+def enumerate_(m: Any, args: Args, kwargs: Named) -> Value:
+    """`enumerate(...)`."""
+    start = m.static(args[1] if len(args) > 1 else kwargs.get("start", 0), "start of enumerate")
+    items = m.try_items(args[0]) if not isinstance(args[0], Array) else None
+    if items is not None:
+        return tuple((start + i, item) for i, item in enumerate(items))
+    length = length_of(m, args[0])
+    return Zipped((Range(as_dim(start), length), args[0]))
+
+
+def zip_(m: Any, args: Args, _: Named) -> Value:
+    """`zip(...)`."""
+    if any(_is_long(m, a) for a in args):
+        return Zipped(tuple(args))
+    columns = [m.items(a, "argument of zip") for a in args]
+    return tuple(zip(*columns, strict=False))
+
+
+def _is_long(m: Any, value: Value) -> bool:
+    return isinstance(value, Array | Range | Zipped | Reversed) or (
+        rows.rows_of(m, value) is not None
+    )
+
+
+def length_of(m: Any, value: Value) -> Dim:
+    """The number of items, which may be symbolic."""
+    match value:
+        case Array():
+            shape = m.type_of(value).shape
+            if not shape:
+                m.refuse("A single number cannot be iterated over.")
+            return shape[0]
+        case Range(length=length):
+            return length
+        case Reversed(of):
+            return length_of(m, of)
+        case List() if (held := rows.rows_of(m, value)) is not None:
+            return rows.length_dim(m, held)
+        case Zipped(parts):
+            return _shortest(m, [length_of(m, p) for p in parts])
+        case _:
+            return as_dim(len(m.items(value, "value iterated over")))
+
+
+def _shortest(m: Any, lengths: Sequence[Dim]) -> Dim:
+    """The least of some sizes; those that cannot be compared are taken to be the same."""
+    least = lengths[0]
+    for other in lengths[1:]:
+        if _is_at_least(other, least):
+            continue
+        if _is_at_least(least, other):
+            least = other
+        else:
+            m.equate(least, other, m.text())
+    return least
+
+
+def _is_at_least(one: Dim, other: Dim) -> bool:
+    bound = smallest(one - other, 0)
+    return bound is not None and bound >= 0
+
+
+def reversed_(m: Any, args: Args, _: Named) -> Value:
+    """`reversed(...)`."""
+    if _is_long(m, args[0]):
+        return Reversed(args[0])
+    return tuple(m.items(args[0], "argument of reversed"))[::-1]

@@ -1,0 +1,111 @@
+"""What a loop runs over: how often, and the item of one iteration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.arrays.arithmetic import simplest
+from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control.counting import length_of
+from codegen_ad.frontend.sizes.run_time import polynomial
+from codegen_ad.frontend.values import Array, Complex, DynamicRange, List, Range, Reversed, Zipped
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+__all__ = ["first_of", "is_data", "item_of", "last_of", "length_of", "trip_of"]
+
+
+def is_data(m: Machine, value: Value) -> bool:
+    """Whether the loop over it becomes a loop of the program, not one copy for each item."""
+    match value:
+        case Array() | Range() | DynamicRange():
+            return True
+        case Complex(real):
+            return isinstance(real, Array)
+        case List():
+            return rows.rows_of(m, value) is not None
+        case Reversed(of):
+            return is_data(m, of)
+        case Zipped(parts):
+            return all(is_data(m, p) for p in parts)
+        case _:
+            return False
+
+
+def trip_of(m: Machine, iterable: DynamicRange | Value) -> Node:
+    """How often a loop over a range whose bounds depend on data runs."""
+    assert isinstance(iterable, DynamicRange)
+    b = m.b
+    start, stop = data.index_node(m, iterable.start), data.index_node(m, iterable.stop)
+    if data.dtype_of(m, iterable.stop) not in (DType.INT64, DType.INT32):
+        m.refuse("The end of a range must be an integer.", "Write `range(int(n))`.")
+    step = iterable.step
+    reach = make.subtract(b, stop, start) if step > 0 else make.subtract(b, start, stop)
+    if abs(step) != 1:
+        reach = make.add(b, reach, make.constant(b, abs(step) - 1, DType.INT64))
+        reach = make.apply(b, "floor_divide", reach, make.constant(b, abs(step), DType.INT64))
+    return make.apply(b, "maximum", reach, make.constant(b, 0, DType.INT64))
+
+
+def last_of(m: Machine, iterable: Value) -> Dim | None:
+    """The number of the last iteration over a range whose bounds depend on data, if known."""
+    if not isinstance(iterable, DynamicRange) or abs(iterable.step) != 1:
+        return None
+    bounds = (iterable.start, iterable.stop)
+    start, stop = (polynomial(m, data.index_node(m, v)) for v in bounds)
+    if start is None or stop is None:
+        return None
+    return (stop - start if iterable.step > 0 else start - stop) - 1
+
+
+def item_of(m: Machine, iterable: Value, index: Node) -> Value:
+    """The item of iteration number `index`."""
+    b = m.b
+    match iterable:
+        case Array():
+            return m.row(iterable, index)
+        case Complex(real, imag):
+            return Complex(item_of(m, real, index), item_of(m, imag, index))
+        case List() if (held := rows.rows_of(m, iterable)) is not None:
+            return rows.item_at(m, held, index)
+        case Range(start, _, step):
+            return m.fresh(_position(m, index, make.size(b, start), step), weak=True)
+        case DynamicRange(start, _, step):
+            return m.fresh(_position(m, index, data.index_node(m, start), step), weak=True)
+        case Zipped(parts):
+            return tuple(item_of(m, p, index) for p in parts)
+        case Reversed(of):
+            last = make.size(b, length_of(m, of) - 1)
+            return item_of(m, of, make.subtract(b, last, index))
+        case _:
+            m.refuse(
+                f"A loop over {m.describe(iterable)} together with something of unknown length.",
+                "Loop over arrays, or over sequences whose lengths are known.",
+            )
+
+
+def first_of(m: Machine, iterable: Value) -> Value:
+    """The item of the first iteration, which there is."""
+    match iterable:
+        case Range(start):
+            return simplest(start)
+        case Zipped(parts):
+            return tuple(first_of(m, p) for p in parts)
+        case _:
+            return item_of(m, iterable, make.constant(m.b, 0, DType.INT64))
+
+
+def _position(m: Machine, index: Node, start: Node, step: int) -> Node:
+    b = m.b
+    if step != 1:
+        index = make.multiply(b, index, make.constant(b, step, DType.INT64))
+    if make.constant_value(start) == 0:
+        return index
+    return make.add(b, index, start)

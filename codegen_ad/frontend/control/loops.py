@@ -1,0 +1,324 @@
+"""Loops: what a body changes is found by running it, until nothing new turns up.
+
+A name or a storage that the body changes is carried: an input of the loop's body and a result of
+the loop. A loop over a short literal sequence, or whose body needs the position as a number, is
+unrolled. Where the first iteration finds a number and leaves an array, as in `total = total + x`
+after `total = 0.0`, it is written out before the loop of the others.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, cast
+
+from codegen_ad.frontend import binding
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import branches, checks, iteration
+from codegen_ad.frontend.control.carrying import CarriedLoop, settle
+from codegen_ad.frontend.control.rounds import Body
+from codegen_ad.frontend.sizes import requirements
+from codegen_ad.frontend.values import (
+    Array,
+    DynamicRange,
+    Range,
+)
+from codegen_ad.ir.builder import Scope
+from codegen_ad.ir.dims import as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import ArrayType, DType
+from codegen_ad.ops import make
+from codegen_ad.ops.control import LOOP, WHILE, Loop, While
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def for_(m: Machine, node: ast.For) -> None:
+    """A `for` loop."""
+    iterable = m.evaluate(m, node.iter)
+    key = _key(m, node)
+    with m.spot(node.iter):
+        items = m.try_items(iterable)
+        rolled = iteration.is_data(m, iterable)
+        if items is None and _is_empty(m, iterable):
+            items = ()
+    outer = _enter(m)
+    if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
+        _unrolled(m, node, items)
+    else:
+        _rolled(m, node, iterable, key, None if items is None else len(items))
+    _leave(m, node.orelse, outer)
+
+
+def _key(m: Machine, node: ast.For | ast.While) -> object:
+    """What identifies a loop in every attempt at reading."""
+    return (*(id(f.tree) for f in m.frames), node.lineno, node.col_offset)
+
+
+def _is_empty(m: Machine, iterable: Value) -> bool:
+    """Whether the signature says that there is nothing to run over."""
+    if isinstance(iterable, DynamicRange):
+        return False
+    length = iteration.length_of(m, iterable)
+    return not m.is_run_time(length) and requirements.is_empty(m, length, m.text())
+
+
+def _enter(m: Machine) -> dict[str, Value]:
+    env = m.frame.env
+    env.setdefault("%return", False)
+    outer = {f: env.get(f, False) for f in ("%break", "%continue")}
+    env |= {"%break": False, "%continue": False}
+    return outer
+
+
+def _leave(m: Machine, orelse: Sequence[ast.stmt], outer: dict[str, Value]) -> None:
+    """Run the `else` clause unless the loop was left by `break`, which is over now.
+
+    A jump in the clause belongs to the loop around.
+    """
+    broken = m.frame.env["%break"]
+    m.frame.env |= outer
+    if orelse and broken is not True:
+        if isinstance(broken, Array):
+            condition = make.apply(m.b, "logical_not", m.read(broken))
+            branches.branch(m, condition, lambda: m.execute(m, orelse), lambda: None)
+        else:
+            m.execute(m, orelse)
+
+
+def _unrolled(m: Machine, node: ast.For, items: Sequence[Value]) -> None:
+    """One copy of the body for each item; jumps that depend on data guard the later copies."""
+    for place, item in enumerate(items):
+        m.frame.env["%continue"] = False
+        jumped = _jumped(m)
+        if jumped is True:
+            return
+        if isinstance(jumped, Node):
+            rest = items[place:]
+            _go_on(m, jumped, lambda rest=rest: _unrolled(m, node, rest))
+            return
+        binding.bind(m, node.target, item)
+        m.execute(m, node.body)
+
+
+def _go_on(m: Machine, jumped: Node, rest: Callable[[], None]) -> None:
+    """The iterations that are left, where the loop has not been left."""
+
+    def run() -> None:
+        m.frame.env |= {"%break": False, "%return": False}
+        rest()
+
+    branches.branch(m, make.apply(m.b, "logical_not", jumped), run, lambda: None)
+
+
+def _after_first(m: Machine, first: Callable[[], None], rest: Callable[[], None]) -> None:
+    """The first iteration by itself, and the others unless it leaves the loop."""
+    first()
+    m.frame.env["%continue"] = False
+    jumped = _jumped(m)
+    if isinstance(jumped, Node):
+        _go_on(m, jumped, rest)
+    elif not jumped:
+        rest()
+
+
+def _jumped(m: Machine) -> bool | Node:
+    found: Node | None = None
+    for name in ("%return", "%break"):
+        flag = m.frame.env.get(name, False)
+        if flag is True:
+            return True
+        if isinstance(flag, Array):
+            read = m.read(flag)
+            found = read if found is None else make.apply(m.b, "logical_or", found, read)
+    return False if found is None else found
+
+
+def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int | None) -> None:
+    """A loop of the program, after the first iteration if that is by itself."""
+    if key not in m.facts.peeled:
+        _loop(m, node, iterable, key, length, 0)
+        return
+
+    def first() -> None:
+        binding.bind(m, node.target, iteration.first_of(m, iterable))
+        m.execute(m, node.body)
+
+    with m.spot(node.iter):
+        if isinstance(iterable, DynamicRange):
+            one = make.constant(m.b, 1, DType.INT64)
+            _refuse_none(m, make.apply(m.b, "less", iteration.trip_of(m, iterable), one))
+        else:
+            _certain(m, iteration.length_of(m, iterable), node)()
+    _after_first(m, first, lambda: _loop(m, node, iterable, key, length, 1))
+
+
+def _refuse_none(m: Machine, none: Node) -> None:
+    """Refuse to run where no iteration would."""
+    checks.refuse_when(m, none, "ValueError", "this loop has to run at least once")
+
+
+def _loop(
+    m: Machine, node: ast.For, iterable: Value, key: object, length: int | None, skipped: int
+) -> None:
+    """The iterations but for the first `skipped` ones."""
+    b = m.b
+    trip_dim = None
+    if isinstance(iterable, DynamicRange):
+        trip = iteration.trip_of(m, iterable)
+        if skipped:
+            trip = make.subtract(b, trip, make.constant(b, skipped, DType.INT64))
+        if checks.may_have_failed(m):
+            trip = make.where(b, checks.passed(m), trip, make.constant(b, 0, DType.INT64))
+        last = iteration.last_of(m, iterable)
+        last = None if last is None else last - skipped
+    else:
+        trip_dim = iteration.length_of(m, iterable) - skipped
+        trip = make.size(b, trip_dim)
+        last = trip_dim - 1
+
+    counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
+    label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
+
+    def enter(scope: Scope) -> Node:
+        index = scope.input(label, ArrayType(DType.INT64))
+        m.log.counters.add(index)
+        m.run_time.positions[index] = last
+        return index
+
+    def body(index: Node | None) -> None:
+        assert index is not None
+        if skipped:
+            index = make.add(b, index, make.constant(b, skipped, DType.INT64))
+        with m.spot(node.iter):
+            item = iteration.item_of(m, iterable, index)
+        binding.bind(m, node.target, item)
+        m.execute(m, node.body)
+
+    with m.rolling(key, length):
+        loop = settle(m, Body(body, node, _certain(m, trip_dim, node), enter, trip_dim))
+    if not loop.flags:
+        inputs, outputs, captured = loop.close()
+        with b.at(None):
+            region = b.enclose(inputs, outputs, captured)
+        size = trip_dim if trip_dim is not None else m.fresh_symbol()
+        made = b.node(
+            LOOP, (trip, *loop.initial, *captured), Loop(len(loop.initial), 0, size, region)
+        )
+        loop.finish(b.results(made))
+        return
+    _counted_while(m, loop, trip)
+
+
+def _counted_while(m: Machine, loop: CarriedLoop, trip: Node) -> None:
+    """A `for` loop that may be left early: a `while` with a counter."""
+    b = m.b
+    inputs, outputs, captured = loop.close()
+    counter = inputs[0]
+    with b.scope() as scope:
+        i = scope.input("i", counter.array)
+        states = [scope.input(str(b.notes.names.get(n, "state")), n.array) for n in inputs[1:]]
+        going = make.apply(b, "less", i, trip)
+        for flag in loop.flags:
+            stopped = states[loop.place(flag)]
+            going = make.apply(b, "logical_and", going, make.apply(b, "logical_not", stopped))
+    ones, more = scope.close([going])
+    outer = list(dict.fromkeys([*captured, *more]))
+    with b.at(None):
+        step = make.add(b, counter, make.constant(b, 1, DType.INT64))
+        cond = b.enclose(scope.inputs, ones, outer)
+        region = b.enclose(inputs, [step, *outputs], outer)
+    zero = make.constant(b, 0, DType.INT64)
+    params = While(1 + len(loop.initial), 0, m.fresh_symbol(), cond, region)
+    made = b.node(WHILE, (zero, *loop.initial, *outer), params)
+    loop.finish(b.results(made)[1 : 1 + len(loop.initial)])
+
+
+def _certain(m: Machine, trip: object, node: ast.For) -> Callable[[], bool]:
+    """Whether the body runs at least once; asked only where it matters."""
+
+    def ask() -> bool:
+        if trip is None:
+            return False
+        dim = as_dim(cast("int", trip))
+        if dim.is_constant:
+            return dim.value > 0
+        with m.spot(node.iter):
+            if m.is_run_time(dim):
+                m.require(dim, 1, m.text())
+                return True
+            return m.holds(dim, 1, m.text())
+
+    return ask
+
+
+def while_(m: Machine, node: ast.While) -> None:
+    """A `while` loop, after the first iteration if that is by itself."""
+    outer = _enter(m)
+    key = _key(m, node)
+    if key in m.facts.peeled:
+        with m.spot(node.test):
+            going = branches.decide(m, m.perhaps(m, node.test))
+            if isinstance(going, Node):
+                _refuse_none(m, make.apply(m.b, "logical_not", going))
+        if going is not False:
+            _after_first(m, lambda: m.execute(m, node.body), lambda: _while(m, node, key))
+    else:
+        _while(m, node, key)
+    _leave(m, node.orelse, outer)
+
+
+def _while(m: Machine, node: ast.While, key: object) -> None:
+    """A `while` loop of the program."""
+    b = m.b
+    saved = m.snapshot()
+    with b.scope(), m.spot(node.test), checks.none_in(m, "the condition of a loop"):
+        first = branches.decide(m, m.perhaps(m, node.test))
+    m.restore(saved)
+    if first is False:
+        return
+    endless = isinstance(node.test, ast.Constant)
+
+    def body(_: Node | None) -> None:
+        if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test)):
+            m.evaluate(m, node.test)
+        m.execute(m, node.body)
+
+    with m.rolling(key, None):
+        loop = settle(m, Body(body, node, lambda: first is True))
+    inputs, outputs, captured = loop.close()
+    condition = loop.test(lambda: _going_on(m, node.test, loop))
+    ones, more = condition.scope.close([condition.node])
+    both = list(dict.fromkeys([*captured, *more]))
+    with b.at(None):
+        cond = b.enclose(condition.scope.inputs, ones, both)
+        region = b.enclose(inputs, outputs, both)
+    params = While(len(loop.initial), 0, m.fresh_symbol(), cond, region)
+    made = b.node(WHILE, (*loop.initial, *both), params)
+    loop.finish(b.results(made)[: len(loop.initial)])
+    if endless and not isinstance(m.frame.env.get("%break"), Array):
+        # The only way out of `while True` is a return.
+        if "%return" not in loop.flags:
+            m.refuse("Nothing ends this loop.", "Add a `break` or a condition.")
+        m.frame.env["%return"] = True
+
+
+def _going_on(m: Machine, test: ast.expr, loop: CarriedLoop) -> Node:
+    """The loop's condition on what is carried: the test, unless the loop was left."""
+    b = m.b
+    flags = [
+        make.apply(b, "logical_not", m.read(cast("Array", m.frame.env[f]))) for f in loop.flags
+    ]
+    with m.spot(test):
+        found = branches.decide(m, m.perhaps(m, test))
+    if found is not True:
+        flags.insert(0, found if isinstance(found, Node) else make.constant(b, found, DType.BOOL))
+    if checks.may_have_failed(m):
+        flags.append(checks.passed(m))
+    if not flags:
+        m.refuse("Nothing ends this loop.", "Add a `break` or a condition that changes.")
+    going = flags[0]
+    for flag in flags[1:]:
+        going = make.apply(b, "logical_and", going, flag)
+    return going

@@ -1,0 +1,116 @@
+"""What is required of sizes: settled now, or checked when a kernel is called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.control import checks
+from codegen_ad.frontend.sizes.run_time import is_certain, is_run_time, length, polynomial, settle
+from codegen_ad.frontend.sizes.symbolic import Requirement, Restart, dim_text, smallest
+from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+    from codegen_ad.frontend.values import Array
+
+
+def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
+    """Require two sizes to be the same; reading starts again if that is news."""
+    if first == second:
+        return
+    one, other = (dim_text(d, m.size_names) for d in (first, second))
+    difference = first - second
+    if is_run_time(m, difference):
+        settle(m, difference, f"line {m.line()}: the sizes in `{what.lstrip('%')}` differ")
+        m.refuse(
+            f"`{what}` needs {one} == {other}, which depends on the data.",
+            "Pick the elements of both arrays by the same mask or bounds.",
+            ShapeMismatch,
+        )
+    if is_run_time(m, first):  # what is the same on both sides does not matter
+        first, second = difference, ZERO
+        one, other = (dim_text(d, m.size_names) for d in (first, second))
+    if not difference.is_constant:
+        message = f"line {m.line()}: {what} needs {one} == {other}"
+        if m.facts.solve(first, second, message):
+            raise Restart
+    m.refuse(
+        f"`{what}` needs {one} and {other} to be the same size, and they are not."
+        if difference.is_constant
+        else f"`{what}` needs {one} == {other}, which cannot be settled before the call.",
+        "Check the shapes of the arrays, for example by printing them.",
+        ShapeMismatch,
+    )
+
+
+def require(m: Machine, at_least: Dim, minimum: Dim | int, what: str) -> None:
+    """Require a size to be at least `minimum` when the kernel is called."""
+    least = as_dim(minimum)
+    bound = smallest(at_least - least, 0)
+    if bound is not None and bound >= 0:
+        return
+    one, other = (dim_text(d, m.size_names) for d in (at_least, least))
+    if is_run_time(m, at_least - least):
+        if not is_certain(m, at_least - least):
+            sizes = (make.size(m.b, d) for d in (at_least, least))
+            fails = make.apply(m.b, "less", *sizes)
+            checks.refuse_when(m, fails, "ValueError", f"{what} needs a size of at least {other}")
+        return
+    if (at_least - least).is_constant:
+        m.refuse(
+            f"`{what}` needs a size of at least {other}, and it is {one}.",
+            "Check the shapes of the arrays, for example by printing them.",
+            ShapeMismatch,
+        )
+    message = f"line {m.line()}: {what} needs {one} >= {other}"
+    m.facts.demand(Requirement("at_least", at_least, least, message))
+
+
+def holds(m: Machine, first: Dim, second: Dim | int, what: str) -> bool:
+    """Whether a size is at least another one; where only a call tells, each case has its kernel.
+
+    Reading goes on as if it were, unless the signature says that it is not; either is checked when
+    the kernel is called.
+    """
+    least = as_dim(second)
+    if (bound := smallest(first - least, 0)) is not None and bound >= 0:
+        return True
+    if (bound := smallest(least - 1 - first, 0)) is not None and bound >= 0:
+        return False
+    case = _comparison(m, first, least)
+    message = f"line {m.line()}: {what} needs "
+    if case in m.facts.untrue:
+        other = _comparison(m, least, first + 1)
+        m.facts.demand(Requirement("at_least", least, first + 1, message + other))
+        return False
+    m.facts.demand(Requirement("at_least", first, least, message + case, case))
+    return True
+
+
+def is_empty(m: Machine, size: Dim, what: str) -> bool:
+    """Whether the signature says that a size is 0."""
+    return _comparison(m, size, ONE) in m.facts.untrue and not holds(m, size, ONE, what)
+
+
+def _comparison(m: Machine, first: Dim, second: Dim) -> str:
+    return " >= ".join(dim_text(d, m.size_names) for d in (first, second))
+
+
+def size_from(m: Machine, value: Array, what: str) -> Dim:
+    """A size that is an integer scalar of the program."""
+    kind = m.type_of(value)
+    if kind.shape or kind.dtype not in (DType.INT64, DType.INT32):
+        m.refuse(
+            f"The {what} must be an integer, not {m.describe(value)}.",
+            "Convert it: `int(x)`.",
+        )
+    node = data.index_node(m, value)
+    known = polynomial(m, node)
+    if known is None or not is_certain(m, known):
+        negative = make.apply(m.b, "less", node, make.constant(m.b, 0, DType.INT64))
+        checks.refuse_when(m, negative, "ValueError", f"the {what} is negative")
+    return length(m, node)
