@@ -1,7 +1,7 @@
 """Nodes that stand in memory without being filled element by element.
 
-Updates and scatters write into their argument's memory where nothing reads the old value any more,
-reshapes are views, concatenations are filled piece by piece, and whole-array operations are calls.
+Reshapes are views, concatenations are filled piece by piece, and whole-array operations are calls.
+Updates and scatters are in `writes`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
-from codegen_ad.ops.control import Loop, While
-from codegen_ad.ops.indexing import UPDATE, Update
+from codegen_ad.ops.indexing import UPDATE
 from codegen_ad.ops.movement import BROADCAST_TO, Axis
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.plan import library, nests
-from codegen_ad.plan.access import NeedsStorage, Point, access, aligned, is_unrolled
+from codegen_ad.plan.access import NeedsStorage, Point, access
 from codegen_ad.plan.element import free_points, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
     Assign,
-    CopyInto,
     Load,
     Store,
     Var,
@@ -34,20 +32,16 @@ from codegen_ad.plan.nests import IntoBuffer, Nest
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.units import (
-    Buffer,
     Needs,
-    Scalar,
-    Structured,
     is_accumulating,
     is_pieces,
     is_view,
     is_whole,
     stored_whole,
-    written_in_place,
 )
 
 if TYPE_CHECKING:
-    from codegen_ad.plan.schedule import Item, Work
+    pass
 
 Run = Callable[[Planner, Scope, Sequence[Nest]], None]
 
@@ -104,147 +98,23 @@ def needs_of(p: Planner, scope: Scope, node: Node) -> Needs:
             extents = node.array.shape
             sink = IntoBuffer("", lambda _, q: q, accumulate=False, itself=True)
         return nests.needs_of(p, scope, Nest(node, extents, (None,) * len(extents), sink))
-    target = written_in_place(node)
-    if target is None:
-        for arg in node.args:
-            if is_pieces(node):
-                _elements_of(p, scope, arg, out)
-            else:
-                p.walker.whole(scope, arg, out)
-        return out
-    p.walker.whole(scope, target, out)
-    out.reads.setdefault(target, set())
-    values = Needs()
-    for written in node.args[1:]:
-        _elements_of(p, scope, written, values)
-    if target in values.reads:
-        _check_overlap(p, scope, node, target)
-    out.add(values)
+    for arg in node.args:
+        if is_pieces(node):
+            elements_of(p, scope, arg, out)
+        else:
+            p.walker.whole(scope, arg, out)
     return out
 
 
-def _elements_of(p: Planner, scope: Scope, node: Node, out: Needs) -> None:
+def elements_of(p: Planner, scope: Scope, node: Node, out: Needs) -> None:
+    """Add what all elements of a node need."""
     for point in free_points(node.array.shape, p.walker.fresh):
         p.walker.element(scope, node, point, None, out)
 
 
-def _check_overlap(p: Planner, scope: Scope, node: Node, target: Node) -> None:
-    """Values that read what is being overwritten get memory, except element by element."""
-    values = node.args[1]
-    points = list(free_points(values.array.shape, p.walker.fresh))
-    if all(is_unrolled(d) for d in values.array.shape):
-        return  # all values are computed before the first is stored
-    if values is target:
-        return  # the target itself is copied
-    for point in points:
-        out = Needs()
-        p.walker.element(scope, values, point, None, out)
-        reads = out.reads.get(target, set())
-        written = _update_place(node, point) if isinstance(node.params, Update) else None
-        if any(read != written for read in reads):
-            raise NeedsStorage(values)
-
-
-def _update_place(node: Node, point: Point) -> Point:
-    assert isinstance(node.params, Update)
-    spans = node.params.spans
-    return tuple(
-        ZERO if d == Dim.constant(1) else s.start + q * s.step
-        for d, s, q in zip(node.array.shape, spans, point, strict=True)
-    )
-
-
-def order_writes(p: Planner, scope: Scope, work: Work) -> None:
-    """Let everything that reads an old value come before the write over it, or have it copied."""
-    region = p.region(scope)
-    for item in list(work.needs):
-        for target in _overwritten(p, item):
-            readers: list[Item] = [
-                other
-                for other, needs in work.needs.items()
-                if other is not item and target in needs.reads
-            ]
-            maker: Item = (
-                Structured(target.args[0]) if target.op.kind is Kind.RESULT else Buffer(target)
-            )
-            readers = [r for r in readers if r != maker]
-            conflict = (
-                not _is_owned(p, scope, target, work)
-                or target in region.outputs
-                or _writes_itself(item, target)
-                or any(is_view(user) for user in region.users[target])
-            )
-            late = [r for r in readers if work.depends(r, item)]
-            if conflict or (late and not _read_before(p, scope, work, item, target)):
-                work.copies.add((item, target))
-            else:
-                work.after[item].update(r for r in readers if r not in late)
-
-
-def _writes_itself(item: Item, target: Node) -> bool:
-    """Whether what is written into a value is that value, elsewhere."""
-    return isinstance(item, Buffer) and item.node.args[1] is target
-
-
-def _read_before(p: Planner, scope: Scope, work: Work, item: Item, target: Node) -> bool:
-    """Whether little is read of a value, and can be read before `item` writes over it.
-
-    A row or an element that is needed later is kept, in place of the whole array.
-    """
-    users = [u for u in p.region(scope).users[target] if u is not item.node]
-    for user in users:
-        if user.regions or user.op.kind is Kind.RESULT or written_in_place(user) is target:
-            return False
-        if _open_axes(user) >= _open_axes(target):
-            return False
-    for user in users:
-        if user.array.shape and user not in p.marks.full:
-            raise NeedsStorage(user)
-        unit: Item = Buffer(user) if user.array.shape else Scalar(user)
-        if unit not in work.needs:
-            needs = Needs()
-            p.walker.element(scope, user, (), None, needs)
-            if not all(u in work.needs for u in needs.units):
-                return False
-            work.needs[unit] = needs
-            work.after[unit] = {u for u in needs.units if u != unit}
-        if work.depends(unit, item):
-            return False
-        work.after[item].add(unit)
-    return True
-
-
-def _open_axes(node: Node) -> int:
-    """How many of a node's axes are not short."""
-    return sum(not is_unrolled(d) for d in node.array.shape)
-
-
-def _overwritten(p: Planner, item: Item) -> list[Node]:
-    """The nodes in whose memory an item would write: a target, or what a loop begins with."""
-    match item:
-        case Buffer(node) if not is_filled(p, node):
-            target = written_in_place(node)
-            return [] if target is None else [target]
-        case Structured(node) if isinstance(node.params, Loop | While):
-            first = 1 if isinstance(node.params, Loop) else 0
-            init = node.args[first : first + node.params.carried]
-            return [a for a in init if a.array.shape and node.args.count(a) == 1]
-        case _:
-            return []
-
-
-def _is_owned(p: Planner, scope: Scope, node: Node, work: Work) -> bool:
-    place = scope.stored.get(node)
-    if place is not None:
-        return place.owned
-    return node.op.kind is Kind.RESULT or (Buffer(node) in work.needs and not is_view(node))
-
-
-def emit(p: Planner, scope: Scope, node: Node, *, copy: bool, run: Run) -> None:
+def emit(p: Planner, scope: Scope, node: Node, *, run: Run) -> None:
     """Give the node its memory and fill it."""
-    if written_in_place(node) is not None:
-        _write(p, scope, node, copy=copy, run=run)
-    elif is_view(node):
+    if is_view(node):
         source = scope.stored[node.args[0]]
         name = p.names.fresh(node)
         note = p.elements.note(node)
@@ -258,31 +128,6 @@ def emit(p: Planner, scope: Scope, node: Node, *, copy: bool, run: Run) -> None:
         _scan(p, scope, node)
     else:
         library.emit(p, scope, node, {0: node})
-
-
-def _write(p: Planner, scope: Scope, node: Node, *, copy: bool, run: Run) -> None:
-    target, values, *indices = node.args
-    note = p.elements.note(node)
-    buffer = scope.stored[target].buffer
-    if copy:
-        fresh = p.allocate(scope, node, node.array.shape, node.array.dtype)
-        scope.statements.append(CopyInto(fresh, buffer, note))
-        buffer = fresh
-
-    def place(inner: Scope, point: Point) -> Point:
-        if isinstance(node.params, Update):
-            return _update_place(node, point)
-        head = len(point) - (target.array.rank - len(indices))
-        where = tuple(
-            p.elements.checked(inner, i, aligned(i, point[:head]), dim, axis, node)
-            for axis, (i, dim) in enumerate(zip(indices, target.array.shape, strict=False))
-        )
-        return (*where, *point[head:])
-
-    sink = IntoBuffer(buffer, place, accumulate=is_accumulating(node), itself=False)
-    shape = values.array.shape
-    run(p, scope, [Nest(values, shape, (None,) * len(shape), sink)])
-    scope.stored[node] = stored_whole(node, buffer, owned=True)
 
 
 def _pieces(p: Planner, scope: Scope, node: Node, run: Run) -> None:

@@ -6,15 +6,16 @@ in one loop, whose body is scheduled the same way.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import ArrayType
+from codegen_ad.ops import make
 from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import control, memory, nests
+from codegen_ad.plan import control, memory, nests, writes
 from codegen_ad.plan.access import Point
 from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
@@ -56,8 +57,11 @@ class Work:
                     stack.append(before)
         return False
 
-    def levels(self) -> dict[Item, int]:
-        """The level of each item: one more than the highest that it comes after."""
+    def levels(self, first: Collection[Item]) -> dict[Item, int]:
+        """The level of each item: one more than the highest that it comes after.
+
+        Those of `first` that come after nothing have level -1, so that they hold nobody up.
+        """
         level: dict[Item, int] = {}
         for start in self.needs:
             stack = [start]
@@ -68,7 +72,8 @@ class Work:
                     stack.extend(missing)
                     continue
                 stack.pop()
-                level[item] = 1 + max((level[b] for b in self.after[item]), default=-1)
+                ready = -2 if item in first else -1
+                level[item] = 1 + max((level[b] for b in self.after[item]), default=ready)
         return level
 
 
@@ -96,14 +101,21 @@ def plan_region(
 def schedule(p: Planner, scope: Scope, roots: Iterable[Item]) -> None:
     """Emit the roots and all they need into the scope, in an order that fuses what can be fused."""
     work = _discover(p, scope, roots)
-    memory.order_writes(p, scope, work)
-    level = work.levels()
+    writes.order_writes(p, scope, work)
+    level = work.levels(_begun_with(p, scope, work))
     position = p.region(scope).position
     items = sorted(work.needs, key=lambda i: (level[i], position.get(i.node, -1)))
     top = max(level.values(), default=-1)
-    _keep_shared(p, scope, work, [[i for i in items if level[i] == k] for k in range(top + 1)])
-    for k in range(top + 1):
+    steps = range(-1, top + 1)
+    _keep_shared(p, scope, work, [[i for i in items if level[i] == k] for k in steps])
+    for k in steps:
         _emit_level(p, scope, work, [i for i in items if level[i] == k])
+
+
+def _begun_with(p: Planner, scope: Scope, work: Work) -> set[Item]:
+    """Arrays of one number that something is added to: memory is all that they need."""
+    targets = (t for item in work.needs for t, _ in writes.overwritten(p, scope, item))
+    return {Buffer(t) for t in targets if make.constant_value(t) is not None}
 
 
 def _discover(p: Planner, scope: Scope, roots: Iterable[Item]) -> Work:
@@ -171,12 +183,25 @@ def _own_needs(p: Planner, scope: Scope, item: Item) -> Needs:
             sink = nests.IntoBuffer("", lambda _, q: q, accumulate=False, itself=True)
             return nests.needs_of(p, scope, Nest(node, node.array.shape, pattern, sink))
         case Buffer(node):
+            written = writes.writes_of(p, scope, node)
+            if written is not None:
+                return writes.needs_of(p, scope, written)
             return memory.needs_of(p, scope, node)
     return out
 
 
-def _nests_of(items: Sequence[Item], p: Planner) -> list[Item]:
-    return [i for i in items if isinstance(i, Nest | Total | Local) or _is_filled(i, p)]
+def _loops_of(
+    p: Planner, work: Work, item: Item
+) -> list[tuple[list[Dim], dict[Node, set[Node | None]]]]:
+    """The loops of an item: the sizes that each runs over, none for what runs by itself.
+
+    With the sizes comes what the loop computes in passing.
+    """
+    needs = work.needs[item]
+    if needs.nests:
+        return needs.nests
+    loops = isinstance(item, Nest | Total | Local) or _is_filled(item, p)
+    return [(_open_axes(item) if loops else [], needs.passing)]
 
 
 def _is_filled(item: Item, p: Planner) -> bool:
@@ -187,23 +212,17 @@ def _keep_shared(p: Planner, scope: Scope, work: Work, levels: list[list[Item]])
     """Give memory to expensive nodes that several loops of this scope would compute."""
     groups: list[dict[Node, set[Node | None]]] = []
     for items in levels:
-        looping = _nests_of(items, p)
         by_extent: dict[Dim, dict[Node, set[Node | None]]] = {}
         for item in items:
-            passing = work.needs[item].passing
-            if item in looping:
-                axes = _open_axes(item)
+            for axes, passing in _loops_of(p, work, item):
                 extent = min(axes, key=p.walker.rank, default=None)
                 group: dict[Node, set[Node | None]] = {}
                 if extent is not None:
                     group = by_extent.setdefault(extent, group)
-                if extent is None:
+                else:
                     groups.append(group)
-            else:
-                group = {}
-                groups.append(group)
-            for node, users in passing.items():
-                group.setdefault(node, set()).update(users)
+                for node, users in passing.items():
+                    group.setdefault(node, set()).update(users)
         groups.extend(by_extent.values())
     count: dict[Node, int] = {}
     for group in groups:
@@ -238,6 +257,7 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
     totals: list[tuple[Node, Point, Var]] = []
     parts: list[tuple[Node, Pattern, Stored]] = []
     wholes: list[tuple[Node, Stored]] = []
+    later: list[Nest] = []
     for item in items:
         match item:
             case Nest():
@@ -260,9 +280,20 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
                 assert not isinstance(nest.sink, nests.IntoTotal)
                 ready.append(nest)
                 wholes.append((node, stored_whole(node, nest.sink.buffer, owned=True)))
+            case Buffer(node):
+                written = writes.writes_of(p, scope, node)
+                if written is None:
+                    continue
+                copy = (item, written.target) in work.copies
+                own, buffer = writes.begin(p, scope, node, written, copy=copy)
+                alone = 1 if writes.is_shifted(written) else len(own)
+                ready += own[:alone]
+                later += own[alone:]
+                wholes.append((node, stored_whole(node, buffer, owned=True)))
             case _:
                 pass
-    for extent, members in nests.partition(p, ready):
+    groups = nests.partition(p, ready) + [g for nest in later for g in nests.partition(p, [nest])]
+    for extent, members in groups:
         if extent is None:
             nests.write_out(p, scope, members[0])
             continue
@@ -279,8 +310,7 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
             case Structured(node):
                 copied = {target for other, target in work.copies if other == item}
                 control.emit(p, scope, node, copied, plan_region)
-            case Buffer(node) if not memory.is_filled(p, node):
-                copy = any(other == item for other, _ in work.copies)
-                memory.emit(p, scope, node, copy=copy, run=schedule)
+            case Buffer(node) if node not in scope.stored:
+                memory.emit(p, scope, node, run=schedule)
             case _:
                 pass

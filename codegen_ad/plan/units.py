@@ -109,12 +109,18 @@ class Keep(Exception):
 
 @dataclass(slots=True)
 class Needs:
-    """What a unit needs: other units, memory it reads, and nodes it computes in passing."""
+    """What a unit needs: other units, memory it reads, and nodes it computes in passing.
+
+    A unit of several loop nests lists the sizes of each, and what that one computes in passing.
+    """
 
     units: dict[Unit, None] = field(default_factory=dict[Unit, None])
     reads: dict[Node, set[Point]] = field(default_factory=dict[Node, set[Point]])
     passing: dict[Node, set[Node | None]] = field(default_factory=dict[Node, set[Node | None]])
     seen: set[tuple[Node, Point]] = field(default_factory=set[tuple[Node, Point]])
+    nests: list[tuple[list[Dim], dict[Node, set[Node | None]]]] = field(
+        default_factory=list[tuple[list[Dim], dict[Node, set[Node | None]]]]
+    )
 
     def add(self, other: Needs) -> None:
         """Need all that `other` needs, too."""

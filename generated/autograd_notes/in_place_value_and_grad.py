@@ -6,7 +6,7 @@ x: f8[n]
 
 Cost for each of n: 7 operations; 24 bytes read, 24 written.
 Cost for each of n - 1: 5 operations; 40 bytes read, 32 written.
-Stored: y[n], tail_1[n - 1], tail_2[n], d_value_1[n], d_tail_2[n].
+Stored: y[n], tail_1[n - 1], tail_2[n], d_value_1[n], d_tail_1[n].
 Predicted cost relative to the value alone: 2.4.
 """
 
@@ -51,22 +51,21 @@ def in_place_value_and_grad(x):
         d_value_1[i] = 2.0 * part_1
     # gradient of line 6: y[0] = 5.0
     d_value_1[0] = 0.0
-    d_tail_1 = 0.0
+    d_tail_1 = np.empty(n)
+    # gradient of line 5: tail *= y[0]
+    d_tail_1[:] = d_value_1
+    d_tail_2 = 0.0
     for i in range(n - 1):
-        # gradient of line 5: tail *= y[0]
-        d_tail_1 = plus(d_tail_1, d_value_1[i + 1] * y[i + 1])
-    d_tail_2 = np.empty(n)
-    d_tail_2[:] = d_value_1
+        d_tail_1[i + 1] = 0.0
+        d_tail_2 = plus(d_tail_2, d_value_1[i + 1] * y[i + 1])
+    d_tail_1[0] += d_tail_2
     for i in range(n - 1):
-        d_tail_2[i + 1] = 0.0
-    d_tail_2[0] += d_tail_1
-    for i in range(n - 1):
-        d_tail_2[i + 1] += d_value_1[i + 1] * y_0
+        d_tail_1[i + 1] += d_value_1[i + 1] * y_0
     d_x = np.empty(n)
     d_y_1 = 0.0
     for i in range(n):
         # gradient of line 4: tail = y[1:]
-        d_y_i = d_tail_2[i]
+        d_y_i = d_tail_1[i]
         # gradient of line 2: y = 3 * x
         d_x[i] = d_y_i * 3.0
         # gradient of line 3: y += x[0]

@@ -8,13 +8,13 @@ Cost for each of n: 2 operations; 64 bytes read, 32 written.
 Cost for each of n*n: 16 operations, 1 exp; 96 bytes read, 32 written.
 Cost for each of d*n: 16 operations, 1 exp; 96 bytes read, 32 written.
 Cost for each of q: 6 operations, 1 log; 16 bytes read, 0 written.
-Cost for each of n*q: 11 operations; 88 bytes read, 56 written.
+Cost for each of n*q: 11 operations; 80 bytes read, 48 written.
 Cost for each of d*n*q: 1 operations; 32 bytes read, 24 written.
-Cost for each of n*n*q: 9 operations; 64 bytes read, 8 written.
-Stored: alpha_1[d, n], alpha[n], alpha_2[n], d_alpha_1[n], d_alpha_2[d, n], d_alpha_3[d, n],
-d_alpha[n], d_alpha_4[n], d_A[n, n], d_B[n, d], d_A_1[n], d_B_1[d], A_1[n, 1], B_1[n, 1],
-d_alpha_5[n], d_alpha_6[n, n], d_alpha_7[n, d], A[n, n], B[n, d], A_4[n, 1], B_4[n, 1], A_6[n, n],
-B_6[n, d], alpha_3[q, n], alpha_4[n].
+Cost for each of n*n*q: 11 operations; 64 bytes read, 8 written.
+Stored: alpha_1[d, n], alpha[n], alpha_2[n], d_alpha_1[d, n], d_alpha_2[n], d_alpha_3[d, n],
+d_alpha[n], d_A[n, n], d_B[n, d], d_A_1[n], d_B_1[d], d_alpha_4[n], d_alpha_5[n, n], d_alpha_6[n,
+d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_4[n, 1], B_4[n, 1], A_6[n, n], B_6[n, d], alpha_3[q,
+n], alpha_4[n].
 Predicted cost relative to the value alone: 2.2.
 """
 
@@ -86,20 +86,19 @@ def hmm_value_and_grad(logits, emission, start, seen):
     alpha_1 = np.empty((d, n))
     alpha = np.empty(n)
     alpha_2 = np.empty(n)
-    d_alpha_1 = np.empty(n)
-    d_alpha_2 = np.empty((d, n))
+    d_alpha_1 = np.empty((d, n))
+    d_alpha_2 = np.empty(n)
     d_alpha_3 = np.empty((d, n))
     d_alpha = np.empty(n)
-    d_alpha_4 = np.empty(n)
     d_A = np.empty((n, n))
     d_B = np.empty((n, d))
     d_A_1 = np.empty(n)
     d_B_1 = np.empty(d)
+    d_alpha_4 = np.zeros(n)
+    d_alpha_5 = np.zeros((n, n))
+    d_alpha_6 = np.zeros((n, d))
     A_1 = np.empty((n, 1))
     B_1 = np.empty((n, 1))
-    d_alpha_5 = np.zeros(n)
-    d_alpha_6 = np.zeros((n, n))
-    d_alpha_7 = np.zeros((n, d))
     for i in range(n):
         A_2 = -math.inf
         B_2 = -math.inf
@@ -187,50 +186,47 @@ def hmm_value_and_grad(logits, emission, start, seen):
     # line 22: return -total
     value = -total
     for j in range(q):
-        d_alpha_3[:] = 0.0
+        d_alpha_1[:] = 0.0
         for i in range(n):
-            d_alpha_8 = 0.0
+            d_alpha_7 = 0.0
             for k in range(n):
                 # gradient of line 17: for t in range(len(seen)):
-                d_alpha_8 = plus(d_alpha_8, alpha_3[-j + q - 1, k] * A_6[k, i])
+                d_alpha_7 = plus(d_alpha_7, alpha_3[-j + q - 1, k] * A_6[k, i])
             for k in range(d):
-                d_alpha_2[k, i] = B_6[i, k]
-            d_alpha_1[i] = d_alpha_8
+                d_alpha_3[k, i] = B_6[i, k]
+            d_alpha_2[i] = d_alpha_7
         scale_1 = 0.0
-        d_alpha_9 = 0.0
-        d_alpha_10 = seen[-j + q - 1]
-        if d_alpha_10 < 0:
-            d_alpha_10 += d
-        if d_alpha_10 < 0 or d_alpha_10 >= d:
+        d_alpha_8 = 0.0
+        d_alpha_9 = seen[-j + q - 1]
+        if d_alpha_9 < 0:
+            d_alpha_9 += d
+        if d_alpha_9 < 0 or d_alpha_9 >= d:
             raise IndexError("line 17: index is out of bounds for axis 0")
         for i in range(n):
-            alpha_7 = d_alpha_1[i] * d_alpha_2[d_alpha_10, i]
+            alpha_7 = d_alpha_2[i] * d_alpha_3[d_alpha_9, i]
             scale_1 = plus(scale_1, alpha_7)
-            d_alpha_9 = plus(d_alpha_9, d_alpha_5[i] * alpha_7)
-        d_alpha_11 = 1.0 / scale_1
-        d_scale = -1.0 / scale_1 - d_alpha_9 * (d_alpha_11 / scale_1)
+            d_alpha_8 = plus(d_alpha_8, d_alpha_4[i] * alpha_7)
+        d_alpha_10 = 1.0 / scale_1
+        d_scale = -1.0 / scale_1 - d_alpha_8 * (d_alpha_10 / scale_1)
         for i in range(n):
-            d_alpha[i] = d_alpha_5[i] * d_alpha_11 + d_scale
-        for i in range(n):
-            d_alpha_12 = 0.0
+            d_alpha_11 = 0.0
             recorded_i = alpha_3[-j + q - 1, i]
             for k in range(n):
-                d_alpha_13 = d_alpha[k] * d_alpha_2[d_alpha_10, k]
-                d_alpha_12 = plus(d_alpha_12, d_alpha_13 * A_6[i, k])
-                d_A[i, k] = d_alpha_6[i, k] + d_alpha_13 * recorded_i
-            d_alpha_4[i] = d_alpha_12
-        for i in range(n):
-            d_alpha_3[d_alpha_10, i] += d_alpha[i] * d_alpha_1[i]
+                d_alpha_12 = (d_alpha_4[k] * d_alpha_10 + d_scale) * d_alpha_3[d_alpha_9, k]
+                d_alpha_11 = plus(d_alpha_11, d_alpha_12 * A_6[i, k])
+                d_A[i, k] = d_alpha_5[i, k] + d_alpha_12 * recorded_i
+            d_alpha_1[d_alpha_9, i] += (d_alpha_4[i] * d_alpha_10 + d_scale) * d_alpha_2[i]
+            d_alpha[i] = d_alpha_11
         for i in range(n):
             for k in range(d):
-                d_B[i, k] = d_alpha_7[i, k] + d_alpha_3[k, i]
-        d_alpha_5, d_alpha_4, d_alpha_6, d_A, d_alpha_7, d_B = (
+                d_B[i, k] = d_alpha_6[i, k] + d_alpha_1[k, i]
+        d_alpha_4, d_alpha, d_alpha_5, d_A, d_alpha_6, d_B = (
+            d_alpha,
             d_alpha_4,
-            d_alpha_5,
             d_A,
-            d_alpha_6,
+            d_alpha_5,
             d_B,
-            d_alpha_7,
+            d_alpha_6,
         )
     d_logits = np.empty((n, n))
     d_emission = np.empty((n, d))
@@ -245,7 +241,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
         A_3 = A_1[i, 0]
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
-            d_A_2 = plus(d_A_2, d_alpha_6[i, j] * A[i, j] / A_7 / A_7)
+            d_A_2 = plus(d_A_2, d_alpha_5[i, j] * A[i, j] / A_7 / A_7)
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
             d_A_3 = plus(d_A_3, 1.0 if logits[i, j] == A_3 else 0.0)
         # line 14: B = B / B.sum(axis=1, keepdims=True)
@@ -254,17 +250,17 @@ def hmm_value_and_grad(logits, emission, start, seen):
         B_3 = B_1[i, 0]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B_2 = plus(d_B_2, d_alpha_7[i, j] * B[i, j] / B_7 / B_7)
+            d_B_2 = plus(d_B_2, d_alpha_6[i, j] * B[i, j] / B_7 / B_7)
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_3 else 0.0)
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
-            d_A_4 = d_alpha_6[i, j] / A_7 - d_A_2
+            d_A_4 = d_alpha_5[i, j] / A_7 - d_A_2
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
             d_A_1[j] = d_A_4 * A[i, j]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B_4 = d_alpha_7[i, j] / B_7 - d_B_2
+            d_B_4 = d_alpha_6[i, j] / B_7 - d_B_2
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_1[j] = d_B_4 * B[i, j]
         d_A_5 = 0.0

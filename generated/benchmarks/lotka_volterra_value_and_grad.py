@@ -81,75 +81,75 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
     for j in range(k):
         # gradient of line 12: for t in range(len(seen)):
         d_u_1 = d_total * 2.0
-        recorded = u_1[-j + k - 1]
+        recorded = u_2[-j + k - 1]
         d_u_2 = dt / 6.0
+        p_2_1 = p[2]
+        recorded_1 = u_1[-j + k - 1]
+        d_u_3 = p_2_1 * recorded_1
+        p_3_1 = p[3]
+        v1_1 = d_u_3 * recorded - p_3_1 * recorded
+        d_u_4 = dt / 2.0
         p_0_1 = p[0]
         p_1_1 = p[1]
-        d_u_3 = p_1_1 * recorded
-        recorded_1 = u_2[-j + k - 1]
-        u1_1 = p_0_1 * recorded - d_u_3 * recorded_1
-        d_u_4 = dt / 2.0
-        d_u_5 = recorded + d_u_4 * u1_1
-        d_u_6 = p_1_1 * d_u_5
-        p_2_1 = p[2]
-        d_u_7 = p_2_1 * recorded
-        p_3_1 = p[3]
-        v1_1 = d_u_7 * recorded_1 - p_3_1 * recorded_1
-        d_u_8 = recorded_1 + d_u_4 * v1_1
-        u2_1 = p_0_1 * d_u_5 - d_u_6 * d_u_8
-        d_u_9 = recorded + d_u_4 * u2_1
-        d_u_10 = p_1_1 * d_u_9
-        d_u_11 = p_2_1 * d_u_5
-        v2_1 = d_u_11 * d_u_8 - p_3_1 * d_u_8
-        d_u_12 = recorded_1 + d_u_4 * v2_1
-        u3_1 = p_0_1 * d_u_9 - d_u_10 * d_u_12
-        d_u_13 = recorded + dt * u3_1
-        d_u_14 = p_1_1 * d_u_13
-        d_u_15 = p_2_1 * d_u_9
-        v3_1 = d_u_15 * d_u_12 - p_3_1 * d_u_12
-        d_u_16 = recorded_1 + dt * v3_1
+        d_u_5 = p_1_1 * recorded_1
+        u1_1 = p_0_1 * recorded_1 - d_u_5 * recorded
+        d_u_6 = recorded_1 + d_u_4 * u1_1
+        d_u_7 = p_2_1 * d_u_6
+        d_u_8 = recorded + d_u_4 * v1_1
+        v2_1 = d_u_7 * d_u_8 - p_3_1 * d_u_8
+        d_u_9 = p_1_1 * d_u_6
+        u2_1 = p_0_1 * d_u_6 - d_u_9 * d_u_8
+        d_u_10 = recorded_1 + d_u_4 * u2_1
+        d_u_11 = p_2_1 * d_u_10
+        d_u_12 = recorded + d_u_4 * v2_1
+        v3_1 = d_u_11 * d_u_12 - p_3_1 * d_u_12
+        d_u_13 = p_1_1 * d_u_10
+        u3_1 = p_0_1 * d_u_10 - d_u_13 * d_u_12
+        d_u_14 = recorded_1 + dt * u3_1
+        d_u_15 = p_2_1 * d_u_14
+        d_u_16 = recorded + dt * v3_1
         d_u_17 = (
             d_u_1
-            * (recorded + d_u_2 * (u1_1 + 2.0 * u2_1 + 2.0 * u3_1 + (p_0_1 * d_u_13 - d_u_14 * d_u_16)) - seen[-j + k - 1, 0])
+            * (recorded + d_u_2 * (v1_1 + 2.0 * v2_1 + 2.0 * v3_1 + (d_u_15 * d_u_16 - p_3_1 * d_u_16)) - seen[-j + k - 1, 1])
         )
-        d_u_18 = d_u + d_u_17
-        d_u_19 = p_2_1 * d_u_13
-        d_u_20 = (
-            d_u_1
-            * (recorded_1 + d_u_2 * (v1_1 + 2.0 * v2_1 + 2.0 * v3_1 + (d_u_19 * d_u_16 - p_3_1 * d_u_16)) - seen[-j + k - 1, 1])
-        )
-        d_v_1 = d_v + d_u_20
+        d_v_1 = d_v + d_u_17
         d_v4 = d_v_1 * dt / 6.0
-        d_u_21 = d_v4 * d_u_16
-        d_u4 = d_u_18 * dt / 6.0
-        d_u_22 = d_u4 * d_u_16
-        d_u_23 = d_u_21 * p_2_1 - d_u_22 * p_1_1 + d_u4 * p_0_1
-        d_u_24 = d_v4 * 2.0
-        d_u_25 = d_v4 * d_u_19 - d_v4 * p_3_1 - d_u4 * d_u_14
-        d_v3 = d_u_24 + d_u_25 * dt
-        d_u_26 = d_v3 * d_u_12
+        d_u_18 = d_v4 * d_u_16
+        d_u_19 = d_v4 * 2.0
+        d_u_20 = p_1_1 * d_u_14
+        d_u_21 = (
+            d_u_1
+            * (recorded_1 + d_u_2 * (u1_1 + 2.0 * u2_1 + 2.0 * u3_1 + (p_0_1 * d_u_14 - d_u_20 * d_u_16)) - seen[-j + k - 1, 0])
+        )
+        d_u_22 = d_u + d_u_21
+        d_u4 = d_u_22 * dt / 6.0
+        d_u_23 = d_v4 * d_u_15 - d_v4 * p_3_1 - d_u4 * d_u_20
+        d_v3 = d_u_19 + d_u_23 * dt
+        d_u_24 = d_v3 * d_u_12
+        d_u_25 = d_u4 * d_u_16
+        d_u_26 = d_u_18 * p_2_1 - d_u_25 * p_1_1 + d_u4 * p_0_1
         d_u_27 = d_u4 * 2.0
-        d_u3 = d_u_23 * dt + d_u_27
-        d_u_28 = d_u3 * d_u_12
-        d_u_29 = d_u_26 * p_2_1 - d_u_28 * p_1_1 + d_u3 * p_0_1
-        d_u_30 = d_v3 * d_u_15 - d_v3 * p_3_1 - d_u3 * d_u_10
-        d_v2 = d_u_24 + d_u_30 * dt / 2.0
-        d_u2 = d_u_29 * dt / 2.0 + d_u_27
-        d_u_31 = d_v2 * d_u_11 - d_v2 * p_3_1 - d_u2 * d_u_6
-        d_v1 = d_v4 + d_u_31 * dt / 2.0
-        d_u_32 = d_v1 * recorded_1
-        d_u_33 = d_v2 * d_u_8
+        d_u3 = d_u_26 * dt + d_u_27
+        d_u_28 = d_v3 * d_u_11 - d_v3 * p_3_1 - d_u3 * d_u_13
+        d_v2 = d_u_19 + d_u_28 * dt / 2.0
+        d_u_29 = d_v2 * d_u_8
+        d_u_30 = d_u3 * d_u_12
+        d_u_31 = d_u_24 * p_2_1 - d_u_30 * p_1_1 + d_u3 * p_0_1
+        d_u2 = d_u_31 * dt / 2.0 + d_u_27
+        d_u_32 = d_v2 * d_u_7 - d_v2 * p_3_1 - d_u2 * d_u_9
+        d_v1 = d_v4 + d_u_32 * dt / 2.0
+        d_u_33 = d_v1 * recorded
+        d_p[3] += -d_u_18 - d_u_24 - d_u_29 - d_u_33
+        d_p[2] += d_u_18 * d_u_14 + d_u_24 * d_u_10 + d_u_29 * d_u_6 + d_u_33 * recorded_1
         d_u_34 = d_u2 * d_u_8
-        d_u_35 = d_u_33 * p_2_1 - d_u_34 * p_1_1 + d_u2 * p_0_1
+        d_u_35 = d_u_29 * p_2_1 - d_u_34 * p_1_1 + d_u2 * p_0_1
         d_u1 = d_u4 + d_u_35 * dt / 2.0
-        d_u_36 = d_u1 * recorded_1
-        d_v_2 = d_v_1 + d_u_25 + d_u_30 + d_u_31 - d_v1 * p_3_1 + d_v1 * d_u_7 - d_u1 * d_u_3
-        d_p[3] += -d_u_21 - d_u_26 - d_u_33 - d_u_32
-        d_p[2] += d_u_21 * d_u_13 + d_u_26 * d_u_9 + d_u_33 * d_u_5 + d_u_32 * recorded
-        d_p[1] += -(d_u_22 * d_u_13) - d_u_28 * d_u_9 - d_u_34 * d_u_5 - d_u_36 * recorded
-        d_p[0] += d_u4 * d_u_13 + d_u3 * d_u_9 + d_u2 * d_u_5 + d_u1 * recorded
+        d_u_36 = d_u1 * recorded
+        d_p[1] += -(d_u_25 * d_u_14) - d_u_30 * d_u_10 - d_u_34 * d_u_6 - d_u_36 * recorded_1
+        d_p[0] += d_u4 * d_u_14 + d_u3 * d_u_10 + d_u2 * d_u_6 + d_u1 * recorded_1
+        d_v_2 = d_v_1 + d_u_23 + d_u_28 + d_u_32 - d_v1 * p_3_1 + d_v1 * d_u_3 - d_u1 * d_u_5
         d_u, d_v = (
-            d_u_18 + d_u_23 + d_u_29 + d_u_32 * p_2_1 + d_u_35 - d_u_36 * p_1_1 + d_u1 * p_0_1,
+            d_u_22 + d_u_26 + d_u_31 + d_u_33 * p_2_1 + d_u_35 - d_u_36 * p_1_1 + d_u1 * p_0_1,
             d_v_2,
         )
     return value, d_p

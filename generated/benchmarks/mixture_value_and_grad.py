@@ -4,16 +4,16 @@
 
 alphas: f8[p]    means: f8[p, q]    icf: f8[p, ((q*q + q)//2)]    x: f8[n, q]    gamma: f8    m: i8
 
-Cost for each of p: 8 operations, 1 exp; 50 bytes read, 17 written.
+Cost for each of p: 8 operations, 1 exp; 42 bytes read, 17 written.
 Cost for each of p*q: 9 operations, 1 exp; 32 bytes read, 16 written.
-Cost for each of ((q*q + q)//2)*p - p*q: 17 operations; 40 bytes read, 16 written.
-Cost for each of ((q*q + q)//2) - q: 22 operations; 0 bytes read, 8 written.
+Cost for each of ((q*q + q)//2)*p - p*q: 28 operations; 32 bytes read, 16 written.
+Cost for each of ((q*q + q)//2) - q: 11 operations; 0 bytes read, 8 written.
 Cost for each of n: 6 operations, 1 log; 0 bytes read, 0 written.
 Cost for each of n*p: 11 operations, 1 exp; 42 bytes read, 25 written.
 Cost for each of n*p*q: 13 operations; 72 bytes read, 24 written.
 Cost for each of n*p*q*q: 9 operations; 56 bytes read, 8 written.
-Stored: scaled[p, q], terms[p], rows_1[p], d_highest_1[p], diagonals[p, q], part_1[q, q, p],
-d_part_1[q, q], weights_2[p], d_weights_1[p], d_terms_1[p], d_scaled_1[p, q, q], d_scaled_2[p, q],
+Stored: scaled[p, q], terms[p], rows_1[p], d_highest_1[p], part_1[q, q, p], d_part_1[q, q],
+diagonals[p, q], weights_2[p], d_weights_1[p], d_terms_1[p], d_scaled_1[p, q, q], d_scaled_2[p, q],
 d_part_2[q, q, p].
 Predicted cost relative to the value alone: 1.5.
 """
@@ -132,13 +132,13 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     terms = np.empty(p)
     rows_1 = np.empty(p)
     d_highest_1 = np.empty(p, dtype=np.bool_)
-    diagonals = np.empty((p, q))
     part_1 = np.zeros((q, q, p))
+    d_icf = np.zeros((p, (q * q + q) // 2))
+    d_part_1 = np.zeros((q, q), dtype=np.int64)
+    diagonals = np.empty((p, q))
     weights_1 = -math.inf
     squares_1 = 0.0
     prior_1 = 0.0
-    d_icf = np.zeros((p, (q * q + q) // 2))
-    d_part_1 = np.zeros((q, q), dtype=np.int64)
     for i in range(p):
         for j in range(q):
             icf_i_j = icf[i, j]
@@ -146,68 +146,53 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
             diagonals[i, j] = vector_exp(icf_i_j)
             # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
             prior_1 = plus(prior_1, icf_i_j)
+        for j in range((q * q + q) // 2 - q):
+            icf_i = icf[i, j + q]
+            # line 17: column, row = np.triu_indices(d, 1)
+            column_1 = int(
+                np.floor((math.sqrt(float((q * q + q) // 2 - j - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
+            )
+            row = q - 2 - ((q * q + q) // 2 - j - q - 1 - column_1 * (column_1 + 1) // 2) + 1
+            # line 19: lower[:, row, column] = icf[:, d:]
+            row_1 = row
+            if row_1 < 0:
+                row_1 += q
+            if row_1 < 0 or row_1 >= q:
+                raise IndexError("line 19: index is out of bounds for axis 0")
+            column = -column_1 + q - 2
+            if column < 0:
+                column += q
+            if column < 0 or column >= q:
+                raise IndexError("line 19: index is out of bounds for axis 1")
+            part_1[row_1, column, i] = icf_i
+            # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
+            squares_1 = plus(squares_1, icf_i * icf_i)
         alphas_i = alphas[i]
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         weights_1 = alphas_i if alphas_i > weights_1 or alphas_i != alphas_i else weights_1
-        for j in range((q * q + q) // 2 - q):
-            icf_i = icf[i, j + q]
-            # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
-            squares_1 = plus(squares_1, icf_i * icf_i)
+    for i in range((q * q + q) // 2 - q):
+        # line 17: column, row = np.triu_indices(d, 1)
+        column_2 = int(
+            np.floor((math.sqrt(float((q * q + q) // 2 - i - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
+        )
+        row_2 = q - 2 - ((q * q + q) // 2 - i - q - 1 - column_2 * (column_2 + 1) // 2) + 1
+        # gradient of line 19: lower[:, row, column] = icf[:, d:]
+        row_3 = row_2
+        if row_3 < 0:
+            row_3 += q
+        if row_3 < 0 or row_3 >= q:
+            raise IndexError("line 19: index is out of bounds for axis 0")
+        column_3 = -column_2 + q - 2
+        if column_3 < 0:
+            column_3 += q
+        if column_3 < 0 or column_3 >= q:
+            raise IndexError("line 19: index is out of bounds for axis 1")
+        # line 17: column, row = np.triu_indices(d, 1)
+        d_part_1[row_3, column_3] = i
+    value_1 = 0.0
     weights_2 = np.empty(p)
     squares_2 = 0.0
     d_weights_1 = np.empty(p, dtype=np.bool_)
-    for i in range(p):
-        alphas_i = alphas[i]
-        # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        weights_2[i] = vector_exp(alphas_i - weights_1)
-        for j in range(q):
-            # line 16: diagonals = np.exp(logs)
-            diagonals_i_j = diagonals[i, j]
-            # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
-            squares_2 = plus(squares_2, diagonals_i_j * diagonals_i_j)
-        # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        d_weights_1[i] = alphas_i == weights_1
-    for i in range((q * q + q) // 2 - q):
-        # line 17: column, row = np.triu_indices(d, 1)
-        column_1 = int(
-            np.floor((math.sqrt(float((q * q + q) // 2 - i - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
-        )
-        row = q - 2 - ((q * q + q) // 2 - i - q - 1 - column_1 * (column_1 + 1) // 2) + 1
-        # line 19: lower[:, row, column] = icf[:, d:]
-        row_1 = row
-        if row_1 < 0:
-            row_1 += q
-        if row_1 < 0 or row_1 >= q:
-            raise IndexError("line 19: index is out of bounds for axis 0")
-        column = -column_1 + q - 2
-        if column < 0:
-            column += q
-        if column < 0 or column >= q:
-            raise IndexError("line 19: index is out of bounds for axis 1")
-        for j in range(p):
-            part_1[row_1, column, j] = icf[j, i + q]
-    for i in range((q * q + q) // 2 - q):
-        # line 17: column, row = np.triu_indices(d, 1)
-        column_1 = int(
-            np.floor((math.sqrt(float((q * q + q) // 2 - i - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
-        )
-        row = q - 2 - ((q * q + q) // 2 - i - q - 1 - column_1 * (column_1 + 1) // 2) + 1
-        # gradient of line 19: lower[:, row, column] = icf[:, d:]
-        row_2 = row
-        if row_2 < 0:
-            row_2 += q
-        if row_2 < 0 or row_2 >= q:
-            raise IndexError("line 19: index is out of bounds for axis 0")
-        column_2 = -column_1 + q - 2
-        if column_2 < 0:
-            column_2 += q
-        if column_2 < 0 or column_2 >= q:
-            raise IndexError("line 19: index is out of bounds for axis 1")
-        # line 17: column, row = np.triu_indices(d, 1)
-        d_part_1[row_2, column_2] = i
-    value_1 = 0.0
-    weights_3 = 0.0
-    d_weights_2 = 0.0
     d_terms_1 = np.zeros(p)
     d_means = np.zeros((p, q))
     d_scaled_1 = np.zeros((p, q, q))
@@ -288,50 +273,56 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
                 # gradient of line 20: centred = x[:, None, :] - means
                 d_means[j, k] += d_centred_1 + d_centred_2 * diagonals[j, k]
     for i in range(p):
+        alphas_i = alphas[i]
+        # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+        weights_2[i] = vector_exp(alphas_i - weights_1)
+        for j in range(q):
+            # line 16: diagonals = np.exp(logs)
+            diagonals_i_j = diagonals[i, j]
+            # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
+            squares_2 = plus(squares_2, diagonals_i_j * diagonals_i_j)
+        # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+        d_weights_1[i] = alphas_i == weights_1
+    weights_3 = 0.0
+    d_weights_2 = 0.0
+    d_part_2 = np.empty((q, q, p))
+    for i in range(p):
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         weights_3 = plus(weights_3, weights_2[i])
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         d_weights_2 = plus(d_weights_2, 1.0 if d_weights_1[i] else 0.0)
+        for j in range(q):
+            for k in range(q):
+                # gradient of line 19: lower[:, row, column] = icf[:, d:]
+                d_part_2[j, k, i] = d_scaled_1[i, j, k]
     d_alphas = np.empty(p)
-    d_part_2 = np.empty((q, q, p))
     # line 28: return rows.sum() - n * weights - prior
     value_2 = float(n)
     # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
     d_weights_3 = value_2 / weights_3
     d_weights_4 = (weights_3 * d_weights_3 - value_2) / d_weights_2
-    for i in range(p):
-        d_weights_5 = (d_weights_4 if d_weights_1[i] else 0.0) - d_weights_3 * weights_2[i]
-        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_alphas[i] = d_weights_5 + d_terms_1[i]
-        for j in range(q):
-            for k in range(q):
-                # gradient of line 19: lower[:, row, column] = icf[:, d:]
-                d_part_2[j, k, i] = d_scaled_1[i, j, k]
-    # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-    weights = math.log(weights_3) + weights_1
     # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
     prior_2 = gamma * gamma
-    # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
-    squares = squares_2 + squares_1
-    # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
     prior_3 = float(m)
-    prior = 0.5 * prior_2 * squares - prior_3 * prior_1
-    # line 28: return rows.sum() - n * weights - prior
-    value = value_1 - value_2 * weights - prior
     for i in range(p):
+        # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+        d_weights_5 = (d_weights_4 if d_weights_1[i] else 0.0) - d_weights_3 * weights_2[i]
+        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+        d_terms_2 = d_terms_1[i]
+        d_alphas[i] = d_weights_5 + d_terms_2
         for j in range((q * q + q) // 2 - q):
             # line 17: column, row = np.triu_indices(d, 1)
-            column_3 = int(
+            column_1 = int(
                 np.floor((math.sqrt(float((q * q + q) // 2 - j - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
             )
-            row_3 = q - 2 - ((q * q + q) // 2 - j - q - 1 - column_3 * (column_3 + 1) // 2) + 1
+            row = q - 2 - ((q * q + q) // 2 - j - q - 1 - column_1 * (column_1 + 1) // 2) + 1
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
-            row_4 = row_3
+            row_4 = row
             if row_4 < 0:
                 row_4 += q
             if row_4 < 0 or row_4 >= q:
                 raise IndexError("line 19: index is out of bounds for axis 0")
-            column_4 = -column_3 + q - 2
+            column_4 = -column_1 + q - 2
             if column_4 < 0:
                 column_4 += q
             if column_4 < 0 or column_4 >= q:
@@ -343,9 +334,6 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
                 (-d_part_2[row_4, column_4, i] if d_part_1[row_4, column_4] == j else 0.0)
                 - d_squares_1
             )
-    for i in range(p):
-        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_terms_2 = d_terms_1[i]
         for j in range(q):
             # line 16: diagonals = np.exp(logs)
             diagonals_i_j = diagonals[i, j]
@@ -357,4 +345,12 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
             d_diagonals_1 = prior_3 + d_diagonals * diagonals_i_j
             # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
             d_icf[i, j] += d_diagonals_1 + d_terms_2
+    # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+    weights = math.log(weights_3) + weights_1
+    # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
+    squares = squares_2 + squares_1
+    # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
+    prior = 0.5 * prior_2 * squares - prior_3 * prior_1
+    # line 28: return rows.sum() - n * weights - prior
+    value = value_1 - value_2 * weights - prior
     return value, d_alphas, d_means, d_icf

@@ -4,9 +4,9 @@
 
 x: f8[n]
 
-Cost for each of n - 1: 20 operations; 48 bytes read, 16 written.
+Cost for each of n - 1: 17 operations; 32 bytes read, 16 written.
 Stored: nothing of the data's length.
-Predicted cost relative to the value alone: 2.5.
+Predicted cost relative to the value alone: 2.1.
 """
 
 import numpy as np
@@ -22,18 +22,14 @@ def plus(total, term):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def rosenbrock_value_and_grad(x):
     n = x.shape[0]
-    value = 0.0
     d_x = np.zeros(n)
+    value = 0.0
     for i in range(n - 1):
         x_i = x[i]
         # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
         value_1 = x[i + 1] - x_i * x_i
         value_2 = 1.0 - x_i
         value = plus(value, 100.0 * (value_1 * value_1) + value_2 * value_2)
-    for i in range(n - 1):
-        x_i = x[i]
-        value_2 = 1.0 - x_i
-        value_1 = x[i + 1] - x_i * x_i
         # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
         d_x[i] += -2.0 * value_2 + -400.0 * value_1 * x_i
     for i in range(n - 1):

@@ -4,9 +4,9 @@
 
 c: f8[d]    x: f8[n]    y: f8[n]
 
-Cost for each of n: 149 operations; 240 bytes read, 32 written.
+Cost for each of n: 38 operations; 48 bytes read, 32 written.
 Stored: nothing of the data's length.
-Predicted cost relative to the value alone: 5.1.
+Predicted cost relative to the value alone: 1.3.
 """
 
 import numpy as np
@@ -23,11 +23,16 @@ def plus(total, term):
 def spline_value_and_grad(c, x, y):
     n = x.shape[0]
     d = c.shape[0]
-    value_1 = 0.0
     d_c = np.zeros(d)
+    value_1 = 0.0
     # line 3: place = x * (c.size - 3)
     place_1 = float(d - 3)
+    # line 12: return ((model - y) ** 2).mean()
+    value_2 = float(n)
+    # gradient of line 6: model = (
+    d_model_1 = 0.3333333333333333 / value_2
     for i in range(n):
+        # line 3: place = x * (c.size - 3)
         place = x[i] * place_1
         # line 4: first = np.floor(place).astype(int)
         first = int(np.floor(place))
@@ -41,209 +46,39 @@ def spline_value_and_grad(c, x, y):
         t = place - float(first)
         # line 6: model = (
         model_1 = 1.0 - t
-        model_2 = first + 1
-        if model_2 < 0:
-            model_2 += d
-        if model_2 < 0 or model_2 >= d:
+        model_2 = model_1 * model_1 * model_1
+        model_3 = first + 1
+        if model_3 < 0:
+            model_3 += d
+        if model_3 < 0 or model_3 >= d:
             raise IndexError("line 6: index is out of bounds for axis 0")
-        model_3 = t * t
-        model_4 = model_3 * t
-        model_5 = first + 2
-        if model_5 < 0:
-            model_5 += d
-        if model_5 < 0 or model_5 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_6 = c[model_5] * (-3.0 * model_4 + 3.0 * model_3 + 3.0 * t + 1.0)
-        model_7 = first + 3
+        model_4 = t * t
+        model_5 = model_4 * t
+        model_6 = 3.0 * model_5 - 6.0 * model_4 + 4.0
+        model_7 = first + 2
         if model_7 < 0:
             model_7 += d
         if model_7 < 0 or model_7 >= d:
             raise IndexError("line 6: index is out of bounds for axis 0")
-        model_8 = (
-            c[first_1] * (model_1 * model_1 * model_1)
-            + c[model_2] * (3.0 * model_4 - 6.0 * model_3 + 4.0)
-            + model_6
-            + c[model_7] * model_4
-        )
-        model = model_8 / 6.0
-        # line 12: return ((model - y) ** 2).mean()
-        value_2 = model - y[i]
-        value_1 = plus(value_1, value_2 * value_2)
-    value_3 = float(n)
-    value = value_1 / value_3
-    # gradient of line 6: model = (
-    d_model_1 = 0.3333333333333333 / value_3
-    for i in range(n):
-        # line 3: place = x * (c.size - 3)
-        place = x[i] * place_1
-        # line 4: first = np.floor(place).astype(int)
-        first = int(np.floor(place))
-        # line 6: model = (
-        first_2 = first
-        if first_2 < 0:
-            first_2 += d
-        if first_2 < 0 or first_2 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        # line 5: t = place - first
-        t = place - float(first)
-        # line 6: model = (
-        model_1 = 1.0 - t
-        model_9 = first + 1
+        model_8 = -3.0 * model_5 + 3.0 * model_4 + 3.0 * t + 1.0
+        model_9 = first + 3
         if model_9 < 0:
             model_9 += d
         if model_9 < 0 or model_9 >= d:
             raise IndexError("line 6: index is out of bounds for axis 0")
-        model_3 = t * t
-        model_4 = model_3 * t
-        model_10 = first + 2
-        if model_10 < 0:
-            model_10 += d
-        if model_10 < 0 or model_10 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_6 = c[model_10] * (-3.0 * model_4 + 3.0 * model_3 + 3.0 * t + 1.0)
-        model_11 = first + 3
-        if model_11 < 0:
-            model_11 += d
-        if model_11 < 0 or model_11 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_8 = (
-            c[first_2] * (model_1 * model_1 * model_1)
-            + c[model_9] * (3.0 * model_4 - 6.0 * model_3 + 4.0)
-            + model_6
-            + c[model_11] * model_4
-        )
-        model = model_8 / 6.0
-        # line 12: return ((model - y) ** 2).mean()
-        value_2 = model - y[i]
-        # gradient of line 6: model = (
-        d_c[model_11] += d_model_1 * value_2 * model_4
-    for i in range(n):
-        # line 3: place = x * (c.size - 3)
-        place = x[i] * place_1
-        # line 4: first = np.floor(place).astype(int)
-        first = int(np.floor(place))
-        # line 6: model = (
-        first_3 = first
-        if first_3 < 0:
-            first_3 += d
-        if first_3 < 0 or first_3 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        # line 5: t = place - first
-        t = place - float(first)
-        # line 6: model = (
-        model_1 = 1.0 - t
-        model_12 = first + 1
-        if model_12 < 0:
-            model_12 += d
-        if model_12 < 0 or model_12 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_3 = t * t
-        model_4 = model_3 * t
-        model_13 = first + 2
-        if model_13 < 0:
-            model_13 += d
-        if model_13 < 0 or model_13 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_14 = -3.0 * model_4 + 3.0 * model_3 + 3.0 * t + 1.0
-        model_15 = first + 3
-        if model_15 < 0:
-            model_15 += d
-        if model_15 < 0 or model_15 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_16 = c[model_15] * model_4
-        model_8 = (
-            c[first_3] * (model_1 * model_1 * model_1)
-            + c[model_12] * (3.0 * model_4 - 6.0 * model_3 + 4.0)
-            + c[model_13] * model_14
-            + model_16
-        )
-        model = model_8 / 6.0
-        # line 12: return ((model - y) ** 2).mean()
-        value_2 = model - y[i]
-        # gradient of line 6: model = (
-        d_c[model_13] += d_model_1 * value_2 * model_14
-    for i in range(n):
-        # line 3: place = x * (c.size - 3)
-        place = x[i] * place_1
-        # line 4: first = np.floor(place).astype(int)
-        first = int(np.floor(place))
-        # line 6: model = (
-        first_4 = first
-        if first_4 < 0:
-            first_4 += d
-        if first_4 < 0 or first_4 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        # line 5: t = place - first
-        t = place - float(first)
-        # line 6: model = (
-        model_1 = 1.0 - t
-        model_17 = first + 1
-        if model_17 < 0:
-            model_17 += d
-        if model_17 < 0 or model_17 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_3 = t * t
-        model_4 = model_3 * t
-        model_18 = 3.0 * model_4 - 6.0 * model_3 + 4.0
-        model_19 = first + 2
-        if model_19 < 0:
-            model_19 += d
-        if model_19 < 0 or model_19 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_6 = c[model_19] * (-3.0 * model_4 + 3.0 * model_3 + 3.0 * t + 1.0)
-        model_20 = first + 3
-        if model_20 < 0:
-            model_20 += d
-        if model_20 < 0 or model_20 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
         model = (
-            (c[first_4] * (model_1 * model_1 * model_1) + c[model_17] * model_18 + model_6 + c[model_20] * model_4)
+            (c[first_1] * model_2 + c[model_3] * model_6 + c[model_7] * model_8 + c[model_9] * model_5)
             / 6.0
         )
         # line 12: return ((model - y) ** 2).mean()
-        value_2 = model - y[i]
+        value_3 = model - y[i]
+        value_1 = plus(value_1, value_3 * value_3)
         # gradient of line 6: model = (
-        d_c[model_17] += d_model_1 * value_2 * model_18
-    for i in range(n):
-        # line 3: place = x * (c.size - 3)
-        place = x[i] * place_1
-        # line 4: first = np.floor(place).astype(int)
-        first = int(np.floor(place))
-        # line 6: model = (
-        first_5 = first
-        if first_5 < 0:
-            first_5 += d
-        if first_5 < 0 or first_5 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        # line 5: t = place - first
-        t = place - float(first)
-        # line 6: model = (
-        model_1 = 1.0 - t
-        model_21 = model_1 * model_1 * model_1
-        model_22 = first + 1
-        if model_22 < 0:
-            model_22 += d
-        if model_22 < 0 or model_22 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_3 = t * t
-        model_4 = model_3 * t
-        model_23 = first + 2
-        if model_23 < 0:
-            model_23 += d
-        if model_23 < 0 or model_23 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model_6 = c[model_23] * (-3.0 * model_4 + 3.0 * model_3 + 3.0 * t + 1.0)
-        model_24 = first + 3
-        if model_24 < 0:
-            model_24 += d
-        if model_24 < 0 or model_24 >= d:
-            raise IndexError("line 6: index is out of bounds for axis 0")
-        model = (
-            (c[first_5] * model_21 + c[model_22] * (3.0 * model_4 - 6.0 * model_3 + 4.0) + model_6 + c[model_24] * model_4)
-            / 6.0
-        )
-        # line 12: return ((model - y) ** 2).mean()
-        value_2 = model - y[i]
-        # gradient of line 6: model = (
-        d_c[first_5] += d_model_1 * value_2 * model_21
+        d_model_2 = d_model_1 * value_3
+        d_c[model_9] += d_model_2 * model_5
+        d_c[model_7] += d_model_2 * model_8
+        d_c[model_3] += d_model_2 * model_6
+        d_c[first_1] += d_model_2 * model_2
+    # line 12: return ((model - y) ** 2).mean()
+    value = value_1 / value_2
     return value, d_c

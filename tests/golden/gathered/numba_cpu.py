@@ -4,9 +4,9 @@
 
 table: f8[k, d]    places: i8[n]    y: f8[n, d]
 
-Cost for each of d*n: 6 operations; 32 bytes read, 8 written.
+Cost for each of d*n: 5 operations; 16 bytes read, 8 written.
 Stored: nothing of the data's length.
-Predicted cost relative to the value alone: 2.0.
+Predicted cost relative to the value alone: 1.7.
 """
 
 import numpy as np
@@ -24,8 +24,8 @@ def gathered_value_and_grad(table, places, y):
     n = places.shape[0]
     d = table.shape[1]
     k = table.shape[0]
-    value = 0.0
     d_table = np.zeros((k, d))
+    value = 0.0
     for i in range(n):
         # line 3: return np.sum((table[places] - y) ** 2)
         places_1 = places[i]
@@ -36,14 +36,6 @@ def gathered_value_and_grad(table, places, y):
         for j in range(d):
             value_1 = table[places_1, j] - y[i, j]
             value = plus(value, value_1 * value_1)
-    for i in range(n):
-        places_2 = places[i]
-        if places_2 < 0:
-            places_2 += k
-        if places_2 < 0 or places_2 >= k:
-            raise IndexError("line 3: index is out of bounds for axis 0")
-        for j in range(d):
-            value_1 = table[places_2, j] - y[i, j]
             # gradient of line 3: return np.sum((table[places] - y) ** 2)
-            d_table[places_2, j] += 2.0 * value_1
+            d_table[places_1, j] += 2.0 * value_1
     return value, d_table
