@@ -133,6 +133,26 @@ class InternalError(CodegenError):
         return page if self.program is None else f"{page}\n\n{self.program.rstrip()}"
 
 
+class DeviceError(CodegenError):
+    """A GPU cannot do what was asked of it; the message says what to do instead."""
+
+
+class NoDevice(DeviceError):
+    """There is no GPU that can be used, or no driver for it."""
+
+
+class DriverTooOld(DeviceError):
+    """The driver does not know the machine code, or the version of CUDA, of a kernel."""
+
+
+class WrongDevice(DeviceError):
+    """Arrays lie on different devices, or on another one than the kernel runs on."""
+
+
+class OutOfDeviceMemory(DeviceError, MemoryError):
+    """The memory of the GPU does not suffice."""
+
+
 class CheckFailed(CodegenError, AssertionError):
     """A compiled value or derivative differs from the plain function; the message is the table."""
 

@@ -7,6 +7,7 @@ checks folders; it never looks at what a kernel file says.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import os
 import shutil
@@ -19,6 +20,8 @@ from pathlib import Path
 from codegen_ad.errors import CacheWarning, UnsafeCacheFolder
 
 VARIABLE = "CODEGEN_AD_CACHE"
+TEMPORARY = ".codegen_ad-"
+"""How the name of a file begins that is still being written."""
 
 
 def open_folder() -> Path:
@@ -95,6 +98,28 @@ def refuse_if_shared(path: Path) -> None:
         f"If you trust what is in it, run: {mend}\n"
         f"Otherwise set {VARIABLE} to a folder of your own."
     )
+
+
+def replace_content(path: Path, content: bytes) -> None:
+    """Give a file new content in one step, so that no reader ever sees half of it."""
+    handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        # Windows refuses while another process reads the file; the other writer wrote the same.
+        if not (isinstance(error, PermissionError) and _holds(path, content)):
+            raise
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return path.read_bytes() == content
+    except OSError:
+        return False
 
 
 def _wanted_folder() -> Path:

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import re
-import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
@@ -21,7 +19,13 @@ from pathlib import Path
 from typing import cast
 
 from codegen_ad.errors import CacheWarning
-from codegen_ad.runtime.folder import make_folder, private_folder, refuse_if_shared
+from codegen_ad.runtime.folder import (
+    TEMPORARY,
+    make_folder,
+    private_folder,
+    refuse_if_shared,
+    replace_content,
+)
 
 FORMAT = 1
 GENERATOR = "codegen_ad"
@@ -29,7 +33,6 @@ DIGITS = 12
 """How much of a digest stands in a file name; the whole of it stands in the metadata."""
 
 _STEM = re.compile(rf"[A-Za-z0-9_]+_[0-9a-f]{{{DIGITS}}}_[0-9a-f]{{{DIGITS}}}")
-_TEMPORARY = ".codegen_ad-"
 _LONGEST_NAME = 60
 _WRITING_SECONDS = 3600
 
@@ -170,7 +173,7 @@ class Store:
         """Yield the files that this store, or numba on behalf of its entries, has made."""
         for path in _files_in(self.folder):
             ours = path.suffix in {".py", ".json"} and _is_entry(path.stem)
-            if ours or (path.name.startswith(_TEMPORARY) and _is_abandoned(path)):
+            if ours or (path.name.startswith(TEMPORARY) and _is_abandoned(path)):
                 yield path
         for path in _files_in(self.folder / "__pycache__"):
             if _is_entry(path.name.partition(".")[0]):
@@ -235,31 +238,9 @@ def _write(folder: Path, stem: str, code: bytes, notes: bytes) -> Path:
     # Made here, because numba would make it with the permissions of the user's umask.
     make_folder(folder / "__pycache__")
     path = folder / f"{stem}.py"
-    _replace(path, code)
-    _replace(path.with_suffix(".json"), notes)
+    replace_content(path, code)
+    replace_content(path.with_suffix(".json"), notes)
     return path
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Give a file new content in one step, so that no reader ever sees half of it."""
-    handle, temporary = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        # Windows refuses while another process reads the file; the other writer wrote the same.
-        if not (isinstance(error, PermissionError) and _holds(path, content)):
-            raise
-
-
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except OSError:
-        return False
 
 
 def _files_in(folder: Path) -> Iterator[Path]:

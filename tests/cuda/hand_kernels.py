@@ -149,3 +149,71 @@ def fit_grid(x, y, start, partial, out, steps, rate):
     if cuda.grid(1) == 0:
         out[0] = a
         out[1] = b
+
+
+def scale(a, x, out):
+    """Each element times a number, in single precision."""
+    i = np.uint64(cuda.blockIdx.x) * np.uint64(cuda.blockDim.x) + np.uint64(cuda.threadIdx.x)
+    while i < np.uint64(x.shape[0]):
+        out[i] = a * math.exp(x[i])
+        i += np.uint64(cuda.gridDim.x) * np.uint64(cuda.blockDim.x)
+
+
+KERNELS = {
+    "line_value_and_grad": {
+        "arguments": {
+            "a": "float64",
+            "b": "float64",
+            "x": "float64[::1]",
+            "y": "float64[::1]",
+            "partial": "float64[:, ::1]",
+            "counter": "int32[::1]",
+            "out": "float64[::1]",
+        },
+        "rows": "n",
+        "blocks": 3,
+        "threads": 64,
+    },
+    "fit_warp": {
+        "arguments": {
+            "x": "float64[::1]",
+            "y": "float64[::1]",
+            "start": "float64[::1]",
+            "out": "float64[::1]",
+            "steps": "int64",
+            "rate": "float64",
+        },
+        "rows": None,
+        "blocks": 1,
+        "threads": 32,
+    },
+    "fit_grid": {
+        "arguments": {
+            "x": "float64[::1]",
+            "y": "float64[::1]",
+            "start": "float64[::1]",
+            "partial": "float64[:, :, ::1]",
+            "out": "float64[::1]",
+            "steps": "int64",
+            "rate": "float64",
+        },
+        "rows": None,
+        "blocks": 3,
+        "threads": 32,
+        "cooperative": True,
+    },
+    "scale": {
+        "arguments": {"a": "float32", "x": "float32[::1]", "out": "float32[::1]"},
+        "rows": "n",
+        "blocks": 2,
+        "threads": 128,
+    },
+}
+ARRAYS = {
+    "partial": {"role": "scratch", "dtype": "float64", "shape": ("3", "3")},
+    "counter": {"role": "counter", "dtype": "int32", "shape": ("1",)},
+    "out": {"role": "output", "dtype": "float64", "shape": ("3",)},
+}
+SIZES = {"n": ("x", 0)}
+OUTPUTS = ("out",)
+FAILURES = (("ValueError", "no row is good"),)

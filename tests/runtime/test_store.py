@@ -9,7 +9,7 @@ import warnings
 import pytest
 
 from codegen_ad.errors import CacheWarning, UnsafeCacheFolder
-from codegen_ad.runtime import folder, store
+from codegen_ad.runtime import folder
 from codegen_ad.runtime.store import Store
 
 PRIMARY, DEPS, OTHER = "a" * 64, "b" * 64, "c" * 64
@@ -208,9 +208,9 @@ def test_a_failed_write_leaves_nothing_behind(kept, monkeypatch):
     def refuse(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "replace", refuse)
+    monkeypatch.setattr(folder.os, "replace", refuse)
     with pytest.raises(OSError, match="No space left"):
-        store._replace(kept.folder / "loss.py", b"")
+        folder.replace_content(kept.folder / "loss.py", b"")
     assert sorted(kept.folder.rglob("*")) == before
 
 

@@ -1,0 +1,220 @@
+"""Arrays on a device, whoever made them: where they lie, and new ones of the same kind.
+
+Arrays of other libraries are taken by `__cuda_array_interface__` (CuPy, torch, numba, JAX), or by
+DLPack where they have only that.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.runtime.cuda.dlpack import imported
+from codegen_ad.runtime.cuda.driver import Driver
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An array on a device.
+
+    Attributes
+    ----------
+    address : of its first element.
+    shape, strides : the latter in bytes.
+    dtype : of an element.
+    owner : what keeps the memory alive.
+    stream : of what is still being written there; None if that is known to be done.
+    words : the array as a kernel takes it.
+    """
+
+    address: int
+    shape: Shape
+    strides: Shape
+    dtype: np.dtype[Any]
+    owner: object
+    stream: int | None = None
+    words: Shape = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        size = 1
+        for n in self.shape:
+            size *= n
+        words = (0, 0, size, self.dtype.itemsize, self.address, *self.shape, *self.strides)
+        object.__setattr__(self, "words", words)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all elements."""
+        return self.words[2] * self.dtype.itemsize
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether its elements lie in C order, one after the other."""
+        return not self.words[2] or self.strides == contiguous(self.shape, self.dtype.itemsize)
+
+
+class DeviceArray:
+    """Memory of the device, as an array: what calls return where no other library's kind is known.
+
+    It can be handed to any library that takes `__cuda_array_interface__`, and copied to NumPy.
+    """
+
+    def __init__(self, driver: Driver, shape: Shape, dtype: Any) -> None:
+        self._driver = driver
+        self.shape = shape
+        self.dtype = np.dtype(dtype)
+        self.nbytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        self.address = driver.allocate(self.nbytes)
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        """The array for others; the stream that writes it is the one of the call it came from."""
+        return {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self.address, False),
+            "strides": None,
+            "version": 3,
+            "stream": None,
+        }
+
+    def view(self) -> View:
+        """The array as kernels take it."""
+        strides = contiguous(self.shape, self.dtype.itemsize)
+        return View(self.address, self.shape, strides, self.dtype, self)
+
+    def to_numpy(self, stream: int = 0) -> np.ndarray[Any, Any]:
+        """A copy on the host, after what the stream was given."""
+        found = np.empty(self.shape, self.dtype)
+        if found.size:
+            self._driver.to_host(found.ctypes.data, self.address, self.nbytes, stream)
+        self._driver.synchronize(stream)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<array of shape {self.shape} and dtype {self.dtype} on the GPU>"
+
+    def __del__(self) -> None:
+        address = getattr(self, "address", None)
+        if address is not None and not sys.is_finalizing():
+            self._driver.free(address)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A library's arrays: how it makes one, and which stream it works on now.
+
+    Attributes
+    ----------
+    name : of the library's top module, or "codegen_ad".
+    empty : makes an array of such a shape and dtype.
+    stream : the stream that the library gives its work to.
+    """
+
+    name: str
+    empty: Callable[[Shape, Any], Any]
+    stream: Callable[[], int]
+
+
+def is_on_device(value: object) -> bool:
+    """Whether a value is an array on a device."""
+    if isinstance(value, np.ndarray):
+        return False
+    if hasattr(value, "__cuda_array_interface__"):
+        return True
+    device = getattr(value, "__dlpack_device__", None)
+    return device is not None and device()[0] == 2  # kDLCUDA
+
+
+def view_of(value: Any, name: str) -> View:
+    """Where an array of another library lies.
+
+    Raises
+    ------
+    InvalidArgument
+        If its library says that it may only be read through another way, such as a tensor that
+        records its own gradient.
+    """
+    if isinstance(value, DeviceArray):
+        return value.view()
+    try:
+        found = cast("dict[str, Any] | None", getattr(value, "__cuda_array_interface__", None))
+    except (AttributeError, RuntimeError, TypeError) as error:
+        raise InvalidArgument(f"{name} cannot be passed to a kernel: {error}") from error
+    if found is None:
+        address, shape, strides, dtype, owner = imported(value)
+        return View(address, shape, strides, dtype, owner)
+    dtype = np.dtype(found["typestr"])
+    shape = tuple(int(n) for n in found["shape"])
+    strides = found.get("strides")
+    strides = contiguous(shape, dtype.itemsize) if strides is None else tuple(strides)
+    return View(int(found["data"][0]), shape, strides, dtype, value, found.get("stream"))
+
+
+def kind_of(value: object, driver: Driver) -> Kind:
+    """The kind of an array on a device, by the library that made it."""
+    root = type(value).__module__.partition(".")[0]
+    module = sys.modules.get(root)
+    match root:
+        case "torch":
+            torch: Any = module
+            device = cast("Any", value).device
+
+            def empty(shape: Shape, dtype: Any) -> Any:
+                return torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name), device=device)
+
+            return Kind(root, empty, lambda: int(torch.cuda.current_stream(device).cuda_stream))
+        case "cupy":
+            cupy: Any = module
+            return Kind(root, cupy.empty, lambda: int(cupy.cuda.get_current_stream().ptr))
+        case "numba" | "numba_cuda":
+            cuda: Any = sys.modules["numba.cuda"]
+            return Kind(root, cuda.device_array, lambda: 0)
+        case _:
+            return own_kind(driver)
+
+
+def own_kind(driver: Driver) -> Kind:
+    """Arrays of this library."""
+    return Kind("codegen_ad", lambda shape, dtype: DeviceArray(driver, shape, dtype), lambda: 0)
+
+
+def stream_number(stream: object) -> int:
+    """The driver's number of a stream: of torch, CuPy, numba or `cuda.core`, or a number itself.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is none of them.
+    """
+    if stream is None:
+        return 0
+    if isinstance(stream, int):
+        return stream
+    protocol = getattr(stream, "__cuda_stream__", None)
+    if protocol is not None:
+        return int(protocol()[1])
+    for name in ("cuda_stream", "ptr", "handle"):
+        found: Any = getattr(stream, name, None)
+        if found is not None:
+            return int(getattr(found, "value", found) or 0)
+    raise InvalidArgument(
+        f"stream={stream!r} is no stream: pass one of torch, CuPy or numba, or its address"
+    )
+
+
+def contiguous(shape: Sequence[int], itemsize: int) -> Shape:
+    """Strides in bytes of an array in C order."""
+    strides: list[int] = []
+    step = itemsize
+    for n in reversed(shape):
+        strides.append(step)
+        step *= n
+    return tuple(reversed(strides))

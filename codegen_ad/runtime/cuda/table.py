@@ -1,0 +1,199 @@
+"""What a generated CUDA file says of its kernels: the plain data at its end.
+
+The table is read from the file's text, without executing it: a warm process never imports numba.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import CodeType
+from typing import Any, cast
+
+import numpy as np
+
+from codegen_ad.errors import InternalError
+
+TABLES = ("KERNELS", "ARRAYS", "SIZES", "OUTPUTS", "FAILURES")
+_ARRAY = re.compile(r"(?P<dtype>\w+)\[(?P<axes>[:, 1]*)\]")
+_FORMATS = {
+    "float64": "d", "float32": "f4x", "int64": "q", "int32": "i4x", "uint64": "Q", "uint32": "I4x",
+    "int16": "h6x", "uint16": "H6x", "int8": "b7x", "uint8": "B7x", "boolean": "?7x",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter of a kernel: a number, or an array of so many axes, the last contiguous.
+
+    Attributes
+    ----------
+    text : the type as numba spells it.
+    dtype : of the number, or of the elements.
+    ndim : 0 for a number.
+    """
+
+    text: str
+    dtype: np.dtype[Any]
+    ndim: int
+
+    @property
+    def is_array(self) -> bool:
+        """Whether it is an array."""
+        return self.ndim > 0
+
+    @property
+    def format(self) -> str:
+        """The number as `struct` lays it out in eight bytes."""
+        return _FORMATS[self.text]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """How a kernel is compiled and launched.
+
+    Attributes
+    ----------
+    name : of the function in the file.
+    parameters : what it takes.
+    threads, blocks : of a block and of the grid.
+    names : of the parameters.
+    rows : how many rows of data the grid shares out, as text over the sizes; None for a grid that
+        is always whole.
+    cooperative : whether the grid has barriers, so that all its blocks must run at once.
+    fastmath : whether all of its arithmetic may be approximate.
+    shared : bytes of shared memory whose size the launch gives.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    threads: int
+    blocks: int
+    names: tuple[str, ...] = ()
+    rows: str | None = None
+    cooperative: bool = False
+    fastmath: bool = False
+    shared: int = 0
+
+    @property
+    def launch_bounds(self) -> tuple[int, int]:
+        """What the compiler counts on: threads of a block, and blocks on a multiprocessor."""
+        return self.threads, 1
+
+    def grid(self, sizes: Mapping[str, int]) -> int:
+        """How many blocks are launched: no more than have a row, which changes no bit."""
+        if self.rows is None:
+            return self.blocks
+        rows = value(self.rows, sizes)
+        return min(self.blocks, max(1, -(-rows // self.threads)))
+
+    @property
+    def signature(self) -> str:
+        """The signature as numba spells it."""
+        return f"void({', '.join(p.text for p in self.parameters)})"
+
+
+def parameter(text: str) -> Parameter:
+    """A parameter from its type in numba's spelling, such as `float32` or `float64[:, ::1]`."""
+    text = text.strip()
+    found = _ARRAY.fullmatch(text)
+    name = text if found is None else found["dtype"]
+    if name not in _FORMATS:
+        raise InternalError(f"the type {text!r} of a kernel's parameter is not known")
+    dtype = np.dtype("?" if name == "boolean" else name)
+    return Parameter(text, dtype, 0 if found is None else found["axes"].count(",") + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An array beside the user's that kernels need.
+
+    Attributes
+    ----------
+    role : "output", "scratch", "counter" (zero before the first launch, and after each), or
+        "status" (zero before each call).
+    dtype : of its elements.
+    shape : texts over the sizes.
+    """
+
+    role: str
+    dtype: np.dtype[Any]
+    shape: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFile:
+    """A generated CUDA file, by what its tables say.
+
+    Attributes
+    ----------
+    source : its text.
+    kernels : in the order in which they are launched.
+    arrays : those beside the user's, by name.
+    sizes : for each size, the parameter and the axis that it is read from.
+    outputs : names of the arrays that are the results, in order.
+    failures : exception and message for each number that a kernel may leave in "status".
+    """
+
+    source: str
+    kernels: Mapping[str, Kernel]
+    arrays: Mapping[str, Array]
+    sizes: Mapping[str, tuple[str, int]]
+    outputs: tuple[str, ...]
+    failures: tuple[tuple[str, str], ...]
+
+    def sizes_of(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+        """The value of each size, from the shapes of the user's arrays."""
+        return {size: shapes[name][axis] for size, (name, axis) in self.sizes.items()}
+
+
+def read(source: str) -> DeviceFile:
+    """What a generated file says of itself."""
+    found: dict[str, Any] = {}
+    for statement in ast.parse(source).body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=content) if name in TABLES:
+                found[name] = ast.literal_eval(content)
+            case _:
+                continue
+    if missing := [name for name in TABLES if name not in found]:
+        raise InternalError(f"the file has no table {missing[0]}")
+    return DeviceFile(
+        source,
+        {name: _kernel(name, entry) for name, entry in found["KERNELS"].items()},
+        {
+            name: Array(what["role"], np.dtype(what["dtype"]), tuple(what["shape"]))
+            for name, what in found["ARRAYS"].items()
+        },
+        {size: (name, axis) for size, (name, axis) in found["SIZES"].items()},
+        tuple(found["OUTPUTS"]),
+        tuple((kind, message) for kind, message, *_ in found["FAILURES"]),
+    )
+
+
+def value(text: str, sizes: Mapping[str, int]) -> int:
+    """The value of an expression over sizes, of a file whose kernels are executed anyway."""
+    return int(eval(_code(text), {"__builtins__": {}}, dict(sizes)))
+
+
+@cache
+def _code(text: str) -> CodeType:
+    return compile(text, "<size>", "eval")
+
+
+def _kernel(name: str, entry: Mapping[str, Any]) -> Kernel:
+    arguments = cast("dict[str, str]", entry["arguments"])
+    return Kernel(
+        name,
+        tuple(parameter(text) for text in arguments.values()),
+        int(entry["threads"]),
+        int(entry["blocks"]),
+        tuple(arguments),
+        entry["rows"],
+        bool(entry.get("cooperative", False)),
+        bool(entry.get("fastmath", False)),
+        int(entry.get("shared", 0)),
+    )

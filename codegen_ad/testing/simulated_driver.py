@@ -1,0 +1,163 @@
+"""A device that is not there: the runtime's driver, with the simulator of kernels behind it.
+
+Memory is the host's, so addresses are real; a launch reads its parameters where the runtime put
+them, as a device does, and runs the kernel's source thread by thread.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from codegen_ad.errors import DeviceError, OutOfDeviceMemory
+from codegen_ad.runtime.cuda.ahead import Image, Resources
+from codegen_ad.runtime.cuda.driver import Properties
+from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, Parameter
+from codegen_ad.testing import lockstep
+
+POISON = 0xFF
+"""What fresh memory holds: nan as floating point numbers, and no sensible index."""
+
+
+@dataclass
+class SimulatedDriver:
+    """A driver whose device runs kernels in the simulator.
+
+    Attributes
+    ----------
+    file : the generated file that the kernels come from.
+    orders : in which run orders each launch runs; their results must agree.
+    capability, memory, driver_version : what the device claims to be.
+    log : the names of what was done that takes time on a device.
+    """
+
+    file: DeviceFile
+    orders: Sequence[lockstep.Order] = ("forward",)
+    capability: tuple[int, int] = (9, 0)
+    memory: int = 10**9
+    driver_version: int = 13000
+    log: list[str] = field(default_factory=list[str])
+    blocks: dict[int, Any] = field(default_factory=dict[int, Any])
+    device: int = 0
+    _names: list[str] = field(default_factory=list[str])
+
+    def image(self, kernel: Kernel, capability: tuple[int, int]) -> Image:
+        """What stands for machine code: the name of the kernel."""
+        return Image(kernel.name, kernel.name.encode(), Resources(0, 0, 0, 0, 0), {})
+
+    def version(self) -> int:
+        return self.driver_version
+
+    def count(self) -> int:
+        return 1
+
+    def properties(self, device: int) -> Properties:
+        return Properties("simulated device", self.capability, 2, self.memory)
+
+    def free_memory(self) -> int:
+        return self.memory - sum(len(block) for block in self.blocks.values())
+
+    def use(self, device: int) -> None:
+        self.device = device
+
+    def load(self, code: bytes) -> int:
+        self._names.append(code.decode())
+        return len(self._names) - 1
+
+    def function(self, module: int, entry: str) -> int:
+        if self._names[module] != entry:
+            raise DeviceError(f"the module has no kernel {entry}")
+        return module
+
+    def allocate(self, size: int) -> int:
+        if size > self.free_memory():
+            raise OutOfDeviceMemory(f"the simulated device has no room for {size} bytes")
+        block = ctypes.create_string_buffer(bytes([POISON]) * max(size, 1), max(size, 1))
+        address = ctypes.addressof(block)
+        self.blocks[address] = block
+        return address
+
+    def free(self, address: int) -> None:
+        del self.blocks[address]
+
+    def device_of(self, address: int) -> int:
+        return 0
+
+    def to_device(self, address: int, host: int, size: int, stream: int) -> None:
+        self._inside(address, size)
+        self.log.append("to_device")
+        ctypes.memmove(address, host, size)
+
+    def to_host(self, host: int, address: int, size: int, stream: int) -> None:
+        self._inside(address, size)
+        self.log.append("to_host")
+        ctypes.memmove(host, address, size)
+
+    def fill(self, address: int, byte: int, size: int, stream: int) -> None:
+        self._inside(address, size)
+        ctypes.memset(address, byte, size)
+
+    def launch(
+        self,
+        function: int,
+        blocks: int,
+        threads: int,
+        shared: int,
+        stream: int,
+        parameters: int,
+        cooperative: bool,
+    ) -> None:
+        kernel = self.file.kernels[self._names[function]]
+        self.log.append(f"launch {kernel.name} on stream {stream}")
+        values = self._unpacked(kernel.parameters, parameters)
+        file = lockstep.load(self.file.source)
+        found = lockstep.agree(file, kernel.name, blocks, threads, values, orders=self.orders)
+        for value, result in zip(values, found, strict=True):
+            if isinstance(value, np.ndarray):
+                value[...] = result
+
+    def wait(self, stream: int, other: int) -> None:
+        self.log.append(f"stream {stream} waits for {other}")
+
+    def synchronize(self, stream: int) -> None:
+        self.log.append("synchronize")
+
+    def clock(self, stream: int) -> int:
+        return 0
+
+    def milliseconds(self, start: int, end: int) -> float:
+        return 0.0
+
+    def _unpacked(self, parameters: Sequence[Parameter], table: int) -> list[Any]:
+        """The values of a launch's parameters, arrays as views of the device's memory."""
+        slot = 0
+
+        def word(text: str) -> Any:
+            nonlocal slot
+            address = ctypes.c_void_p.from_address(table + 8 * slot).value or 0
+            slot += 1
+            return struct.unpack(f"={text}", ctypes.string_at(address, 8))[0]
+
+        values: list[Any] = []
+        for p in parameters:
+            if not p.is_array:
+                values.append(p.dtype.type(word(p.format)))
+                continue
+            _, _, size, itemsize, address, *layout = (word("q") for _ in range(5 + 2 * p.ndim))
+            shape = layout[: p.ndim]
+            assert itemsize == p.dtype.itemsize and size == np.prod(shape, dtype=np.int64)
+            self._inside(address, size * itemsize)
+            memory = (ctypes.c_char * (size * itemsize)).from_address(address)
+            values.append(np.frombuffer(memory, p.dtype).reshape(shape))
+        return values
+
+    def _inside(self, address: int, size: int) -> None:
+        for first, block in self.blocks.items():
+            if first <= address and address + size <= first + len(block):
+                return
+        raise DeviceError(f"an illegal address: {size} bytes at {address:#x}")

@@ -1,0 +1,118 @@
+"""Kernels compiled without a device, and what the static checks see in their machine code."""
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("numba_cuda", reason="compiles kernels: the extra cuda-check")
+pytest.importorskip("cuda.bindings.nvjitlink", reason="links kernels: the extra cuda-check")
+
+from codegen_ad.errors import MissingDependency
+from codegen_ad.runtime.cuda import ahead
+from codegen_ad.runtime.cuda.ahead import compile_ahead, imported
+from codegen_ad.runtime.cuda.table import read
+from codegen_ad.runtime.cuda.toolkit import compiler_versions, is_numba_cuda
+from codegen_ad.testing.machine_code import disassembled, examine, loops, problems, table
+from codegen_ad.testing.machine_code.disassembly import _program
+
+try:
+    _program("nvdisasm")
+except MissingDependency:
+    pytest.skip("reads machine code: the extra cuda-check", allow_module_level=True)
+
+FILE = Path(__file__).parent / "hand_kernels.py"
+KERNELS = read(FILE.read_text(encoding="utf-8")).kernels
+
+
+def text_with(tmp_path: Path, body: str, types: dict[str, str], threads: int = 128) -> Path:
+    """A file with one kernel, `made`."""
+    head = "import math\nimport numpy as np\nfrom numba import cuda\n\n\n"
+    entry = {"arguments": types, "threads": threads, "blocks": 1, "rows": None}
+    tables = f"KERNELS = {{'made': {entry}}}\n"
+    tables += "ARRAYS = {}\nSIZES = {}\nOUTPUTS = ()\nFAILURES = ()\n"
+    file = tmp_path / "made.py"
+    file.write_text(f"{head}def made({', '.join(types)}):\n{body}\n\n\n{tables}")
+    return file
+
+
+SINGLE = {"x": "float32[::1]", "out": "float32[::1]"}
+DOUBLE = {"x": "float64[::1]", "out": "float64[::1]", "n": "int64"}
+
+
+def test_every_kernel_compiles_for_every_architecture() -> None:
+    found = list(examine(FILE))
+    assert len(found) == 3 * len(KERNELS)
+    assert {f.architecture for f in found} == {"sm_80", "sm_90", "sm_100"}
+    assert not [p for f in found for p in problems(f)]
+    scale = next(f for f in found if f.kernel == "scale" and f.architecture == "sm_90")
+    assert scale.single
+    assert not scale.doubles
+    assert scale.ptx == (9, 0)
+    assert 10 <= scale.resources.registers <= 32
+    line = next(f for f in found if f.kernel == "line_value_and_grad" and f.step is not None)
+    assert line.resources.shared_bytes == 4 * 3 * 8 + 4
+    assert 0 < line.step < 1000
+    assert table(found).count("\n") == 2 + len(found)
+
+
+def test_double_precision_in_a_kernel_of_float32_is_seen(tmp_path: Path) -> None:
+    body = "    i = cuda.threadIdx.x\n    out[i] = x[i] * 0.1"
+    found = examine(text_with(tmp_path, body, SINGLE), [(9, 0)])
+    (wrong,) = problems(next(found))
+    assert "in float64" in wrong
+    assert "DMUL" in wrong
+
+
+def test_spills_are_seen(tmp_path: Path) -> None:
+    names = [f"v{k}" for k in range(48)]
+    lines = [f"    {v} = x[{k}]" for k, v in enumerate(names)]
+    lines += ["    for _ in range(n):"]
+    lines += [f"        {v} = {v} * {names[k - 1]} + x[i]" for k, v in enumerate(names)]
+    lines += [f"    out[i] = {' + '.join(names)}"]
+    body = "    i = np.uint32(cuda.threadIdx.x)\n" + "\n".join(lines)
+    file = text_with(tmp_path, body, DOUBLE, threads=1024)
+    assert any("spills" in p for f in examine(file, [(9, 0)]) for p in problems(f))
+
+
+def test_a_shuffle_of_64_bits_moves_both_halves() -> None:
+    """Another compiler of such kernels drops the upper half without a word."""
+    image = compile_ahead(imported(FILE), KERNELS["fit_warp"], (9, 0))
+    shuffles = [i for i in disassembled(image.code).instructions if i.operation.startswith("SHFL")]
+    assert len(shuffles) == 2 * 2 * 5
+
+
+def test_a_longer_step_takes_more_cycles(tmp_path: Path) -> None:
+    steps = []
+    for count in (1, 4):
+        chain = "\n".join("        v = math.sqrt(v + np.float32(1))" for _ in range(count))
+        body = f"    v = x[0]\n    for _ in range(n):\n{chain}\n    out[0] = v"
+        file = text_with(tmp_path, body, {**SINGLE, "n": "int64"})
+        (found,) = examine(file, [(9, 0)])
+        steps.append(found.step)
+    assert steps[1] > 2 * steps[0]
+
+
+def test_the_compiler_is_the_right_one() -> None:
+    from numba import cuda
+
+    assert is_numba_cuda(cuda.__file__)
+    assert set(compiler_versions()) == {"numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink"}
+
+
+def test_loops_are_found() -> None:
+    image = compile_ahead(imported(FILE), KERNELS["scale"], (9, 0))
+    found = loops(disassembled(image.code))
+    assert found
+    assert all(x.cycles > 0 and x.length > 2 for x in found)
+
+
+def test_the_report_of_the_compiler_is_read() -> None:
+    log = (
+        "ptxas info    : Compiling entry function '_Zk' for 'sm_90'\n"
+        "ptxas         .     16 bytes stack frame, 8 bytes spill stores, 12 bytes spill loads\n"
+        "ptxas info    : Used 24 registers, used 1 barriers, 100 bytes smem\n"
+    )
+    found = ahead._resources(log)
+    assert (found.registers, found.spill_bytes, found.stack_bytes) == (24, 20, 16)
+    assert (found.barriers, found.shared_bytes) == (1, 100)
+    assert ahead._entry(log, "k") == "_Zk"
