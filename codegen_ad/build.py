@@ -10,12 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from codegen_ad.backends import numba_cpu
+from codegen_ad.backends import numba_cpu, numba_cuda
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.matrix_calls import needs_lapack
 from codegen_ad.emit.view import About
-from codegen_ad.errors import InvalidArgument, MissingDependency, NotDifferentiable
+from codegen_ad.errors import (
+    InvalidArgument,
+    MissingDependency,
+    NotDifferentiable,
+    ProgramError,
+    UnsupportedOnDevice,
+)
 from codegen_ad.fit.methods import METHODS
 from codegen_ad.frontend.output import (
     OutputArray,
@@ -131,9 +137,14 @@ def run(
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
     outer = _outer(reading.leaves, targets)
-    blas = has_blas()
-    kernel = plan(optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas)
-    if not blas and needs_lapack(kernel):
+    on_device = options.target == "cuda"
+    blas = has_blas() and not on_device
+    reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
+    kernel = plan(
+        optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas,
+        reserved=reserved,
+    )  # fmt: skip
+    if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
     value = plan(pipeline.run(simplified), name=name, sizes=_sizes(reading), outer=outer, blas=blas)
@@ -143,7 +154,12 @@ def run(
         f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, summary
     )
     vectorise = options.math == "vector"
-    if mode.startswith("fit:"):
+    if on_device:
+        try:
+            text = numba_cuda.source(kernel, about, counted, mode)
+        except UnsupportedOnDevice as error:
+            raise _placed(error, reading) from None
+    elif mode.startswith("fit:"):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
         recipe = recipe_of(mode)
         text = numba_cpu.fit_source(
@@ -194,7 +210,7 @@ def recipe_of(mode: str) -> Recipe:
     return Recipe(title, numbers, method.state, step.once, step.each)
 
 
-def _placed(error: NotDifferentiable, reading: Reading) -> NotDifferentiable:
+def _placed(error: ProgramError, reading: Reading) -> ProgramError:
     """The error with its place, if that is in the function itself."""
     origin, source = error.origin, reading.source
     if error.where is None and isinstance(origin, Origin) and origin.function == source.function:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options, shown_stages
+from codegen_ad.options import Options, shown_stages, target_of
 
 if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
@@ -225,13 +225,25 @@ class Differentiable(Generic[P, R]):
             )
         return self._run("taps", args, kwargs)
 
-    def source(self, *args: Any, mode: str = "value_and_grad", **kwargs: Any) -> SourceText:
+    def on(self, target: str) -> Differentiable[P, R]:
+        """The same function for another target: "cpu" or "cuda"."""
+        if target == self.options.target:
+            return self
+        return Differentiable(self.__wrapped__, replace(self.options, target=target_of(target)))
+
+    def source(
+        self, *args: Any, mode: str = "value_and_grad", target: str | None = None, **kwargs: Any
+    ) -> SourceText:
         """The text of the generated file, which prints highlighted in a terminal and a notebook.
 
-        With arguments, the file for arguments like these; without, the one that was used last.
+        With arguments, the file for arguments like these; without, the one that was used last. With
+        `target`, the file for another target, which need not be at hand.
         """
         from codegen_ad.explain import source_text
 
+        other = self if target is None else self.on(target)
+        if other.options.target != "cpu":
+            return _device_source(other, mode, args, kwargs)
         return source_text(self._prepared(mode, args, kwargs))
 
     def source_path(self, *args: Any, mode: str = "value_and_grad", **kwargs: Any) -> str:
@@ -320,10 +332,24 @@ def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
         binder,
         build,
         options=options.text(),
-        templates=lambda: digest("numba_cpu"),
+        templates=lambda: digest(f"numba_{options.target}"),
         versions=versions,
         inspect=_inspector(function, options) if options.check else None,
     )
+
+
+def _device_source(
+    derivatives: Differentiable[..., Any], mode: str, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> SourceText:
+    """The file for a device: written, but neither kept nor compiled."""
+    from codegen_ad import build as stages
+    from codegen_ad.explain import SourceText
+
+    binder = derivatives.kernels.binder
+    signature = binder.form(binder.bind(args, kwargs))
+    options = derivatives.options
+    built = stages.build(derivatives.__wrapped__, signature, mode, options, binder.wrt)
+    return SourceText(built.source)
 
 
 def _sparse_of(derivatives: Differentiable[..., Any]) -> SparseJacobians:

@@ -54,16 +54,16 @@ class ShapeMismatch(SourceError):
     """Shapes that do not go together."""
 
 
-class NotDifferentiable(SourceError):
-    """A derivative was asked for where there is none.
+class ProgramError(SourceError):
+    """What the stages behind the frontend refuse: they know a line, but not its file.
 
     Parameters
     ----------
     message, where
         As for every error in the user's code.
     origin
-        Where what has no derivative comes from (`codegen_ad.ir.node.Origin`), as long as the file
-        is not known.
+        Where what is refused comes from (`codegen_ad.ir.node.Origin`), as long as the file is not
+        known.
     """
 
     def __init__(
@@ -71,6 +71,14 @@ class NotDifferentiable(SourceError):
     ) -> None:
         super().__init__(message, where=where)
         self.origin = origin
+
+
+class NotDifferentiable(ProgramError):
+    """A derivative was asked for where there is none."""
+
+
+class UnsupportedOnDevice(ProgramError):
+    """What runs on a processor, but can't be shared out among the threads of a GPU."""
 
 
 class InvalidArgument(CodegenError, ValueError):

@@ -31,6 +31,10 @@ BYTES = {
 """Units in which a memory budget may be given."""
 
 
+TARGETS = ("cpu", "cuda")
+"""What kernels are written for: numba on the processor, or numba.cuda on a GPU."""
+
+
 MATH = ("vector", "libm")
 """Functions that vectorise, which files bring along, or those of the C library."""
 
@@ -64,6 +68,7 @@ class Options:
     check : compare each new kernel with the plain function before it is kept.
     checkpoint : how long loops save memory; None if they record all that their adjoints need.
     math : one of `MATH`: where the functions of mathematics in loops come from.
+    target : one of `TARGETS`.
     """
 
     wrt: tuple[str, ...] = ()
@@ -73,6 +78,7 @@ class Options:
     check: bool = False
     checkpoint: Checkpoint | None = None
     math: str = "vector"
+    target: str = "cpu"
 
     def text(self) -> str:
         """All options as one line, for the cache key."""
@@ -132,4 +138,18 @@ def math_of(value: object) -> str:
     if value not in MATH:
         known = " or ".join(f'"{m}"' for m in MATH)
         raise InvalidArgument(f"math must be {known}, not {value!r}")
+    return str(value)
+
+
+def target_of(value: object) -> str:
+    """Check what kernels are written for.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is none of `TARGETS`.
+    """
+    if value not in TARGETS:
+        known = " or ".join(f'"{t}"' for t in TARGETS)
+        raise InvalidArgument(f"target must be {known}, not {value!r}")
     return str(value)

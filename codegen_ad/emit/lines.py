@@ -1,11 +1,8 @@
-"""Statements as lines of Python, with the user's lines quoted above what they explain."""
+"""Statements as lines of Python for numba on the CPU."""
 
 from __future__ import annotations
 
-import io
-import tokenize
-
-from codegen_ad.emit.breaking import INDENT, WIDTH, broken
+from codegen_ad.emit.breaking import INDENT, WIDTH
 from codegen_ad.emit.matrix_calls import matrix_call, place
 from codegen_ad.emit.spell import (
     spell,
@@ -16,8 +13,8 @@ from codegen_ad.emit.spell import (
     spell_shape,
     spell_text,
 )
+from codegen_ad.emit.writing import BlockWriter
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Origin
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -34,7 +31,6 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Note,
-    Number,
     Raise,
     Statement,
     Store,
@@ -46,64 +42,20 @@ from codegen_ad.plan.kernel import (
 _AUGMENTED = {"sum": "+=", "prod": "*="}
 
 
-class Writer:
-    """Collects the lines of one function's body."""
+class Writer(BlockWriter):
+    """Writes the body of a function of numba's on the CPU."""
 
     def __init__(
         self, function: str, parameters: frozenset[str], *, vectorise: bool = True
     ) -> None:
-        self.function = function
-        self.margin = 1  # the body of a function
+        super().__init__(function)
         self.may_vectorise = vectorise
         self.vectorise = False  # the innermost loop's trips are independent
         self.parameters = parameters
-        self.lines: list[str] = []
-        self._last: Note | None = None
-
-    def block(self, statements: list[Statement], depth: int) -> None:
-        """Write statements, indented."""
-        if not statements:
-            self.line("pass", depth)
-        for statement in statements:
-            self.comment(statement, depth)
-            self.statement(statement, depth)
-
-    def line(self, text: str, depth: int) -> None:
-        """Write one line."""
-        self.lines.append(INDENT * depth + text)
-
-    def comment(self, statement: Statement, depth: int) -> None:
-        """Quote the user's line above the first of the statements it explains."""
-        note = statement.note
-        if isinstance(statement, If) and isinstance(statement.then[0], Raise):
-            note = statement.then[0].note
-        silent = isinstance(statement, For | Allocate | Fill | Grow) or (
-            isinstance(statement, Assign) and all(isinstance(e, Number) for e in statement.exprs)
-        )
-        if silent or note.origin is None or note == self._last:
-            return
-        self._last = note
-        where = self._where(note.origin)
-        quoted = without_comment(note.origin.text)
-        text = f"{'gradient of ' if note.gradient else ''}{where}: {quoted}"
-        room = WIDTH - len(INDENT) * (depth + self.margin) - 2
-        if len(text) > room:
-            text = text[: room - 1].rstrip() + "…"
-        self.line(f"# {text}", depth)
-
-    def assign(self, target: str, expr: Expr, depth: int, sign: str = "=") -> None:
-        """Write an assignment, in several lines where it is long."""
-        text = f"{target} {sign} {self.spell(expr)}"
-        self.lines_of(text, depth)
 
     def spell(self, expr: Expr) -> str:
         """The text of an expression, for the loop it stands in."""
         return spell(expr, vectorise=self.vectorise)
-
-    def lines_of(self, text: str, depth: int) -> None:
-        """Write an assignment that is text already, broken where it is long."""
-        for line in broken(text, WIDTH - len(INDENT) * (depth + self.margin)):
-            self.line(line, depth)
 
     def statement(self, statement: Statement, depth: int) -> None:
         """Write one statement and what is in it."""
@@ -206,7 +158,7 @@ class Writer:
             return
         room = WIDTH - len(INDENT) * (depth + self.margin)
         origin = statement.note.origin
-        where = self._where(origin) if origin is not None else ""
+        where = self.where(origin) if origin is not None else ""
         for line in matrix_call(statement, where, room):
             self.line(line, depth)
 
@@ -224,12 +176,8 @@ class Writer:
         self._raise_index_error(statement.note, statement.axis, depth + 1)
 
     def _raise_index_error(self, note: Note, axis: int, depth: int) -> None:
-        line = f"{self._where(note.origin)}: " if note.origin is not None else ""
+        line = f"{self.where(note.origin)}: " if note.origin is not None else ""
         self.line(f'raise IndexError("{line}index is out of bounds for axis {axis}")', depth)
-
-    def _where(self, origin: Origin) -> str:
-        helper = f" of {origin.function}" if origin.function != self.function else ""
-        return f"line {origin.line}{helper}"
 
     def _raise(self, statement: Raise, depth: int) -> None:
         if statement.message is None:
@@ -249,14 +197,3 @@ class Writer:
         self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)
         for buffer in buffers:
             self.line(f"{buffer} = np.concatenate(({buffer}, np.empty_like({buffer})))", depth + 1)
-
-
-def without_comment(text: str) -> str:
-    """A line of source without its trailing comment."""
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(text).readline):
-            if token.type == tokenize.COMMENT:
-                return text[: token.start[1]].rstrip()
-    except (tokenize.TokenError, IndentationError):  # the first line of a longer statement
-        pass
-    return text

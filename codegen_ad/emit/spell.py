@@ -69,15 +69,15 @@ def tree(expr: Expr, *, vectorise: bool = False) -> ast.expr:
         case Var(name):
             return ast.Name(name)
         case Number(text, dtype):
-            return _number(text, dtype)
+            return number(text, dtype)
         case Index(dim):
-            return _parsed(spell_dim(dim))
+            return parsed(spell_dim(dim))
         case Load(buffer, indices):
             return _element(buffer, indices)
         case Apply(op, args, dtype):
             if op == "cast" and args[0].dtype is DType.BOOL:
                 one, zero = spell_literal(1, dtype), spell_literal(0, dtype)
-                return _substituted(
+                return substituted(
                     f"{one} if x else {zero}", {"x": tree(args[0], vectorise=vectorise)}
                 )
             inner = [tree(a, vectorise=vectorise) for a in args]
@@ -91,7 +91,7 @@ def spell_element(buffer: str, indices: tuple[Dim, ...]) -> str:
 
 def spell_dim(dim: Dim) -> str:
     """A size or index."""
-    return ast.unparse(_parsed(str(dim)))
+    return ast.unparse(parsed(str(dim)))
 
 
 def spell_shape(shape: tuple[Dim, ...]) -> str:
@@ -106,7 +106,7 @@ def spell_literal(value: float, dtype: DType) -> str:
     if dtype is DType.BOOL:
         return str(bool(value))
     text = repr(float(value)) if dtype.is_float else str(int(value))
-    return ast.unparse(_number(text, dtype))
+    return ast.unparse(number(text, dtype))
 
 
 def spell_opposite(expr: Expr) -> str:
@@ -115,16 +115,17 @@ def spell_opposite(expr: Expr) -> str:
 
 
 def _element(buffer: str, indices: tuple[Dim, ...]) -> ast.expr:
-    items = [_parsed(spell_dim(d)) for d in indices]
+    items = [parsed(spell_dim(d)) for d in indices]
     index = items[0] if len(items) == 1 else ast.Tuple(items)
     return ast.Subscript(ast.Name(buffer), index)
 
 
-def _number(text: str, dtype: DType) -> ast.expr:
+def number(text: str, dtype: DType) -> ast.expr:
+    """A literal of a dtype."""
     if dtype in (DType.BOOL, DType.INT64):
-        return _parsed(text)
+        return parsed(text)
     if dtype is DType.INT32:
-        return _parsed(f"np.int32({text})")
+        return parsed(f"np.int32({text})")
     value = float(text)
     if math.isnan(value):
         plain = "math.nan"
@@ -132,28 +133,30 @@ def _number(text: str, dtype: DType) -> ast.expr:
         plain = "math.inf" if value > 0 else "-math.inf"
     else:
         plain = repr(value)
-    return _parsed(f"np.float32({plain})" if dtype is DType.FLOAT32 else plain)
+    return parsed(f"np.float32({plain})" if dtype is DType.FLOAT32 else plain)
 
 
 def _apply(op: str, args: list[ast.expr], dtype: DType, *, vectorised: bool) -> ast.expr:
     if op == "cast":
-        return _substituted(CASTS[dtype], {"x": args[0]})
+        return substituted(CASTS[dtype], {"x": args[0]})
     entry = ELEMENTWISE[BY_NAME[op]]
     brought = vectorised and op in VECTORISED
-    spelling = _parsed(VECTORISED[op] if brought else entry.spelling)
+    spelling = parsed(VECTORISED[op] if brought else entry.spelling)
     if not (brought or entry.carried) or dtype is not DType.FLOAT32:
         return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)
     # What files bring along computes in double precision.
-    doubles = [_substituted(CASTS[DType.FLOAT64], {"x": a}) for a in args]
+    doubles = [substituted(CASTS[DType.FLOAT64], {"x": a}) for a in args]
     value = _Substitute(dict(zip(entry.arguments, doubles, strict=True))).visit(spelling)
-    return _substituted(CASTS[dtype], {"x": value})
+    return substituted(CASTS[dtype], {"x": value})
 
 
-def _substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:
-    return _Substitute(values).visit(_parsed(text))
+def substituted(text: str, values: dict[str, ast.expr]) -> ast.expr:
+    """A pattern with its names replaced by expressions."""
+    return _Substitute(values).visit(parsed(text))
 
 
-def _parsed(text: str) -> ast.expr:
+def parsed(text: str) -> ast.expr:
+    """An expression as a syntax tree."""
     # A fresh tree each time: substitution changes it.
     return ast.parse(text, mode="eval").body
 

@@ -30,6 +30,7 @@ def plan(
     sizes: Sequence[tuple[str, int, int]],
     outer: Sequence[Dim] = (),
     blas: bool = True,
+    reserved: frozenset[str] = frozenset(),
 ) -> Kernel:
     """Plan a program as one kernel.
 
@@ -40,14 +41,14 @@ def plan(
     sizes : where each size symbol is read: `(symbol, input number, axis)`.
     outer : sizes in the order in which loops over them should nest, the rows of the data first.
     blas : whether large matrix products may be library calls.
+    reserved : names that the file needs for itself.
     """
     marks = Marks()
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            return _attempt(
-                program, name, sizes, Marks(set(marks.full), dict(marks.local)), ranks, blas
-            )
+            known = Marks(set(marks.full), dict(marks.local))
+            return _attempt(program, name, sizes, known, ranks, blas, reserved)
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -69,14 +70,16 @@ def _attempt(
     marks: Marks,
     ranks: dict[Dim, int],
     blas: bool,
+    reserved: frozenset[str],
 ) -> Kernel:
     root = Scope(None, is_region=True)
     known = frozenset(symbol for symbol, _, _ in sizes)
     p = Planner(program.notes, marks, ranks, blas, root, known)
     p.names.known = known
+    p.names.reserved |= reserved
     sizes = list(sizes)
     parameters: list[Parameter] = []
-    counts = set(_counts(program.outputs))
+    counts = set(_counts(program.outputs)) | reserved
     for number, node in enumerate(program.inputs):
         assert isinstance(node.params, Input)
         type = node.array

@@ -1,0 +1,150 @@
+"""Statements as lines of Python for one thread of a device.
+
+There are no exceptions on a device: what fails writes a number into `status`, where the caller
+finds it, and the thread goes on at a place that exists.
+"""
+
+from __future__ import annotations
+
+from codegen_ad.emit.device_spell import DeviceSpelling
+from codegen_ad.emit.writing import BlockWriter
+from codegen_ad.ir.dims import Dim
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Assign,
+    Check,
+    CheckRange,
+    Expr,
+    For,
+    If,
+    Index,
+    Let,
+    Note,
+    Raise,
+    Statement,
+    Store,
+    While,
+)
+
+_AUGMENTED = {"sum": "+=", "prod": "*="}
+
+
+class Failures:
+    """What may go wrong in a kernel file: the number of each failure, and what it means."""
+
+    def __init__(self) -> None:
+        self.known: list[tuple[str, str]] = []
+
+    def number(self, exception: str, message: str) -> int:
+        """The number of a failure, from 1 on."""
+        found = (exception, message)
+        if found not in self.known:
+            self.known.append(found)
+        return self.known.index(found) + 1
+
+
+class DeviceWriter(BlockWriter):
+    """Writes what a thread does; while `may_leave`, all threads leave together where one fails."""
+
+    def __init__(self, function: str, failures: Failures) -> None:
+        super().__init__(function)
+        self.failures = failures
+        self.unsigned: set[str] = set()
+        self.spelling = DeviceSpelling(self.unsigned)
+        self.may_leave = False
+
+    def spell(self, expr: Expr) -> str:
+        """The text of an expression."""
+        return self.spelling.expression(expr)
+
+    def statement(self, statement: Statement, depth: int) -> None:
+        """Write one statement and what is in it."""
+        match statement:
+            case Let(name, expr):
+                self.assign(name, expr, depth)
+            case Assign((name,), (expr,)):
+                self.assign(name, expr, depth)
+            case Assign(names, exprs):
+                self.lines_of(f"{', '.join(names)} = {', '.join(map(self.spell, exprs))}", depth)
+            case Accumulate():
+                self._accumulate(statement, depth)
+            case Store(buffer, indices, expr):
+                self.assign(self.spelling.element(buffer, indices), expr, depth)
+            case Check():
+                self._check(statement, depth)
+            case CheckRange(count, extent, axis, note):
+                self.line(f"if {count} > {extent}:", depth)
+                self._fail("IndexError", _out_of_bounds(self._place(note), axis), depth + 1)
+            case Raise(exception, message, _, note):
+                self._fail(exception, message or self._place(note), depth)
+            case For(variable, extent, body):
+                self.line(f"for {variable} in range({self.bound(extent)}):", depth)
+                self.unsigned.add(variable)
+                self.block(body, depth + 1)
+                self.unsigned.discard(variable)
+            case While(test, condition, body):
+                self.line("while True:", depth)
+                self.block(test, depth + 1) if test else None
+                self.line(f"if {self.spelling.opposite(condition)}:", depth + 1)
+                self.line("break", depth + 2)
+                self.block(body, depth + 1)
+            case If(condition, then, otherwise):
+                self.line(f"if {self.spell(condition)}:", depth)
+                self.block(then, depth + 1)
+                if otherwise:
+                    self.line("else:", depth)
+                    self.block(otherwise, depth + 1)
+            case _:
+                raise AssertionError(f"{type(statement).__name__} is not for single threads")
+
+    def bound(self, extent: Dim) -> str:
+        """A trip count, unsigned as the variable that it bounds."""
+        return f"u64({extent})" if extent.is_constant else self.spelling.index(extent)
+
+    def shared(self, loop: For, start: str, stride: str) -> None:
+        """Write a loop whose trips are shared out among threads."""
+        variable = loop.variable
+        self.line(f"{variable} = {start}", 0)
+        self.unsigned.add(variable)
+        self.line(f"while {variable} < {self.bound(loop.extent)}:", 0)
+        self.block(loop.body, 1)
+        self.line(f"{variable} += {stride}", 1)
+        self.unsigned.discard(variable)
+
+    def _accumulate(self, statement: Accumulate, depth: int) -> None:
+        target, value = self.spell(statement.target), self.spell(statement.expr)
+        if statement.how in _AUGMENTED:
+            self.lines_of(f"{target} {_AUGMENTED[statement.how]} {value}", depth)
+        elif statement.how in ("any", "all"):
+            sign = "|" if statement.how == "any" else "&"
+            self.lines_of(f"{target} = {target} {sign} ({value})", depth)
+        else:
+            # A nan, once met, stays: it is neither above nor equal to anything.
+            sign = ">" if statement.how == "max" else "<"
+            test = f"({value} {sign} {target}) | ({value} != {value})"
+            self.lines_of(f"{target} = cuda.selp({test}, {value}, {target})", depth)
+
+    def _check(self, statement: Check, depth: int) -> None:
+        name, size = statement.name, self._size(statement.extent)
+        self.line(f"if {name} < 0:", depth)
+        self.line(f"{name} += {size}", depth + 1)
+        self.line(f"if ({name} < 0) | ({name} >= {size}):", depth)
+        failure = _out_of_bounds(self._place(statement.note), statement.axis)
+        self._fail("IndexError", failure, depth + 1)
+        self.line(f"{name} = 0", depth + 1)
+
+    def _size(self, dim: Dim) -> str:
+        return self.spell(Index(dim))
+
+    def _fail(self, exception: str, message: str, depth: int) -> None:
+        number = self.failures.number(exception, message)
+        self.line(f"cuda.atomic.max(status, 0, {number})", depth)
+        if self.may_leave:
+            self.line("return", depth)
+
+    def _place(self, note: Note) -> str:
+        return f"{self.where(note.origin)}: " if note.origin is not None else ""
+
+
+def _out_of_bounds(place: str, axis: int) -> str:
+    return f"{place}index is out of bounds for axis {axis}"

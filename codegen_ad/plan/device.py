@@ -1,0 +1,110 @@
+"""What a kernel plan becomes on a device of many threads: passes over the data, one after another.
+
+A pass is one launch. Its loop is shared out among a fixed grid of threads: each takes every row
+whose number is its own plus a multiple of the number of threads. What the loop adds up, each thread
+adds up for itself, in order; then the threads' sums are added in an order that never changes. What
+does not depend on the rows every thread computes for itself; what is left to be written when the
+sums are known, one thread writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.kernel import For, Kernel, Number, Parameter, Statement
+
+THREADS = 256
+BLOCKS = 528
+"""The grid of every pass over data: four blocks for each of 132 multiprocessors. It is the same on
+every device, because the order of sums follows from it."""
+
+LARGEST_OWN = 128
+"""Arrays of at most so many elements may be private to a thread."""
+
+
+def identity(how: str, dtype: DType) -> Number | None:
+    """What a reduction begins with; None where threads can't share it."""
+    infinite = {"max": "-inf", "min": "inf"}
+    if how in ("sum", "prod"):
+        number = int(how == "prod")
+        return Number(repr(float(number)) if dtype.is_float else str(number), dtype)
+    if how in infinite and dtype.is_float:
+        return Number(infinite[how], dtype)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """What every thread adds up for itself: a number, or a small array under the name `own`."""
+
+    name: str
+    how: str
+    dtype: DType
+    shape: Shape = ()
+    own: str = ""
+
+    @property
+    def count(self) -> int:
+        """The number of elements."""
+        found = 1
+        for dim in self.shape:
+            found *= dim.value
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """An array that every thread has for itself."""
+
+    name: str
+    shape: Shape
+    dtype: DType
+
+
+@dataclass(frozen=True, slots=True)
+class Buffer:
+    """An array in the device's memory that is no parameter of the user's.
+
+    `role` is "output", "scratch" (what a later pass reads), "counter" or "status".
+    """
+
+    name: str
+    shape: tuple[Dim | str, ...]
+    dtype: DType
+    role: str
+
+
+@dataclass(slots=True)
+class Pass:
+    """One launch.
+
+    Attributes
+    ----------
+    before : what every thread computes for itself.
+    loop : the loop whose trips are shared out, or None.
+    totals : what the loop adds up.
+    own : arrays of the threads.
+    after : what one thread does in the end, when all totals are known.
+    """
+
+    before: list[Statement]
+    loop: For | None
+    totals: tuple[Total, ...] = ()
+    own: tuple[Own, ...] = ()
+    after: list[Statement] = field(default_factory=list[Statement])
+
+
+@dataclass(frozen=True, slots=True)
+class DevicePlan:
+    """A kernel as passes, with what it needs in the device's memory beside its parameters.
+
+    `outputs` are the names of the arrays that hold the kernel's results, in order.
+    """
+
+    kernel: Kernel
+    passes: tuple[Pass, ...]
+    parameters: tuple[Parameter, ...]
+    buffers: tuple[Buffer, ...]
+    outputs: tuple[str, ...]
