@@ -139,7 +139,9 @@ def _cast(value: ast.expr, given: DType, dtype: DType) -> ast.expr:
         return substituted(f"cuda.selp(x, {one}, {zero})", {"x": value})
     if dtype is DType.BOOL:
         return substituted(f"x != {spell_literal(0, given)}", {"x": value})
-    return substituted(CASTS[dtype], {"x": value})
+    # NumPy's numbers divide by zero, in the simulator too.
+    text = "np.float64(x)" if dtype is DType.FLOAT64 else CASTS[dtype]
+    return substituted(text, {"x": value})
 
 
 class _Device(ast.NodeTransformer):

@@ -55,12 +55,12 @@ class DeviceView:
     types: tuple[str, ...]
     cost: tuple[str, ...]
     order: tuple[str, ...]
-    imports: tuple[str, ...]
+    uses_math: bool
     passes: tuple[PassView, ...]
     arrays: tuple[tuple[str, str], ...]
     sizes: tuple[tuple[str, str], ...]
     outputs: str
-    failures: tuple[str, ...]
+    failures: str
 
 
 def device_view(plan: DevicePlan, about: About, cost: Cost) -> DeviceView:
@@ -81,12 +81,12 @@ def device_view(plan: DevicePlan, about: About, cost: Cost) -> DeviceView:
         types_of(kernel),
         cost.lines(),
         _order(plan),
-        _imports([line for v in views for line in v.body]),
+        any("math." in line for v in views for line in code_only(v.body)),
         tuple(views),
         arrays,
         tuple((s, f'("{p}", {axis})') for s, p, axis in kernel.sizes),
         _tuple([spell_text(o) for o in plan.outputs]),
-        tuple(f"({spell_text(e)}, {spell_text(m)})" for e, m in failures.known),
+        _lines([f"({spell_text(e)}, {spell_text(m)})" for e, m in failures.known]),
     )
 
 
@@ -284,9 +284,9 @@ def _order(plan: DevicePlan) -> tuple[str, ...]:
     )
 
 
-def _imports(lines: Sequence[str]) -> tuple[str, ...]:
-    text = "\n".join(code_only(lines))
-    return ("import math", "") if "math." in text else ()
+def _lines(items: Sequence[str]) -> str:
+    """A tuple with its items one a line."""
+    return "\n".join(["(", *(f"    {item}," for item in items), ")"]) if items else "()"
 
 
 def _type(dtype: DType, rank: int) -> str:

@@ -1,0 +1,65 @@
+"""A generated CUDA file run as a whole in the simulator: all its kernels, one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from codegen_ad.testing.lockstep import ORDERS, KernelFile, Order, agree, load, poison
+
+Arrays = dict[str, Any]
+
+
+def arrays_of(file: KernelFile, sizes: Mapping[str, int]) -> Arrays:
+    """The arrays beside the user's: undefined, but for what is promised to be zero."""
+    found: Arrays = {}
+    for name, what in file.names["ARRAYS"].items():
+        shape = tuple(number(text, sizes) for text in what["shape"])
+        found[name] = poison(shape, np.dtype(what["dtype"]))
+        if what["role"] in ("counter", "status"):
+            found[name][...] = 0
+    return found
+
+
+def number(text: str, sizes: Mapping[str, int]) -> int:
+    """The value of an expression over sizes."""
+    return int(eval(text, {"__builtins__": {}}, dict(sizes)))
+
+
+def run(
+    text: str, given: Mapping[str, Any], *, orders: Sequence[Order] = ORDERS, blocks: int = 3
+) -> list[Any]:
+    """The outputs of a file's kernels for arguments by name, the same in several orders.
+
+    At most `blocks` blocks are launched, so that a thread has several rows where there are many.
+
+    Raises
+    ------
+    Failed
+        If a kernel reports a failure.
+    """
+    file = load(text)
+    sizes = {s: given[p].shape[axis] for s, (p, axis) in file.names["SIZES"].items()}
+    known = {**given, **arrays_of(file, sizes)}
+    before = {name: np.array(value) for name, value in given.items()}
+    for name, kernel in file.names["KERNELS"].items():
+        grid = kernel["blocks"]
+        if kernel["rows"] is not None:
+            rows = number(kernel["rows"], sizes)
+            grid = min(grid, blocks, max(1, -(-rows // kernel["threads"])))
+        values = [known[a] for a in kernel["arguments"]]
+        after = agree(file, name, grid, kernel["threads"], values, orders=orders)
+        known.update(zip(kernel["arguments"], after, strict=True))
+    for name, value in before.items():
+        np.testing.assert_array_equal(known[name], value)
+    if "counter" in known:
+        assert known["counter"][0] == 0
+    if "status" in known and known["status"][0]:
+        raise Failed(*file.names["FAILURES"][known["status"][0] - 1])
+    return [known[name] for name in file.names["OUTPUTS"]]
+
+
+class Failed(Exception):
+    """What a kernel reports in `status`: an exception's name, and its message."""

@@ -1,0 +1,87 @@
+"""Kernels for a GPU, run thread by thread, give what the processor's kernels give.
+
+Every file is a golden file too, beside the processor's.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from benchmarks.workloads import curves
+from codegen_ad import differentiate
+from codegen_ad.errors import InvalidArgument
+from examples import polynomial_fit as fit
+from tests.cuda.device_runs import run
+
+if TYPE_CHECKING:
+    from conftest import Golden
+
+pytest.importorskip("greenlet", reason="the simulator needs it")
+
+RANDOM = np.random.default_rng(5)
+
+
+def polynomial() -> tuple[Any, ...]:
+    x = RANDOM.uniform(-1, 1, (300, 1))
+    return RANDOM.normal(size=(5, 1)), x, np.sin(x)
+
+
+# Name of the golden file, function, mode, arguments.
+FILES: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
+    ("polynomial_loss", fit.loss, "value_and_grad", polynomial()),
+    ("peak", differentiate(curves.peak), "value_and_grad", curves.peak_data(300)),
+    ("peak_f4", differentiate(curves.peak), "value_and_grad", curves.peak_data(300, "float32")),
+)
+
+
+@pytest.mark.parametrize(("name", "function", "mode", "arguments"), FILES)
+def test_a_file_gives_what_the_processor_gives(
+    name: str, function: Any, mode: str, arguments: tuple[Any, ...], golden: Golden
+) -> None:
+    text = function.source(*arguments, mode=mode, target="cuda").plain
+    golden.check(f"generated/cuda/{name}_{mode}.py", text)
+    found = run(text, named(function, arguments))
+    expected = flat(getattr(function, mode)(*arguments))
+    assert len(found) == len(expected)
+    narrow = any(getattr(a, "dtype", "") == "f4" for a in arguments)
+    for ours, theirs in zip(found, expected, strict=True):
+        scale = np.abs(theirs).max()
+        np.testing.assert_allclose(
+            ours.reshape(np.shape(theirs)), theirs, rtol=0, atol=(2e-6 if narrow else 1e-14) * scale
+        )
+
+
+def named(function: Any, arguments: tuple[Any, ...]) -> dict[str, Any]:
+    """Arguments by the names of a function's parameters."""
+    return dict(zip(inspect.signature(function).parameters, arguments, strict=True))
+
+
+def flat(value: Any) -> list[Any]:
+    """The arrays of a result, in order."""
+    if isinstance(value, tuple | list):
+        return [leaf for item in value for leaf in flat(item)]
+    return [np.asarray(value)]
+
+
+def test_few_rows_and_many() -> None:
+    text = fit.loss.source(*polynomial(), target="cuda").plain
+    for rows in (0, 1, 257, 1200):
+        x = np.linspace(-1, 1, rows)[:, None]
+        given = {"w": np.ones((5, 1)), "x": x, "y": np.cos(x)}
+        value, gradient = run(text, given, orders=("forward", 3))
+        if not rows:
+            assert np.isnan(value[0])
+            assert np.isnan(gradient).all()
+            continue
+        expected, direction = fit.loss.value_and_grad(*given.values())
+        assert value[0] == pytest.approx(expected, rel=1e-13)
+        np.testing.assert_allclose(gradient, direction, rtol=1e-12, atol=1e-14)
+
+
+def test_a_target_that_is_not_known_is_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"target must be .cpu. or .cuda., not 'tpu'"):
+        fit.loss.on("tpu")
