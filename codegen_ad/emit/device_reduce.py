@@ -132,13 +132,12 @@ class Reducer:
 
     def _both(self, name: str, kept: str, given: str) -> None:
         """Combine what a lane kept with what it was given."""
-        if self.group.how in ("sum", "prod"):
-            self.line(f"{name} = {self.group.combined(kept, given)}")
-            return
-        self.line(f"{self.prefix}given = {given}")
-        self.line(f"{self.prefix}kept = {kept}")
-        both = self.group.combined(f"{self.prefix}kept", f"{self.prefix}given")
-        self.line(f"{name} = {both}")
+        p = self.prefix
+        self.line(f"{p}given = {given}")
+        if self.group.how not in ("sum", "prod"):
+            self.line(f"{p}kept = {kept}")
+            kept = f"{p}kept"
+        self.line(f"{name} = {self.group.combined(kept, f'{p}given')}")
 
     def _array(self, total: Total, column: int) -> None:
         group, p = self.group, self.prefix

@@ -60,32 +60,27 @@ def peak_value_and_grad(p, x, y, d_p, value_out, partial, counter):
     sums = cuda.shared.array((32, 8), np.float32)
     last = cuda.shared.array(1, np.int32)
     sum_upper = (lane & 4) != 0
-    sum_4_0 = cuda.selp(sum_upper, d_model_4, value_1) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, value_1, d_model_4), 4
-    )
-    sum_4_1 = cuda.selp(sum_upper, np.float32(0.0), d_model_1) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, d_model_1, np.float32(0.0)), 4
-    )
-    sum_4_2 = cuda.selp(sum_upper, np.float32(0.0), d_model_2) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, d_model_2, np.float32(0.0)), 4
-    )
-    sum_4_3 = cuda.selp(sum_upper, np.float32(0.0), d_model_3) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, d_model_3, np.float32(0.0)), 4
-    )
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, value_1, d_model_4), 4)
+    sum_4_0 = cuda.selp(sum_upper, d_model_4, value_1) + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_model_1, np.float32(0.0)), 4)
+    sum_4_1 = cuda.selp(sum_upper, np.float32(0.0), d_model_1) + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_model_2, np.float32(0.0)), 4)
+    sum_4_2 = cuda.selp(sum_upper, np.float32(0.0), d_model_2) + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_model_3, np.float32(0.0)), 4)
+    sum_4_3 = cuda.selp(sum_upper, np.float32(0.0), d_model_3) + sum_given
     sum_upper = (lane & 2) != 0
-    sum_2_0 = cuda.selp(sum_upper, sum_4_2, sum_4_0) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, sum_4_0, sum_4_2), 2
-    )
-    sum_2_1 = cuda.selp(sum_upper, sum_4_3, sum_4_1) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, sum_4_1, sum_4_3), 2
-    )
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, sum_4_0, sum_4_2), 2)
+    sum_2_0 = cuda.selp(sum_upper, sum_4_2, sum_4_0) + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, sum_4_1, sum_4_3), 2)
+    sum_2_1 = cuda.selp(sum_upper, sum_4_3, sum_4_1) + sum_given
     sum_upper = (lane & 1) != 0
-    sum_1_0 = cuda.selp(sum_upper, sum_2_1, sum_2_0) + cuda.shfl_xor_sync(
-        ALL, cuda.selp(sum_upper, sum_2_0, sum_2_1), 1
-    )
+    sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, sum_2_0, sum_2_1), 1)
+    sum_1_0 = cuda.selp(sum_upper, sum_2_1, sum_2_0) + sum_given
     sum_own = sum_1_0
-    sum_own = sum_own + cuda.shfl_xor_sync(ALL, sum_own, 8)
-    sum_own = sum_own + cuda.shfl_xor_sync(ALL, sum_own, 16)
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 8)
+    sum_own = sum_own + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
+    sum_own = sum_own + sum_given
     if lane < 5:
         sums[warp, lane] = sum_own
     cuda.syncthreads()
