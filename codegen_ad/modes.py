@@ -214,7 +214,10 @@ def _check_scalar(program: Program, of: Sequence[int]) -> None:
 def check_targets(program: Program, targets: Sequence[Node], wrt: Sequence[str]) -> None:
     """Refuse what has no derivative, in the user's terms."""
     if not targets:
-        raise InvalidArgument(f"there is no array or number in {', '.join(wrt)} to differentiate")
+        raise InvalidArgument(
+            f"there is no array or number in {', '.join(wrt)} to differentiate: name a parameter "
+            "that holds floating point numbers"
+        )
     for target in targets:
         if not target.array.dtype.is_float:
             name = str(program.notes.names.get(target, "the argument"))

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import io
 import tokenize
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
@@ -208,7 +209,8 @@ def _find(code: CodeType, lines: list[str]) -> Function:
     assert isinstance(tree, ast.Module)
     assert isinstance(module, CodeType)
     nodes = [node for node in _functions(tree) if _stands_at(node, code)]
-    units = [module, *(_alone(node, code.co_filename, flags) for node in nodes)]
+    alone = [_alone(node, code.co_filename, flags) for node in nodes]
+    units = [module, *(unit for unit in alone if unit is not None)]
     # pytest rewrites `assert`, so that only the place can be compared.
     known = _REWRITTEN in code.co_names or code_digest(code) in {
         code_digest(other)
@@ -228,18 +230,24 @@ def _find(code: CodeType, lines: list[str]) -> Function:
     return nodes[0]
 
 
-def _alone(node: Function, filename: str, flags: int) -> CodeType:
+def _alone(node: Function, filename: str, flags: int) -> CodeType | None:
     """Return the code of one statement: cells are compiled apart from the imports they rely on.
 
-    Python 3.11 compiles `np.exp(x)` differently where it has seen `import numpy as np`.
+    Python 3.11 compiles `np.exp(x)` differently where it has seen `import numpy as np`. None where
+    a statement can't stand alone: its `nonlocal` names are of the function around it.
     """
     statement = node if isinstance(node, ast.stmt) else ast.Expr(node)
     unit = ast.fix_missing_locations(ast.Module([ast.copy_location(statement, node)], []))
-    return cast("CodeType", compile(unit, filename, "exec", flags, dont_inherit=True))
+    try:
+        return cast("CodeType", _compile(unit, filename, flags))
+    except SyntaxError:
+        return None
 
 
-def _compile(text: str, filename: str, flags: int) -> object:
-    return compile(text, filename, "exec", flags, dont_inherit=True)
+def _compile(text: str | ast.Module, filename: str, flags: int) -> object:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # seen when the file was imported
+        return compile(text, filename, "exec", flags, dont_inherit=True)
 
 
 def _changed(code: CodeType) -> UnsupportedSyntax:

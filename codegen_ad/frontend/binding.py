@@ -22,6 +22,7 @@ from codegen_ad.frontend.complex_numbers import (
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
+from codegen_ad.frontend.words import count, sentence
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import as_dim
 from codegen_ad.ir.node import Kind
@@ -62,7 +63,7 @@ def bind(m: Machine, target: ast.expr, value: Value) -> None:
             case ast.Attribute(value=owner, attr=name):
                 _set_attribute(m, m.evaluate(m, owner), name, value)
             case _:
-                m.refuse("This target of an assignment is not translated.", "Assign to a name.")
+                raise AssertionError(ast.dump(target))
 
 
 def named(m: Machine, name: str, value: Value) -> Value:
@@ -95,19 +96,24 @@ def _unpack(m: Machine, elts: Sequence[ast.expr], value: Value) -> None:
     if isinstance(value, Array) and not stars:
         shape = m.type_of(value).shape
         if not shape:
-            m.refuse("A single number cannot be unpacked.", error=ShapeMismatch)
+            m.refuse(
+                "A single number cannot be unpacked.", "Give it one name.", error=ShapeMismatch
+            )
         m.equate(shape[0], as_dim(len(elts)), f"{m.text()} = ...")
     items = m.items(value, "value that is unpacked")
     if stars:
         (star,) = stars
         after = len(elts) - star - 1
         if len(items) < len(elts) - 1:
-            m.refuse(f"There are {len(items)} values to unpack, and {len(elts) - 1} are needed.")
+            m.refuse(
+                f"This unpacks {count(len(items), 'value')}, and needs {len(elts) - 1}.",
+                "Use as many names as there are values.",
+            )
         middle = m.list_of(items[star : len(items) - after])
         items = [*items[:star], middle, *items[len(items) - after :]]
     elif len(items) != len(elts):
         m.refuse(
-            f"There are {len(items)} values to unpack into {len(elts)} names.",
+            f"This unpacks {count(len(items), 'value')} into {count(len(elts), 'name')}.",
             "Use as many names as there are values.",
             ShapeMismatch,
         )
@@ -136,13 +142,19 @@ def put(m: Machine, owner: Value, index: Value, value: Value) -> None:
             elif isinstance(place, int) and -len(items) <= place < len(items):
                 items[place] = value
             else:
-                m.refuse(f"The list has {len(items)} items, and this writes at {place}.")
+                m.refuse(
+                    f"The list has {count(len(items), 'item')}, and this writes at {place}.",
+                    "Use `append`, or a place that is there.",
+                )
             m.store[cell] = tuple(items)
         case Dict(cell):
             own(m, cell)
             m.store[cell] = {**m.store[cell], m.static(index, "key"): value}
         case _:
-            m.refuse(f"{m.describe(owner).capitalize()} cannot be written to.")
+            m.refuse(
+                f"{sentence(m.describe(owner))} cannot be written to.",
+                "Make an array (`np.array(items)`) or a list (`list(items)`) of it first.",
+            )
 
 
 def own(m: Machine, cell: Cell) -> None:
@@ -163,7 +175,10 @@ def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
             f"This sets `{name}` of an object that lives outside the function.",
             "Return the value instead.",
         )
-    m.refuse(f"An attribute of {m.describe(owner)} cannot be set.")
+    m.refuse(
+        f"An attribute of {m.describe(owner)} cannot be set.",
+        "Put it into a variable, or make a dataclass of it.",
+    )
 
 
 def augment(m: Machine, statement: ast.AugAssign) -> None:
@@ -184,7 +199,7 @@ def augment(m: Machine, statement: ast.AugAssign) -> None:
                 value = m.evaluate(m, statement.value)
                 _set_attribute(m, owner, name, _in_place(m, statement, old, value))
             case _:
-                m.refuse("This target of an in-place operator is not translated.")
+                raise AssertionError(ast.dump(target))
 
 
 def _load(target: ast.Attribute) -> ast.expr:
@@ -271,4 +286,7 @@ def delete(m: Machine, target: ast.expr) -> None:
         if isinstance(target, ast.Name) and target.id in m.frame.env:
             del m.frame.env[target.id]
             return
-        m.refuse("`del` of anything but a name is not translated.", "Leave it out.")
+        m.refuse(
+            "`del` of anything but a name is not translated.",
+            "Use `pop`, or make a new list or dict without it.",
+        )

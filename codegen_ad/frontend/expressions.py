@@ -146,7 +146,10 @@ def _dict(m: Machine, keys: Sequence[ast.expr | None], values: Sequence[ast.expr
         elif isinstance(given, Dict):
             found.update(m.store[given.cell])
         else:
-            m.refuse(f"`**` needs a dict here, not {m.describe(given)}.")
+            m.refuse(
+                f"`**` needs a dict here, not {m.describe(given)}.",
+                "Unpack a dict.",
+            )
     return m.dict_of(found)
 
 
@@ -179,7 +182,10 @@ def _call(m: Machine, node: ast.Call) -> Value:
         elif isinstance(value, Dict):
             kwargs.update(m.store[value.cell])
         else:
-            m.refuse(f"`**` needs a dict here, not {m.describe(value)}.")
+            m.refuse(
+                f"`**` needs a dict here, not {m.describe(value)}.",
+                "Pass a dict with the names of arguments as its keys.",
+            )
     with m.spot(node):
         return m.call(function, args, kwargs)
 

@@ -129,11 +129,11 @@ class Machine:
     # Refusals --------------------------------------------------------------------------------
 
     def refuse(
-        self, message: str, instead: str = "", error: type[CodegenError] | None = None
+        self, message: str, instead: str, error: type[CodegenError] | None = None
     ) -> NoReturn:
         """Refuse what stands at the present place: what is wrong, and what to write instead."""
         kind = error or UnsupportedSyntax
-        text = f"{message}\n{instead}" if instead else message
+        text = f"{message}\n{instead}"
         raise kind(text, where=self.where()) if issubclass(kind, SourceError) else kind(text)
 
     def fails(self, error: Exception) -> NoReturn:
@@ -298,7 +298,10 @@ class Machine:
                 self.unroll()
                 return requirements.size_from(self, value, what)
             case _:
-                self.refuse(f"The {what} must be an integer, not {self.describe(value)}.")
+                self.refuse(
+                    f"The {what} must be an integer, not {self.describe(value)}.",
+                    "Pass an integer, for example `int(n)`.",
+                )
 
     def axes(self, value: Value, rank: int, what: str = "axis") -> tuple[int, ...]:
         """A static axis argument (None means all) as sorted, non-negative axes; checked."""
@@ -346,14 +349,14 @@ class Machine:
                 self.unroll()
                 self.refuse(
                     f"The {what} depends on data, and must be known before the function runs.",
-                    "Write a number, or pass it as a static argument.",
+                    "Write it as a constant, or pass it as a static argument.",
                 )
             case tuple() if type(cast("Any", value)) is tuple:
                 return tuple(self.static(v, what) for v in cast("tuple[Value, ...]", value))
             case List(cell) if isinstance(self.store[cell], Rows):
                 self.refuse(
                     f"The {what} depends on data, and must be known before the function runs.",
-                    "Write it out, or pass it as a static argument.",
+                    "Write it as a constant, or pass it as a static argument.",
                 )
             case List(cell):
                 return [self.static(v, what) for v in self.store[cell]]

@@ -219,7 +219,10 @@ def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
             checks.fails(m, "AssertionError", checks.message_of(m, message))
         elif not found:
             text = "" if message is None else f": {m.static(m.evaluate(m, message), 'message')}"
-            m.refuse(f"This `assert` fails for these arguments{text}.")
+            m.refuse(
+                f"This `assert` fails for these arguments{text}.",
+                "Call it with arguments for which it holds.",
+            )
 
 
 def _assert_sizes(m: Machine, test: ast.expr) -> bool:
@@ -261,7 +264,10 @@ def _raise(m: Machine, error: ast.expr | None) -> None:
     if m.b.in_region:
         checks.raise_(m, error)
     shown = "" if error is None else f": {m.text(error)}"
-    m.refuse(f"The function raises an exception for these arguments{shown}.")
+    m.refuse(
+        f"The function raises an exception for these arguments{shown}.",
+        "Call it with arguments that it accepts.",
+    )
 
 
 def result(m: Machine) -> Value:

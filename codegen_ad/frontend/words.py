@@ -9,7 +9,21 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.symbolic import dim_text
-from codegen_ad.frontend.values import Array, Complex, Dict, List, Maybe, Zipped, is_number
+from codegen_ad.frontend.values import (
+    Array,
+    ArrayMethod,
+    Bound,
+    Closure,
+    Complex,
+    Derived,
+    Dict,
+    List,
+    Maybe,
+    Outside,
+    Range,
+    Zipped,
+    is_number,
+)
 from codegen_ad.ir.dims import Dim
 
 if TYPE_CHECKING:
@@ -35,6 +49,14 @@ def describe(m: Machine, value: Value) -> str:
             return "a list"
         case Dict():
             return "a dict"
+        case Range():
+            return "a range"
+        case Closure() | Bound() | ArrayMethod() | Derived():
+            return "a function"
+        case Outside(object=found) if callable(found):
+            return f"`{getattr(found, '__name__', type(found).__name__)}`"
+        case tuple():
+            return "a tuple"
         case Zipped():
             return "`zip` or `enumerate` of something whose length is not known"
         case _ if is_number(value) or isinstance(value, str):
@@ -42,6 +64,17 @@ def describe(m: Machine, value: Value) -> str:
         case _:
             inner = getattr(value, "object", value)
             return f"an object of type {type(inner).__name__}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 axis`, `2 axes`: a number with its noun."""
+    plural = {"axis": "axes", "index": "indices"}.get(noun, f"{noun}s")
+    return f"{number} {noun if number == 1 else plural}"
+
+
+def sentence(text: str) -> str:
+    """Return the text with a capital letter in front."""
+    return text[:1].upper() + text[1:]
 
 
 def _is_integer(value: object) -> bool:
@@ -57,8 +90,12 @@ def axes(m: Machine, value: Value, rank: int, what: str) -> tuple[int, ...]:
     axes: set[int] = set()
     for axis in given:
         if not _is_integer(axis) or not -rank <= axis < rank:
-            m.refuse(f"The {what} is {axis}, and the array has {rank} axes.", error=ShapeMismatch)
+            m.refuse(
+                f"The {what} is {axis!r}, and the array has {count(rank, 'axis')}.",
+                "Name an axis that is there; the last one is -1.",
+                error=ShapeMismatch,
+            )
         axes.add(int(axis) % rank)
     if len(axes) != len(given):
-        m.refuse(f"The {what} names one axis twice.", error=ShapeMismatch)
+        m.refuse(f"The {what} names one axis twice.", "Name each axis once.", error=ShapeMismatch)
     return tuple(sorted(axes))

@@ -118,7 +118,10 @@ def iteration(x):
 
 def questions(x, z):
     kept = np.where(np.isfinite(z) & (z != 2j), z, 0)
-    return (x * kept.real).sum() if np.iscomplexobj(z) else 0.0
+    total = np.where(z - 2j, x, 5.0 * x).sum()
+    for v in x:
+        total += v**2 if (v - x[0]) * 1j else 10.0 * v
+    return (x * kept.real).sum() + total if np.iscomplexobj(z) else 0.0
 
 
 def spectrum(x):

@@ -229,3 +229,23 @@ def error_state(x: Any) -> Any:
     with np.errstate(divide="ignore"):
         y = np.log(x) / x
     return (y**2).sum()
+
+
+@uses("`while` with a condition that changes something", "calls, `assert` and writes in it")
+def changing_condition(x: Any) -> Any:
+    left = np.array([3.0, 0.0])
+    steps = 0.0
+
+    def step(y: Any) -> Any:
+        nonlocal steps
+        assert y > 0, "the value must stay positive"
+        left[0] -= 1
+        steps += y
+        return left[0]
+
+    y = x[0]
+    while step(y) > 0:
+        y = y * x[1]
+    else:
+        y = y + x[2]
+    return y**2 + steps + left.sum()

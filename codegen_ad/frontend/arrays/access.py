@@ -28,6 +28,7 @@ from codegen_ad.frontend.values import (
     Range,
     Record,
 )
+from codegen_ad.frontend.words import sentence
 from codegen_ad.ir.dims import Dim, product
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
             return ArrayMethod(raw, name)
         case _:
             pass
-    m.refuse(f"codegen_ad does not know the attribute `{name}` of {m.describe(raw)}.")
+    m.refuse(
+        f"codegen_ad does not know the attribute `{name}` of {m.describe(raw)}.",
+        "Use an attribute of arrays, or a function.",
+    )
 
 
 def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:
@@ -132,7 +136,10 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
     if items is None:
         if isinstance(owner, Range):
             return indexing.get(m, m.fresh(m.node(owner)), index)
-        m.refuse(f"{m.describe(owner).capitalize()} cannot be subscripted.")
+        m.refuse(
+            f"{sentence(m.describe(owner))} cannot be subscripted.",
+            "Subscript an array, a list, a tuple or a dict.",
+        )
     if isinstance(index, Array) and isinstance(owner, tuple | List):
         m.unroll()
         found = rows.picked(m, items, index)
@@ -144,7 +151,10 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
         )
     place = m.static(index, "position")
     if isinstance(place, Dim):
-        m.refuse("The position in a sequence depends on the size of an array.")
+        m.refuse(
+            "The position in a sequence depends on the size of an array.",
+            "Write a number, or make it an array: `np.stack(items)[i]`.",
+        )
     try:
         found = items[operator.index(place)] if not isinstance(place, slice) else items[place]
     except (IndexError, TypeError) as error:

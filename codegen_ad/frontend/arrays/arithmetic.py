@@ -74,7 +74,10 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
     if function is operator.pow:
         return power(m, args[0], args[1])
     if function not in ENTRIES:
-        m.refuse(f"codegen_ad does not know the operator in `{m.text()}` on arrays.")
+        m.refuse(
+            f"`{m.text()}` works on the bits of integers, which codegen_ad does not compile.",
+            "Multiply or divide by a power of 2: `i * 2**k`, `i // 2**k`.",
+        )
     return elementwise(m, ENTRIES[function], args)
 
 

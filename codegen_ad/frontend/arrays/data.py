@@ -12,7 +12,8 @@ from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.arrays import views
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Cell, Complex, List, Maybe, Range, Rows, Unbound
-from codegen_ad.ir.dims import ONE, Dim, as_dim
+from codegen_ad.frontend.words import count
+from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import make
@@ -45,14 +46,20 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
             dtype = dtype_of(m, value, what)
             assert dtype is not None
             if isinstance(value, int) and not -(2**63) <= value < 2**63:
-                m.refuse(f"The {what} is {value}, which does not fit into 64 bits.")
+                m.refuse(
+                    f"The {what} is {value}, which does not fit into 64 bits.",
+                    "Write it as a float, for example 1e30.",
+                )
             return make.constant(b, raw.item() if isinstance(value, np.generic) else raw, dtype)
         case Unbound():
             m.unbound(value)
         case Maybe():
             return node_of(m, m.certain(value, f"The {what}"), what)
         case _:
-            m.refuse(f"The {what} must be a number or an array, not {m.describe(value)}.")
+            m.refuse(
+                f"The {what} must be a number or an array, not {m.describe(value)}.",
+                "Pass a number, an array, or a list or tuple of them.",
+            )
 
 
 def dtype_of(m: Machine, value: Value, what: str = "argument") -> DType | None:
@@ -100,7 +107,7 @@ def rows_node(m: Machine, rows: Rows) -> Node:
 def stacked(m: Machine, items: Sequence[Value], what: str) -> Node:
     """`np.array(items)`."""
     if not items:
-        m.refuse(f"The {what} is empty, and an array of no elements has no use here.")
+        return make.full(m.b, (ZERO,), 0, DType.FLOAT64)
     # In a list Python numbers have 64 bits: `np.array([np.float32(1), 2.0])` is float64.
     own = [dtype_of(m, item, what) or node_of(m, item, what).array.dtype for item in items]
     dtype = joined(
@@ -112,7 +119,9 @@ def stacked(m: Machine, items: Sequence[Value], what: str) -> Node:
         one, other = sorted(shapes, key=str)[:2]
         if len(one) != len(other):
             m.refuse(
-                f"The items of the {what} have different numbers of axes.", error=ShapeMismatch
+                f"The items of the {what} have different numbers of axes.",
+                "Make them arrays of one shape.",
+                error=ShapeMismatch,
             )
         for a, b in zip(one, other, strict=True):
             m.equate(a, b, m.text())
@@ -186,7 +195,9 @@ def fitted(m: Machine, node: Node, shape: Shape) -> Node:
     node = make.reshape(m.b, node, have)
     if len(have) > len(shape):
         m.refuse(
-            f"An array of {len(have)} axes does not fit where one of {len(shape)} is written.",
+            f"An array of {count(len(have), 'axis')} does not fit where one of {len(shape)} is "
+            "written.",
+            "Write an array that NumPy can broadcast there.",
             error=ShapeMismatch,
         )
     for dim, place in zip(reversed(have), reversed(shape), strict=False):

@@ -16,7 +16,8 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.checks import guarded
 from codegen_ad.frontend.sizes.run_time import is_run_time
 from codegen_ad.frontend.sizes.symbolic import dim_text, sign
-from codegen_ad.frontend.values import Array, List, Range
+from codegen_ad.frontend.values import Array, Complex, List, Range
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
@@ -121,7 +122,8 @@ def _put_masked(
 
 def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
     """One part for each axis, and for each new axis, in order."""
-    given = list(cast("tuple[Value, ...]", index)) if isinstance(index, tuple) else [index]
+    several = isinstance(index, tuple) and not isinstance(index, Complex)
+    given: list[Value] = list(cast("tuple[Value, ...]", index)) if several else [index]
     shape = m.type_of(array).shape
     axes_of = [_axes_of_mask(m, i) or 1 for i in given]
     taken = sum(
@@ -129,16 +131,15 @@ def _parts(m: Machine, array: Array, index: Value) -> list[Part]:
         if i is not None and not isinstance(i, EllipsisType)
     )  # fmt: skip
     if taken > len(shape):
-        axes = "1 axis" if len(shape) == 1 else f"{len(shape)} axes"
         m.refuse(
-            f"{taken} subscripts for an array of {axes}.",
+            f"{count(taken, 'subscript')} for an array of {count(len(shape), 'axis')}.",
             "Use one subscript for each axis at most.",
             ShapeMismatch,
         )
     rest: list[Value] = [slice(None)] * (len(shape) - taken)
     dots = [p for p, i in enumerate(given) if isinstance(i, EllipsisType)]
     if len(dots) > 1:
-        m.refuse("A subscript has more than one `...`.")
+        m.refuse("A subscript has more than one `...`.", "Leave one.")
     given = [*given[: dots[0]], *rest, *given[dots[0] + 1 :]] if dots else [*given, *rest]
     parts: list[Part] = []
     axis = 0
@@ -164,7 +165,10 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
         case slice():
             return slices.span(m, raw, dim)
         case bool() | np.bool_():
-            m.refuse("A subscript is True or False, which picks nothing by position.")
+            m.refuse(
+                "A subscript is True or False, which picks nothing by position.",
+                "Use `x[None]` for a new axis, and `if` for a condition.",
+            )
         case int() | np.integer() | Dim():
             if is_run_time(m, dim) or (isinstance(item, Dim) and is_run_time(m, item)):
                 return m.node(raw, "subscript")
@@ -178,7 +182,10 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
                 )
             return node
         case _:
-            m.refuse(f"An array cannot be subscripted by {m.describe(item)}.")
+            m.refuse(
+                f"An array cannot be subscripted by {m.describe(item)}.",
+                "Use integers, slices, or arrays of integers or booleans.",
+            )
 
 
 def place(m: Machine, item: int | Dim | np.integer, dim: Dim) -> Dim:

@@ -59,7 +59,10 @@ def picked_shape(m: Machine, shape: Shape, mask: Node) -> Shape:
 def fit(m: Machine, shape: Shape, mask: Shape) -> None:
     """Require a mask to have the sizes of the leading axes that it picks from."""
     if len(mask) > len(shape):
-        m.refuse(f"A mask of {len(mask)} axes picks from an array of {len(shape)}.")
+        m.refuse(
+            f"A mask of {len(mask)} axes picks from an array of {len(shape)}.",
+            "Use a mask of the shape of the array, or of its first axes.",
+        )
     for have, want in zip(mask, shape, strict=False):
         if have != want:
             m.equate(want, have, m.text())

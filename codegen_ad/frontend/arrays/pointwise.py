@@ -10,6 +10,7 @@ import numpy as np
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, is_number
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node, TypeMismatch
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import ELEMENTWISE, make
@@ -56,7 +57,7 @@ def elementwise(
     name = entry.op.name
     if len(args) != len(entry.arguments):
         m.refuse(
-            f"`{name}` takes {len(entry.arguments)} arguments here, and gets {len(args)}.",
+            f"`{name}` takes {count(len(entry.arguments), 'argument')} here, and gets {len(args)}.",
             "Leave out `out=`, `where=` and other options, or use them on the result.",
         )
     if not any(isinstance(a, Array) for a in args) and all(is_number(a) for a in args):

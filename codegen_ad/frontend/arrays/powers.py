@@ -37,7 +37,8 @@ def power(m: Machine, base: Value, exponent: Value) -> Value:
     nodes = m.promote(base, exponent)
     if not nodes[0].array.dtype.is_float:
         m.refuse(
-            "A power of integers by an exponent that is not a number in the text.",
+            f"`{m.text()}` raises integers to a power that is not a number in the text, and NumPy "
+            "fails where it is negative.",
             "Make the base a float: `x.astype(float) ** k`.",
         )
     return apply(m, BY_NAME["power"], nodes, weak=weak)

@@ -35,7 +35,10 @@ def span(m: Machine, item: slice, dim: Dim) -> Span:
     step = m.static(item.step, "slice step")
     step = 1 if step is None else step
     if not isinstance(step, int) or step == 0:
-        m.refuse(f"A slice step must be an integer other than 0, not {step!r}.")
+        m.refuse(
+            f"A slice step must be an integer other than 0, not {step!r}.",
+            "Write an integer, for example `x[::2]`.",
+        )
     if any(_depends(m, v) for v in (item.start, item.stop, dim)):
         return _run_time_span(m, item.start, item.stop, step, dim)
     lowest, highest = (ZERO, dim) if step > 0 else (as_dim(-1), dim - 1)

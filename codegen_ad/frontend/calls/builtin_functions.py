@@ -145,13 +145,16 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
 def _extreme(name: str, keep_first: Callable[..., Any]) -> Callable[..., Value]:
     def choose(m: Any, args: Args, kwargs: Named) -> Value:
         if kwargs:
-            m.refuse(f"`{name}` with `{next(iter(kwargs))}=` is not translated.")
+            m.refuse(
+                f"`{name}` with `{next(iter(kwargs))}=` is not translated.",
+                "Compute the keys first, and use np.argmax or np.argmin of them.",
+            )
         items = list(args) if len(args) > 1 else m.try_items(args[0])
         if items is None:
             reduce = np.max if name == "max" else np.min
             return m.call(Outside(reduce, ()), [args[0]], {})
         if not items:
-            m.refuse(f"`{name}` of nothing.")
+            m.refuse(f"`{name}` of nothing.", "Give at least one number.")
         best = items[0]
         for item in items[1:]:
             best = _better(m, name, keep_first, best, item)
@@ -226,7 +229,9 @@ def _callable(_: Any, args: Args, __: Named) -> Value:
 def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
     found = m.static(tuple(m.items(args[0], "argument of sorted")), "list that is sorted")
     if "key" in kwargs:
-        m.refuse("`sorted` with `key=` is not translated.")
+        m.refuse(
+            "`sorted` with `key=` is not translated.", "Sort an array: `x[np.argsort(key(x))]`."
+        )
     return m.list_of(sorted(found, reverse=bool(kwargs.get("reverse", False))))
 
 

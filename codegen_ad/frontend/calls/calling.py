@@ -38,6 +38,7 @@ from codegen_ad.frontend.values import (
     Provenance,
     Record,
 )
+from codegen_ad.frontend.words import sentence
 from codegen_ad.ir.node import TypeMismatch
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -60,7 +61,10 @@ def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str
         case Outside(found, path):
             return _call_outside(m, found, path, args, kwargs)
         case _:
-            m.refuse(f"{m.describe(function).capitalize()} cannot be called.")
+            m.refuse(
+                f"{sentence(m.describe(function))} cannot be called.",
+                "Call a function, a class of data or a method.",
+            )
 
 
 def _call_method(
@@ -83,7 +87,10 @@ def _handled(m: Machine, handler: Any, args: Sequence[Value], kwargs: Mapping[st
     try:
         return handler(m, args, kwargs)
     except TypeMismatch as error:
-        m.refuse(f"`{m.text()}` has no meaning for these arguments: {error}.")
+        m.refuse(
+            f"`{m.text()}` has no meaning for these arguments: {error}.",
+            "Check the number of axes and the dtypes of the arguments.",
+        )
 
 
 def _call_outside(
@@ -150,7 +157,10 @@ def _call_outside(
         return call_function(m, method, path, [Outside(found, path), *args], kwargs)
     if callable(found):
         _unknown(m, found, "it has no Python source (it is a built-in or a compiled extension)")
-    m.refuse(f"{m.describe(Outside(found, path)).capitalize()} cannot be called.")
+    m.refuse(
+        f"{sentence(m.describe(Outside(found, path)))} cannot be called.",
+        "Call a function, a class of data or a method.",
+    )
 
 
 _WHOLE = (math.floor, math.ceil, math.trunc)
@@ -198,7 +208,10 @@ def _construct(
         given = dict(zip(cls._fields, args, strict=False))
         whole = {**defaults, **given, **kwargs}
         if len(args) > len(cls._fields) or set(whole) != set(cls._fields):
-            m.refuse(f"`{cls.__name__}` needs the fields {', '.join(cls._fields)}.")
+            m.refuse(
+                f"`{cls.__name__}` needs the fields {', '.join(cls._fields)}.",
+                "Give each of them a value.",
+            )
         return cls._make(whole[f] for f in cls._fields)
     if dataclasses.is_dataclass(cls) and _plain(cls):
         fields = [f for f in dataclasses.fields(cls) if f.init]
@@ -207,7 +220,10 @@ def _construct(
             if f.name not in whole and f.default is not dataclasses.MISSING:
                 whole[f.name] = import_(m, f.default, ())
         if set(whole) != {f.name for f in fields}:
-            m.refuse(f"`{cls.__name__}` needs the fields {', '.join(f.name for f in fields)}.")
+            m.refuse(
+                f"`{cls.__name__}` needs the fields {', '.join(f.name for f in fields)}.",
+                "Give each of them a value.",
+            )
         cell = Cell()
         m.store[cell] = {f.name: whole[f.name] for f in fields}
         return Record(cls, cell)

@@ -13,6 +13,7 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.control.states import Form, form_of, nodes_of, rebuild
 from codegen_ad.frontend.values import Array, Dict, List, Provenance
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node, Region
 from codegen_ad.ir.types import ArrayType
@@ -152,7 +153,10 @@ def _split(m: Machine, given: Value, saves: bool | None, name: str) -> tuple[Val
     if not saves:
         return None
     if len(pair) != 2:
-        m.refuse(f"`forward` of `{name}` must return the pair (result, residuals).")
+        m.refuse(
+            f"`forward` of `{name}` must return the pair (result, residuals).",
+            "Write `return result, (x, y)`.",
+        )
     result, residuals = pair
     return result, residuals
 
@@ -189,8 +193,8 @@ def _backward(
             given = cast("tuple[Value, ...]", back)
         if len(given) != len(values):
             m.refuse(
-                f"`{name}` has {len(values)} arguments, and its `backward` returns "
-                f"{len(given)} values.",
+                f"`{name}` has {count(len(values), 'argument')}, and its `backward` returns "
+                f"{count(len(given), 'value')}.",
                 "Return one derivative for each argument, None where there is none.",
             )
         found: list[Node] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Bound, Closure, Derived, Outside
+from codegen_ad.frontend.words import sentence
 from codegen_ad.paths import parse
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def parameters(m: Machine, function: Value) -> list[str]:
             except (TypeError, ValueError):
                 return []
         case _:
-            m.refuse(f"{m.describe(function).capitalize()} cannot be differentiated.")
+            m.refuse(
+                f"{sentence(m.describe(function))} cannot be differentiated.", "Pass a function."
+            )
 
 
 def name_of(function: Value) -> str:

@@ -50,7 +50,9 @@ def _reduce(m: Any, args: Args, _: Named) -> Value:
         )
     assert items is not None
     if not items and not start:
-        m.refuse("`reduce` of nothing needs a value to start with.")
+        m.refuse(
+            "`reduce` of nothing needs a value to start with.", "Give it as the third argument."
+        )
     total, *rest = [*start, *items]
     for item in rest:
         total = m.call(function, [total, item], {})

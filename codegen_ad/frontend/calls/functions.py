@@ -17,6 +17,7 @@ from codegen_ad.frontend.values import (
     Frame,
     Provenance,
 )
+from codegen_ad.frontend.words import count
 from codegen_ad.source import SourceText, source_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,8 @@ def _text_of(m: Machine, function: FunctionType) -> tuple[SourceText, ast.Functi
         try:
             source = source_of(function)
         except UnsupportedSyntax as error:
-            m.refuse(error.message, error=UnknownFunction)
+            message, _, instead = error.message.partition("\n")
+            m.refuse(message, instead, UnknownFunction)
         m.facts.trees[code] = source, parse(source)
     source, tree = m.facts.trees[code]
     if isinstance(tree, ast.AsyncFunctionDef):
@@ -173,7 +175,10 @@ def bind_arguments(
     env: dict[str, Value] = dict(zip(positional, args, strict=False))
     if len(args) > len(positional):
         if given.vararg is None:
-            m.refuse(f"`{name}` takes {len(positional)} arguments, and gets {len(args)}.")
+            m.refuse(
+                f"`{name}` takes {count(len(positional), 'argument')}, and gets {len(args)}.",
+                "Pass as many as it has parameters.",
+            )
         env[given.vararg.arg] = tuple(args[len(positional) :])
     elif given.vararg is not None:
         env[given.vararg.arg] = ()
@@ -181,7 +186,10 @@ def bind_arguments(
     for key, value in kwargs.items():
         if key in env or key not in (*(a.arg for a in given.args), *keyword):
             if given.kwarg is None or key in env:
-                m.refuse(f"`{name}` gets an argument `{key}` it has no place for.")
+                m.refuse(
+                    f"`{name}` gets an argument `{key}` it has no place for.",
+                    "Leave it out, or add it to the parameters.",
+                )
             more[key] = value
         else:
             env[key] = value

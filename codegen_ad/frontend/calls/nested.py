@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.errors import InvalidArgument, NotDifferentiable, SourceError
+from codegen_ad.errors import SourceError
 from codegen_ad.frontend.calls.derived import name_of, place_of
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.containers import parts
@@ -192,9 +192,8 @@ def _run(
     except SourceError as error:
         if error.where is not None:
             raise
-        m.refuse(error.message, error=type(error))
-    except InvalidArgument as error:
-        m.refuse(str(error), error=NotDifferentiable)
+        message, _, instead = error.message.partition("\n")
+        m.refuse(message, instead, type(error))
     extra = made.inputs[len(read.program.inputs) :]
     given = _directions(m, read, mode, derived.has_aux, extra, direction)
     m.b.notes.origins.update(made.notes.origins)

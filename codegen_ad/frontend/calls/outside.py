@@ -147,7 +147,10 @@ def attribute_of(m: Machine, owner: Outside, name: str) -> Value:
     try:
         found = getattr(owner.object, name)
     except AttributeError:
-        m.refuse(f"`{m.text()}` fails when the function runs: there is no attribute `{name}`.")
+        m.refuse(
+            f"`{m.text()}` fails when the function runs: there is no attribute `{name}`.",
+            "Call the function itself to see the error.",
+        )
     path = (*owner.path, ("attribute", name)) if owner.path else ()
     if isinstance(found, MethodType) and found.__self__ is owner.object:
         inner = (*path, ("attribute", "__func__")) if path else ()

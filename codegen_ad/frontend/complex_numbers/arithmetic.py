@@ -94,7 +94,10 @@ def operate(m: Machine, function: Operator, args: Sequence[Value]) -> Value:
             "Compare or use their real parts, imaginary parts or absolute values.",
         )
     if any(not _is_number(a) for a in args):
-        m.refuse(f"`{m.text()}` of a complex number and {m.describe(_other(args))}.")
+        m.refuse(
+            f"`{m.text()}` of a complex number and {m.describe(_other(args))}.",
+            "Use complex numbers, real numbers or arrays.",
+        )
     return found(Algebra(m), *args)
 
 

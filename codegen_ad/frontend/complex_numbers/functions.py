@@ -89,7 +89,10 @@ _PASSING: frozenset[Any] = frozenset(
 def _unary(function: Callable[[Algebra, Complex], Value]) -> Function:
     def apply(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
         if len(args) != 1 or any(v is not None for v in kwargs.values()):
-            a.m.refuse(f"`{a.m.text()}` of complex numbers takes one argument here.")
+            a.m.refuse(
+                f"`{a.m.text()}` of complex numbers takes one argument here.",
+                "Apply it to the result, or to `.real` and `.imag`.",
+            )
         return function(a, a.of(args[0]))
 
     return apply
@@ -98,7 +101,10 @@ def _unary(function: Callable[[Algebra, Complex], Value]) -> Function:
 def _operator(function: Callable[..., Any]) -> Function:
     def apply(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
         if any(v is not None for v in kwargs.values()):
-            a.m.refuse(f"`{a.m.text()}` of complex numbers takes no options here.")
+            a.m.refuse(
+                f"`{a.m.text()}` of complex numbers takes no options here.",
+                "Write `x[...] = ` or np.where(mask, result, x) around it.",
+            )
         return arithmetic.operate(a.m, function, args)
 
     return apply
@@ -304,6 +310,9 @@ def method(m: Machine, owner: Complex, name: str, args: Sequence[Value], kwargs:
     if METHODS[name] is not None:
         return m.call(Outside(METHODS[name], ()), [owner, *args], kwargs)
     if any(v is not None for k, v in kwargs.items() if k in ("initial", "out", "dtype")):
-        m.refuse(f"`{m.text()}` of a complex array takes no such option here.")
+        m.refuse(
+            f"`{m.text()}` of a complex array takes no such option here.",
+            "Apply it to `.real` and `.imag`.",
+        )
     found = [m.call(attribute(m, part, name), args, kwargs) for part in owner]
     return Complex(found[0], found[1])

@@ -107,6 +107,10 @@ def joint(function: Any) -> Function:
 
     def apply(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
         condition, numbers = (args[:1], args[1:]) if function is np.where else ((), args)
+        if condition and isinstance(condition[0], Complex):
+            condition = [a.real(np.logical_or, *condition[0])]
+            if not involved(a, numbers, kwargs):
+                return a.real(function, *condition, *numbers, **kwargs)
         complete = [a.of(v) for v in numbers[:2]]
         halves = (
             a.real(function, *condition, *(v[part] for v in complete), *numbers[2:], **kwargs)

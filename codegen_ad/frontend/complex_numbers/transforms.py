@@ -35,7 +35,10 @@ def _bound(
     unknown = [k for k in given if k not in names]
     if unknown or len(args) > len(names):
         what = f"`{unknown[0]}=`" if unknown else "more arguments"
-        a.m.refuse(f"`{a.m.text()}` takes {', '.join(names)} here, and gets {what}.")
+        a.m.refuse(
+            f"`{a.m.text()}` takes {', '.join(names)} here, and gets {what}.",
+            "Leave the others out.",
+        )
     return {name: given.get(name) for name in names}
 
 

@@ -17,6 +17,7 @@ from codegen_ad.frontend.values import (
     List,
     Rows,
 )
+from codegen_ad.frontend.words import count
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -45,6 +46,7 @@ def call_method(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) 
     if found is _MISSING:
         m.refuse(
             f"codegen_ad does not know the method `{name}` of {m.describe(raw)}.",
+            "Use an array, or a loop.",
             error=UnknownFunction,
         )
     return found
@@ -75,7 +77,10 @@ def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
         case "pop", _:
             place = m.static(args[0], "position") if args else -1
             if not -len(items) <= place < len(items):
-                m.refuse(f"The list has {len(items)} items, and this takes out number {place}.")
+                m.refuse(
+                    f"The list has {count(len(items), 'item')}, and this takes out number {place}.",
+                    "Take out an item that is there.",
+                )
             changed = list(items)
             found = changed.pop(place)
             m.store[owner.cell] = tuple(changed)

@@ -120,7 +120,7 @@ def _get_growing(m: Machine, rows: Rows, index: Value) -> Value:
         raise AssertionError("a growing list has no slices")
     at = index if isinstance(index, Array) else m.fresh(m.node(index, "position in a list"))
     if m.type_of(at).rank or m.type_of(at).dtype is DType.FLOAT64:
-        m.refuse("A position in a list must be an integer.")
+        m.refuse("A position in a list must be an integer.", "Convert it: `int(i)`.")
     place = data.index_node(m, at)
     count = _count(m, rows)
     if isinstance(index, int) and index < 0:

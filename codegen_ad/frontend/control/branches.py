@@ -13,6 +13,7 @@ from codegen_ad.frontend.control import checks, maybe, sides
 from codegen_ad.frontend.control.merging import ABSENT, Merge
 from codegen_ad.frontend.values import (
     Array,
+    Complex,
     Maybe,
     Outside,
     Unbound,
@@ -49,6 +50,11 @@ def decide(m: Machine, value: Value) -> bool | Node:
             return there if found else False
         case Outside():
             return bool(value.object)
+        case Complex():
+            real, imag = (m.node(part) for part in value)
+            zero = make.zeros_like(m.b, real)
+            nonzero = [make.apply(m.b, "not_equal", part, zero) for part in (real, imag)]
+            return decide(m, m.fresh(make.apply(m.b, "logical_or", *nonzero)))
         case _:
             items = m.try_items(value)
             return bool(items) if items is not None else bool(value)

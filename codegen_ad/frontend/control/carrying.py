@@ -23,7 +23,8 @@ from codegen_ad.frontend.control.rounds import (
 from codegen_ad.frontend.control.sides import Side
 from codegen_ad.frontend.control.states import Form, Known, form_of, join, leaves, nodes_of, rebuild
 from codegen_ad.frontend.sizes.run_time import is_run_time
-from codegen_ad.frontend.values import Array, Cell, Unbound
+from codegen_ad.frontend.values import Array, Cell, Rows, Unbound
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node
 
@@ -337,7 +338,7 @@ def _words(m: Machine, form: Form) -> str:
         case Known(value):
             return m.describe(value)
         case states.Items(_, keys):
-            return f"a sequence of {len(keys)} items"
+            return f"a sequence of {count(len(keys), 'item')}"
         case states.Option(form):
             return f"{_words(m, form)} or nothing"
 
@@ -345,9 +346,10 @@ def _words(m: Machine, form: Form) -> str:
 def _cell_form(m: Machine, before: Any, held: Any, have: Form | None, side: Side) -> Form | None:
     if isinstance(held, Node):
         return None
-    start = have if have is not None else _contents_form(m, before, None)
-    end = _contents_form(m, held, side)
-    found = join(m, start, end)
+    found = None
+    if not isinstance(before, Rows) and not isinstance(held, Rows):
+        start = have if have is not None else _contents_form(m, before, None)
+        found = join(m, start, _contents_form(m, held, side))
     if found is None:
         m.unroll()
         m.refuse(

@@ -30,11 +30,17 @@ def range_(m: Any, args: Args, _: Named) -> Value:
         a if isinstance(a, Array) else m.static(a, "argument of range") for a in args
     ]
     if not 1 <= len(given) <= 3:
-        m.refuse(f"`range` takes one to three arguments, and gets {len(given)}.")
+        m.refuse(
+            f"`range` takes one to three arguments, and gets {len(given)}.",
+            "Write `range(stop)`, `range(start, stop)` or `range(start, stop, step)`.",
+        )
     start, stop = (0, given[0]) if len(given) == 1 else given[:2]
     step = given[2] if len(given) == 3 else 1
     if not isinstance(step, int) or step == 0:
-        m.refuse("The step of a range must be an integer other than 0 that is known.")
+        m.refuse(
+            "The step of a range must be an integer other than 0 that is known.",
+            "Write the step as a number.",
+        )
     if isinstance(start, Array) or isinstance(stop, Array):
         return DynamicRange(start, stop, step)
     low, high = m.dim(start, "start of the range"), m.dim(stop, "end of the range")
@@ -53,7 +59,10 @@ def len_(m: Any, args: Args, _: Named) -> Value:
         case Array():
             shape = m.type_of(value).shape
             if not shape:
-                m.refuse("A single number has no length.")
+                m.refuse(
+                    "A single number has no length.",
+                    "Take the length of an array or of a sequence.",
+                )
             return simplest(shape[0])
         case Range(length=length):
             return simplest(length)
@@ -95,7 +104,10 @@ def length_of(m: Any, value: Value) -> Dim:
         case Array():
             shape = m.type_of(value).shape
             if not shape:
-                m.refuse("A single number cannot be iterated over.")
+                m.refuse(
+                    "A single number cannot be iterated over.",
+                    "Write `range(int(n))` to count up to it.",
+                )
             return shape[0]
         case Range(length=length):
             return length

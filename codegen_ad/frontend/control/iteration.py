@@ -85,10 +85,7 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
             last = make.size(b, length_of(m, of) - 1)
             return item_of(m, of, make.subtract(b, last, index))
         case _:
-            m.refuse(
-                f"A loop over {m.describe(iterable)} together with something of unknown length.",
-                "Loop over arrays, or over sequences whose lengths are known.",
-            )
+            raise AssertionError(m.describe(iterable))
 
 
 def first_of(m: Machine, iterable: Value) -> Value:

@@ -9,7 +9,8 @@ after `total = 0.0`, it is written out before the loop of the others.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.frontend import binding
@@ -18,6 +19,7 @@ from codegen_ad.frontend.control import branches, checks, iteration
 from codegen_ad.frontend.control.carrying import CarriedLoop, settle
 from codegen_ad.frontend.control.rounds import Body
 from codegen_ad.frontend.sizes import requirements
+from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import (
     Array,
     DynamicRange,
@@ -255,11 +257,13 @@ def _certain(m: Machine, trip: object, node: ast.For) -> Callable[[], bool]:
 
 def while_(m: Machine, node: ast.While) -> None:
     """A `while` loop, after the first iteration if that is by itself."""
-    outer = _enter(m)
     key = _key(m, node)
+    node = m.facts.tested.get(key, node)
+    outer = _enter(m)
     if key in m.facts.peeled:
         with m.spot(node.test):
-            going = branches.decide(m, m.perhaps(m, node.test))
+            with _only_read(m, node, key):
+                going = branches.decide(m, m.perhaps(m, node.test))
             if isinstance(going, Node):
                 _refuse_none(m, make.apply(m.b, "logical_not", going))
         if going is not False:
@@ -273,7 +277,7 @@ def _while(m: Machine, node: ast.While, key: object) -> None:
     """A `while` loop of the program."""
     b = m.b
     saved = m.snapshot()
-    with b.scope(), m.spot(node.test), checks.none_in(m, "the condition of a loop"):
+    with b.scope(), m.spot(node.test), _only_read(m, node, key):
         first = branches.decide(m, m.perhaps(m, node.test))
     m.restore(saved)
     if first is False:
@@ -288,7 +292,7 @@ def _while(m: Machine, node: ast.While, key: object) -> None:
     with m.rolling(key, None):
         loop = settle(m, Body(body, node, lambda: first is True))
     inputs, outputs, captured = loop.close()
-    condition = loop.test(lambda: _going_on(m, node.test, loop))
+    condition = loop.test(lambda: _going_on(m, node, key, loop))
     ones, more = condition.scope.close([condition.node])
     both = list(dict.fromkeys([*captured, *more]))
     with b.at(None):
@@ -304,14 +308,60 @@ def _while(m: Machine, node: ast.While, key: object) -> None:
         m.frame.env["%return"] = True
 
 
-def _going_on(m: Machine, test: ast.expr, loop: CarriedLoop) -> Node:
+@contextmanager
+def _only_read(m: Machine, node: ast.While, key: object) -> Generator[None]:
+    """Read a condition that changes nothing; reading starts again with one that does inside.
+
+    `while test: body` is then `while True`, with `if not test: break` before the body. The `else`
+    clause runs before this `break`, which is the only one that it does not belong to.
+    """
+    store, shared = dict(m.store), [dict(frame.env) for frame in m.frames]
+    yield
+    walrus = {n.target.id for n in ast.walk(node.test) if isinstance(n, ast.NamedExpr)}
+    held = any(m.store.get(cell) is not content for cell, content in store.items())
+    bound = any(
+        frame.env.get(name) is not value
+        for frame, env in zip(m.frames, shared, strict=True)
+        for name, value in env.items()
+        if frame is not m.frame or name not in walrus
+    )
+    if not held and not bound:
+        return
+    if _jumps(node.orelse):
+        m.refuse(
+            "The condition of this loop changes something or checks data, and its `else` clause "
+            "leaves or continues the loop around.",
+            "Write `while True`, with the condition in an `if` inside.",
+        )
+    leave = ast.copy_location(ast.Break(), node.test)
+    over = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+    test = ast.copy_location(ast.If(over, [*node.orelse, leave], []), node.test)
+    true = ast.copy_location(ast.Constant(value=True), node.test)
+    m.facts.tested[key] = ast.copy_location(ast.While(true, [test, *node.body], []), node)
+    raise Restart
+
+
+def _jumps(nodes: Iterable[ast.AST]) -> bool:
+    """Whether there is a `break` or `continue` among statements, outside of loops of theirs."""
+    for node in nodes:
+        if isinstance(node, ast.Break | ast.Continue):
+            return True
+        if isinstance(node, ast.expr | ast.FunctionDef):
+            continue
+        inner = node.orelse if isinstance(node, ast.For | ast.While) else ast.iter_child_nodes(node)
+        if _jumps(inner):
+            return True
+    return False
+
+
+def _going_on(m: Machine, node: ast.While, key: object, loop: CarriedLoop) -> Node:
     """The loop's condition on what is carried: the test, unless the loop was left."""
     b = m.b
     flags = [
         make.apply(b, "logical_not", m.read(cast("Array", m.frame.env[f]))) for f in loop.flags
     ]
-    with m.spot(test):
-        found = branches.decide(m, m.perhaps(m, test))
+    with m.spot(node.test), _only_read(m, node, key):
+        found = branches.decide(m, m.perhaps(m, node.test))
     if found is not True:
         flags.insert(0, found if isinstance(found, Node) else make.constant(b, found, DType.BOOL))
     if checks.may_have_failed(m):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import maybe, states
@@ -281,10 +280,7 @@ class Merge:
         if one is other:
             self.m.store[cell] = one
             return
-        if one.type != other.type:
-            self.m.refuse(
-                f"This is {one.type} on one path and {other.type} on another.", error=ShapeMismatch
-            )
+        assert one.type == other.type
         self.outputs.append((one, other, cell))
         self.made.add(cell)
 

@@ -14,6 +14,7 @@ from typing import NoReturn, cast
 from codegen_ad.frontend.context import Context, Handler, Value
 from codegen_ad.frontend.library import dtypes
 from codegen_ad.frontend.library.parameters import REQUIRED, Parameters, listed, parse
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
@@ -264,12 +265,6 @@ def _written(call: Call, result: Value) -> Value:
         )
     call.ctx.write(out, result)
     return out
-
-
-def count(number: int, noun: str) -> str:
-    """`1 axis`, `2 axes`: a number with its noun."""
-    plural = {"axis": "axes"}.get(noun, f"{noun}s")
-    return f"{number} {noun if number == 1 else plural}"
 
 
 def _shown(value: object) -> str:

@@ -22,6 +22,7 @@ from codegen_ad.frontend.library.arrays import (
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.joining import joined
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
@@ -136,7 +137,8 @@ def gradient(call: Call) -> Value:
         spacings = [*spacings] * len(axes)
     if len(spacings) != len(axes):
         call.refuse(
-            f"`np.gradient` is given {len(spacings)} spacings for {len(axes)} axes.",
+            f"`np.gradient` is given {count(len(spacings), 'spacing')} for "
+            f"{count(len(axes), 'axis')}.",
             "Give one, or one for each axis.",
         )
     out = tuple(

@@ -12,6 +12,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import ravel, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node
@@ -224,7 +225,8 @@ def tensordot(call: Call) -> Value:
         of_x, of_y = range(x.array.rank - number, x.array.rank), range(number)
     if len(of_x) != len(of_y):
         call.refuse(
-            f"`np.tensordot` is given {len(of_x)} axes of one operand, {len(of_y)} of the other.",
+            f"`np.tensordot` is given {count(len(of_x), 'axis')} of one operand, {len(of_y)} of "
+            "the other.",
             "Give the same number for both.",
         )
     left = [call.one_axis(a, x.array.rank, "axes") for a in of_x]

@@ -12,6 +12,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import einsum_of
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -31,7 +32,8 @@ def einsum(call: Call) -> Value:
     terms = inputs.split(",")
     if len(terms) != len(nodes):
         call.refuse(
-            f"The subscripts '{text}' are for {len(terms)} operands, and {len(nodes)} are given.",
+            f"The subscripts '{text}' are for {count(len(terms), 'operand')}, and {len(nodes)} "
+            "are given.",
             "Write one group of letters for each operand, separated by commas.",
         )
     if nodes[0].array.dtype is DType.BOOL:
@@ -117,7 +119,7 @@ def _hidden(call: Call, term: str, rank: int) -> int:
     rest = rank - len(letters)
     if rest < 0 or (rest and "..." not in term):
         call.refuse(
-            f"The subscripts '{term}' name {len(letters)} axes; the operand has {rank}.",
+            f"The subscripts '{term}' name {count(len(letters), 'axis')}; the operand has {rank}.",
             "Write one letter for each axis of the operand.",
         )
     return rest

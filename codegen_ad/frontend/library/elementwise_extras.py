@@ -87,6 +87,7 @@ def logaddexp2(call: Call) -> Value:
     return call.fresh(apply(b, "multiply", make.apply(b, "logaddexp", x, y), 1 / math.log(2)))
 
 
+LARGEST_POWER = 1022  # of 2, such that its inverse is normal too
 SINC_SERIES = tuple((-1) ** k / math.factorial(2 * k + 1) for k in range(8))
 
 
@@ -163,9 +164,15 @@ def ldexp(call: Call) -> Value:
     exponent = call.node("x2")
     if exponent.array.dtype not in (DType.INT64, DType.INT32):
         call.refuse(f"`{call.name}` needs the exponent as an integer.", "Use `x * 2.0**e`.")
-    x, exponent = broadcast(call, x, exponent)
-    power = apply(b, "exp2", make.cast(b, exponent, DType.FLOAT64))
-    return call.fresh(make.multiply(b, x, make.cast(b, power, x.array.dtype)))
+    # In three steps, so that no power of 2 is out of range where the result is not.
+    x, rest = broadcast(call, x, make.cast(b, exponent, DType.INT64))
+    rest = apply(b, "maximum", apply(b, "minimum", rest, 3 * LARGEST_POWER), -3 * LARGEST_POWER)
+    for steps in (3, 2, 1):
+        part = apply(b, "floor_divide", rest, steps) if steps > 1 else rest
+        power = apply(b, "exp2", make.cast(b, part, DType.FLOAT64))
+        x = make.multiply(b, x, make.cast(b, power, x.array.dtype))
+        rest = make.subtract(b, rest, part)
+    return call.fresh(x)
 
 
 @signature(f"np.copysign: x1 x2 {UFUNC}")

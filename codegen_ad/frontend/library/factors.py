@@ -13,6 +13,7 @@ from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.linalg import matrix, named, several, single, square
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.values import Unbound
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ZERO
 from codegen_ad.ir.node import Node, Op
 from codegen_ad.ir.types import DType
@@ -155,7 +156,7 @@ def least_squares(call: Call, a: Node, right: Node, params: Cutoff) -> tuple[Val
     a = single(call, a)
     if right.array.rank not in (1, 2):
         call.refuse(
-            f"`{call.name}` is given a right side of {right.array.rank} axes.",
+            f"`{call.name}` is given a right side of {count(right.array.rank, 'axis')}.",
             "Give a vector, or a matrix of columns.",
         )
     unify(call, a.array.shape[0], right.array.shape[0])

@@ -10,6 +10,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, at_least, ravel, span, take, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.values import Array, List, is_number
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
@@ -25,7 +26,8 @@ def joined(call: Call, parts: Sequence[Node], axis: int) -> Node:
     for part in parts[1:]:
         if part.array.rank != first.rank:
             call.refuse(
-                f"`{call.name}` is given arrays of {first.rank} and of {part.array.rank} axes.",
+                f"`{call.name}` is given arrays of {first.rank} and of "
+                f"{count(part.array.rank, 'axis')}.",
                 "Give all of them the same number of axes.",
             )
         for a, (ours, theirs) in enumerate(zip(first.shape, part.array.shape, strict=True)):

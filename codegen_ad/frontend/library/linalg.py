@@ -14,6 +14,7 @@ from codegen_ad.frontend.library.arrays import as_float, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import dot_of, matmul_of
 from codegen_ad.frontend.values import remade
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import Dim, product
 from codegen_ad.ir.node import Node, Op, Params
 from codegen_ad.ops import make, matrices
@@ -25,7 +26,7 @@ def matrix(call: Call, x: Node) -> Node:
     """`x` in floating point, which must be one matrix or a stack of them."""
     if x.array.rank < 2:
         call.refuse(
-            f"`{call.name}` needs a matrix, and this array has {x.array.rank} axes.",
+            f"`{call.name}` needs a matrix, and this array has {count(x.array.rank, 'axis')}.",
             "Give an array with at least two axes, for example `x[:, None]`.",
         )
     return as_float(call.b, x)
@@ -42,7 +43,7 @@ def single(call: Call, x: Node) -> Node:
     """`x`, which must be one matrix."""
     if x.array.rank != 2:
         call.refuse(
-            f"`{call.name}` works on one matrix, and this array has {x.array.rank} axes.",
+            f"`{call.name}` works on one matrix, and this array has {count(x.array.rank, 'axis')}.",
             "For a stack of matrices, loop over the first axis.",
         )
     return as_float(call.b, x)
@@ -211,7 +212,8 @@ def tensorsolve(call: Call) -> Value:
         a = make.transpose(b, a, [*(k for k in range(rank) if k not in last), *last])
     if rank < right.array.rank:
         call.refuse(
-            f"`np.linalg.tensorsolve` is given {rank} axes on the left, {right.array.rank} on the "
+            f"`np.linalg.tensorsolve` is given {count(rank, 'axis')} on the left, "
+            f"{right.array.rank} on the "
             "right.",
             "The left side needs those of the right side and those of the solution.",
         )

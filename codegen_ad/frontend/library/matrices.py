@@ -53,8 +53,11 @@ def traces(call: Call) -> Value:
 def _trace(call: Call, x: Node, axis1: object, axis2: object) -> Node:
     """The sum of a diagonal; by a mask where its length is not known to be a size."""
     b, offset = call.b, call.integer("offset")
+    i, j = _two_axes(call, x, axis1, axis2)
     x = make.cast(b, x, call.dtype("dtype", accumulator(x.array.dtype)))
     if x.array.rank == 2 and not (x.array.shape[0] - x.array.shape[1]).is_constant:
+        if i > j:
+            x = make.transpose(b, x, (1, 0))
         rows = make.expand_dims(b, make.iota(b, x.array.shape[0]), 1)
         on = apply(b, "equal", make.iota(b, x.array.shape[1]), apply(b, "add", rows, offset))
         return make.sum_(b, make.where(b, on, x, make.zeros_like(b, x)), (0, 1))
@@ -77,15 +80,21 @@ def diagonal_view(call: Call, name: str, axis1: object, axis2: object, offset: i
     return call.ctx.read_only(value)
 
 
-def _diagonal_steps(
-    call: Call, x: Node, offset: int, axis1: object, axis2: object
-) -> tuple[views.Indexed, views.Transposed]:
-    b, rank = call.b, x.array.rank
+def _two_axes(call: Call, x: Node, axis1: object, axis2: object) -> tuple[int, int]:
+    rank = x.array.rank
     if rank < 2:
         call.refuse(f"`{call.name}` needs a matrix.", "Give an array with at least two axes.")
     i, j = call.one_axis(axis1, rank, "axis1"), call.one_axis(axis2, rank, "axis2")
     if i == j:
         call.refuse(f"`{call.name}` has the same axis twice.", "Give two different axes.")
+    return i, j
+
+
+def _diagonal_steps(
+    call: Call, x: Node, offset: int, axis1: object, axis2: object
+) -> tuple[views.Indexed, views.Transposed]:
+    b, rank = call.b, x.array.rank
+    i, j = _two_axes(call, x, axis1, axis2)
     length = diagonal_length(call, x.array.shape[i], x.array.shape[j], offset)
     places = make.iota(b, length)
     shifted = apply(b, "add", places, abs(offset)) if offset else places

@@ -7,6 +7,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import pick, sorted_along
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import itself
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -45,7 +46,7 @@ def item(call: Call) -> Value:
             picked = make.gather(b, x, *(make.size(b, i) for i in index))
         else:
             call.refuse(
-                f"`.item` is given {len(index)} places for {x.array.rank} axes.",
+                f"`.item` is given {count(len(index), 'place')} for {count(x.array.rank, 'axis')}.",
                 "Give one for each axis.",
             )
         return python_number(call, picked)

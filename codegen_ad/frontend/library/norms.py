@@ -21,6 +21,7 @@ from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.factors import is_wide, singular_values
 from codegen_ad.frontend.library.linalg import matrix, several, square
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
@@ -134,7 +135,7 @@ def norm_of(call: Call, x: Node) -> Node:
         return vector_norm_of(call, x, axes, _order(call), keepdims=keepdims)
     if len(axes) != 2:
         call.refuse(
-            f"`{call.name}` with `ord=` over {len(axes)} axes has no meaning.",
+            f"`{call.name}` with `ord=` over {count(len(axes), 'axis')} has no meaning.",
             "Flatten the array first, or give `axis`.",
         )
     order = call.static("ord") if call.has("ord") else None

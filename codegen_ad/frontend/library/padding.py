@@ -22,6 +22,7 @@ from codegen_ad.frontend.library.arrays import (
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.library.statistics import mean_of
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node, Op
 from codegen_ad.ops import make
@@ -84,7 +85,7 @@ def _pairs(call: Call, value: object, rank: int) -> Widths:
         pairs = [_pair(call, items)] * rank
     if len(pairs) != rank:
         call.refuse(
-            f"`np.pad` is given widths for {len(pairs)} axes, and the array has {rank}.",
+            f"`np.pad` is given widths for {count(len(pairs), 'axis')}, and the array has {rank}.",
             "Give a pair of widths for each axis.",
         )
     return pairs

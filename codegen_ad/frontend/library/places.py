@@ -10,6 +10,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, common_shape, ravel, span, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import shape_of
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, Dim, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -22,6 +23,8 @@ from codegen_ad.ops.scan import ARGSORT
 def indices(call: Call) -> Value:
     """For each axis of a shape, the places along it."""
     b, shape = call.b, shape_of(call, call.value("dimensions"), "dimensions")
+    if not shape:
+        call.refuse(f"`{call.name}` is given no axes.", "Give at least one.")
     dtype = call.dtype("dtype", DType.INT64)
     grids: list[Node] = []
     for axis, dim in enumerate(shape):
@@ -200,12 +203,15 @@ def ravel_multi_index(call: Call) -> Value:
     places = [_integers(call, v, "multi_index") for v in call.items("multi_index")]
     if len(places) != len(shape):
         call.refuse(
-            f"`{call.name}` is given {len(places)} places for {len(shape)} axes.",
+            f"`{call.name}` is given {count(len(places), 'place')} for "
+            f"{count(len(shape), 'axis')}.",
             "Give one for each axis.",
         )
     modes = call.static("mode")
     several = cast("tuple[object, ...]", modes) if isinstance(modes, tuple) else (modes,)
     several = several * len(shape) if len(several) == 1 else several
+    if not places:
+        call.refuse(f"`{call.name}` is given no axes.", "Give at least one.")
     common_shape(call, *(p.array.shape for p in places))
     total: Node | None = None
     for axis, (place, mode) in enumerate(zip(places, several, strict=True)):
@@ -220,8 +226,7 @@ def ravel_multi_index(call: Call) -> Value:
         step = make.size(b, product(shape[axis + 1 :]))
         part = place if axis == len(shape) - 1 else make.multiply(b, place, step)
         total = part if total is None else make.add(b, total, part)
-    if total is None:
-        call.refuse(f"`{call.name}` is given no axes.", "Give at least one.")
+    assert total is not None
     return call.fresh(total)
 
 

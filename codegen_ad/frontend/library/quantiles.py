@@ -274,7 +274,9 @@ def _checked(call: Call, scale: float) -> Node:
     if call.ctx.is_static(value):
         known = np.asarray(call.ctx.static(value, "q"), dtype=float)
         if not bool(np.all((known * scale >= 0) & (known * scale <= 1))):
-            call.refuse(f"`{call.name}` of {known}: it must lie in the range.", "Check `q`.")
+            call.refuse(
+                f"`{call.name}` is asked for {known}.", f"Give numbers from 0 to {1 / scale:g}."
+            )
     q = make.cast(b, as_float(b, call.node("q")), DType.FLOAT64)
     if scale != 1.0:
         q = apply(b, "divide", q, 1 / scale)

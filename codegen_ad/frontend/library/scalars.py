@@ -35,7 +35,10 @@ def folded(function: Callable[..., Any], handler: Handler) -> Handler:
         try:
             return cast("Value", function(*args, **kwargs))
         except (ValueError, OverflowError, ZeroDivisionError) as error:
-            ctx.refuse(f"`{function.__name__}` fails when the function runs: {error}.", "")
+            ctx.refuse(
+                f"`{function.__name__}` fails when the function runs: {error}.",
+                "Call the function itself to see the error.",
+            )
 
     return either
 
@@ -60,7 +63,10 @@ def static_call(function: Callable[..., Any]) -> Handler:
         try:
             return Outside(function(*plain, **named), ())
         except (TypeError, ValueError) as error:
-            ctx.refuse(f"`{function.__name__}` fails when the function runs: {error}.", "")
+            ctx.refuse(
+                f"`{function.__name__}` fails when the function runs: {error}.",
+                "Call the function itself to see the error.",
+            )
 
     return handler
 

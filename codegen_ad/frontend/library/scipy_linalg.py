@@ -21,6 +21,7 @@ from codegen_ad.frontend.library.factors import (
 )
 from codegen_ad.frontend.library.linalg import single, solved, square
 from codegen_ad.frontend.library.norms import norm_of
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make, matrices
@@ -48,7 +49,7 @@ def _system(call: Call) -> tuple[Node, Node]:
     a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
     if right.array.rank > 2:
         call.refuse(
-            f"`{call.name}` is given a right side of {right.array.rank} axes.",
+            f"`{call.name}` is given a right side of {count(right.array.rank, 'axis')}.",
             "Give a vector, or a matrix of columns.",
         )
     return square(call, single(call, a)), right

@@ -12,6 +12,7 @@ from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.elementwise_extras import UFUNC, floats, plain
 from codegen_ad.frontend.library.picking import places
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 from codegen_ad.ops.reduction import ALL
@@ -63,7 +64,8 @@ def select(call: Call) -> Value:
     choices = call.items("choicelist")
     if len(conditions) != len(choices):
         call.refuse(
-            f"`np.select` is given {len(conditions)} conditions and {len(choices)} choices.",
+            f"`np.select` is given {count(len(conditions), 'condition')} and "
+            f"{count(len(choices), 'choice')}.",
             "Give one choice for each condition.",
         )
     last = call.value("default") if "default" in call.given else 0
@@ -83,7 +85,8 @@ def piecewise(call: Call) -> Value:
     conditions = [given] if one else call.items("condlist")
     if len(functions) not in (len(conditions), len(conditions) + 1):
         call.refuse(
-            f"`np.piecewise` is given {len(conditions)} conditions and {len(functions)} functions.",
+            f"`np.piecewise` is given {count(len(conditions), 'condition')} and "
+            f"{count(len(functions), 'function')}.",
             "Give one function for each condition, and one more for elsewhere.",
         )
     pieces = [make.cast(b, _piece(call, f, x), x.array.dtype) for f in functions]

@@ -13,6 +13,8 @@ from codegen_ad.frontend.arrays.views import Broadcast, Reshaped, Sliced, Transp
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.values import is_number
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, ZERO, Dim, product
 from codegen_ad.ir.types import Shape
 from codegen_ad.ops.movement import Span
@@ -20,7 +22,7 @@ from codegen_ad.ops.movement import Span
 
 def shape_of(call: Call, value: Value, what: str = "shape") -> Shape:
     """A shape argument: a size or a sequence of sizes."""
-    if isinstance(value, int | Dim) or _is_number(call, value):
+    if is_number(value) or isinstance(value, Dim) or _is_number(call, value):
         return (call.ctx.dim(value, what),)
     return tuple(call.ctx.dim(d, what) for d in call.ctx.items(value, what))
 
@@ -224,7 +226,7 @@ def broadcast_to(call: Call) -> Value:
     shape = shape_of(call, call.value("shape"))
     if len(source) > len(shape):
         call.refuse(
-            f"An array of {len(source)} axes cannot be broadcast to {len(shape)}.",
+            f"An array of {count(len(source), 'axis')} cannot be broadcast to {len(shape)}.",
             "Give a shape of at least as many axes.",
         )
     for have, want in zip(reversed(source), reversed(shape), strict=False):

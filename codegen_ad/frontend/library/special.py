@@ -103,7 +103,9 @@ def _exponents(call: Call) -> tuple[Node, tuple[int, ...], Node]:
 def logsumexp(call: Call) -> Value:
     """The logarithm of the sum of exponentials, which neither overflow nor all vanish."""
     b = call.b
-    call.only_default("return_sign", instead="Use the weights' signs yourself.")
+    call.only_default(
+        "return_sign", instead="Sum `b * np.exp(a - a.max())`, and take logarithm and sign."
+    )
     if call.has("b"):
         x, weights = broadcast(
             call, *call.ctx.promote(call.value("x"), call.value("b"), floating=True)

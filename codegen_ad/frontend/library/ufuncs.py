@@ -9,6 +9,7 @@ from codegen_ad.frontend.library.arrays import common_shape
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Op, TypeMismatch
 from codegen_ad.ir.types import DType
@@ -85,7 +86,8 @@ def at(name: str, *, negated: bool) -> Handler:
         places = [make.cast(b, i, DType.INT64) for i in indices]
         if len(places) > target.array.rank:
             call.refuse(
-                f"`np.{name}.at` is given {len(places)} indices for {target.array.rank} axes.",
+                f"`np.{name}.at` is given {count(len(places), 'index')} for "
+                f"{count(target.array.rank, 'axis')}.",
                 "Give at most one for each axis.",
             )
         shape = common_shape(call, *(i.array.shape for i in places))

@@ -37,7 +37,8 @@ class Facts:
     """What has been learned in earlier attempts at reading a function.
 
     `untrue` holds the comparisons of sizes that do not hold for this signature. Of `unrolled` loops
-    all iterations are written out, of `peeled` ones the first.
+    all iterations are written out, of `peeled` ones the first; those of `tested` test their
+    conditions inside, because these change something.
     """
 
     untrue: frozenset[str] = frozenset()
@@ -49,6 +50,7 @@ class Facts:
     same: dict[str, tuple[Dim, str]] = field(default_factory=dict[str, "tuple[Dim, str]"])
     unrolled: set[object] = field(default_factory=set[object])
     peeled: set[object] = field(default_factory=set[object])
+    tested: dict[object, Any] = field(default_factory=dict[object, Any])
     maybe: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False

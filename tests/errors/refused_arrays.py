@@ -1,0 +1,191 @@
+"""Functions that are refused, one for each message: shapes, subscripts, dtypes and writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+HELPERS = ()
+
+TABLE = np.arange(4.0)
+
+BYTES = np.arange(5, dtype="u1")
+
+
+def shapes(x: Any, a: Any) -> Any:
+    return np.ones(3) + np.ones(5) * x.sum()
+
+
+def too_many_subscripts(x: Any) -> Any:
+    return x[0, 1]
+
+
+def mask_of_too_many_axes(x: Any) -> Any:
+    return x[x[:, None] > x].sum()
+
+
+def sizes_of_two_sides(x: Any, k: Any) -> Any:
+    z = x[: k // 2] if x[0] > 0 else x[k // 2 :]
+    return z.sum()
+
+
+def slice_bound_not_integer(x: Any) -> Any:
+    return x[: x[0]].sum()
+
+
+def data_shape(x: Any, k: Any) -> Any:
+    return x.reshape(k, -1).sum()
+
+
+def float_index(x: Any) -> Any:
+    return x[x]
+
+
+def write_to_outside_array(x: Any) -> Any:
+    TABLE[0] = x[0]
+    return TABLE
+
+
+def broadcast_view_written(x: Any) -> Any:
+    y = np.broadcast_to(x, (2, 3))
+    y[0] = 1.0
+    return y
+
+
+def reshape_written(a: Any) -> Any:
+    b = a.T.reshape(-1)
+    b[0] = 1.0
+    return a, b
+
+
+def in_place_dtype(i: Any) -> Any:
+    i += 0.5
+    return i
+
+
+def in_place_shape(x: Any, a: Any) -> Any:
+    x += a
+    return x
+
+
+def bits(i: Any) -> Any:
+    return i & 3
+
+
+def integer_powers(i: Any) -> Any:
+    return i**-1
+
+
+def strange_dtype(x: Any) -> Any:
+    return x + np.zeros(3, dtype="f2")[0]
+
+
+def array_without_axes(x: Any) -> Any:
+    s = np.array(0.0)
+    t = s
+    s += x.sum()
+    return t
+
+
+def subscript_of_a_function(x: Any) -> Any:
+    return np.sin[0] * x
+
+
+def position_from_a_size(x: Any) -> Any:
+    return (x, x * 2)[len(x)]
+
+
+def tuple_written(x: Any) -> Any:
+    pair = (x, x)
+    pair[0] = 1.0
+    return pair
+
+
+def array_as_a_float(a: Any) -> Any:
+    return float(a)
+
+
+def larger_of_arrays(x: Any) -> Any:
+    return max(x, x * 2)
+
+
+def unsigned(x: Any) -> Any:
+    return x * BYTES
+
+
+def written_in_more_axes(x: Any, a: Any) -> Any:
+    x[:] = a
+    return x
+
+
+def ragged(x: Any) -> Any:
+    return np.array([x, x[0]])
+
+
+def too_large(x: Any) -> Any:
+    return x * 10**30
+
+
+def subscript_true(x: Any) -> Any:
+    return x[True]
+
+
+def subscript_text(x: Any) -> Any:
+    return x["a"]
+
+
+def fraction_of_an_axis(x: Any) -> Any:
+    return np.zeros(2.5) + x[0]
+
+
+def size_from_a_condition(x: Any) -> Any:
+    return np.sum(x, keepdims=x[0] > 0)
+
+
+def shapes_of_two_paths(x: Any, a: Any) -> Any:
+    y = x if x[0] > 0 else a
+    return y.sum()
+
+
+def power_of_integers_by_data(i: Any) -> Any:
+    return i**i
+
+
+def step_zero(x: Any) -> Any:
+    return x[::0]
+
+
+def dtype_of_a_ufunc(x: Any) -> Any:
+    return np.sin(x, casting="unsafe", dtype="i8")
+
+
+def axis_twice(a: Any) -> Any:
+    return a.sum(axis=(0, 0))
+
+
+def fractional_size(x: Any) -> Any:
+    return np.zeros((2.5, 3)) + x[0]
+
+
+def shape_from_a_list(x: Any) -> Any:
+    return np.tile(x, [int(v) for v in x])
+
+
+def nonlocal_shape(x: Any, a: Any) -> Any:
+    y = np.zeros(3)
+    z = y.reshape(3, 1) if x[0] > 0 else y
+    return z.sum()
+
+
+def subscript_of_none(x: Any) -> Any:
+    nothing = None
+    return nothing[0] * x
+
+
+def shift(i: Any) -> Any:
+    return i << 1
+
+
+def text_as_a_size(x: Any) -> Any:
+    return np.eye("a") @ x

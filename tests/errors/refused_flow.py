@@ -1,0 +1,279 @@
+"""Functions that are refused, one for each message: loops, branches and exceptions."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+HELPERS = ()
+
+
+def size_of_the_last_iteration(x: Any) -> Any:
+    for i in range(1, len(x)):
+        z = x[i:]
+    return z.sum()
+
+
+def array_truth(x: Any) -> Any:
+    if x > 0:
+        return x
+    return -x
+
+
+def return_on_some_paths(x: Any) -> Any:
+    if x[0] > 0:
+        return x
+    x = x + 1
+
+
+def type_changes_in_loop(x: Any) -> Any:
+    y = 0.0
+    for v in x:
+        y = (y, v)
+    return y[1]
+
+
+def none_or_unbound(x: Any) -> Any:
+    if x[0] > 0:
+        y = x
+    elif x[1] > 0:
+        y = None
+    return y
+
+
+def shape_changes_in_loop(x: Any) -> Any:
+    y = x
+    for _ in range(len(x)):
+        y = y[1:]
+    return y.sum()
+
+
+def array_changes_in_a_list(x: Any) -> Any:
+    state = np.zeros(3)
+    states = []
+    for v in x:
+        state += v
+        states.append(state)
+    return np.array(states).sum()
+
+
+def endless(x: Any) -> Any:
+    while True:
+        x = x + 1
+
+
+def raise_with_arguments(x: Any) -> Any:
+    if x[0] < 0:
+        raise ValueError("negative", x[0])
+    return x.sum()
+
+
+def raise_something_else(x: Any) -> Any:
+    if x[0] < 0:
+        raise x
+    return x.sum()
+
+
+def raise_again(x: Any) -> Any:
+    if x[0] < 0:
+        raise
+    return x.sum()
+
+
+def static_raise(x: Any) -> Any:
+    if x.ndim != 2:
+        raise ValueError("x must be a matrix")
+    return x
+
+
+def static_assert(x: Any) -> Any:
+    assert x.ndim == 2, "x must be a matrix"
+    return x
+
+
+def try_statement(x: Any) -> Any:
+    try:
+        return x / 2
+    except ZeroDivisionError:
+        return x
+
+
+def match_on_a_class(x: Any) -> Any:
+    match x:
+        case np.ndarray():
+            return x
+    return -x
+
+
+def match_with_a_star(x: Any) -> Any:
+    match (x, 1, 2):
+        case (y, *_):
+            return y
+    return x
+
+
+def nonlocal_through_another(x: Any) -> Any:
+    total = 0.0
+
+    def add(v: Any) -> None:
+        nonlocal total
+        total += v
+
+    def all_of(values: Any) -> None:
+        for v in values:
+            add(v)
+
+    all_of(x)
+    return total
+
+
+def del_in_loop(x: Any) -> Any:
+    y = x
+    for _ in range(3):
+        x = x * 2
+        del y
+    return x
+
+
+def range_of_four(x: Any) -> Any:
+    s = 0.0
+    for i in range(1, 2, 3, 4):
+        s += x[i]
+    return s
+
+
+def range_without_a_step(x: Any) -> Any:
+    s = 0.0
+    for i in range(0, len(x), 0):
+        s += x[i]
+    return s
+
+
+def loop_over_a_number(x: Any) -> Any:
+    s = 0.0
+    for v in x[0]:
+        s += v
+    return s
+
+
+def range_of_a_float(x: Any) -> Any:
+    s = 0.0
+    for i in range(x[0]):
+        s += x[i]
+    return s
+
+
+def zip_with_unknown(x: Any) -> Any:
+    s = 0.0
+    for v, w in zip(x, itertools.count()):
+        s += v * w
+    return s
+
+
+def endless_while(x: Any) -> Any:
+    s = x[0]
+    while 1:
+        s = s * 2
+    return s
+
+
+def alternatives_that_bind(x: Any) -> Any:
+    match (x, 1):
+        case (y, 1) | (1, y):
+            return y
+    return x
+
+
+def raises_always(x: Any) -> Any:
+    raise ValueError(f"{x[0]}")
+
+
+def zip_of_a_generator(x: Any) -> Any:
+    s = 0.0
+    for v, w in zip(x, {"a": 1.0}.items(), strict=False):
+        s += v * w[1]
+    return s
+
+
+def loop_without_an_end(x: Any) -> Any:
+    while True:
+        x = x + 1.0
+        if x.ndim == 2:
+            return x
+
+
+def always_raises(x: Any) -> Any:
+    if x.ndim == 1:
+        raise ValueError("no vectors")
+    return x
+
+
+def raises_for_data(x: Any) -> Any:
+    if x[0] > 0:
+        raise ValueError("positive")
+    raise ValueError("negative")
+
+
+def check_in_a_condition(x: Any) -> Any:
+    def checked(v: Any) -> Any:
+        assert v > 0
+        return v
+
+    s = x[0]
+    for v in x:
+        while checked(s) < 10:
+            s = s * 2
+        else:
+            break
+        s = s + v
+    return s
+
+
+def raises_for_all_data(x: Any) -> Any:
+    if x[0] > 0:
+        raise ValueError("positive")
+    else:
+        raise ValueError("negative")
+
+
+def types_take_turns(x: Any) -> Any:
+    a = b = c = d = e = f = g = h = i = j = k = m = n = o = p = q = r = s = t = u = w = 0
+    z = 0.5
+    for v in x:
+        a, b, c, d, e, f, g, h, i, j, k = b, c, d, e, f, g, h, i, j, k, m
+        m, n, o, p, q, r, s, t, u, w, z = n, o, p, q, r, s, t, u, w, z, v
+    return a * x
+
+
+def zipped_with_a_number(x: Any) -> Any:
+    s = 0.0
+    for v, _ in zip(x, enumerate, strict=False):
+        s += v
+    return s
+
+
+def only_raises_end_it(x: Any) -> Any:
+    s = 0.0
+    while True:
+        s = s + x[0]
+        if s > 3:
+            raise ValueError("too large")
+
+
+def parts_of_two_lengths(x: Any) -> Any:
+    s = 0.0
+    for i in range(len(x)):
+        for j in range(len(x)):
+            s += x[:i] @ x[:j]
+    return s
+
+
+def raises_on_all_paths_in_a_loop(x: Any) -> Any:
+    while x[0] > 0:
+        if x[1] > 0:
+            raise ValueError("positive")
+        else:
+            raise ValueError("negative")
+    raise ValueError("none")

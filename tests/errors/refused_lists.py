@@ -1,0 +1,212 @@
+"""Functions that are refused, one for each message: lists and dicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+HELPERS = ()
+
+STATE: list[float] = []
+
+
+def shared_list_on_one_path(x: Any) -> Any:
+    items = [x[0]]
+    if x[0] > 0:
+        found = items
+    found.append(x[2])
+    return items
+
+
+def list_grows_on_one_path(x: Any) -> Any:
+    found = []
+    for v in x:
+        if v > 0:
+            found.append(v)
+    return np.array(found).sum()
+
+
+def list_grows_until_a_break(x: Any) -> Any:
+    found = []
+    for v in x:
+        found.append(v)
+        if v > 3:
+            break
+    return np.array(found).sum()
+
+
+def list_grows_in_while(x: Any) -> Any:
+    found = [x[0]]
+    while found[-1] < 100:
+        found.append(found[-1] * 2)
+    return sum(found)
+
+
+def list_grows_by_two(x: Any) -> Any:
+    found = []
+    for v in x:
+        found.append(v)
+        found.append(2 * v)
+    return sum(found)
+
+
+def growing_list_as_a_whole(x: Any) -> Any:
+    found = [x[0]]
+    for v in x:
+        found.append(sum(found) * v)
+    return found[-1]
+
+
+def items_of_two_shapes(x: Any, a: Any) -> Any:
+    found = []
+    for v in x:
+        found.append(v)
+    found.append(a)
+    return len(found)
+
+
+def item_set_in_a_long_list(x: Any) -> Any:
+    found = [v * 2 for v in x]
+    found[0] = 1.0
+    return sum(found)
+
+
+def long_list_sorted(x: Any) -> Any:
+    found = [v for v in x]  # noqa: C416
+    found.sort()
+    return found[0]
+
+
+def global_statement(x: Any) -> Any:
+    global STATE
+    STATE = [1.0]
+    return x
+
+
+def change_outside_list(x: Any) -> Any:
+    STATE.append(1.0)
+    return x
+
+
+def item_deleted(x: Any) -> Any:
+    found = [x, x]
+    del found[0]
+    return found[0]
+
+
+def list_written_beyond(x: Any) -> Any:
+    found = [x]
+    found[3] = x
+    return found
+
+
+def popped_beyond(x: Any) -> Any:
+    found = [x]
+    return found.pop(3)
+
+
+def dict_grows_on_one_path(x: Any) -> Any:
+    found = {"a": x[0]}
+    if x[0] > 0:
+        found["b"] = x[1]
+    return found["a"]
+
+
+def fraction_in_a_long_list(x: Any) -> Any:
+    found = [v * 2 for v in x]
+    return found[0.5]
+
+
+def rows_of_two_kinds(x: Any) -> Any:
+    found = []
+    for v in x:
+        found.append((v, v))
+    return found[0] + found[1]
+
+
+def list_not_by_one(x: Any) -> Any:
+    found = [0.0]
+    for v in x:
+        found = [v, *found]
+    return sum(found)
+
+
+def position_in_a_growing_list(x: Any) -> Any:
+    found = [0.0]
+    for v in x:
+        found.append(found[v] + 1.0)
+    return found[-1]
+
+
+def first_items_of_another_shape(x: Any) -> Any:
+    found = [x]
+    for v in x:
+        found.append(v)
+    return len(found) * x
+
+
+def item_that_is_no_number(x: Any) -> Any:
+    found = []
+    for _ in x:
+        found.append({"a": 1.0})
+    return found[0]["a"] * x
+
+
+def list_taken_from(x: Any) -> Any:
+    found = [v for v in x]  # noqa: C416
+    for v in x:
+        found.append(v)
+        found.append(v)
+    return sum(found)
+
+
+def items_of_other_axes(x: Any) -> Any:
+    found = [x]
+    for v in x:
+        found.append(x)
+        found[-1] = v
+    return found[-1]
+
+
+def item_of_other_axes(x: Any) -> Any:
+    found = []
+    for k in range(len(x)):
+        found.append(x[k])
+        found = [*found, x]
+    return found[0]
+
+
+def appended_arrays_and_numbers(x: Any, a: Any) -> Any:
+    found = [a[0]]
+    for v in x:
+        found.append(a[0] * v)
+    for v in x:
+        found.append(v)
+    return found[0]
+
+
+def list_not_by_one_item(x: Any) -> Any:
+    found = [0.0]
+    for v in x:
+        if v > 0:
+            found.append(v)
+        else:
+            found.append(v)
+            found.append(v)
+    return sum(found)
+
+
+def list_made_again(x: Any) -> Any:
+    found = [0.0]
+    for v in x:
+        found.append(v)
+        found = [found[-1], v]
+    return found[-1]
+
+
+def fraction_in_a_growing_list(x: Any) -> Any:
+    found = [0.0]
+    for v in x:
+        found.append(found[0.5] + v)
+    return found[-1]
