@@ -47,8 +47,7 @@ def plan(
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            known = Marks(set(marks.full), dict(marks.local))
-            return _attempt(program, name, sizes, known, ranks, blas, reserved)
+            return _attempt(program, name, sizes, marks, ranks, blas, reserved)
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -74,7 +73,8 @@ def _attempt(
 ) -> Kernel:
     root = Scope(None, is_region=True)
     known = frozenset(symbol for symbol, _, _ in sizes)
-    p = Planner(program.notes, marks, ranks, blas, root, known)
+    here = Marks(set(marks.full), dict(marks.local))
+    p = Planner(program.notes, here, ranks, blas, root, known, marks.full)
     p.names.known = known
     p.names.reserved |= reserved
     sizes = list(sizes)

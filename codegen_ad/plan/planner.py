@@ -52,6 +52,8 @@ class Sum:
 class Planner:
     """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell.
 
+    `learnt` are the nodes that need memory in any attempt; `marks` has those of this one, too.
+
     `sums` are results that are added to a variable of the region around, `totals` small arrays as
     the bodies of loops take them that only add to them.
     """
@@ -62,6 +64,7 @@ class Planner:
     blas: bool
     root: Scope
     sizes: frozenset[str]
+    learnt: set[Node]
     names: Names = field(default_factory=Names)
     prologue: list[Statement] = field(default_factory=list[Statement])
     regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])
@@ -74,6 +77,18 @@ class Planner:
     def __post_init__(self) -> None:
         self.elements = Elements(self.notes, self.names)
         self.walker = Walker(self.elements, self.marks, self.ranks, self.blas)
+
+    def learn(self, scope: Scope, node: Node) -> bool:
+        """Note that a node needs memory, if nothing that has been planned so far may depend on it.
+
+        So it must be new, and belong to the region of `scope` alone.
+        """
+        shared = any(node in r.position for s, r in self.regions.items() if s is not scope)
+        if shared or node in self.marks.full or node not in self.regions[scope].position:
+            return False
+        self.marks.full.add(node)
+        self.learnt.add(node)
+        return True
 
     def region(self, scope: Scope) -> Region:
         """The region that a scope belongs to."""

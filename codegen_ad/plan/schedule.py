@@ -1,11 +1,13 @@
 """The order of work in one scope: discovery, dependencies, what to keep, and fused emission.
 
 Units that depend on each other get increasing levels; on each level, nests over the same size run
-in one loop, whose body is scheduled the same way.
+in one loop, whose body is scheduled the same way. Before anything of a region is emitted, discovery
+may begin again: what it learns there concerns nobody else.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,7 +18,7 @@ from codegen_ad.ops import make
 from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.plan import control, memory, nests, writes
-from codegen_ad.plan.access import Point
+from codegen_ad.plan.access import NeedsStorage, Point
 from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
 from codegen_ad.plan.planner import Planner, Region
@@ -35,6 +37,8 @@ from codegen_ad.plan.units import (
 )
 
 Item = Nest | Unit
+Known = dict[Item, tuple[Needs, frozenset[Node]]]
+"""What items need, and the nodes of which that takes for granted whether they stand in memory."""
 
 
 @dataclass(slots=True)
@@ -92,7 +96,7 @@ def plan_region(
         elif node not in scope.stored:
             p.marks.full.add(node)
             items.append(Buffer(node))
-    schedule(p, scope, [*extra, *items])
+    _emit(p, scope, *_settled(p, scope, [*extra, *items]))
     return [
         p.elements.value(scope, n, ()) if not n.array.shape else scope.stored[n] for n in outputs
     ]
@@ -100,16 +104,41 @@ def plan_region(
 
 def schedule(p: Planner, scope: Scope, roots: Iterable[Item]) -> None:
     """Emit the roots and all they need into the scope, in an order that fuses what can be fused."""
-    work = _discover(p, scope, roots)
+    _emit(p, scope, *_ordered(p, scope, roots, {}))
+
+
+def _settled(p: Planner, scope: Scope, roots: Sequence[Item]) -> tuple[Work, list[list[Item]]]:
+    """The work of a region, in order, once every node that needs memory there has it.
+
+    Nothing has been emitted yet, so only what asked about the node that is new is found out again.
+    """
+    known: Known = {}
+    while True:
+        try:
+            return _ordered(p, scope, roots, known)
+        except (NeedsStorage, Keep) as cause:
+            if (isinstance(cause, Keep) and cause.depth is not None) or not p.learn(
+                scope, cause.node
+            ):
+                raise
+            for item in [i for i, (_, asked) in known.items() if cause.node in asked]:
+                del known[item]
+
+
+def _ordered(
+    p: Planner, scope: Scope, roots: Iterable[Item], known: Known
+) -> tuple[Work, list[list[Item]]]:
+    """All that the roots need, and on each level what can be done when the levels before are."""
+    work = _discover(p, scope, roots, known)
     writes.order_writes(p, scope, work)
     level = work.levels(_begun_with(p, scope, work))
     position = p.region(scope).position
-    items = sorted(work.needs, key=lambda i: (level[i], position.get(i.node, -1)))
-    top = max(level.values(), default=-1)
-    steps = range(-1, top + 1)
-    _keep_shared(p, scope, work, [[i for i in items if level[i] == k] for k in steps])
-    for k in steps:
-        _emit_level(p, scope, work, [i for i in items if level[i] == k])
+    found: dict[int, list[Item]] = {}
+    for item in sorted(work.needs, key=lambda i: position.get(i.node, -1)):
+        found.setdefault(level[item], []).append(item)
+    levels = [found[k] for k in sorted(found)]
+    _keep_shared(p, scope, work, levels)
+    return work, levels
 
 
 def _begun_with(p: Planner, scope: Scope, work: Work) -> set[Item]:
@@ -118,14 +147,22 @@ def _begun_with(p: Planner, scope: Scope, work: Work) -> set[Item]:
     return {Buffer(t) for t in targets if make.constant_value(t) is not None}
 
 
-def _discover(p: Planner, scope: Scope, roots: Iterable[Item]) -> Work:
+def _emit(p: Planner, scope: Scope, work: Work, levels: Sequence[Sequence[Item]]) -> None:
+    for items in levels:
+        _emit_level(p, scope, work, items)
+
+
+def _discover(p: Planner, scope: Scope, roots: Iterable[Item], known: Known) -> Work:
     work = Work()
-    pending: list[Item] = list(dict.fromkeys(roots))
+    pending = deque(dict.fromkeys(roots))
     while pending:
-        item = pending.pop(0)
+        item = pending.popleft()
         if item in work.needs:
             continue
-        work.needs[item] = _needs(p, scope, item)
+        if item not in known:
+            p.marks.asked.clear()
+            known[item] = _needs(p, scope, item), frozenset(p.marks.asked)
+        work.needs[item] = known[item][0]
         pending.extend(work.needs[item].units)
     for item, needs in work.needs.items():
         work.after[item] = {u for u in needs.units if u != item}

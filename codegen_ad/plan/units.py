@@ -92,10 +92,19 @@ Unit = Buffer | Local | Total | Structured | Scalar
 
 @dataclass(slots=True)
 class Marks:
-    """What planning has learnt so far: nodes that stand in memory, whole or within loops."""
+    """What planning has learnt so far: nodes that stand in memory, whole or within loops.
+
+    `asked` are the nodes of which it was asked whether they stand there as a whole.
+    """
 
     full: set[Node] = field(default_factory=set[Node])
     local: dict[Node, int] = field(default_factory=dict[Node, int])
+    asked: set[Node] = field(default_factory=set[Node])
+
+    def holds(self, node: Node) -> bool:
+        """Whether a node stands in memory as a whole, as far as is known."""
+        self.asked.add(node)
+        return node in self.full
 
 
 class Keep(Exception):
@@ -168,7 +177,7 @@ class Walker:
 
     def needs_buffer(self, node: Node) -> bool:
         """Whether a node stands in memory as a whole."""
-        return node in self.marks.full or is_whole(node, self.blas)
+        return self.marks.holds(node) or is_whole(node, self.blas)
 
     def element(
         self, scope: Scope, node: Node, point: Point, user: Node | None, out: Needs
