@@ -31,7 +31,6 @@ from codegen_ad.frontend.output import (
     OutputTree,
 )
 from codegen_ad.frontend.reader import Leaf, Reading, read
-from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Origin, Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.modes import TITLES, Derived, check_targets, derive, nested
@@ -42,6 +41,7 @@ from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.cost import Cost, cost
 from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
+from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.signature import Signature
 from codegen_ad.sparsity.jacobian import Subject
@@ -136,18 +136,26 @@ def run(
     on_stage("optimized", optimized)
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
-    outer = _outer(reading.leaves, targets)
+    shapes = [x.node.array.shape for x in reading.leaves]
+    data = [
+        x.node.array.shape for x in reading.leaves if not any(_is_within(x, t) for t in targets)
+    ]
+    outer = nesting(data, shapes)
     on_device = options.target == "cuda"
     blas = has_blas() and not on_device
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
+    rows = () if on_device else rows_of_data(data, shapes)
     kernel = plan(
-        optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, blas=blas,
+        optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, rows=rows, blas=blas,
         reserved=reserved,
     )  # fmt: skip
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
-    value = plan(pipeline.run(simplified), name=name, sizes=_sizes(reading), outer=outer, blas=blas)
+    value = plan(
+        pipeline.run(simplified), name=name, sizes=_sizes(reading), outer=outer, rows=rows,
+        blas=blas,
+    )  # fmt: skip
     counted = cost(kernel, value if mode != "value" else None)
     shown = getattr(function, "__name__", name)
     about = About(
@@ -279,19 +287,6 @@ def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
         for symbol, leaf, axis in reading.sizes
         if reading.program.inputs[leaf].array.shape[axis].name == symbol
     ]
-
-
-def _outer(leaves: Sequence[Leaf], targets: Sequence[Target]) -> list[Dim]:
-    """Sizes in the order of nesting: rows of the data, then its other sizes, then the parameters'.
-
-    A size counts rows if it is a first axis of data and never another axis of anything.
-    """
-    shapes = [x.node.array.shape for x in leaves]
-    data = [x.node.array.shape for x in leaves if not any(_is_within(x, t) for t in targets)]
-    inner = {d for s in shapes for d in s[1:]}
-    rows = [s[0] for s in (*data, *shapes) if s and s[0] not in inner]
-    found = rows + [d for s in (*data, *shapes) for d in s]
-    return [d for d in found if not d.is_constant]
 
 
 def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from codegen_ad.plan.kernel import (
     Raise,
     Statement,
     Store,
+    Tiles,
     Var,
     View,
     While,
@@ -91,6 +92,8 @@ class Writer(BlockWriter):
                 self.vectorise, around = self.may_vectorise and not carried, self.vectorise
                 self.block(body, depth + 1)
                 self.vectorise = around
+            case Tiles():
+                self._tiles(statement, depth)
             case While(test, condition, body):
                 self.line("while True:", depth)
                 self.vectorise, around = False, self.vectorise
@@ -109,6 +112,14 @@ class Writer(BlockWriter):
                 if otherwise:
                     self.line("else:", depth)
                     self.block(otherwise, depth + 1)
+
+    def _tiles(self, statement: Tiles, depth: int) -> None:
+        size, extent = statement.size, spell_dim(statement.extent)
+        self.line(f"# In tiles of {size} rows; what rows keep stands in buffers, rows last.", depth)
+        self.line(f"for {statement.first} in range(0, {extent}, {size}):", depth)
+        self.line(f"{statement.rows} = min({size}, {extent} - {statement.first})", depth + 1)
+        self._last = None
+        self.block(statement.body, depth + 1)
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
         target, expr = spell(statement.target), statement.expr

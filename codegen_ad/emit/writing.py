@@ -23,6 +23,7 @@ from codegen_ad.plan.kernel import (
     Number,
     Raise,
     Statement,
+    Tiles,
 )
 
 
@@ -60,7 +61,7 @@ class BlockWriter(ABC):
         note = statement.note
         if isinstance(statement, If) and isinstance(statement.then[0], Raise):
             note = statement.then[0].note
-        silent = isinstance(statement, For | Allocate | Fill | Grow) or (
+        silent = isinstance(statement, For | Tiles | Allocate | Fill | Grow) or (
             isinstance(statement, Assign) and all(isinstance(e, Number) for e in statement.exprs)
         )
         if silent or note.origin is None or note == self._last:

@@ -11,7 +11,7 @@ from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.text import program_text
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import checks, names, tidy
+from codegen_ad.plan import checks, names, tidy, tiles
 from codegen_ad.plan.access import NeedsStorage
 from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
 from codegen_ad.plan.planner import Planner
@@ -29,6 +29,7 @@ def plan(
     name: str,
     sizes: Sequence[tuple[str, int, int]],
     outer: Sequence[Dim] = (),
+    rows: Sequence[Dim] = (),
     blas: bool = True,
     reserved: frozenset[str] = frozenset(),
 ) -> Kernel:
@@ -40,6 +41,7 @@ def plan(
     name : the kernel's name.
     sizes : where each size symbol is read: `(symbol, input number, axis)`.
     outer : sizes in the order in which loops over them should nest, the rows of the data first.
+    rows : sizes that count rows of data; loops over them may run on tiles.
     blas : whether large matrix products may be library calls.
     reserved : names that the file needs for itself.
     """
@@ -47,7 +49,7 @@ def plan(
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            return _attempt(program, name, sizes, marks, ranks, blas, reserved)
+            return _attempt(program, name, sizes, marks, ranks, rows, blas, reserved)
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -68,6 +70,7 @@ def _attempt(
     sizes: Sequence[tuple[str, int, int]],
     marks: Marks,
     ranks: dict[Dim, int],
+    rows: Sequence[Dim],
     blas: bool,
     reserved: frozenset[str],
 ) -> Kernel:
@@ -117,6 +120,8 @@ def _attempt(
         tuple(o.array.dtype for o in program.outputs),
     )
     spell_out(kernel.body, p.names.sizes)
+    tidy.remove_unused(kernel)
+    tiles.tile(kernel, p.names, rows)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     return kernel

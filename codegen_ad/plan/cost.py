@@ -25,6 +25,7 @@ from codegen_ad.plan.kernel import (
     Load,
     Statement,
     Store,
+    Tiles,
     While,
     blocks,
 )
@@ -126,8 +127,14 @@ def _count(body: list[Statement], extent: Dim, loops: dict[Dim, Counter[str]]) -
     counted = loops.setdefault(extent, Counter())
     for statement in body:
         match statement:
-            case For(extent=inner, body=block):
-                _count(block, extent * inner, loops)
+            case For(extent=trips, body=block):
+                _count(block, extent * trips, loops)
+            case Tiles(rows=rows, extent=whole, body=block):
+                inner: dict[Dim, Counter[str]] = {}
+                _count(block, extent, inner)
+                for size, found in inner.items():
+                    all_rows = size.substitute({rows: whole})
+                    loops.setdefault(all_rows, Counter()).update(found)
             case While(test=test, body=block):
                 _count(test, extent, loops)
                 _count(block, extent, loops)

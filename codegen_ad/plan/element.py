@@ -6,7 +6,7 @@ Every operation gets a name of its own here; `tidy` puts single uses back where 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node, Notes
@@ -42,38 +42,12 @@ from codegen_ad.plan.kernel import (
     Var,
 )
 from codegen_ad.plan.powers import power
+from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.sizes import bind
 
 _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum",
             "any": "logical_or", "all": "logical_and"}  # fmt: skip
-
-
-@dataclass(slots=True)
-class Names:
-    """Provisional names, `@1`, `@2`, …, which `names.assign` replaces.
-
-    `awaited` are sizes of parameters, by the names that they are read to, and the run-time sizes
-    that they have to be; `known` are the symbols of arguments' sizes. `shared` ones are always the
-    whole value of their element, which may have the same name where it is computed again in another
-    loop.
-    """
-
-    count: int = 0
-    meaning: dict[str, tuple[Node, Point]] = field(default_factory=dict[str, tuple[Node, Point]])
-    reserved: set[str] = field(default_factory=set[str])
-    shared: set[str] = field(default_factory=set[str])
-    sizes: set[str] = field(default_factory=set[str])
-    awaited: dict[str, Dim] = field(default_factory=dict[str, Dim])
-    known: frozenset[str] = frozenset()
-
-    def fresh(self, node: Node | None = None, point: Point = ()) -> str:
-        """A new name; the element of `node` at `point` is what it stands for."""
-        self.count += 1
-        name = f"@{self.count}"
-        if node is not None:
-            self.meaning[name] = node, point
-        return name
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ A name that starts with "@" is a variable that `names` has not named yet.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Origin
@@ -201,6 +201,22 @@ class For:
 
 
 @dataclass(slots=True)
+class Tiles:
+    """For tiles of `size` rows out of `extent`: `body`, about `rows` rows from `first` on.
+
+    The last tile may be shorter. Loops over the rows of a tile have the variable `row`.
+    """
+
+    first: str
+    rows: str
+    row: str
+    extent: Dim
+    size: int
+    body: list[Statement]
+    note: Note
+
+
+@dataclass(slots=True)
 class While:
     """`while True`: run `test`, leave unless `condition`, run `body`; `count` counts the trips."""
 
@@ -242,7 +258,7 @@ class Raise:
 
 Statement = (
     Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Check
-    | CheckRange | For | While | Grow | If | Raise
+    | CheckRange | For | Tiles | While | Grow | If | Raise
 )  # fmt: skip
 
 
@@ -278,7 +294,7 @@ class Kernel:
 def blocks(statement: Statement) -> Iterator[list[Statement]]:
     """The statement lists inside a statement."""
     match statement:
-        case For(body=body):
+        case For(body=body) | Tiles(body=body):
             yield body
         case While(test=test, body=body):
             yield test
@@ -296,3 +312,19 @@ def walk(statements: list[Statement]) -> Iterator[Statement]:
         yield statement
         for block in blocks(statement):
             yield from walk(block)
+
+
+def copied(statement: Statement) -> Statement:
+    """A statement that may be changed without changing this one; expressions are immutable."""
+    match statement:
+        case For(body=body) | Tiles(body=body):
+            return replace(statement, body=[copied(s) for s in body])
+        case While(test=test, body=body):
+            return replace(
+                statement, test=[copied(s) for s in test], body=[copied(s) for s in body]
+            )
+        case If(then=then, otherwise=otherwise):
+            then, otherwise = [copied(s) for s in then], [copied(s) for s in otherwise]
+            return replace(statement, then=then, otherwise=otherwise)
+        case _:
+            return replace(statement)

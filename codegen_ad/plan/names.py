@@ -17,7 +17,6 @@ from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node, Notes, Origin, Program
 from codegen_ad.ops.special import FUNCTIONS as CARRIED
 from codegen_ad.plan.access import Point
-from codegen_ad.plan.element import Names
 from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
@@ -27,9 +26,11 @@ from codegen_ad.plan.kernel import (
     LibraryCall,
     Load,
     Statement,
+    Tiles,
     View,
     blocks,
 )
+from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.rename import rename_dim, rename_expr, rename_statement
 
 LOOP_NAMES = "ijklm"
@@ -146,6 +147,10 @@ class _Namer:
                     self.open.append(self.loop(variable))
                     self.block(statement.body)
                     self.open.pop()
+                case Tiles(first=first, rows=rows, row=row):
+                    for name in (first, rows, row):
+                        self.define(name, load=False)
+                    self.block(statement.body)
                 case Let(name=name):
                     self.define(name, load=isinstance(statement.expr, Load))
                 case Assign(names=names):
@@ -186,9 +191,16 @@ class _Namer:
             return
         meaning = self.provisional.meaning.get(name)
         if meaning is None:
-            self.final[name] = self.unique("t")
+            wishes = self.provisional.wishes.get(name, ("t",))
+            free = [wish for wish in wishes if wish not in self.taken]
+            self.final[name] = self.unique((*free, wishes[0])[0])
             return
         node, point = meaning
+        if name in self.provisional.tiles:
+            self.final[name] = self.unique(
+                f"{self.wish(node, (), load=False) or self.base(node)}_tile"
+            )
+            return
         shared = name in self.provisional.shared
         key = node, tuple(rename_dim(d, self.rename) for d in point)
         if shared and key in self.known:

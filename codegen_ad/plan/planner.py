@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Notes, toposort
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.element import Elements, Names
+from codegen_ad.plan.element import Elements
 from codegen_ad.plan.kernel import Allocate, Fill, Statement
+from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import Marks, Walker
 

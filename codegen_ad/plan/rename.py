@@ -28,6 +28,7 @@ from codegen_ad.plan.kernel import (
     Raise,
     Statement,
     Store,
+    Tiles,
     Var,
     View,
     While,
@@ -69,7 +70,7 @@ def rename_statement(statement: Statement, rename: Rename) -> None:
 
 _NAME_FIELDS = {
     "name", "names", "buffer", "buffers", "target", "source", "variable", "count", "result",
-    "results", "arguments",
+    "results", "arguments", "first", "rows", "row",
 }  # fmt: skip
 
 
@@ -131,13 +132,30 @@ def dims(statement: Statement) -> Iterator[Dim]:
             yield from indices
         case Allocate(shape=shape) | View(shape=shape):
             yield from shape
-        case For(extent=extent) | Check(extent=extent):
+        case For(extent=extent) | Tiles(extent=extent) | Check(extent=extent):
             yield extent
         case CheckRange(count=count, extent=extent):
             yield count
             yield extent
         case _:
             pass
+
+
+def mentioned(statement: Statement) -> Iterator[str]:
+    """All names in a statement, the statements in it not included."""
+    for field in fields(statement):
+        value = getattr(statement, field.name)
+        if field.name in _NAME_FIELDS:
+            yield from (value,) if isinstance(value, str) else _strings(value)
+    for expr in expressions(statement):
+        yield from names_in(expr)
+    for dim in dims(statement):
+        yield from dim.symbols()
+
+
+def _strings(value: Any) -> Iterator[str]:
+    items = cast("tuple[Any, ...]", value) if isinstance(value, tuple) else ()
+    return (item for item in items if isinstance(item, str))
 
 
 def written(statement: Statement) -> Iterator[str]:

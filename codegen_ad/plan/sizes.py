@@ -72,7 +72,7 @@ def spell_out(body: list[Statement], sizes: Collection[str]) -> None:
             case Assign(names=(name,), exprs=(Index(dim),)) if name in sizes:
                 del body[position]
                 for later in body[position:]:
-                    _substitute(later, {name: dim})
+                    substitute(later, {name: dim})
                 continue
             case _:
                 pass
@@ -81,7 +81,8 @@ def spell_out(body: list[Statement], sizes: Collection[str]) -> None:
         position += 1
 
 
-def _substitute(statement: Statement, values: Mapping[str, Dim]) -> None:
+def substitute(statement: Statement, values: Mapping[str, Dim]) -> None:
+    """Replace symbols in all index expressions of a statement and the statements in it."""
     for part in fields(statement):
         setattr(statement, part.name, _substituted(getattr(statement, part.name), values))
 
@@ -101,7 +102,7 @@ def _substituted(value: Any, values: Mapping[str, Dim]) -> Any:
         case list():
             for statement in cast("list[Any]", value):
                 assert is_dataclass(statement)
-                _substitute(cast("Statement", statement), values)
+                substitute(cast("Statement", statement), values)
             return value  # pyright: ignore[reportUnknownVariableType]
         case _:
             return value

@@ -32,6 +32,7 @@ from codegen_ad.plan.kernel import (
     Raise,
     Statement,
     Store,
+    Tiles,
     Var,
     View,
     While,
@@ -133,6 +134,10 @@ def _statement(statement: Statement, indent: str, uses: dict[str, str]) -> Itera
             yield f"{indent}for {variable} < {extent} {{"
             yield from _block(body, inner, uses)
             yield f"{indent}}}"
+        case Tiles(first, rows, _, extent, size, body):
+            yield f"{indent}for {first} < {extent} in tiles of {size}, each of {rows} rows {{"
+            yield from _block(body, inner, uses)
+            yield f"{indent}}}"
         case While(test, condition, body, count):
             yield f"{indent}while, counted by {count} {{"
             yield from _block(test, inner, uses)
@@ -187,7 +192,7 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
         case Raise(exception, message, shown):
             parts = [*([] if message is None else [repr(message)]), *map(expression_text, shown)]
             return f"raise {exception}({', '.join(parts)})"
-        case For() | While() | If():
+        case For() | Tiles() | While() | If():
             raise AssertionError("blocks are printed by `_statement`")
 
 

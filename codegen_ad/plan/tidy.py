@@ -47,13 +47,22 @@ def tidy(kernel: Kernel) -> None:
     outputs = [o for o in kernel.outputs if not isinstance(o, str)]
     while True:
         uses = _count_uses(kernel.body, outputs)
-        changed = _remove_dead(
-            kernel.body, {name for name in _defined(kernel.body) if not uses[name]}
-        )
+        changed = _remove_dead(kernel.body, _unused(kernel.body, uses))
         uses = _count_uses(kernel.body, outputs)
         changed |= _inline(kernel.body, uses)
         if not changed:
             return
+
+
+def remove_unused(kernel: Kernel) -> None:
+    """Remove names that nothing uses."""
+    outputs = [o for o in kernel.outputs if not isinstance(o, str)]
+    while _remove_dead(kernel.body, _unused(kernel.body, _count_uses(kernel.body, outputs))):
+        pass
+
+
+def _unused(body: list[Statement], uses: Counter[str]) -> set[str]:
+    return {name for name in _defined(body) if not uses[name]}
 
 
 def _count_uses(body: list[Statement], outputs: list[Expr]) -> Counter[str]:

@@ -4,7 +4,7 @@
 
 w: f8[d]    X: f8[n, d]    y: f8[n]
 
-Cost for each of n: 4 operations, 1 exp; 8 bytes read, 0 written.
+Cost for each of n: 4 operations, 1 exp; 24 bytes read, 16 written.
 Cost for each of d*n: 4 operations; 24 bytes read, 8 written.
 Cost for each of d: 1 operations; 8 bytes read, 8 written.
 Stored: d_w_1[d].
@@ -75,19 +75,29 @@ def poisson_value_and_grad(w, X, y):
     d = X.shape[1]
     value_1 = 0.0
     d_w_1 = np.zeros(d)
-    for i in range(n):
-        eta = 0.0
-        for j in range(d):
-            # line 3: eta = X @ w
-            eta = plus(eta, X[i, j] * w[j])
-        # line 4: return (np.exp(eta) - y * eta).mean()
-        value_2 = vector_exp(eta)
-        y_i = y[i]
-        value_1 = plus(value_1, value_2 - y_i * eta)
-        # gradient of line 3: eta = X @ w
-        d_eta_1 = value_2 - y_i
-        for j in range(d):
-            d_w_1[j] += d_eta_1 * X[i, j]
+    eta_tile = np.empty(64)
+    d_eta_tile = np.empty(64)
+    # In tiles of 64 rows; what rows keep stands in buffers, rows last.
+    for first in range(0, n, 64):
+        rows = min(64, n - first)
+        for row in range(rows):
+            eta = 0.0
+            for i in range(d):
+                # line 3: eta = X @ w
+                eta = plus(eta, X[first + row, i] * w[i])
+            eta_tile[row] = eta
+        for row in range(rows):
+            # line 4: return (np.exp(eta) - y * eta).mean()
+            eta_row = eta_tile[row]
+            value_2 = vector_exp(eta_row)
+            y_row = y[first + row]
+            value_1 = plus(value_1, value_2 - y_row * eta_row)
+            # gradient of line 3: eta = X @ w
+            d_eta_tile[row] = value_2 - y_row
+        for row in range(rows):
+            d_eta_1 = d_eta_tile[row]
+            for i in range(d):
+                d_w_1[i] += d_eta_1 * X[first + row, i]
     d_w = np.empty(d)
     # line 4: return (np.exp(eta) - y * eta).mean()
     value_3 = float(n)

@@ -4,7 +4,7 @@
 
 w: f8[d]    log_scale: f8    X: f8[n, d]    y: f8[n]    nu: f8
 
-Cost for each of n: 12 operations, 1 log1p; 8 bytes read, 0 written.
+Cost for each of n: 12 operations, 1 log1p; 24 bytes read, 16 written.
 Cost for each of d*n: 4 operations; 24 bytes read, 8 written.
 Cost for each of d: 1 operations; 8 bytes read, 8 written.
 Stored: d_w_1[d].
@@ -89,22 +89,33 @@ def student_t_value_and_grad(w, log_scale, X, y, nu):
     value_3 = value_2 / 2.0
     # line 3: r = (y - X @ w) / np.exp(log_scale)
     r_1 = math.exp(log_scale)
-    for i in range(n):
-        r_2 = 0.0
-        for j in range(d):
-            r_2 = plus(r_2, X[i, j] * w[j])
-        r_3 = y[i] - r_2
-        r = r_3 / r_1
-        # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-        value_4 = r * r / nu
-        value_1 = plus(value_1, log_scale + value_3 * vector_log1p(value_4))
-        # gradient of line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-        d_value_1 = value_4 + 1.0
-        # gradient of line 3: r = (y - X @ w) / np.exp(log_scale)
-        d_r_2 = 1.0 / d_value_1 * r_3
-        for j in range(d):
-            d_w_1[j] += d_r_2 * X[i, j]
-        d_r_1 = plus(d_r_1, d_r_2 * r_3)
+    r_tile = np.empty(64)
+    d_r_tile = np.empty(64)
+    # In tiles of 64 rows; what rows keep stands in buffers, rows last.
+    for first in range(0, n, 64):
+        rows = min(64, n - first)
+        for row in range(rows):
+            r_2 = 0.0
+            for i in range(d):
+                # line 3: r = (y - X @ w) / np.exp(log_scale)
+                r_2 = plus(r_2, X[first + row, i] * w[i])
+            r_tile[row] = r_2
+        for row in range(rows):
+            r_3 = y[first + row] - r_tile[row]
+            r = r_3 / r_1
+            # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
+            value_4 = r * r / nu
+            value_1 = plus(value_1, log_scale + value_3 * vector_log1p(value_4))
+            # gradient of line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
+            d_value_1 = value_4 + 1.0
+            # gradient of line 3: r = (y - X @ w) / np.exp(log_scale)
+            d_r_2 = 1.0 / d_value_1 * r_3
+            d_r_tile[row] = d_r_2
+            d_r_1 = plus(d_r_1, d_r_2 * r_3)
+        for row in range(rows):
+            d_r_2 = d_r_tile[row]
+            for i in range(d):
+                d_w_1[i] += d_r_2 * X[first + row, i]
     d_w = np.empty(d)
     # gradient of line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
     d_value_2 = 2.0 / nu

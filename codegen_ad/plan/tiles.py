@@ -1,0 +1,175 @@
+"""Tiles of rows: loops over the rows of the data whose bodies have inner dimensions.
+
+Such a loop runs on tiles of `TILE` rows, so that the innermost loops are over the rows of a tile
+and use vectors, whatever the inner structure is. What a row keeps from one pass to the next stands
+in a buffer for the tile, rows last, made once outside of the loop over the tiles. Rows of a last,
+shorter tile are computed in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.plan.distribute import Group, Item, Once, distribute, groups, pays
+from codegen_ad.plan.element import identity
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Allocate,
+    Assign,
+    For,
+    Kernel,
+    Load,
+    Note,
+    Statement,
+    Tiles,
+    Var,
+    blocks,
+    copied,
+    walk,
+)
+from codegen_ad.plan.provisional import Names
+from codegen_ad.plan.rename import mentioned, names_in
+from codegen_ad.plan.rows import arrays_of, rows_of
+from codegen_ad.plan.sizes import substitute
+from codegen_ad.plan.tile_buffers import Buffers
+from codegen_ad.plan.tile_tables import tabulate
+
+TILE = 64
+"""Rows of a tile: with 16 the mixture of the benchmarks takes twice as long, 128 gains little."""
+
+
+def tile(kernel: Kernel, names: Names, extents: Sequence[Dim]) -> None:
+    """Run the loops over `extents`, the sizes that count rows of data, on tiles where that pays."""
+    for top in list(kernel.body):
+        _tile_in(kernel, names, extents, kernel.body, top)
+
+
+def _tile_in(
+    kernel: Kernel, names: Names, extents: Sequence[Dim], block: list[Statement], top: Statement
+) -> None:
+    candidates = [s for s in block if s is top] if block is kernel.body else list(block)
+    for statement in candidates:
+        if isinstance(statement, For) and statement.extent in extents and not statement.carried:
+            made = _tiled(kernel, names, statement)
+            if made is not None:
+                _put(kernel, block, statement, top, made)
+                continue
+        for inner in blocks(statement):
+            _tile_in(kernel, names, extents, inner, top)
+
+
+def _put(
+    kernel: Kernel, block: list[Statement], loop: For, top: Statement, made: Sequence[Statement]
+) -> None:
+    """Put tiles in the loop's place; their buffers before all loops, where sizes are known."""
+    known = {symbol for symbol, _, _ in kernel.sizes}
+    early: list[Statement] = []
+    late: list[Statement] = []
+    for statement in made:
+        is_early = isinstance(statement, Allocate) and known.issuperset(
+            s for d in statement.shape for s in d.symbols()
+        )
+        (early if is_early else late).append(statement)
+    position = next(k for k, s in enumerate(block) if s is loop)
+    block[position : position + 1] = late
+    if block is kernel.body:
+        block[position:position] = early
+    else:
+        outer = next(k for k, s in enumerate(kernel.body) if s is top)
+        kernel.body[outer:outer] = early
+
+
+def _tiled(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
+    """The buffers and the tiles that a loop becomes, or None where it stays as it is."""
+    if not any(isinstance(s, For) for s in walk(loop.body)):
+        return None
+    before, after = _names_around(kernel, loop)
+    rows = rows_of(loop, arrays_of(kernel), before, after)
+    if rows is None:
+        return None
+    items = distribute(rows, loop.body)
+    if not pays(rows, items):
+        return None
+    first, count, row = names.tile_loop(rows.variable)
+    for group in groups(items):
+        group.statements = [copied(s) for s in group.statements]
+    buffers = Buffers(rows, names, row, TILE)
+    buffers.expand(items)
+    taken, put_back = tabulate(buffers, items)
+    lower = _Lowering(buffers, For(row, Dim.symbol(count), [], Note()))
+    body = [
+        *(lower.over_rows([s]) for s in taken),
+        *lower.items(items),
+        *(lower.over_rows([s]) for s in put_back),
+    ]
+    for statement in body:
+        substitute(statement, {rows.variable: Dim.symbol(first) + Dim.symbol(row)})
+    return [*buffers.allocated, Tiles(first, count, row, loop.extent, TILE, body, Note())]
+
+
+class _Lowering:
+    """Items become statements, groups loops over the rows of a tile."""
+
+    def __init__(self, buffers: Buffers, loop: For) -> None:
+        self.buffers = buffers
+        self.loop = loop
+
+    def over_rows(self, statements: list[Statement]) -> For:
+        """A loop over the rows of the tile."""
+        return replace(self.loop, body=statements)
+
+    def items(self, items: Sequence[Item]) -> list[Statement]:
+        """The statements of items, in order."""
+        made: list[Statement] = []
+        for item in items:
+            if isinstance(item, Group):
+                made += self._group(item)
+            elif isinstance(item, Once):
+                made.append(item.statement)
+            elif isinstance(item.statement, For):
+                made.append(replace(item.statement, body=self.items(item.inner[0])))
+            else:
+                then, otherwise = map(self.items, item.inner)
+                made.append(replace(item.statement, then=then, otherwise=otherwise))
+        return made
+
+    def _group(self, group: Group) -> list[Statement]:
+        """The loop of a group; what goes into one element of an array is added up before."""
+        before: list[Statement] = []
+        after: list[Statement] = []
+        for statement in group.statements:
+            if not isinstance(statement, Accumulate) or not isinstance(statement.target, Load):
+                continue
+            place = statement.target
+            symbols = [s for d in place.indices for s in d.symbols()]
+            totals = self.buffers.rows.totals
+            if place.buffer not in totals or self.buffers.rows.varies(symbols):
+                continue
+            name = self.buffers.names.part_of(place.buffer)
+            start = identity(statement.how, place.dtype)
+            before.append(Assign((name,), (start,), statement.note))
+            statement.target = Var(name, place.dtype)
+            whole = Accumulate(place, statement.how, statement.target, statement.note)
+            after.append(whole)
+        return [*before, self.over_rows(group.statements), *after] if group.statements else []
+
+
+def _names_around(kernel: Kernel, loop: For) -> tuple[set[str], set[str]]:
+    """The names that the kernel mentions outside of a loop: all, and those before it."""
+    found = {p.name for p in kernel.parameters}
+    before: set[str] | None = None
+    pending = list(reversed(kernel.body))
+    while pending:
+        statement = pending.pop()
+        if statement is loop:
+            before = set(found)
+            continue
+        for block in reversed(list(blocks(statement))):
+            pending.extend(reversed(block))
+        if not isinstance(statement, Allocate):
+            found.update(mentioned(statement))
+    for output in kernel.outputs:
+        found.update([output] if isinstance(output, str) else names_in(output))
+    return found, before or found
