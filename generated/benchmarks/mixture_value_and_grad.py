@@ -4,17 +4,18 @@
 
 alphas: f8[p]    means: f8[p, q]    icf: f8[p, ((q*q + q)//2)]    x: f8[n, q]    gamma: f8    m: i8
 
-Cost for each of p: 8 operations, 1 exp; 42 bytes read, 17 written.
-Cost for each of p*q: 9 operations, 1 exp; 32 bytes read, 16 written.
+Cost for each of p: 10 operations, 1 exp; 50 bytes read, 25 written.
+Cost for each of p*q: 12 operations, 1 exp; 72 bytes read, 32 written.
 Cost for each of ((q*q + q)//2)*p - p*q: 28 operations; 32 bytes read, 16 written.
 Cost for each of ((q*q + q)//2) - q: 11 operations; 0 bytes read, 8 written.
-Cost for each of n: 6 operations, 1 log; 0 bytes read, 0 written.
-Cost for each of n*p: 11 operations, 1 exp; 42 bytes read, 25 written.
-Cost for each of n*p*q: 13 operations; 72 bytes read, 24 written.
-Cost for each of n*p*q*q: 9 operations; 56 bytes read, 8 written.
-Stored: scaled[p, q], terms[p], rows_1[p], d_highest_1[p], part_1[q, q, p], d_part_1[q, q],
-diagonals[p, q], weights_2[p], d_weights_1[p], d_terms_1[p], d_scaled_1[p, q, q], d_scaled_2[p, q],
-d_part_2[q, q, p].
+Cost for each of n: 6 operations, 1 log; 24 bytes read, 40 written.
+Cost for each of n*p*q: 12 operations; 64 bytes read, 40 written.
+Cost for each of p*q*q: 1 operations; 40 bytes read, 16 written.
+Cost for each of n*p*q*q: 9 operations; 40 bytes read, 16 written.
+Cost for each of n*p: 10 operations, 1 exp; 66 bytes read, 57 written.
+Stored: scaled_tile[p, q, 64], terms_tile[p, 64], rows_tile[p, 64], d_highest_tile[p, 64], part_1[q,
+q, p], d_part_1[q, q], diagonals[p, q], weights_2[p], d_weights_1[p], d_terms_1[p], d_scaled_1[p, q,
+q], d_scaled_2[p, q], x_tile[q, 64], d_part_2[q, q, p].
 Predicted cost relative to the value alone: 1.5.
 """
 
@@ -128,10 +129,10 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    scaled = np.empty((p, q))
-    terms = np.empty(p)
-    rows_1 = np.empty(p)
-    d_highest_1 = np.empty(p, dtype=np.bool_)
+    scaled_tile = np.empty((p, q, 64))
+    terms_tile = np.empty((p, 64))
+    rows_tile = np.empty((p, 64))
+    d_highest_tile = np.empty((p, 64), dtype=np.bool_)
     part_1 = np.zeros((q, q, p))
     d_icf = np.zeros((p, (q * q + q) // 2))
     d_part_1 = np.zeros((q, q), dtype=np.int64)
@@ -197,81 +198,151 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     d_means = np.zeros((p, q))
     d_scaled_1 = np.zeros((p, q, q))
     d_scaled_2 = np.zeros((p, q))
-    for i in range(n):
-        for j in range(p):
-            for k in range(q):
-                scaled_1 = 0.0
-                for l in range(q):
-                    # line 20: centred = x[:, None, :] - means
-                    centred = x[i, l] - means[j, l]
+    scaled_tile_1 = np.empty(64)
+    terms_tile_1 = np.empty(64)
+    highest_tile = np.empty(64)
+    rows_tile_1 = np.empty(64)
+    d_highest_tile_1 = np.empty(64)
+    d_rows_tile = np.empty(64)
+    d_highest_tile_2 = np.empty(64)
+    d_terms_tile = np.empty(64)
+    d_centred_tile = np.empty(64)
+    d_centred_tile_1 = np.empty(64)
+    x_tile = np.empty((q, 64))
+    # In tiles of 64 rows; what rows keep stands in buffers, rows last.
+    for first in range(0, n, 64):
+        rows = min(64, n - first)
+        for r in range(rows):
+            for i in range(q):
+                x_tile[i, r] = x[first + r, i]
+        for i in range(p):
+            for j in range(q):
+                for r in range(rows):
                     # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower, cent…
-                    scaled_1 = plus(scaled_1, part_1[k, l, j] * centred)
-                # line 20: centred = x[:, None, :] - means
-                centred_1 = x[i, k] - means[j, k]
-                # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower, centred)
-                scaled[j, k] = diagonals[j, k] * centred_1 + scaled_1
-        for j in range(p):
-            terms_1 = 0.0
-            terms_2 = 0.0
-            for k in range(q):
-                # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-                terms_1 = plus(terms_1, icf[j, k])
-                # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower, centred)
-                scaled_i_j_k = scaled[j, k]
-                # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-                terms_2 = plus(terms_2, scaled_i_j_k * scaled_i_j_k)
-            terms[j] = alphas[j] + terms_1 - 0.5 * terms_2
-        highest = -math.inf
-        for j in range(p):
-            terms_i_j = terms[j]
-            # line 23: highest = terms.max(axis=1)
-            highest = terms_i_j if terms_i_j > highest or terms_i_j != terms_i_j else highest
-        for j in range(p):
-            # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-            terms_i_j = terms[j]
-            # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
-            rows_1[j] = vector_exp(terms_i_j - highest)
-            # gradient of line 23: highest = terms.max(axis=1)
-            d_highest_1[j] = terms_i_j == highest
-        rows_2 = 0.0
-        d_highest_2 = 0.0
-        for j in range(p):
-            # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
-            rows_2 = plus(rows_2, rows_1[j])
-            # gradient of line 23: highest = terms.max(axis=1)
-            d_highest_2 = plus(d_highest_2, 1.0 if d_highest_1[j] else 0.0)
-        # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
-        rows = highest + vector_log(rows_2)
-        # line 28: return rows.sum() - n * weights - prior
-        value_1 = plus(value_1, rows)
-        # gradient of line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
-        d_rows_1 = 1.0 / rows_2
-        d_highest = 1.0 - rows_2 * d_rows_1
-        # gradient of line 23: highest = terms.max(axis=1)
-        d_highest_3 = d_highest / d_highest_2
-        for j in range(p):
-            # gradient of line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axi…
-            d_rows_2 = d_rows_1 * rows_1[j]
-            # gradient of line 23: highest = terms.max(axis=1)
-            d_terms = d_rows_2 + (d_highest_3 if d_highest_1[j] else 0.0)
-            # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-            d_terms_1[j] += d_terms
-            for k in range(q):
-                d_centred_1 = 0.0
-                # gradient of line 20: centred = x[:, None, :] - means
-                d_centred_2 = d_terms * scaled[j, k]
-                for l in range(q):
-                    d_centred_1 = plus(d_centred_1, d_terms * scaled[j, l] * part_1[l, k, j])
+                    scaled_tile_1[r] = 0.0
+                for k in range(q):
+                    # line 19: lower[:, row, column] = icf[:, d:]
+                    part_2 = part_1[j, k, i]
+                    means_i_k = means[i, k]
+                    for r in range(rows):
+                        # line 20: centred = x[:, None, :] - means
+                        centred = x_tile[k, r] - means_i_k
+                        # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower,…
+                        scaled_tile_1[r] += part_2 * centred
+                # line 16: diagonals = np.exp(logs)
+                diagonals_i_j = diagonals[i, j]
+                means_i_j = means[i, j]
+                for r in range(rows):
                     # line 20: centred = x[:, None, :] - means
-                    centred = x[i, l] - means[j, l]
+                    centred_1 = x_tile[j, r] - means_i_j
+                    # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower, cent…
+                    scaled_tile[i, j, r] = diagonals_i_j * centred_1 + scaled_tile_1[r]
+        for i in range(p):
+            terms_1 = 0.0
+            for r in range(rows):
+                # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+                terms_tile_1[r] = 0.0
+            for j in range(q):
+                terms_1 = plus(terms_1, icf[i, j])
+                for r in range(rows):
+                    # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower, cent…
+                    scaled_r_i_j = scaled_tile[i, j, r]
+                    # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+                    terms_tile_1[r] += scaled_r_i_j * scaled_r_i_j
+            terms_2 = alphas[i] + terms_1
+            for r in range(rows):
+                terms_tile[i, r] = terms_2 - 0.5 * terms_tile_1[r]
+        for r in range(rows):
+            # line 23: highest = terms.max(axis=1)
+            highest_tile[r] = -math.inf
+            # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
+            rows_tile_1[r] = 0.0
+            # gradient of line 23: highest = terms.max(axis=1)
+            d_highest_tile_1[r] = 0.0
+        for i in range(p):
+            for r in range(rows):
+                # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+                terms_r_i = terms_tile[i, r]
+                # line 23: highest = terms.max(axis=1)
+                highest_tile[r] = (
+                    terms_r_i
+                    if terms_r_i > highest_tile[r] or terms_r_i != terms_r_i
+                    else highest_tile[r]
+                )
+        for i in range(p):
+            for r in range(rows):
+                # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+                highest_r = highest_tile[r]
+                terms_r_i = terms_tile[i, r]
+                # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
+                rows_tile[i, r] = vector_exp(terms_r_i - highest_r)
+                # gradient of line 23: highest = terms.max(axis=1)
+                d_highest_tile[i, r] = terms_r_i == highest_r
+        for i in range(p):
+            for r in range(rows):
+                # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
+                rows_tile_1[r] += rows_tile[i, r]
+                # gradient of line 23: highest = terms.max(axis=1)
+                d_highest_tile_1[r] += 1.0 if d_highest_tile[i, r] else 0.0
+        for r in range(rows):
+            # line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axis=1))
+            rows_1 = rows_tile_1[r]
+            rows_2 = highest_tile[r] + vector_log(rows_1)
+            # line 28: return rows.sum() - n * weights - prior
+            value_1 = plus(value_1, rows_2)
+            # gradient of line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum(axi…
+            d_rows_1 = 1.0 / rows_1
+            d_rows_tile[r] = d_rows_1
+            d_highest = 1.0 - rows_1 * d_rows_1
+            # gradient of line 23: highest = terms.max(axis=1)
+            d_highest_tile_2[r] = d_highest / d_highest_tile_1[r]
+        for i in range(p):
+            d_terms_2 = 0.0
+            for r in range(rows):
+                # gradient of line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum…
+                d_rows_2 = d_rows_tile[r] * rows_tile[i, r]
+                # gradient of line 23: highest = terms.max(axis=1)
+                d_terms = d_rows_2 + (d_highest_tile_2[r] if d_highest_tile[i, r] else 0.0)
+                d_terms_tile[r] = d_terms
+                # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(ax…
+                d_terms_2 = plus(d_terms_2, d_terms)
+            d_terms_1[i] += d_terms_2
+            for j in range(q):
+                for r in range(rows):
+                    # gradient of line 20: centred = x[:, None, :] - means
+                    d_centred_tile_1[r] = d_terms_tile[r] * scaled_tile[i, j, r]
+                    d_centred_tile[r] = 0.0
+                for k in range(q):
+                    # line 19: lower[:, row, column] = icf[:, d:]
+                    part_3 = part_1[k, j, i]
+                    means_i_k = means[i, k]
+                    d_scaled_3 = 0.0
+                    for r in range(rows):
+                        # gradient of line 20: centred = x[:, None, :] - means
+                        d_centred_tile[r] += d_terms_tile[r] * scaled_tile[i, k, r] * part_3
+                        # line 20: centred = x[:, None, :] - means
+                        centred = x_tile[k, r] - means_i_k
+                        # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->n…
+                        d_scaled_3 = plus(d_scaled_3, d_centred_tile_1[r] * centred)
+                    d_scaled_1[i, j, k] += d_scaled_3
+                means_i_j = means[i, j]
+                # line 16: diagonals = np.exp(logs)
+                diagonals_i_j = diagonals[i, j]
+                d_scaled_4 = 0.0
+                d_means_1 = 0.0
+                for r in range(rows):
+                    # gradient of line 20: centred = x[:, None, :] - means
+                    d_centred_1 = d_centred_tile_1[r]
+                    # line 20: centred = x[:, None, :] - means
+                    centred_1 = x_tile[j, r] - means_i_j
                     # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki",…
-                    d_scaled_1[j, k, l] += d_centred_2 * centred
-                # line 20: centred = x[:, None, :] - means
-                centred_1 = x[i, k] - means[j, k]
+                    d_scaled_4 = plus(d_scaled_4, d_centred_1 * centred_1)
+                    # gradient of line 20: centred = x[:, None, :] - means
+                    d_means_1 = plus(d_means_1, d_centred_tile[r] + d_centred_1 * diagonals_i_j)
                 # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", low…
-                d_scaled_2[j, k] += d_centred_2 * centred_1
+                d_scaled_2[i, j] += d_scaled_4
                 # gradient of line 20: centred = x[:, None, :] - means
-                d_means[j, k] += d_centred_1 + d_centred_2 * diagonals[j, k]
+                d_means[i, j] += d_means_1
     for i in range(p):
         alphas_i = alphas[i]
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
@@ -308,8 +379,8 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         d_weights_5 = (d_weights_4 if d_weights_1[i] else 0.0) - d_weights_3 * weights_2[i]
         # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_terms_2 = d_terms_1[i]
-        d_alphas[i] = d_weights_5 + d_terms_2
+        d_terms_3 = d_terms_1[i]
+        d_alphas[i] = d_weights_5 + d_terms_3
         for j in range((q * q + q) // 2 - q):
             # line 17: column, row = np.triu_indices(d, 1)
             column_1 = int(
@@ -344,7 +415,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
             # gradient of line 16: diagonals = np.exp(logs)
             d_diagonals_1 = prior_3 + d_diagonals * diagonals_i_j
             # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-            d_icf[i, j] += d_diagonals_1 + d_terms_2
+            d_icf[i, j] += d_diagonals_1 + d_terms_3
     # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
     weights = math.log(weights_3) + weights_1
     # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
