@@ -162,6 +162,19 @@ class Run:
         found = run(self.reverse, [*(arrays or self.arrays), *given])
         return found[-len(self.varied) :]
 
+    def tangents(self) -> list[np.ndarray]:
+        """The tangents of the floating outputs along the directions."""
+        pushed = pushforward(self.program, self.wrt)
+        outputs = run(pushed, [*self.arrays, *self.directions])
+        return outputs[len(self.program.outputs) :]
+
+    def second(self) -> list[np.ndarray]:
+        """The tangents of the cotangents along the directions: forward mode over reverse mode."""
+        wrt = [self.reverse.inputs[k] for k in self.varied]
+        pushed = pushforward(self.reverse, wrt)
+        outputs = run(pushed, [*self.arrays, *self.cotangents, *self.directions])
+        return outputs[len(outputs) - len(wrt) :]
+
 
 def run(program: Program, arrays: Sequence[Any]) -> list[Any]:
     """The outputs of a program."""
@@ -211,20 +224,13 @@ def check_reverse(case: Run) -> None:
 
 def check_forward(case: Run) -> None:
     """Forward mode agrees with reverse mode."""
-    pushed = pushforward(case.program, case.wrt)
-    outputs = run(pushed, [*case.arrays, *case.directions])
-    tangents = outputs[len(case.program.outputs) :]
-    left, right = inner(tangents, case.weights), inner(case.gradients(), case.directions)
+    left, right = inner(case.tangents(), case.weights), inner(case.gradients(), case.directions)
     assert abs(left - right) <= 1e-10 * (1 + abs(right) + _scale(case.gradients(), case))
 
 
 def check_second(case: Run) -> None:
     """The tangent of the gradient is the slope of the gradient."""
-    wrt = [case.reverse.inputs[k] for k in case.varied]
-    pushed = pushforward(case.reverse, wrt)
-    outputs = run(pushed, [*case.arrays, *case.cotangents, *case.directions])
-    found = outputs[len(outputs) - len(wrt) :]
-    for k, tangent in enumerate(found):
+    for k, tangent in enumerate(case.second()):
         expected = slope(lambda h, k=k: case.gradients(case.moved(h))[k])
         size = float(np.max(np.abs(expected), initial=1.0))
         np.testing.assert_allclose(tangent, expected, rtol=2e-6, atol=2e-6 * size)
