@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         value_and_grad,
         vjp,
     )
+    from codegen_ad.runtime.cuda.streams import cuda_stream
 
 __version__ = "0.1.0"
 
@@ -27,6 +28,7 @@ __all__ = [
     "CodegenError",
     "Differentiable",
     "__version__",
+    "cuda_stream",
     "custom_derivative",
     "differentiate",
     "elementwise_grad",
@@ -44,6 +46,7 @@ __all__ = [
 _HOMES = {
     "CodegenError": "codegen_ad.errors",
     "Differentiable": "codegen_ad.differentiable",
+    "cuda_stream": "codegen_ad.runtime.cuda.streams",
     "custom_derivative": "codegen_ad.custom",
     "stop_gradient": "codegen_ad.custom",
     "elementwise_grad": "codegen_ad.functional",

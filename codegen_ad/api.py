@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from codegen_ad.differentiable import Differentiable
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options, checkpoint_of, math_of
+from codegen_ad.options import Options, checkpoint_of, math_of, target_of
 from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def differentiate(
     checkpoint: str | int | None = None,
     check: bool = False,
     math: str = "vector",
+    target: str = "cpu",
 ) -> Callable[[Callable[P, R]], Differentiable[P, R]]: ...
 
 
@@ -47,6 +48,7 @@ def differentiate(
     checkpoint: str | int | None = None,
     check: bool = False,
     math: str = "vector",
+    target: str = "cpu",
 ) -> Any:
     """Give a NumPy function its derivatives.
 
@@ -70,6 +72,9 @@ def differentiate(
     math : "vector" computes `exp`, `sin` and their kin in loops by functions that the file brings
         along, several elements at once and to 2 ulp at most (`erfc` to 4); "libm" by those of the
         C library, one element at a time.
+    target : "cpu"; "cuda" for kernels on a GPU, which take arrays of NumPy (copied there and back)
+        and arrays that lie there (results are of the same kind); "auto" for a GPU where an argument
+        lies on one, and the processor otherwise. `f.on(target)` is the same function for another.
 
     Returns
     -------
@@ -86,13 +91,15 @@ def differentiate(
 
         def decorate(f: Callable[..., Any]) -> Any:
             return make(
-                f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check, math=math
-            )
+                f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check,
+                math=math, target=target,
+            )  # fmt: skip
 
         return decorate
     return make(
-        function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check, math=math
-    )
+        function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check,
+        math=math, target=target,
+    )  # fmt: skip
 
 
 def make(
@@ -105,6 +112,7 @@ def make(
     checkpoint: str | int | None = None,
     check: bool = False,
     math: str = "vector",
+    target: str = "cpu",
 ) -> Differentiable[..., Any]:
     """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
@@ -120,6 +128,7 @@ def make(
         check,
         checkpoint_of(checkpoint),
         math_of(math),
+        target_of(target),
     )
     return Differentiable(function, options)
 

@@ -338,6 +338,16 @@ def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str,
         "failures": _failures(stages),
         "def_row": reading.source.def_line - reading.source.first_line,
         "notes": list(reading.notes),
+        **({"device": _device(stages)} if options.target == "cuda" else {}),
+    }
+
+
+def _device(stages: Stages) -> dict[str, Any]:
+    """What the runtime calls the kernels of a GPU with, and what they leave."""
+    kernel = stages.kernel
+    return {
+        "parameters": [p.name for p in kernel.parameters],
+        "shapes": [[str(d) for d in shape] for shape in kernel.output_shapes],
     }
 
 

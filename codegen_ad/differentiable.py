@@ -54,6 +54,7 @@ class Differentiable(Generic[P, R]):
         self.options = options
         self._kernels: Kernels | None = None
         self._sparse: SparseJacobians | None = None
+        self._twins: dict[str, Differentiable[P, R]] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the user's own function; nothing is compiled."""
@@ -226,10 +227,13 @@ class Differentiable(Generic[P, R]):
         return self._run("taps", args, kwargs)
 
     def on(self, target: str) -> Differentiable[P, R]:
-        """The same function for another target: "cpu" or "cuda"."""
+        """The same function for another target: "cpu", "cuda" or "auto"; see `differentiate`."""
         if target == self.options.target:
             return self
-        return Differentiable(self.__wrapped__, replace(self.options, target=target_of(target)))
+        if target not in self._twins:
+            options = replace(self.options, target=target_of(target))
+            self._twins[target] = Differentiable(self.__wrapped__, options)
+        return self._twins[target]
 
     def source(
         self, *args: Any, mode: str = "value_and_grad", target: str | None = None, **kwargs: Any
@@ -281,7 +285,10 @@ class Differentiable(Generic[P, R]):
     def kernels(self) -> Kernels:
         """The kernels of this function in this process."""
         if self._kernels is None:
-            self._kernels = _kernels_of(self.__wrapped__, self.options)
+            # What is asked of all targets alike is asked of the processor's kernels.
+            options = self.options
+            options = replace(options, target="cpu") if options.target == "auto" else options
+            self._kernels = _kernels_of(self.__wrapped__, options)
         return self._kernels
 
     def _prepared(self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Prepared:
@@ -301,7 +308,10 @@ class Differentiable(Generic[P, R]):
     ) -> Any:
         from codegen_ad.runtime import results
 
-        return results.run(self.kernels, mode, args, kwargs, direction)
+        kernels = self.kernels
+        if self.options.target == "auto" and results.any_on_device(args, kwargs):
+            kernels = self.on("cuda").kernels
+        return results.run(kernels, mode, args, kwargs, direction)
 
 
 def _with_option(kind: str, mode: str) -> str:
@@ -316,7 +326,7 @@ def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
     from codegen_ad.runtime.dispatch import Kernels
     from codegen_ad.runtime.versions import versions
 
-    binder = Binder(function, options.wrt, options.static)
+    binder = Binder(function, options.wrt, options.static, options.target)
 
     def build(signature: Signature, mode: str) -> Built:
         from codegen_ad import build as stages

@@ -31,8 +31,9 @@ BYTES = {
 """Units in which a memory budget may be given."""
 
 
-TARGETS = ("cpu", "cuda")
-"""What kernels are written for: numba on the processor, or numba.cuda on a GPU."""
+TARGETS = ("cpu", "cuda", "auto")
+"""What kernels are written for: numba on the processor, numba.cuda on a GPU, or where the arguments
+lie."""
 
 
 MATH = ("vector", "libm")
@@ -150,6 +151,6 @@ def target_of(value: object) -> str:
         If it is none of `TARGETS`.
     """
     if value not in TARGETS:
-        known = " or ".join(f'"{t}"' for t in TARGETS)
-        raise InvalidArgument(f"target must be {known}, not {value!r}")
+        known = ", ".join(f'"{t}"' for t in TARGETS)
+        raise InvalidArgument(f"target must be one of {known}, not {value!r}")
     return str(value)

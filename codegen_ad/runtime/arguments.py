@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +18,7 @@ from codegen_ad.errors import InvalidArgument
 from codegen_ad.options import UNROLL, UNROLL_TOTAL
 from codegen_ad.paths import parse, roots
 from codegen_ad.runtime.dependencies import plain_function
+from codegen_ad.runtime.foreign import device_interface
 from codegen_ad.signature import (
     ArrayForm,
     Form,
@@ -25,10 +27,14 @@ from codegen_ad.signature import (
     SequenceForm,
     Signature,
     StaticForm,
+    leaves,
 )
 
 NATIVE = {"<f8": "f8", "<f4": "f4", "<i8": "i8", "<i4": "i4", "|b1": "b1"}
 WIDENED = ("i1", "i2", "u1", "u2", "u4")
+ON_DEVICE = "C on device"
+"""The layout of an array that lies on a GPU."""
+
 STATIC_TYPES = (type(None), bool, str, range, slice, type, np.dtype)
 
 
@@ -36,7 +42,11 @@ class Binder:
     """Binds the arguments of calls to one function's parameters."""
 
     def __init__(
-        self, function: Callable[..., object], wrt: tuple[str, ...], static: tuple[str, ...]
+        self,
+        function: Callable[..., object],
+        wrt: tuple[str, ...],
+        static: tuple[str, ...],
+        target: str = "cpu",
     ) -> None:
         self.name = getattr(function, "__name__", "function")
         self._function = function
@@ -57,6 +67,7 @@ class Binder:
             raise InvalidArgument(f"{self.name}() has no parameters to differentiate")
         self.wrt = wrt or (self.names[0],)
         self.static = frozenset(static)
+        self.target = target
         self._exact = roots(self.wrt)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Any]:
@@ -93,7 +104,14 @@ class Binder:
 
     def form(self, arguments: Mapping[str, object]) -> Signature:
         """The signature of a call."""
-        return Signature(tuple((n, self._form(n, v)) for n, v in arguments.items()))
+        signature = Signature(tuple((n, self._form(n, v)) for n, v in arguments.items()))
+        layouts = {getattr(form, "layout", "") for _, form in leaves(signature)}
+        if self.target == "cpu" and ON_DEVICE in layouts:
+            raise InvalidArgument(
+                f"{self.name}() is compiled for the processor, and an argument lies on a GPU.\n"
+                f'Call {self.name}.on("cuda") with it, or pass a copy of the array in NumPy.'
+            )
+        return signature
 
     def _form(self, name: str, value: object) -> Form:
         if name in self.static:
@@ -158,6 +176,9 @@ def _halves(value: Any) -> tuple[Any, Any]:
 
 
 def _other_form(value: object, where: str, *, exact: bool) -> Form:
+    interface = device_interface(value, where)
+    if interface is not None:
+        return _device_form(value, interface, where, exact=exact)
     if isinstance(value, STATIC_TYPES):
         return _static(where, cast("object", value))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -187,9 +208,25 @@ def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: bool) -> Arra
             "pass a plain array: np.asarray(...)"
         )
     array = prepared(array, where)
-    small = exact and array.size <= UNROLL_TOTAL
-    shape = tuple(s if s == 1 or (small and s <= UNROLL) else None for s in array.shape)
+    shape = _shape(array.shape, exact=exact)
     return ArrayForm(NATIVE[array.dtype.str], shape, _layout(array))
+
+
+def _shape(shape: tuple[int, ...], *, exact: bool) -> tuple[int | None, ...]:
+    """The sizes that are part of a form."""
+    small = exact and prod(shape) <= UNROLL_TOTAL
+    return tuple(s if s == 1 or (small and s <= UNROLL) else None for s in shape)
+
+
+def _device_form(value: Any, interface: Mapping[str, Any], where: str, *, exact: bool) -> ArrayForm:
+    """The form of an array on a GPU, whatever library made it."""
+    dtype = np.dtype(interface["typestr"])
+    if dtype.str not in NATIVE:
+        raise InvalidArgument(
+            f"{where} has dtype {dtype}, and lies on a GPU: use float64, float32, int64, int32 or "
+            "bool there"
+        )
+    return ArrayForm(NATIVE[dtype.str], _shape(tuple(value.shape), exact=exact), ON_DEVICE)
 
 
 def _layout(array: np.ndarray[Any, Any]) -> str:
@@ -223,6 +260,8 @@ def prepared(value: object, where: str) -> np.ndarray[Any, Any]:
 def leaves_of(value: object, form: Form, where: str) -> Iterator[Any]:
     """The arrays and numbers of an argument, in the order of its form, ready for a kernel."""
     match form:
+        case ArrayForm(layout=layout) if layout == ON_DEVICE:
+            yield value
         case ArrayForm(shape=shape):
             array = prepared(value, where)
             yield array if shape else array[()]

@@ -17,6 +17,7 @@ from codegen_ad.errors import InternalError, InvalidArgument
 from codegen_ad.runtime.arguments import prepared
 from codegen_ad.runtime.dependencies import Path, resolve
 from codegen_ad.runtime.failures import Failures
+from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.runtime.load import call_or_rebuild, load
 from codegen_ad.runtime.store import Entry
 
@@ -67,7 +68,12 @@ class Compiled:
     def __init__(self, entry: Entry, root: object) -> None:
         self.entry = entry
         self.metadata = cast("Mapping[str, Any]", entry.metadata)
-        self.function: Callable[..., Any] = getattr(load(entry), self.metadata["function"])
+        device: Mapping[str, Any] | None = self.metadata.get("device")
+        self.function: Callable[..., Any] = (
+            getattr(load(entry), self.metadata["function"])
+            if device is None
+            else _device_function(entry, device)
+        )
         self.leaves = tuple(_leaf(x) for x in self.metadata["leaves"])
         self.sizes: list[tuple[str, int, int]] = [tuple(s) for s in self.metadata["sizes"]]
         self.requirements = tuple(_requirement(x) for x in self.metadata["requirements"])
@@ -77,7 +83,7 @@ class Compiled:
         )
         raises = self.metadata.get("raises", False)
         self.run = self.failures.guarded(self.function) if raises else self.function
-        self._is_ready = False
+        self._is_ready = device is not None  # numba is asked for nothing
 
     def check(self, leaves: Sequence[Any]) -> None:
         """Raise unless the sizes of all leaves fit together.
@@ -154,7 +160,7 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     kind = tree[0]
     if kind == "array":
         value = values[tree[1]]
-        if tree[2] is None or np.ndim(value):
+        if tree[2] is None or np.ndim(value) or is_on_device(value):
             return value
         return np.dtype(tree[2]).type(value)
     if kind == "constant":
@@ -168,6 +174,14 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     held = {k: rebuild_output(t, values) for k, t in zip(tree[2], tree[3], strict=True)}
     cls = class_of(tree[1])
     return held if cls is dict else cls(**held)
+
+
+def _device_function(entry: Entry, device: Mapping[str, Any]) -> Callable[..., Any]:
+    """What runs an entry's kernels on a GPU; see `codegen_ad.build` for what the metadata says."""
+    from codegen_ad.runtime.cuda.function import DeviceFunction
+
+    numbers = [not shape for shape in device["shapes"]]
+    return DeviceFunction(entry.source_path, device["parameters"], numbers)
 
 
 def complex_of(real: Any, imag: Any) -> Any:

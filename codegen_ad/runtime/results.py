@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -11,6 +12,7 @@ from codegen_ad.paths import Target, targets, value_at
 from codegen_ad.runtime.arguments import rebuild
 from codegen_ad.runtime.compiled import flat, rebuild_output
 from codegen_ad.runtime.dispatch import Kernels, Prepared
+from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.runtime.structures import directions, mapped
 from codegen_ad.signature import ArrayForm, ScalarForm
 
@@ -42,6 +44,21 @@ def run(
     if not kwargs and mode in ("value", "value_and_grad"):
         _remember(kernels, prepared, mode, args, leaves, finish)
     return result
+
+
+def any_on_device(args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an argument, or a part of one, lies on a GPU."""
+    return any(map(_has_device_part, (*args, *kwargs.values())))
+
+
+def _has_device_part(value: Any) -> bool:
+    if isinstance(value, tuple | list):
+        return any(map(_has_device_part, cast("Sequence[Any]", value)))
+    if isinstance(value, dict):
+        return any(map(_has_device_part, cast("Mapping[str, Any]", value).values()))
+    if is_dataclass(value) and not isinstance(value, type):
+        return any(_has_device_part(getattr(value, f.name)) for f in fields(value))
+    return is_on_device(value)
 
 
 def _remember(
@@ -127,7 +144,7 @@ def _indices(tree: Any, floats: Sequence[int]) -> list[int]:
 def _typed(values: Sequence[Any], kinds: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
     """Scalars of other dtypes than f8 as NumPy scalars: a Python float would lose the dtype."""
     for value, kind in zip(values, kinds, strict=True):
-        if kind["shape"] or kind["dtype"] == "f8":
+        if kind["shape"] or kind["dtype"] == "f8" or is_on_device(value):
             yield value
         else:
             yield np.dtype(kind["dtype"]).type(value)

@@ -16,6 +16,7 @@ from codegen_ad.errors import InvalidArgument
 from codegen_ad.paths import targets
 from codegen_ad.runtime.compiled import class_of, complex_of
 from codegen_ad.runtime.dispatch import Prepared
+from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.signature import ArrayForm, Form, MappingForm, ScalarForm, SequenceForm
 
 
@@ -77,6 +78,8 @@ def _checked(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) 
         raise InvalidArgument(
             f"a {what} of None stands for zeros, of a size that only the run knows: give the zeros"
         )
+    if is_on_device(value):
+        return _checked_there(value, dtype, wanted, what)
     # Sizes that only the run knows are checked by the kernel.
     sizes: tuple[int, ...] = () if value is None else np.asarray(value).shape
     given = sizes if len(sizes) == len(wanted) else (0,) * len(wanted)
@@ -91,6 +94,19 @@ def _checked(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) 
         return array[()]
     array = np.ascontiguousarray(array)
     return array if array.flags.writeable else array.copy()
+
+
+def _checked_there(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) -> Any:
+    """An array on a GPU, which stays there as it is."""
+    found = np.dtype(value.__cuda_array_interface__["typestr"])
+    if found != np.dtype(dtype):
+        raise InvalidArgument(f"a {what} on a GPU has dtype {found}, where {dtype} is needed")
+    shape = tuple(value.shape)
+    if len(shape) != len(wanted) or any(
+        w not in (None, n) for n, w in zip(shape, wanted, strict=True)
+    ):
+        raise InvalidArgument(f"a {what} has shape {shape}, where {wanted} is needed")
+    return value
 
 
 def _tree(form: Form, counter: Iterator[int]) -> Any:

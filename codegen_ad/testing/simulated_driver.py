@@ -7,17 +7,20 @@ them, as a device does, and runs the kernel's source thread by thread.
 from __future__ import annotations
 
 import ctypes
+import json
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from codegen_ad.errors import DeviceError, OutOfDeviceMemory
 from codegen_ad.runtime.cuda.ahead import Image, Resources
+from codegen_ad.runtime.cuda.devices import Platform
 from codegen_ad.runtime.cuda.driver import Properties
-from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, Parameter
+from codegen_ad.runtime.cuda.table import Kernel, Parameter, read
 from codegen_ad.testing import lockstep
 
 POISON = 0xFF
@@ -30,13 +33,11 @@ class SimulatedDriver:
 
     Attributes
     ----------
-    file : the generated file that the kernels come from.
     orders : in which run orders each launch runs; their results must agree.
     capability, memory, driver_version : what the device claims to be.
     log : the names of what was done that takes time on a device.
     """
 
-    file: DeviceFile
     orders: Sequence[lockstep.Order] = ("forward",)
     capability: tuple[int, int] = (9, 0)
     memory: int = 10**9
@@ -44,11 +45,15 @@ class SimulatedDriver:
     log: list[str] = field(default_factory=list[str])
     blocks: dict[int, Any] = field(default_factory=dict[int, Any])
     device: int = 0
-    _names: list[str] = field(default_factory=list[str])
+    _loaded: list[tuple[str, Kernel]] = field(default_factory=list[tuple[str, Kernel]])
 
-    def image(self, kernel: Kernel, capability: tuple[int, int]) -> Image:
-        """What stands for machine code: the name of the kernel."""
-        return Image(kernel.name, kernel.name.encode(), Resources(0, 0, 0, 0, 0), {})
+    def platform(self) -> Platform:
+        """Where kernels run with this driver."""
+
+        def compile(path: Path, kernel: Kernel, capability: tuple[int, int]) -> Image:
+            return image(path.read_text(encoding="utf-8"), kernel)
+
+        return Platform(lambda: self, compile, lambda: {"simulated": "1"})
 
     def version(self) -> int:
         return self.driver_version
@@ -66,11 +71,12 @@ class SimulatedDriver:
         self.device = device
 
     def load(self, code: bytes) -> int:
-        self._names.append(code.decode())
-        return len(self._names) - 1
+        name, source = json.loads(code)
+        self._loaded.append((source, read(source).kernels[name]))
+        return len(self._loaded) - 1
 
     def function(self, module: int, entry: str) -> int:
-        if self._names[module] != entry:
+        if self._loaded[module][1].name != entry:
             raise DeviceError(f"the module has no kernel {entry}")
         return module
 
@@ -112,10 +118,10 @@ class SimulatedDriver:
         parameters: int,
         cooperative: bool,
     ) -> None:
-        kernel = self.file.kernels[self._names[function]]
+        source, kernel = self._loaded[function]
         self.log.append(f"launch {kernel.name} on stream {stream}")
         values = self._unpacked(kernel.parameters, parameters)
-        file = lockstep.load(self.file.source)
+        file = lockstep.load(source)
         found = lockstep.agree(file, kernel.name, blocks, threads, values, orders=self.orders)
         for value, result in zip(values, found, strict=True):
             if isinstance(value, np.ndarray):
@@ -161,3 +167,9 @@ class SimulatedDriver:
             if first <= address and address + size <= first + len(block):
                 return
         raise DeviceError(f"an illegal address: {size} bytes at {address:#x}")
+
+
+def image(source: str, kernel: Kernel) -> Image:
+    """What stands for machine code: the kernel's name and the text of its file."""
+    code = json.dumps([kernel.name, source]).encode()
+    return Image(kernel.name, code, Resources(0, 0, 0, 0, 0), {"simulated": "1"})

@@ -83,5 +83,7 @@ def test_few_rows_and_many() -> None:
 
 
 def test_a_target_that_is_not_known_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match=r"target must be .cpu. or .cuda., not 'tpu'"):
+    with pytest.raises(
+        InvalidArgument, match=r"target must be one of .cpu., .cuda., .auto., not 'tpu'"
+    ):
         fit.loss.on("tpu")

@@ -16,6 +16,7 @@ import numpy as np
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.runtime.cuda.dlpack import imported
 from codegen_ad.runtime.cuda.driver import Driver
+from codegen_ad.runtime.foreign import device_interface
 
 Shape = tuple[int, ...]
 
@@ -66,12 +67,15 @@ class DeviceArray:
     It can be handed to any library that takes `__cuda_array_interface__`, and copied to NumPy.
     """
 
-    def __init__(self, driver: Driver, shape: Shape, dtype: Any) -> None:
+    def __init__(
+        self, driver: Driver, shape: Shape, dtype: Any, base: DeviceArray | None = None
+    ) -> None:
         self._driver = driver
+        self._base = base
         self.shape = shape
         self.dtype = np.dtype(dtype)
         self.nbytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
-        self.address = driver.allocate(self.nbytes)
+        self.address = driver.allocate(self.nbytes) if base is None else base.address
 
     @property
     def __cuda_array_interface__(self) -> dict[str, Any]:
@@ -90,6 +94,12 @@ class DeviceArray:
         strides = contiguous(self.shape, self.dtype.itemsize)
         return View(self.address, self.shape, strides, self.dtype, self)
 
+    def reshape(self, shape: Shape) -> DeviceArray:
+        """The same elements in another shape."""
+        made = DeviceArray(self._driver, shape, self.dtype, self)
+        assert made.nbytes == self.nbytes
+        return made
+
     def to_numpy(self, stream: int = 0) -> np.ndarray[Any, Any]:
         """A copy on the host, after what the stream was given."""
         found = np.empty(self.shape, self.dtype)
@@ -103,7 +113,7 @@ class DeviceArray:
 
     def __del__(self) -> None:
         address = getattr(self, "address", None)
-        if address is not None and not sys.is_finalizing():
+        if address is not None and self._base is None and not sys.is_finalizing():
             self._driver.free(address)
 
 
@@ -123,31 +133,17 @@ class Kind:
     stream: Callable[[], int]
 
 
-def is_on_device(value: object) -> bool:
-    """Whether a value is an array on a device."""
-    if isinstance(value, np.ndarray):
-        return False
-    if hasattr(value, "__cuda_array_interface__"):
-        return True
-    device = getattr(value, "__dlpack_device__", None)
-    return device is not None and device()[0] == 2  # kDLCUDA
-
-
 def view_of(value: Any, name: str) -> View:
     """Where an array of another library lies.
 
     Raises
     ------
     InvalidArgument
-        If its library says that it may only be read through another way, such as a tensor that
-        records its own gradient.
+        If it is a tensor that records its own gradient.
     """
     if isinstance(value, DeviceArray):
         return value.view()
-    try:
-        found = cast("dict[str, Any] | None", getattr(value, "__cuda_array_interface__", None))
-    except (AttributeError, RuntimeError, TypeError) as error:
-        raise InvalidArgument(f"{name} cannot be passed to a kernel: {error}") from error
+    found = device_interface(value, name)
     if found is None:
         address, shape, strides, dtype, owner = imported(value)
         return View(address, shape, strides, dtype, owner)

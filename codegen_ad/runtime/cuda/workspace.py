@@ -1,0 +1,76 @@
+"""Memory that a program keeps between calls: scratch, counters, and room for arrays of the host.
+
+Calls on one stream use one workspace, one after the other; another stream has another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from codegen_ad.runtime.cuda.arrays import DeviceArray, View
+from codegen_ad.runtime.cuda.driver import Driver
+from codegen_ad.runtime.cuda.table import Array, value
+
+
+class Workspace:
+    """The arrays of one program, on one stream of one device.
+
+    Parameters
+    ----------
+    driver : of the device.
+    arrays : what the program's file says of them.
+    stream : what all work is given to.
+
+    Attributes
+    ----------
+    lock : held while the kernels of one call are given to the stream.
+    """
+
+    def __init__(self, driver: Driver, arrays: Mapping[str, Array], stream: int) -> None:
+        self.lock = threading.Lock()
+        self._driver = driver
+        self._arrays = arrays
+        self._stream = stream
+        self._held: dict[str, DeviceArray] = {}
+
+    def own(self, name: str, sizes: Mapping[str, int]) -> View:
+        """A scratch, counter or status array, ready for the first kernel of a call."""
+        what = self._arrays[name]
+        shape = tuple(value(text, sizes) for text in what.shape)
+        array, is_new = self._array(name, shape, what.dtype)
+        # A counter is zero again after each launch.
+        if array.nbytes and (what.role == "status" or (what.role == "counter" and is_new)):
+            self._driver.fill(array.address, 0, array.nbytes, self._stream)
+        return array.view()
+
+    def upload(self, name: str, values: np.ndarray[Any, Any]) -> View:
+        """A copy of an array of the host."""
+        values = np.ascontiguousarray(values)
+        array, _ = self._array(name, values.shape, values.dtype)
+        if array.nbytes:
+            self._driver.to_device(array.address, values.ctypes.data, array.nbytes, self._stream)
+        return array.view()
+
+    def output(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> DeviceArray:
+        """Room for a result that is copied to the host before the next call."""
+        return self._array(name, shape, dtype)[0]
+
+    def held(self, name: str) -> DeviceArray:
+        """An array as the last call left it."""
+        return self._held[name]
+
+    def _array(
+        self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
+    ) -> tuple[DeviceArray, bool]:
+        """The array of a name, and whether it was made just now."""
+        array = self._held.get(name)
+        if array is not None and array.shape == shape and array.dtype == dtype:
+            return array, False
+        self._held.pop(name, None)  # given back first, so that both need not fit
+        del array
+        made = self._held[name] = DeviceArray(self._driver, shape, dtype)
+        return made, True
