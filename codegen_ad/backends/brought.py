@@ -161,6 +161,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
 CONSTANTS: tuple[tuple[str, ModuleType], ...] = (("TWO_OVER_PI", vector_trigonometry),)
 """Arrays that the functions read, and the modules that hold their text."""
 
+_CALL = re.compile(r"\b(\w+)\(")
 _ANNOTATION = re.compile(r"(: | -> )(tuple\[[\w, ]*\]|(float|bool|str|Array|Any)\b)")
 
 
@@ -170,11 +171,12 @@ def helpers(text: str) -> tuple[Helper, ...]:
     What they call stands before them, what they read behind.
     """
     found: list[Helper] = []
+    called = set(_CALL.findall(text))
     for function, options in reversed((*SPECIAL, *TABLE)):
-        calling = (text, *(h.text for h in found))
-        if any(re.search(rf"\b{function.__name__}\(", t) for t in calling):
+        if function.__name__ in called:
             head, body = inspect.getsource(function).rstrip().split("\n", 1)
             found.append(Helper(options, "\n".join([_ANNOTATION.sub("", head), body])))
+            called.update(_CALL.findall(found[-1].text))
     return tuple(h for helper in reversed(found) for h in (helper, *_constants(helper)))
 
 

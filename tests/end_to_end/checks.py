@@ -41,16 +41,27 @@ def reference(
 
     `given` are the tangents or cotangents that a mode takes besides the arguments.
     """
+    stages = stages_of(case, args, mode)
+    return evaluate(stages.optimized, [*inputs_of(case, args, stages), *given])
+
+
+def stages_of(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> build.Stages:
+    """What each stage makes of a case for these arguments."""
     found = derivatives(case)
-    kernels = found.kernels
+    binder = found.kernels.binder
+    signature = binder.form(binder.bind(args, {}))
+    return build.run(case.function, signature, mode, found.options, binder.wrt)
+
+
+def inputs_of(case: Case, args: Sequence[Any], stages: build.Stages) -> list[Any]:
+    """The inputs of a case's program: the leaves of copies of the arguments, and what it reads."""
+    kernels = derivatives(case).kernels
     arguments = kernels.binder.bind(args, {})
     signature = kernels.binder.form(arguments)
-    stages = build.run(case.function, signature, mode, found.options, kernels.binder.wrt)
     leaves: list[Any] = []
     for name, form in signature.parameters:
         leaves.extend(leaves_of(copy.deepcopy(arguments[name]), form, name))
-    leaves += list(_outside(kernels.root, stages))
-    return evaluate(stages.optimized, [*leaves, *given])
+    return [*leaves, *_outside(kernels.root, stages)]
 
 
 def _outside(root: Any, stages: build.Stages) -> Iterator[Any]:
@@ -140,15 +151,19 @@ def assert_close(found: Any, wanted: Any, *, rtol: float, what: str) -> None:
     )
 
 
-def interpreted(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> Any:
+def interpreted(
+    case: Case,
+    args: Sequence[Any],
+    mode: str = "value_and_grad",
+    stages: build.Stages | None = None,
+) -> Any:
     """A function of the arguments that runs the kernel's text in plain Python, uncompiled.
 
     It costs no compilation, so it is for the sizes and signatures that need a kernel of their own.
     """
-    found = derivatives(case)
-    kernels = found.kernels
+    kernels = derivatives(case).kernels
     signature = kernels.binder.form(kernels.binder.bind(args, {}))
-    stages = build.run(case.function, signature, mode, found.options, kernels.binder.wrt)
+    stages = stages_of(case, args, mode) if stages is None else stages
     space = executed(stages.text)
     count = len(stages.reading.program.outputs)
     kernel = space[stages.kernel.name]

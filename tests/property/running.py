@@ -14,15 +14,22 @@ import scipy.special
 import scipy.stats
 
 import codegen_ad
+from codegen_ad import build
+from codegen_ad.backends.reference import evaluate
 from codegen_ad.errors import InvalidArgument, NotDifferentiable, SourceError
+from codegen_ad.ir.node import Program
+from codegen_ad.ir.verify import verify
+from codegen_ad.modes import derive
+from codegen_ad.passes import pipeline
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
     derivatives,
+    inputs_of,
     interpreted,
     leaves_in,
     plain_value,
-    reference,
+    stages_of,
 )
 from tests.property import slopes
 from tests.property.programs import Writer
@@ -103,23 +110,27 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     if not np.isfinite(wanted) or abs(wanted) > LARGEST:
         return Outcome("wild", "too large or not finite")
     try:
-        found = derivatives(case).value_and_grad if depth.compiled else interpreted(case, args)
+        stages = stages_of(case, args)
+        found = derivatives(case).value_and_grad
+        if not depth.compiled:
+            found = interpreted(case, args, stages=stages)
         value, gradient = found(*args)
     except REFUSALS as error:
         return Outcome("refused", getattr(error, "message", str(error)))
+    inputs = inputs_of(case, args, stages)
     parts = [leaf for _, leaf in leaves_in(gradient)]
     if _moves(lambda *a: plain_value(plain, a), args, 1e-13, 1e-7):
         return Outcome("wild", "rounding of the arguments changes the value")
     assert_close(value, wanted, rtol=1e-9, what="value")
     if _moves(lambda *a: [leaf for _, leaf in leaves_in(found(*a)[1])], args, 1e-11, 1e-6):
         return Outcome("wild", "rounding of the arguments changes the gradient")
-    for output, part in zip(reference(case, args), [value, *parts], strict=True):
+    for output, part in zip(evaluate(stages.optimized, inputs), [value, *parts], strict=True):
         assert_close(part, output, rtol=1e-8, what="against the reference")
     _check_slopes(plain, args, parts)
     rng = np.random.default_rng(seed)
     tangents = [rng.normal(size=np.shape(part)) for part in parts]
     try:
-        along = reference(case, args, "jvp", tangents)[1]
+        along = evaluate(_derived(stages, "jvp"), [*inputs, *tangents])[1]
     except REFUSALS as error:
         if "capped" not in text:
             return Outcome("refused", f"forward: {getattr(error, 'message', error)}")
@@ -131,8 +142,17 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     if depth.checkpoint is not None:
         _check_checkpoints(replace(case, checkpoint=depth.checkpoint), args, [value, *parts])
     if depth.second:
-        _check_second(case, args, found, tangents)
+        outputs = evaluate(_derived(stages, "hvp"), [*inputs, *tangents])
+        _check_second(outputs, args, found, tangents)
     return Outcome("same")
+
+
+def _derived(stages: build.Stages, mode: str) -> Program:
+    """Another derivative of the program that a build has read."""
+    targets = stages.simplified.inputs[: len(WRT)]
+    program = pipeline.run(derive(stages.simplified, targets, mode).program)
+    verify(program)
+    return program
 
 
 def _moves(found: Callable[..., Any], args: tuple[Any, ...], by: float, limit: float) -> bool:
@@ -165,10 +185,9 @@ def _check_checkpoints(case: Case, args: tuple[Any, ...], wanted: list[Any]) -> 
 
 
 def _check_second(
-    case: Case, args: tuple[Any, ...], found: Callable[..., Any], tangents: list[Any]
+    outputs: list[Any], args: tuple[Any, ...], found: Callable[..., Any], tangents: list[Any]
 ) -> None:
     """The Hessian along the tangents, against differences of gradients."""
-    outputs = reference(case, args, "hvp", tangents)
 
     def gradient(step: float) -> list[Any]:
         moved = [a + step * t for a, t in zip(args, tangents, strict=False)]
