@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from codegen_ad.ir.builder import RESULT, Builder, Result
 from codegen_ad.ir.node import Node, Params, Program, Region, toposort
@@ -21,27 +21,89 @@ def dead(program: Program) -> Program:
             return program
 
 
+@dataclass(frozen=True, slots=True)
+class _Alive:
+    """What some outputs need: the nodes, and which results of loops and branches."""
+
+    nodes: set[Node]
+    read: dict[Node, set[int]]
+
+
 class _Trimmer:
-    """One round; what becomes unread by it is found in the next."""
+    """One round."""
 
     def __init__(self, b: Builder) -> None:
         self.b = b
         self.changed = False
+        self._known: dict[tuple[Node, ...], _Alive] = {}
+
+    def alive(self, outputs: Sequence[Node]) -> _Alive:
+        """What the outputs need, where loops and branches compute only what is read of them."""
+        key = tuple(outputs)
+        if key in self._known:
+            return self._known[key]
+        found = _Alive(set(outputs), {})
+        for node in reversed(toposort(outputs)):
+            if node not in found.nodes:
+                continue
+            found.nodes.update(node.sizes)
+            if node.regions and not isinstance(node.params, Custom):
+                found.nodes.update(self.taken(node, found.read.get(node, set())))
+            else:
+                found.nodes.update(node.args)
+            if isinstance(node.params, Result):
+                found.read.setdefault(node.args[0], set()).add(node.params.index)
+        self._known[key] = found
+        return found
+
+    def taken(self, node: Node, read: set[int]) -> list[Node]:
+        """The arguments that a loop or a branch needs for the results that are read."""
+        if isinstance(node.params, Branch):
+            condition, *captured = node.args
+            asked = sorted(read)
+            sides = [Region(r.inputs, tuple(r.outputs[k] for k in asked)) for r in node.regions]
+            return [condition, *(captured[k] for k in self._used(sides, range(len(captured)), 0))]
+        assert isinstance(node.params, Loop | While)
+        first = 1 if isinstance(node.params, Loop) else 0
+        body, n = node.params.body, node.params.carried
+        carried, stacked = self._kept(node.params, read)
+        regions = [Region(body.inputs, tuple(body.outputs[k] for k in (*carried, *stacked)))]
+        used = self._used(regions, range(n, len(body.inputs) - first), first)
+        if isinstance(node.params, While):
+            used += self._used([node.params.cond], range(n, len(body.inputs)), 0)
+        return [*node.args[:first], *(node.args[first + k] for k in (*carried, *used))]
+
+    def _kept(self, loop: Loop | While, read: set[int]) -> tuple[list[int], list[int]]:
+        """Which values a loop has to carry, and which it has to stack, if these are read."""
+        first = 1 if isinstance(loop, Loop) else 0
+        n, outputs = loop.carried, loop.body.outputs
+        kept = {k for k in read if k < n}
+        stacked = [k for k in range(n, n + loop.stacked) if k in read]
+        if isinstance(loop, While):
+            kept |= set(self._used([loop.cond], range(n), 0))
+        while True:
+            inside = Region(loop.body.inputs, tuple(outputs[k] for k in (*sorted(kept), *stacked)))
+            more = kept | set(self._used([inside], range(n), first))
+            if more == kept:
+                return sorted(kept), stacked
+            kept = more
+
+    def _used(self, regions: Sequence[Region], positions: range, first: int) -> list[int]:
+        """The inputs at these positions, counted from `first`, that one of the regions needs."""
+        alive = [(r, self.alive(r.outputs).nodes) for r in regions]
+        return [k for k in positions if any(r.inputs[first + k] in nodes for r, nodes in alive)]
 
     def scope(self, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[Node]:
         """The outputs of a program or region, rebuilt."""
-        order = toposort(outputs)
-        read: dict[Node, set[int]] = {}
-        for node in order:
-            if isinstance(node.params, Result):
-                read.setdefault(node.args[0], set()).add(node.params.index)
+        alive = self.alive(outputs)
         new: dict[Node, Node] = {i: i for i in inputs}
         self.b.declare(inputs)
         places: dict[Node, dict[int, int]] = {}
-        for node in order:
-            if node in new:
+        for node in toposort(outputs):
+            if node in new or node not in alive.nodes:
                 continue
-            args, sizes = ([new[n] for n in some] for some in (node.args, node.sizes))
+            # What a loop or a branch does not need has not been made: `trim` leaves it out.
+            args, sizes = ([new.get(n, n) for n in some] for some in (node.args, node.sizes))
             if isinstance(node.params, Result) and node.args[0] in places:
                 place = Result(places[node.args[0]][node.params.index])
                 new[node] = self.b.node(RESULT, args, place)
@@ -50,7 +112,8 @@ class _Trimmer:
                         notes.setdefault(new[node], notes[node])  # pyright: ignore
                 inherit(self.b.notes, node, new[node])
             elif node.regions and not isinstance(node.params, Custom):
-                params, args, places[node] = self.trim(node.params, args, read.get(node, set()))
+                read = alive.read.get(node, set())
+                params, args, places[node] = self.trim(node.params, args, read)
                 with self.b.at(
                     self.b.notes.origins.get(node), gradient=node in self.b.notes.gradients
                 ):
@@ -88,17 +151,7 @@ class _Trimmer:
         first = 1 if isinstance(loop, Loop) else 0
         own = loop.body.inputs[first:]
         n = loop.carried
-        kept = {k for k in read if k < n}
-        stacked = [k for k in range(n, n + loop.stacked) if k in read]
-        if isinstance(loop, While):
-            kept |= _reached(loop.cond, range(n), 0)
-        while True:
-            inside = Region(own, tuple(loop.body.outputs[k] for k in (*sorted(kept), *stacked)))
-            more = kept | {k for k in range(n) if own[k] in set(toposort(inside.outputs))}
-            if more == kept:
-                break
-            kept = more
-        carried = sorted(kept)
+        carried, stacked = self._kept(loop, read)
         body = self._region(loop.body, [*carried, *stacked])
         shifted = replace(body, inputs=body.inputs[first:])
         regions = [shifted]
@@ -129,10 +182,6 @@ def _needed(regions: Sequence[Region], positions: range) -> list[int]:
     """The inputs at these positions that one of the regions reaches."""
     found: set[int] = set()
     for region in regions:
-        found |= _reached(region, positions, 0)
+        nodes = set(toposort(region.outputs))
+        found |= {k for k in positions if region.inputs[k] in nodes}
     return sorted(found)
-
-
-def _reached(region: Region, positions: range, first: int) -> set[int]:
-    nodes = set(toposort(region.outputs))
-    return {k for k in positions if region.inputs[first + k] in nodes}

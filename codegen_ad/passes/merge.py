@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 
 from codegen_ad.ir.builder import RESULT, Builder, Result
 from codegen_ad.ir.node import Node, Program, Region, RegionParams, toposort
 from codegen_ad.ops.control import Branch, Loop
-from codegen_ad.ops.trips import depends, is_alike, is_independent, is_structured
+from codegen_ad.ops.trips import is_alike, is_independent, is_structured
 from codegen_ad.passes.rewrite import rebuild, reopen
 
 
@@ -50,14 +52,18 @@ def _region(b: Builder, region: Region) -> Region:
 
 def _pair(outputs: Sequence[Node]) -> tuple[Node, Node] | None:
     """The first two nodes that may run as one."""
-    nodes = [n for n in toposort(outputs) if is_structured(n)]
-    for k, second in enumerate(nodes):
-        for first in nodes[:k]:
-            if not is_alike(first, second) or depends(second, [first]):
-                continue
-            loops = [n.params for n in (first, second) if isinstance(n.params, Loop)]
-            if all(is_independent(loop) for loop in loops):
-                return first, second
+    nodes: list[Node] = []
+    after: dict[Node, int] = {}  # for each node, which of `nodes` it needs, as bits
+    for node in toposort(outputs):
+        needs = reduce(or_, (after[n] for n in node.needs), 0)
+        after[node] = needs
+        loop = node.params if isinstance(node.params, Loop) else None
+        if is_structured(node) and (loop is None or is_independent(loop)):
+            for k, first in enumerate(nodes):
+                if not needs >> k & 1 and is_alike(first, node):
+                    return first, node
+            after[node] |= 1 << len(nodes)
+            nodes.append(node)
     return None
 
 
