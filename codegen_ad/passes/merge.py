@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import reduce
-from operator import or_
 
 from codegen_ad.ir.builder import RESULT, Builder, Result
 from codegen_ad.ir.node import Node, Program, Region, RegionParams, toposort
@@ -55,7 +53,9 @@ def _pair(outputs: Sequence[Node]) -> tuple[Node, Node] | None:
     nodes: list[Node] = []
     after: dict[Node, int] = {}  # for each node, which of `nodes` it needs, as bits
     for node in toposort(outputs):
-        needs = reduce(or_, (after[n] for n in node.needs), 0)
+        needs = 0
+        for other in node.needs:
+            needs |= after[other]
         after[node] = needs
         loop = node.params if isinstance(node.params, Loop) else None
         if is_structured(node) and (loop is None or is_independent(loop)):
