@@ -14,15 +14,18 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.kernel import (
+    Accumulate,
     Apply,
     Assign,
     Check,
     Expr,
     For,
     If,
+    Load,
     Number,
     Raise,
     Statement,
+    Store,
     blocks,
     walk,
 )
@@ -37,10 +40,9 @@ class Group:
 
     statements: list[Statement] = field(default_factory=list[Statement])
 
-    @property
-    def is_flat(self) -> bool:
+    def is_flat(self, rows: Rows) -> bool:
         """Whether the loop over the rows can use vectors."""
-        return not any(has_loops(s) for s in self.statements)
+        return not any(needs_turns(rows, s) for s in self.statements)
 
 
 @dataclass(slots=True, eq=False)
@@ -71,9 +73,20 @@ def groups(items: Sequence[Item]) -> Iterator[Group]:
                 yield from groups(block)
 
 
-def has_loops(statement: Statement) -> bool:
-    """Whether a statement keeps the loop around it from using vectors."""
-    return any(isinstance(s, For | Check | Raise) for s in walk([statement]))
+def needs_turns(rows: Rows, statement: Statement) -> bool:
+    """Whether rows have to take turns: a loop around this statement can't use vectors.
+
+    It has loops, it may raise, or it writes at a place that the row's data says.
+    """
+    for inner in walk([statement]):
+        if isinstance(inner, For | Check | Raise):
+            return True
+        place = inner.indices if isinstance(inner, Store) else ()
+        if isinstance(inner, Accumulate) and isinstance(inner.target, Load):
+            place = inner.target.indices
+        if rows.varying.intersection(s for d in place for s in d.symbols()):
+            return True
+    return False
 
 
 def is_costly(statement: Statement) -> bool:
@@ -136,7 +149,7 @@ class _Distribution:
         else:
             first = [w for w in self.waiting if self._conflict([w], statement)]
             self.waiting = [w for w in self.waiting if w not in first]
-            if has_loops(statement):
+            if needs_turns(self.rows, statement):
                 self._looping(first, statement)
             else:
                 self._flat(first, statement)
@@ -184,7 +197,7 @@ class _Distribution:
     def _flat(self, first: list[Statement], statement: Statement) -> None:
         target: Group | None = None
         for item in reversed(self.items):
-            if isinstance(item, Group) and item.is_flat:
+            if isinstance(item, Group) and item.is_flat(self.rows):
                 target = item
                 break
             both = [*first, statement]
@@ -197,7 +210,7 @@ class _Distribution:
             target = Group()
             if isinstance(last, Group):
                 # What follows the last loop of a group needs no loop itself.
-                while last.statements and not has_loops(last.statements[-1]):
+                while last.statements and not needs_turns(self.rows, last.statements[-1]):
                     target.statements.insert(0, last.statements.pop())
             self.items.append(target)
         target.statements += [*first, statement]
@@ -239,7 +252,7 @@ def pays(rows: Rows, items: Sequence[Item]) -> bool:
     if any(isinstance(item, Around) and _gains(rows, item) for item in items):
         return True
     costly = [i for i in items if isinstance(i, Group) and any(map(is_costly, i.statements))]
-    return bool(costly) and all(group.is_flat for group in costly)
+    return bool(costly) and all(group.is_flat(rows) for group in costly)
 
 
 def _gains(rows: Rows, around: Around) -> bool:

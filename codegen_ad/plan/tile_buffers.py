@@ -110,6 +110,7 @@ class Buffers:
 
     def _reads(self, group: Group, name: str, source: Load | Expr, let: Let | None) -> None:
         fresh = self.names.again(name)
+        self.rows.varying.add(fresh)
         for statement in group.statements:
             rename_statement(statement, lambda n: fresh if n == name else n)
         node = let.node if let is not None else None

@@ -61,6 +61,12 @@ def table(W, X, y):
     return (Z.sum(axis=1) * y).sum() + (X**3).sum()
 
 
+def grouped(w, b, X, groups):
+    """What rows of one group share is written at a place that the data say."""
+    z = X @ w + b[groups]
+    return np.logaddexp(0, z).sum()
+
+
 def numbers(*shape: int, dtype: str = "f8") -> Callable[[Any, int], Any]:
     def make(rng: np.random.Generator, n: int) -> Any:
         return rng.normal(size=tuple(n if s == -1 else s for s in shape)).astype(dtype)
@@ -80,6 +86,7 @@ CASES: list[tuple[Any, tuple[Any, ...], tuple[str, ...]]] = [
     (kernels, (numbers(K, D), numbers(), numbers(-1, D), numbers(-1)), ("c", "h")),
     (chosen, (numbers(D, K), numbers(-1, D), numbers(-1)), ("W",)),
     (two_layers, (numbers(D, K), numbers(K, D), numbers(-1, D), numbers(-1)), ("A", "B")),
+    (grouped, (numbers(K), numbers(K), numbers(-1, K), labels), ("w", "b")),
     (table, (numbers(D, K), numbers(-1, D), numbers(-1)), ("W", "X")),
 ]
 NAMES = [case[0].__name__ for case in CASES]
