@@ -132,6 +132,8 @@ def svd_pullback(b: Builder, node: Node, g: Sequence[Node | None]) -> tuple[Node
     g_v = None if g_vt is None else matrices.transposed(b, g_vt)
     terms: list[Node | None] = []
     if g_s is not None:
+        # A value that is 0 is at its smallest: 0 by the policy.
+        g_s = make.where(b, _is_zero(b, s, s), make.constant(b, 0, s.array.dtype), g_s)
         terms.append(matrices.product(b, matrices.columns_times(b, u, g_s), vt))
     m, n = node.args[0].array.shape[-2:]
     k = s.array.shape[-1]
@@ -176,7 +178,14 @@ def _inverse_squares(b: Builder, s: Node) -> Node:
 
 
 def _inverse(b: Builder, w: Node, x: Node) -> Node:
-    """`1 / x`; 0 where `x` is 0 to rounding, beside values `w`.
+    """`1 / x`; 0 where `x` is 0 to rounding, beside values `w`."""
+    dtype, gone = w.array.dtype, _is_zero(b, w, x)
+    one, zero = make.constant(b, 1, dtype), make.constant(b, 0, dtype)
+    return make.where(b, gone, zero, make.divide(b, one, make.where(b, gone, one, x)))
+
+
+def _is_zero(b: Builder, w: Node, x: Node) -> Node:
+    """Whether `x` is 0 to rounding, beside values `w`.
 
     LAPACK's error in each value is a few spacings of the largest, which the sum of all bounds.
     """
@@ -187,9 +196,7 @@ def _inverse(b: Builder, w: Node, x: Node) -> Node:
     if stack:
         ones = (make.ONE,) * (x.array.rank - len(stack))
         smallest = make.reshape(b, smallest, (*stack, *ones))
-    gone = make.apply(b, "less_equal", make.apply(b, "absolute", x), smallest)
-    one, zero = make.constant(b, 1, dtype), make.constant(b, 0, dtype)
-    return make.where(b, gone, zero, make.divide(b, one, make.where(b, gone, one, x)))
+    return make.apply(b, "less_equal", make.apply(b, "absolute", x), smallest)
 
 
 QR = Op("qr", Kind.LINALG, _infer_qr)

@@ -88,6 +88,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
         "log(-expm1(-(h if h < 0.693 else 0.5)))"
         " if h < 0.693 else log1p(-exp(-(1 if h < 0.693 else h)))",
     ),
+    # -|z|, whose derivatives at 0 are those of the left side: for functions that are smooth there.
+    "below": (("z",), "z if z <= 0 else -z"),
     "normal": (("z",), "-0.5 * square(z) - 0.9189385332046727"),
     # The logarithm of the normal probability between a and b, counted from the thinner side.
     "log_between": (("a", "b"), "_log_between(a if a + b <= 0 else -b, b if a + b <= 0 else -a)"),
@@ -143,10 +145,10 @@ CONTINUOUS: dict[str, Family] = {
     ),
     "laplace": family(
         "-0.6931471805599453 - absolute(z)",
-        cdf="1 - 0.5 * exp(-absolute(z)) if z > 0 else 0.5 * exp(-absolute(z))",
-        sf="0.5 * exp(-absolute(z)) if z > 0 else 1 - 0.5 * exp(-absolute(z))",
-        logcdf="log1p(-0.5 * exp(-absolute(z))) if z > 0 else -0.6931471805599453 - absolute(z)",
-        logsf="-0.6931471805599453 - absolute(z) if z > 0 else log1p(-0.5 * exp(-absolute(z)))",
+        cdf="1 - 0.5 * exp(below(z)) if z > 0 else 0.5 * exp(below(z))",
+        sf="0.5 * exp(below(z)) if z > 0 else 1 - 0.5 * exp(below(z))",
+        logcdf="log1p(-0.5 * exp(below(z))) if z > 0 else -0.6931471805599453 + below(z)",
+        logsf="-0.6931471805599453 + below(z) if z > 0 else log1p(-0.5 * exp(below(z)))",
     ),
     "cauchy": family(
         "-1.1447298858494002 - log1p(square(z))",
@@ -154,7 +156,7 @@ CONTINUOUS: dict[str, Family] = {
         sf="0.3183098861837907 * arctan2(1, z)",
     ),
     "logistic": family(
-        "-absolute(z) - 2 * softplus(-absolute(z))",
+        "below(z) - 2 * softplus(below(z))",
         cdf="expit(z)",
         sf="expit(-z)",
         logcdf="-softplus(-z)",

@@ -189,10 +189,13 @@ METHODS_BY_NAME: dict[str, Method] = {
 }
 
 
-def _between(call: Call, line: _Line, q: Node, method: Method, *, missing: bool) -> Node:
+def _between(
+    call: Call, line: _Line, q: Node, method: Method, *, missing: bool, moving: bool = False
+) -> Node:
     """The quantiles: the axes of `q`, then those left of the array.
 
-    With `missing`, NaN does not count; without, one NaN makes the result NaN.
+    With `missing`, NaN does not count; without, one NaN makes the result NaN. `moving` says that
+    there may be derivatives in `q`.
     """
     b, order = call.b, line.order
     rest = order.array.rank - 1
@@ -218,6 +221,19 @@ def _between(call: Call, line: _Line, q: Node, method: Method, *, missing: bool)
         fraction = make.reshape(b, fraction, (*fraction.array.shape, *((ONE,) * rest)))
     fraction, low, high = (make.cast(b, x, dtype) for x in (fraction, low, high))
     step = make.subtract(b, high, low)
+    if moving and method.weight is None and method.interpolates:
+        # At an element the derivative in the quantile is the mean of both sides, within the range.
+        before = apply(b, "maximum", apply(b, "subtract", below, 1.0), 0.0)
+        left = _element(b, order, make.apply(b, "minimum", before, last), missing)
+        left = make.subtract(b, low, make.cast(b, left, dtype))
+        inside = [apply(b, "greater", q, 0.0), apply(b, "less", q, 1.0)]
+        ends = make.where(b, apply(b, "equal", q, 1.0), like(b, 1.0, place), like(b, 0.0, place))
+        weight = make.where(b, make.apply(b, "logical_and", *inside), like(b, 0.5, place), ends)
+        if not missing:
+            weight = make.reshape(b, weight, (*weight.array.shape, *((ONE,) * rest)))
+        weight = make.cast(b, weight, dtype)
+        mean = make.add(b, step, make.multiply(b, weight, make.subtract(b, left, step)))
+        step = make.where(b, apply(b, "equal", fraction, 0.0), mean, step)
     out = make.where(
         b,
         apply(b, "less", fraction, 0.5),
@@ -262,7 +278,8 @@ def quantile(name: str, scale: float, *, missing: bool = False) -> Handler:
             )
         q = _checked(call, scale)
         line = _lined_up(call)
-        out = _between(call, line, q, METHODS_BY_NAME[method], missing=missing)
+        moving = not call.ctx.is_static(call.value("q"))
+        out = _between(call, line, q, METHODS_BY_NAME[method], missing=missing, moving=moving)
         return _shaped(call, line, out, q.array.rank)
 
     return handler

@@ -21,6 +21,7 @@ from codegen_ad.frontend.library.arrays import (
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced, without_nan
+from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Node, Op
 from codegen_ad.ir.types import DType
@@ -207,19 +208,42 @@ def interp(call: Call) -> Value:
     place = apply(b, "subtract", count_before(call, xs, x, right=True), 1)
     place = make.apply(b, "minimum", apply(b, "maximum", place, 0), last)
     after = apply(b, "add", place, 1)
-    x0, x1, y0, y1 = (make.gather(b, n, p) for n in (xs, ys) for p in (place, after))
-    width = make.subtract(b, x1, x0)
-    width = make.where(b, apply(b, "equal", width, 0.0), like(b, 1.0, width), width)
-    slope = make.divide(b, make.subtract(b, y1, y0), width)
+    x0, y0 = (make.gather(b, n, place) for n in (xs, ys))
+    slope = _slope(b, xs, ys, place, after)
+    # At a point the derivative is the mean of both slopes, 0 at a peak; outside slopes are 0.
+    before = apply(b, "maximum", apply(b, "subtract", place, 1), 0)
+    left = _slope(b, xs, ys, before, place)
+    is_peak = apply(b, "less", make.multiply(b, left, slope), 0.0)
+    both = _half(b, make.add(b, left, slope))
+    both = make.where(b, is_peak, make.zeros_like(b, both), both)
+    at_point = make.apply(b, "logical_and", make.apply(b, "equal", x, x0), _finite(b, both))
+    slope = make.where(b, at_point, both, slope)
     out = make.add(b, make.multiply(b, slope, make.subtract(b, x, x0)), y0)
     for name, end, beyond in (("left", 0, "less"), ("right", -1, "greater")):
         limit, value = (_end(call, n, end) for n in (xs, ys))
         if call.has(name) and not call.has("period"):
             value = make.cast(b, call.node(name), x.array.dtype)
         out = make.where(b, make.apply(b, beyond, x, limit), value, out)
-    return call.fresh(
-        make.where(b, make.apply(b, "equal", x, _end(call, xs, -1)), _end(call, ys, -1), out)
-    )
+    end, half = _end(call, xs, -1), _half(b, slope)
+    half = make.where(b, _finite(b, half), half, make.zeros_like(b, half))
+    there = make.add(b, make.multiply(b, half, make.subtract(b, x, end)), _end(call, ys, -1))
+    return call.fresh(make.where(b, make.apply(b, "equal", x, end), there, out))
+
+
+def _half(b: Builder, x: Node) -> Node:
+    return apply(b, "multiply", x, 0.5)
+
+
+def _finite(b: Builder, x: Node) -> Node:
+    return apply(b, "isfinite", x)
+
+
+def _slope(b: Builder, xs: Node, ys: Node, one: Node, other: Node) -> Node:
+    """The slope between two points; 0 between a point and itself."""
+    x0, x1, y0, y1 = (make.gather(b, n, p) for n in (xs, ys) for p in (one, other))
+    width = make.subtract(b, x1, x0)
+    width = make.where(b, apply(b, "equal", width, 0.0), like(b, 1.0, width), width)
+    return make.divide(b, make.subtract(b, y1, y0), width)
 
 
 def _in_one_period(call: Call, x: Node, xs: Node, ys: Node) -> tuple[Node, Node, Node]:

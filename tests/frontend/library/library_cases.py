@@ -75,7 +75,7 @@ def function_of(text: str) -> tuple[Any, list[str]]:
     """The function whose body is `text`, over the data that it names, with its source at hand."""
     body = text if "return " in text else f"return {text}"
     code = compile(body.replace("return ", "return_ = ", 1), "<names>", "exec")
-    names = [n for n in DATA if n in code.co_names]
+    names = [n for n in (*DATA, "knots") if n in code.co_names]
     lines = [f"def case({', '.join(names)}):", *(f"    {line}" for line in body.split("\n"))]
     source = "\n".join(lines) + "\n"
     filename = f"<case {text}>"
