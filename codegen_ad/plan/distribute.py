@@ -252,7 +252,26 @@ def pays(rows: Rows, items: Sequence[Item]) -> bool:
     if any(isinstance(item, Around) and _gains(rows, item) for item in items):
         return True
     costly = [i for i in items if isinstance(i, Group) and any(map(is_costly, i.statements))]
-    return bool(costly) and all(group.is_flat(rows) for group in costly)
+    flat = [g for g in costly if g.is_flat(rows)]
+    return (
+        bool(flat) and len(flat) == len(costly) and not any(_is_wide(rows, items, g) for g in flat)
+    )
+
+
+STREAMS = 8
+"""Pairs of arrays, one of them written, that LLVM compares before it uses vectors in a loop."""
+
+
+def _is_wide(rows: Rows, items: Sequence[Item], group: Group) -> bool:
+    """Whether a pass would touch too many arrays to use vectors."""
+    own = {n for s in group.statements for n in names_of(s)}
+    others = {n for g in groups(items) if g is not group for s in g.statements for n in names_of(s)}
+    made = {n for s in walk(group.statements) for n in assigned(s)}
+    handed = own & others & rows.varying & rows.variables.keys()
+    arrays = {b for b, _, _ in accesses(group.statements) if b in rows.tables or b in rows.varying}
+    stored = len(handed & made) + len(arrays & made)
+    read = len(handed - made) + len(arrays - made)
+    return stored * read + stored * (stored - 1) // 2 > STREAMS
 
 
 def _gains(rows: Rows, around: Around) -> bool:

@@ -45,11 +45,15 @@ class Names:
         """
         first, count, row = self.fresh(), self.fresh(), self.fresh()
         self.wishes |= {first: ("first", "base"), count: ("rows", "count"), row: ("row", "r")}
-        here = {variable: Dim.symbol(row)}
+        self.same_loop(variable, row)
+        return first, count, row
+
+    def same_loop(self, variable: str, other: str) -> None:
+        """Say by the variable `other` what was said by `variable`, of a loop that it took over."""
+        here = {variable: Dim.symbol(other)}
         for name, (node, point) in self.meaning.items():
             if any(variable in d.symbols() for d in point):
                 self.meaning[name] = node, tuple(d.substitute(here) for d in point)
-        return first, count, row
 
     def tile_of(self, name: str) -> str:
         """The name of a buffer for a tile of what `name` stands for in one row."""

@@ -29,6 +29,7 @@ from codegen_ad.plan.kernel import (
     Statement,
     Store,
     Var,
+    View,
     walk,
 )
 from codegen_ad.plan.rename import dims, expressions, names_in, written
@@ -93,12 +94,15 @@ class Rows:
 
 
 def arrays_of(kernel: Kernel) -> dict[str, Array]:
-    """The arrays of a kernel whose shapes are known, by name."""
+    """The arrays of a kernel whose shapes are known, by name; none that has two names."""
     found = {p.name: Array(p.shape, p.dtype) for p in kernel.parameters if p.rank}
+    views: set[str] = set()
     for statement in walk(kernel.body):
         if isinstance(statement, Allocate):
             found[statement.buffer] = Array(statement.shape, statement.dtype, statement)
-    return found
+        elif isinstance(statement, View):
+            views |= {statement.buffer, statement.source}
+    return {name: array for name, array in found.items() if name not in views}
 
 
 def assigned(statement: Statement) -> Iterator[str]:
@@ -174,7 +178,7 @@ def _sort_buffers(rows: Rows, loop: For, around: set[str]) -> bool:
     found = list(accesses(loop.body))
     for name in sorted(changed):
         if name not in rows.arrays:
-            if not _is_total(loop.body, name):
+            if not _is_total(loop.body, name) or any(b == name for b, _, _ in found):
                 return False
             rows.totals.add(name)
             continue

@@ -5,7 +5,7 @@
 w1: f8[m, n]    w2: f8[n, d]    X: f8[q, m]    y: f8[q, d]
 
 Cost for each of n*q: 4 operations; 24 bytes read, 16 written.
-Cost for each of d*q: 3 operations; 24 bytes read, 8 written.
+Cost for each of d*q: 3 operations; 16 bytes read, 8 written.
 Cost for each of d*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot, dot, dot, dot.
 Stored: y_pred_1[q, n], y_pred_2[q, n], y_pred[q, d], value_1[q, d], d_y_pred_1[q, n], d_w2_1[n, d],
@@ -39,14 +39,12 @@ def network_loss_value_and_grad(w1, w2, X, y):
     y_pred = np.empty((q, d))
     np.dot(y_pred_2, np.ascontiguousarray(w2), out=y_pred)
     value_1 = np.empty((q, d))
-    for i in range(q):
-        for j in range(d):
-            # line 3: return ((y_pred - y) ** 2).sum()
-            value_1[i, j] = y_pred[i, j] - y[i, j]
     value = 0.0
     for i in range(q):
         for j in range(d):
-            value_2 = value_1[i, j]
+            # line 3: return ((y_pred - y) ** 2).sum()
+            value_2 = y_pred[i, j] - y[i, j]
+            value_1[i, j] = value_2
             value = plus(value, value_2 * value_2)
     d_y_pred_1 = np.empty((q, n))
     # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2

@@ -4,7 +4,7 @@
 
 x: f8[n]
 
-Cost for each of n: 3 operations; 24 bytes read, 8 written.
+Cost for each of n: 3 operations; 16 bytes read, 8 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 1.0.
 """
@@ -23,12 +23,12 @@ def plus(total, term):
 def weighted_value_and_grad(x):
     n = x.shape[0]
     d_x = np.empty(n)
+    value = 0.0
     for i in range(n):
         x_i = x[i]
         # line 2: weights = stop_gradient(x * x)
-        d_x[i] = x_i * x_i
-    value = 0.0
-    for i in range(n):
+        weights = x_i * x_i
+        d_x[i] = weights
         # line 3: return (weights * x).sum()
-        value = plus(value, d_x[i] * x[i])
+        value = plus(value, weights * x[i])
     return value, d_x

@@ -325,7 +325,6 @@ def bundle_value_and_grad(cameras, points, weights, which, seen):
         d_value_1 = (value_3 - 1.0) * 2.0 * weights_i
         # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
         d_weights[i] = d_value_1 + (errors_0 * errors_1 + errors_1_1 * errors_2)
-    for i in range(p):
         # gradient of line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]], weig…
         part_3 = which[i, 0]
         if part_3 < 0:

@@ -6,14 +6,15 @@ layers_0_0: f8[d, k]    layers_0_1: f8[k]    layers_1_0: f8[k, q]    layers_1_1:
 layers_2_0: f8[q, t]    layers_2_1: f8[t]    x: f8[n, d]    labels: i8[n_labels_0]
 
 Cost for each of n_labels_0: 3 operations; 24 bytes read, 16 written.
-Cost for each of n: 3 operations, 1 log; 24 bytes read, 16 written.
-Cost for each of k*n: 7 operations; 48 bytes read, 32 written.
-Cost for each of n*q: 7 operations; 48 bytes read, 32 written.
-Cost for each of n*t: 13 operations, 2 exp; 104 bytes read, 48 written.
+Cost for each of n: 3 operations, 1 log; 32 bytes read, 48 written.
+Cost for each of k*n: 7 operations; 32 bytes read, 32 written.
+Cost for each of n*q: 7 operations; 32 bytes read, 32 written.
+Cost for each of n*t: 13 operations, 2 exp; 136 bytes read, 96 written.
 Library calls: dot, dot, dot, dot, dot, dot, dot, dot.
 Stored: d_value_1[n, t], first_1[n, k], first_2[n, k], first[n, k], second_1[n, q], second_2[n, q],
-second[n, q], scores_1[n, t], scores[n, t], highest[n, 1], logs_1[n, t], logs_2[n, 1], logs[n, t],
-d_logs_1[n, t], d_scores[n, t], d_second[n, q], d_second_1[n, q], d_first[n, k], d_first_1[n, k].
+second[n, q], scores_1[n, t], scores[n, t], highest[n, 1], logs_tile[t, 64], logs[n, t], d_logs_1[n,
+t], scores_tile[t, 64], logs_tile_3[t, 64], d_value_tile[t, 64], d_logs_tile_2[t, 64], d_scores[n,
+t], d_second[n, q], d_second_1[n, q], d_first[n, k], d_first_1[n, k].
 """
 
 import math
@@ -146,76 +147,93 @@ def classifier_value_and_grad(
     # line 11: first = np.maximum(x @ W1 + b1, 0)
     np.dot(np.ascontiguousarray(x), np.ascontiguousarray(layers_0_0), out=first_1)
     first_2 = np.empty((n, k))
-    for i in range(n):
-        for j in range(k):
-            first_2[i, j] = first_1[i, j] + layers_0_1[j]
     first = np.empty((n, k))
     for i in range(n):
         for j in range(k):
-            first_3 = first_2[i, j]
+            first_3 = first_1[i, j] + layers_0_1[j]
+            first_2[i, j] = first_3
             first[i, j] = first_3 if first_3 >= 0.0 or first_3 != first_3 else 0.0
     second_1 = np.empty((n, q))
     # line 12: second = np.maximum(first @ W2 + b2, 0)
     np.dot(first, np.ascontiguousarray(layers_1_0), out=second_1)
     second_2 = np.empty((n, q))
-    for i in range(n):
-        for j in range(q):
-            second_2[i, j] = second_1[i, j] + layers_1_1[j]
     second = np.empty((n, q))
     for i in range(n):
         for j in range(q):
-            second_3 = second_2[i, j]
+            second_3 = second_1[i, j] + layers_1_1[j]
+            second_2[i, j] = second_3
             second[i, j] = second_3 if second_3 >= 0.0 or second_3 != second_3 else 0.0
     scores_1 = np.empty((n, t))
     # line 13: scores = second @ W3 + b3
     np.dot(second, np.ascontiguousarray(layers_2_0), out=scores_1)
     scores = np.empty((n, t))
-    for i in range(n):
-        for j in range(t):
-            scores[i, j] = scores_1[i, j] + layers_2_1[j]
     highest = np.empty((n, 1))
-    for i in range(n):
-        highest_1 = -math.inf
-        for j in range(t):
-            scores_i_j = scores[i, j]
-            # line 14: highest = scores.max(axis=1, keepdims=True)
-            highest_1 = (
-                scores_i_j if scores_i_j > highest_1 or scores_i_j != scores_i_j else highest_1
-            )
-        highest[i, 0] = highest_1
-    logs_1 = np.empty((n, t))
-    for i in range(n):
-        highest_i = highest[i, 0]
-        for j in range(t):
-            # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdi…
-            logs_1[i, j] = scores[i, j] - highest_i
-    logs_2 = np.empty((n, 1))
-    for i in range(n):
-        logs_3 = 0.0
-        for j in range(t):
-            logs_3 = plus(logs_3, vector_exp(logs_1[i, j]))
-        logs_2[i, 0] = logs_3
+    logs_tile = np.empty((t, 64))
     logs = np.empty((n, t))
     d_logs_1 = np.empty((n, t))
     # line 16: return -logs[np.arange(len(labels)), labels].mean()
     value_1 = float(n_labels_0)
     # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
     d_value_2 = -1.0 / value_1
-    for i in range(n):
-        d_logs_2 = 0.0
-        # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdims=T…
-        logs_4 = logs_2[i, 0]
-        logs_5 = vector_log(logs_4)
-        for j in range(t):
-            logs[i, j] = logs_1[i, j] - logs_5
-            # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_2 = plus(d_logs_2, d_value_1[i, j])
-        d_logs_3 = d_logs_2 * d_value_2 / logs_4
-        for j in range(t):
+    highest_tile = np.empty(64)
+    logs_tile_1 = np.empty(64)
+    d_logs_tile = np.empty(64)
+    logs_tile_2 = np.empty(64)
+    d_logs_tile_1 = np.empty(64)
+    scores_tile = np.empty((t, 64))
+    logs_tile_3 = np.empty((t, 64))
+    d_value_tile = np.empty((t, 64))
+    d_logs_tile_2 = np.empty((t, 64))
+    # In tiles of 64 rows; what rows keep stands in buffers, rows last.
+    for base in range(0, n, 64):
+        rows = min(64, n - base)
+        for row in range(rows):
+            for i in range(t):
+                d_value_tile[i, row] = d_value_1[base + row, i]
+        for row in range(rows):
+            highest_1 = -math.inf
+            for i in range(t):
+                # line 13: scores = second @ W3 + b3
+                scores_2 = scores_1[base + row, i] + layers_2_1[i]
+                scores_tile[i, row] = scores_2
+                # line 14: highest = scores.max(axis=1, keepdims=True)
+                highest_1 = scores_2 if scores_2 > highest_1 or scores_2 != scores_2 else highest_1
+            highest[base + row, 0] = highest_1
+            highest_tile[row] = highest_1
             # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, keepdi…
-            logs_6 = vector_exp(logs_1[i, j])
+            logs_tile_1[row] = 0.0
+        for i in range(t):
+            for row in range(rows):
+                logs_1 = scores_tile[i, row] - highest_tile[row]
+                logs_tile[i, row] = logs_1
+                logs_tile_1[row] += vector_exp(logs_1)
+        for row in range(rows):
+            logs_tile_2[row] = vector_log(logs_tile_1[row])
             # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_1[i, j] = -(d_logs_3 * logs_6)
+            d_logs_tile[row] = 0.0
+        for i in range(t):
+            for row in range(rows):
+                # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
+                logs_tile_3[i, row] = logs_tile[i, row] - logs_tile_2[row]
+                # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).su…
+                d_logs_tile[row] += d_value_tile[i, row]
+        for row in range(rows):
+            d_logs_tile_1[row] = d_logs_tile[row] * d_value_2 / logs_tile_1[row]
+        for i in range(t):
+            for row in range(rows):
+                # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
+                logs_2 = vector_exp(logs_tile[i, row])
+                # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).su…
+                d_logs_tile_2[i, row] = -(d_logs_tile_1[row] * logs_2)
+        for row in range(rows):
+            for i in range(t):
+                scores[base + row, i] = scores_tile[i, row]
+        for row in range(rows):
+            for i in range(t):
+                logs[base + row, i] = logs_tile_3[i, row]
+        for row in range(rows):
+            for i in range(t):
+                d_logs_1[base + row, i] = d_logs_tile_2[i, row]
     value_2 = 0.0
     # line 16: return -logs[np.arange(len(labels)), labels].mean()
     if n_labels_0 > n:
@@ -230,31 +248,32 @@ def classifier_value_and_grad(
         # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
         d_logs_1[i, labels_2] += d_value_2
     d_scores = np.empty((n, t))
+    d_layers_2_1 = np.zeros(t)
     for i in range(n):
-        d_logs_4 = 0.0
+        d_logs_2 = 0.0
         d_highest_1 = 0.0
         # line 14: highest = scores.max(axis=1, keepdims=True)
         highest_i = highest[i, 0]
         for j in range(t):
             # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_4 = plus(d_logs_4, d_logs_1[i, j])
+            d_logs_2 = plus(d_logs_2, d_logs_1[i, j])
             # gradient of line 14: highest = scores.max(axis=1, keepdims=True)
             d_highest_1 = plus(d_highest_1, 1.0 if scores[i, j] == highest_i else 0.0)
-        d_highest_2 = -(d_logs_4 / d_highest_1)
+        d_highest_2 = -(d_logs_2 / d_highest_1)
         for j in range(t):
-            d_scores[i, j] = d_logs_1[i, j] + (d_highest_2 if scores[i, j] == highest_i else 0.0)
+            d_scores_1 = d_logs_1[i, j] + (d_highest_2 if scores[i, j] == highest_i else 0.0)
+            d_scores[i, j] = d_scores_1
+            # gradient of line 13: scores = second @ W3 + b3
+            d_layers_2_1[j] += d_scores_1
     # line 16: return -logs[np.arange(len(labels)), labels].mean()
     value = -(value_2 / value_1)
-    d_layers_2_1 = np.zeros(t)
-    for i in range(n):
-        for j in range(t):
-            # gradient of line 13: scores = second @ W3 + b3
-            d_layers_2_1[j] += d_scores[i, j]
     d_second = np.empty((n, q))
+    # gradient of line 13: scores = second @ W3 + b3
     np.dot(d_scores, np.ascontiguousarray(layers_2_0).T, out=d_second)
     d_layers_2_0 = np.empty((q, t))
     np.dot(second.T, d_scores, out=d_layers_2_0)
     d_second_1 = np.empty((n, q))
+    d_layers_1_1 = np.zeros(q)
     for i in range(n):
         for j in range(q):
             # line 12: second = np.maximum(first @ W2 + b2, 0)
@@ -264,20 +283,19 @@ def classifier_value_and_grad(
             # gradient of line 13: scores = second @ W3 + b3
             d_second_i_j = d_second[i, j]
             # gradient of line 12: second = np.maximum(first @ W2 + b2, 0)
-            d_second_1[i, j] = (
+            d_second_3 = (
                 (d_second_i_j if d_second_2 else d_second_i_j * 0.5)
                 if d_second_2 or second_3 == 0.0
                 else 0.0
             )
-    d_layers_1_1 = np.zeros(q)
-    for i in range(n):
-        for j in range(q):
-            d_layers_1_1[j] += d_second_1[i, j]
+            d_second_1[i, j] = d_second_3
+            d_layers_1_1[j] += d_second_3
     d_first = np.empty((n, k))
     np.dot(d_second_1, np.ascontiguousarray(layers_1_0).T, out=d_first)
     d_layers_1_0 = np.empty((k, q))
     np.dot(first.T, d_second_1, out=d_layers_1_0)
     d_first_1 = np.empty((n, k))
+    d_layers_0_1 = np.zeros(k)
     for i in range(n):
         for j in range(k):
             # line 11: first = np.maximum(x @ W1 + b1, 0)
@@ -287,15 +305,13 @@ def classifier_value_and_grad(
             # gradient of line 12: second = np.maximum(first @ W2 + b2, 0)
             d_first_i_j = d_first[i, j]
             # gradient of line 11: first = np.maximum(x @ W1 + b1, 0)
-            d_first_1[i, j] = (
+            d_first_3 = (
                 (d_first_i_j if d_first_2 else d_first_i_j * 0.5)
                 if d_first_2 or first_3 == 0.0
                 else 0.0
             )
-    d_layers_0_1 = np.zeros(k)
-    for i in range(n):
-        for j in range(k):
-            d_layers_0_1[j] += d_first_1[i, j]
+            d_first_1[i, j] = d_first_3
+            d_layers_0_1[j] += d_first_3
     d_layers_0_0 = np.empty((d, k))
     np.dot(np.ascontiguousarray(x).T, d_first_1, out=d_layers_0_0)
     return value, d_layers_0_0, d_layers_0_1, d_layers_1_0, d_layers_1_1, d_layers_2_0, d_layers_2_1

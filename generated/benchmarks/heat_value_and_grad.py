@@ -5,7 +5,7 @@
 u: f8[n, d]    target: f8[n, d]    c: f8    steps: i8
 
 Cost for each of d*n*trips_1 - 2*d*trips_1 - 2*n*trips_1 + 4*trips_1: 7 operations; 48 bytes read, 16 written.
-Cost for each of d*n: 3 operations; 24 bytes read, 8 written.
+Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
 Cost for each of u_1: 1 operations; 0 bytes read, 0 written.
 Cost for each of d*n*u_1 - 2*d*u_1 - 2*n*u_1 + 4*u_1: 11 operations; 40 bytes read, 48 written.
 Stored: part_1[n - 2, d - 2], d_u_1[n, d], u_2[n, d].
@@ -46,14 +46,12 @@ def heat_value_and_grad(u, target, c, steps):
             for k in range(d - 2):
                 u_2[j + 1, k + 1] = part_1[j, k]
     d_u = np.empty((n, d))
-    for i in range(n):
-        for j in range(d):
-            # line 8: return 0.5 * ((u - target) ** 2).sum()
-            d_u[i, j] = u_2[i, j] - target[i, j]
     value_1 = 0.0
     for i in range(n):
         for j in range(d):
-            value_2 = d_u[i, j]
+            # line 8: return 0.5 * ((u - target) ** 2).sum()
+            value_2 = u_2[i, j] - target[i, j]
+            d_u[i, j] = value_2
             value_1 = plus(value_1, value_2 * value_2)
     value = 0.5 * value_1
     for j in range(u_1):

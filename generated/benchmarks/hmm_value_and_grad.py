@@ -4,16 +4,16 @@
 
 logits: f8[n, n]    emission: f8[n, d]    start: f8[n]    seen: i8[q]
 
-Cost for each of n: 2 operations; 64 bytes read, 32 written.
-Cost for each of n*n: 16 operations, 1 exp; 96 bytes read, 32 written.
-Cost for each of d*n: 16 operations, 1 exp; 96 bytes read, 32 written.
+Cost for each of n: 2 operations; 32 bytes read, 32 written.
+Cost for each of n*n: 16 operations, 1 exp; 88 bytes read, 32 written.
+Cost for each of d*n: 16 operations, 1 exp; 88 bytes read, 32 written.
 Cost for each of q: 6 operations, 1 log; 16 bytes read, 0 written.
 Cost for each of n*q: 11 operations; 80 bytes read, 48 written.
 Cost for each of d*n*q: 1 operations; 32 bytes read, 24 written.
 Cost for each of n*n*q: 11 operations; 64 bytes read, 8 written.
 Stored: alpha_1[d, n], alpha[n], alpha_2[n], d_alpha_1[d, n], d_alpha_2[n], d_alpha_3[d, n],
 d_alpha[n], d_A[n, n], d_B[n, d], d_A_1[n], d_B_1[d], d_alpha_4[n], d_alpha_5[n, n], d_alpha_6[n,
-d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_4[n, 1], B_4[n, 1], A_6[n, n], B_6[n, d], alpha_3[q,
+d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1], A_3[n, n], B_3[n, d], alpha_3[q,
 n], alpha_4[n].
 Predicted cost relative to the value alone: 2.2.
 """
@@ -99,58 +99,51 @@ def hmm_value_and_grad(logits, emission, start, seen):
     d_alpha_6 = np.zeros((n, d))
     A_1 = np.empty((n, 1))
     B_1 = np.empty((n, 1))
+    A = np.empty((n, n))
+    B = np.empty((n, d))
+    A_2 = np.empty((n, 1))
+    B_2 = np.empty((n, 1))
+    A_3 = np.empty((n, n))
+    B_3 = np.empty((n, d))
     for i in range(n):
-        A_2 = -math.inf
-        B_2 = -math.inf
+        A_4 = -math.inf
+        B_4 = -math.inf
         for j in range(n):
             logits_i_j = logits[i, j]
             # line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-            A_2 = logits_i_j if logits_i_j > A_2 or logits_i_j != logits_i_j else A_2
+            A_4 = logits_i_j if logits_i_j > A_4 or logits_i_j != logits_i_j else A_4
         for j in range(d):
             emission_i_j = emission[i, j]
             # line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-            B_2 = emission_i_j if emission_i_j > B_2 or emission_i_j != emission_i_j else B_2
+            B_4 = emission_i_j if emission_i_j > B_4 or emission_i_j != emission_i_j else B_4
         # line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-        A_1[i, 0] = A_2
+        A_1[i, 0] = A_4
         # line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-        B_1[i, 0] = B_2
-    A = np.empty((n, n))
-    B = np.empty((n, d))
-    for i in range(n):
-        # line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-        A_3 = A_1[i, 0]
-        for j in range(n):
-            A[i, j] = vector_exp(logits[i, j] - A_3)
-        # line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-        B_3 = B_1[i, 0]
-        for j in range(d):
-            B[i, j] = vector_exp(emission[i, j] - B_3)
-    A_4 = np.empty((n, 1))
-    B_4 = np.empty((n, 1))
-    for i in range(n):
+        B_1[i, 0] = B_4
         A_5 = 0.0
         B_5 = 0.0
         for j in range(n):
+            # line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
+            A_6 = vector_exp(logits[i, j] - A_4)
+            A[i, j] = A_6
             # line 12: A = A / A.sum(axis=1, keepdims=True)
-            A_5 = plus(A_5, A[i, j])
+            A_5 = plus(A_5, A_6)
+        for j in range(d):
+            # line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
+            B_6 = vector_exp(emission[i, j] - B_4)
+            B[i, j] = B_6
+            # line 14: B = B / B.sum(axis=1, keepdims=True)
+            B_5 = plus(B_5, B_6)
+        # line 12: A = A / A.sum(axis=1, keepdims=True)
+        A_2[i, 0] = A_5
+        # line 14: B = B / B.sum(axis=1, keepdims=True)
+        B_2[i, 0] = B_5
+        for j in range(n):
+            # line 12: A = A / A.sum(axis=1, keepdims=True)
+            A_3[i, j] = A[i, j] / A_5
         for j in range(d):
             # line 14: B = B / B.sum(axis=1, keepdims=True)
-            B_5 = plus(B_5, B[i, j])
-        # line 12: A = A / A.sum(axis=1, keepdims=True)
-        A_4[i, 0] = A_5
-        # line 14: B = B / B.sum(axis=1, keepdims=True)
-        B_4[i, 0] = B_5
-    A_6 = np.empty((n, n))
-    B_6 = np.empty((n, d))
-    for i in range(n):
-        # line 12: A = A / A.sum(axis=1, keepdims=True)
-        A_7 = A_4[i, 0]
-        for j in range(n):
-            A_6[i, j] = A[i, j] / A_7
-        # line 14: B = B / B.sum(axis=1, keepdims=True)
-        B_7 = B_4[i, 0]
-        for j in range(d):
-            B_6[i, j] = B[i, j] / B_7
+            B_3[i, j] = B[i, j] / B_5
     alpha_3 = np.empty((q, n))
     alpha_4 = np.empty(n)
     # line 17: for t in range(len(seen)):
@@ -161,7 +154,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
             alpha_3[t, i] = alpha_4[i]
             for j in range(d):
                 # line 18: alpha = (alpha @ A) * B[:, seen[t]]
-                alpha_1[j, i] = B_6[i, j]
+                alpha_1[j, i] = B_3[i, j]
         alpha_5 = seen[t]
         if alpha_5 < 0:
             alpha_5 += d
@@ -170,7 +163,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
         for i in range(n):
             alpha_6 = 0.0
             for j in range(n):
-                alpha_6 = plus(alpha_6, alpha_4[j] * A_6[j, i])
+                alpha_6 = plus(alpha_6, alpha_4[j] * A_3[j, i])
             alpha[i] = alpha_6 * alpha_1[alpha_5, i]
         scale = 0.0
         for i in range(n):
@@ -191,9 +184,9 @@ def hmm_value_and_grad(logits, emission, start, seen):
             d_alpha_7 = 0.0
             for k in range(n):
                 # gradient of line 17: for t in range(len(seen)):
-                d_alpha_7 = plus(d_alpha_7, alpha_3[-j + q - 1, k] * A_6[k, i])
+                d_alpha_7 = plus(d_alpha_7, alpha_3[-j + q - 1, k] * A_3[k, i])
             for k in range(d):
-                d_alpha_3[k, i] = B_6[i, k]
+                d_alpha_3[k, i] = B_3[i, k]
             d_alpha_2[i] = d_alpha_7
         scale_1 = 0.0
         d_alpha_8 = 0.0
@@ -213,7 +206,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
             recorded_i = alpha_3[-j + q - 1, i]
             for k in range(n):
                 d_alpha_12 = (d_alpha_4[k] * d_alpha_10 + d_scale) * d_alpha_3[d_alpha_9, k]
-                d_alpha_11 = plus(d_alpha_11, d_alpha_12 * A_6[i, k])
+                d_alpha_11 = plus(d_alpha_11, d_alpha_12 * A_3[i, k])
                 d_A[i, k] = d_alpha_5[i, k] + d_alpha_12 * recorded_i
             d_alpha_1[d_alpha_9, i] += (d_alpha_4[i] * d_alpha_10 + d_scale) * d_alpha_2[i]
             d_alpha[i] = d_alpha_11
@@ -236,23 +229,23 @@ def hmm_value_and_grad(logits, emission, start, seen):
         d_B_2 = 0.0
         d_B_3 = 0.0
         # line 12: A = A / A.sum(axis=1, keepdims=True)
-        A_7 = A_4[i, 0]
+        A_7 = A_2[i, 0]
         # line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-        A_3 = A_1[i, 0]
+        A_8 = A_1[i, 0]
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
             d_A_2 = plus(d_A_2, d_alpha_5[i, j] * A[i, j] / A_7 / A_7)
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-            d_A_3 = plus(d_A_3, 1.0 if logits[i, j] == A_3 else 0.0)
+            d_A_3 = plus(d_A_3, 1.0 if logits[i, j] == A_8 else 0.0)
         # line 14: B = B / B.sum(axis=1, keepdims=True)
-        B_7 = B_4[i, 0]
+        B_7 = B_2[i, 0]
         # line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-        B_3 = B_1[i, 0]
+        B_8 = B_1[i, 0]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
             d_B_2 = plus(d_B_2, d_alpha_6[i, j] * B[i, j] / B_7 / B_7)
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-            d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_3 else 0.0)
+            d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_8 else 0.0)
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
             d_A_4 = d_alpha_5[i, j] / A_7 - d_A_2
@@ -274,9 +267,9 @@ def hmm_value_and_grad(logits, emission, start, seen):
         # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
         d_A_6 = -(d_A_5 / d_A_3)
         for j in range(n):
-            d_logits[i, j] = d_A_1[j] + (d_A_6 if logits[i, j] == A_3 else 0.0)
+            d_logits[i, j] = d_A_1[j] + (d_A_6 if logits[i, j] == A_8 else 0.0)
         # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
         d_B_6 = -(d_B_5 / d_B_3)
         for j in range(d):
-            d_emission[i, j] = d_B_1[j] + (d_B_6 if emission[i, j] == B_3 else 0.0)
+            d_emission[i, j] = d_B_1[j] + (d_B_6 if emission[i, j] == B_8 else 0.0)
     return value, d_logits, d_emission

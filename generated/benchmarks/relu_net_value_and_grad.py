@@ -5,7 +5,7 @@
 w1: f8[m, n]    w2: f8[n, d]    x: f8[q, m]    y: f8[q, d]
 
 Cost for each of n*q: 4 operations; 24 bytes read, 16 written.
-Cost for each of d*q: 3 operations; 24 bytes read, 8 written.
+Cost for each of d*q: 3 operations; 16 bytes read, 8 written.
 Cost for each of d*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot, dot, dot, dot.
 Stored: value_1[q, n], value_2[q, n], value_4[q, d], value_5[q, d], d_value_1[q, n], d_w2_1[n, d],
@@ -39,13 +39,11 @@ def relu_net_value_and_grad(w1, w2, x, y):
     value_4 = np.empty((q, d))
     np.dot(value_2, np.ascontiguousarray(w2), out=value_4)
     value_5 = np.empty((q, d))
-    for i in range(q):
-        for j in range(d):
-            value_5[i, j] = value_4[i, j] - y[i, j]
     value = 0.0
     for i in range(q):
         for j in range(d):
-            value_6 = value_5[i, j]
+            value_6 = value_4[i, j] - y[i, j]
+            value_5[i, j] = value_6
             value = plus(value, value_6 * value_6)
     d_value_1 = np.empty((q, n))
     # gradient of line 3: return ((np.maximum(x @ w1, 0) @ w2 - y) ** 2).sum()

@@ -32,7 +32,6 @@ def rosenbrock_value_and_grad(x):
         value = plus(value, 100.0 * (value_1 * value_1) + value_2 * value_2)
         # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
         d_x[i] += -2.0 * value_2 + -400.0 * value_1 * x_i
-    for i in range(n - 1):
         x_i = x[i]
         # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
         value_1 = x[i + 1] - x_i * x_i

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import build, differentiate
-from codegen_ad.plan.kernel import Allocate, CheckRange, For, If, Kernel, Statement, walk
+from codegen_ad.plan.kernel import Allocate, CheckRange, For, If, Kernel, Statement, Tiles, walk
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import interpreted
 
@@ -27,9 +27,10 @@ def run(function: Any, *args: Any) -> Any:
 
 
 def depth(statements: list[Statement]) -> int:
-    """How deep loops stand in each other."""
-    inside = [depth(s.body) for s in statements if isinstance(s, For)]
-    return 1 + max(inside) if inside else 0
+    """How deep loops stand in each other; tiles and the loops over their rows are one."""
+    inside = [1 + depth(s.body) for s in statements if isinstance(s, For)]
+    inside += [depth(s.body) for s in statements if isinstance(s, Tiles)]
+    return max(inside, default=0)
 
 
 def squares(p, x, y):

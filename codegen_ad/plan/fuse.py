@@ -1,0 +1,342 @@
+"""Loops over the same sizes that touch the same arrays run as one, and keep what they hand on.
+
+The planner fuses what it emits together. What a library call or a later level kept apart, such as
+the two halves of `np.maximum(x @ W + b, 0)`, meets here: one pass over memory in place of two, and
+no buffer for what only the second loop reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.plan.access import is_unrolled
+from codegen_ad.plan.distribute import STREAMS
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Allocate,
+    Apply,
+    Check,
+    CheckRange,
+    Expr,
+    Fill,
+    For,
+    If,
+    Kernel,
+    Let,
+    Load,
+    Raise,
+    Statement,
+    Store,
+    Var,
+    View,
+    blocks,
+    walk,
+)
+from codegen_ad.plan.provisional import Names
+from codegen_ad.plan.rename import (
+    mentioned,
+    names_in,
+    rename_statement,
+    replace_expressions,
+    written,
+)
+from codegen_ad.plan.rows import UNDERSTOOD, accesses, arrays_of, assigned, names_of, target_name
+from codegen_ad.plan.sizes import substitute
+from codegen_ad.plan.tile_buffers import move
+
+
+def fuse(kernel: Kernel, names: Names) -> None:
+    """Fuse loops of the kernel's body and forward what they store; drop buffers nobody reads."""
+    if any(isinstance(s, View) for s in walk(kernel.body)):
+        return  # two names for one memory
+    if _fuse_block(kernel.body, names):
+        _drop_unread(kernel)
+        _contract(kernel)
+
+
+def _fuse_block(block: list[Statement], names: Names) -> bool:
+    """Fuse the loops of a block, then those in the loops that were fused."""
+    changed = False
+    position = 0
+    while position < len(block):
+        first = block[position]
+        fused = _with_later(block, position, names) if isinstance(first, For) else None
+        if fused is None:
+            position += 1
+        else:
+            changed = True
+            position = fused
+    return changed
+
+
+def _with_later(block: list[Statement], position: int, names: Names) -> int | None:
+    """Fuse a loop with the next one that it can be fused with; where to go on, or None."""
+    first = block[position]
+    assert isinstance(first, For)
+    if first.carried or is_unrolled(first.extent) or not _is_plain(first):
+        return None
+    for place in range(position + 1, len(block)):
+        second = block[place]
+        if not isinstance(second, For) or second.carried or second.extent != first.extent:
+            continue
+        if not _is_plain(second) or not _may_fuse(first, second):
+            continue
+        between = block[position + 1 : place]
+        made = [s for s in between if isinstance(s, Allocate)]
+        others = [s for s in between if not isinstance(s, Allocate)]
+        if not any(_conflict(s, second) for s in others):
+            block[position : place + 1] = [*made, _fused(first, second, names), *others]
+            return position + len(made)
+        if not any(_conflict(first, s) for s in others):
+            block[position : place + 1] = [*between, _fused(first, second, names)]
+            return position
+    return None
+
+
+def _is_plain(loop: For) -> bool:
+    return all(isinstance(s, UNDERSTOOD) for s in walk(loop.body))
+
+
+def _fused(first: For, second: For, names: Names) -> For:
+    """Both loops as one; the loops in them, too, and what is stored and read again is forwarded."""
+    for statement in second.body:
+        substitute(statement, {second.variable: Dim.symbol(first.variable)})
+    names.same_loop(second.variable, first.variable)
+    loop = replace(first, body=[*first.body, *second.body])
+    _fuse_block(loop.body, names)
+    _forward(loop.body)
+    return loop
+
+
+def _may_fuse(first: For, second: For) -> bool:
+    """Whether each trip of the second loop needs nothing but the same trip of the first one."""
+    if _may_raise(first) != _may_raise(second):
+        return False
+    if not _shares(first, second) or (
+        _innermost(first) and _innermost(second) and _too_many(first, second)
+    ):
+        return False
+    changed = {n for loop in (first, second) for s in walk(loop.body) for n in assigned(s)}
+    common = changed & set(names_of(first)) & set(names_of(second))
+    for name in common:
+        if _only_added(name, first) and _only_added(name, second):
+            continue
+        if not _same_trip(name, first, second):
+            return False
+    return True
+
+
+def _may_raise(loop: For) -> bool:
+    return any(isinstance(s, Check | CheckRange | Raise) for s in walk(loop.body))
+
+
+def _innermost(loop: For) -> bool:
+    return not any(isinstance(s, For) for s in loop.body)
+
+
+def _shares(first: For, second: For) -> bool:
+    """Whether an array is touched by both loops, at places that depend on their variables."""
+    one = {b for b, at, _ in accesses(first.body) if _has(at, first.variable)}
+    return any(b in one for b, at, _ in accesses(second.body) if _has(at, second.variable))
+
+
+def _has(at: Sequence[Dim], variable: str) -> bool:
+    return any(variable in d.symbols() for d in at)
+
+
+def _too_many(first: For, second: For) -> bool:
+    """Whether both loops together would touch too many arrays to use vectors."""
+    read: set[str] = set()
+    stored: set[str] = set()
+    for loop in (first, second):
+        for name, at, statement in accesses(loop.body):
+            if _has(at, loop.variable):
+                read.add(name)
+                if name in written(statement):
+                    stored.add(name)
+    pairs = len(stored) * (len(read) - len(stored)) + len(stored) * (len(stored) - 1) // 2
+    return pairs > STREAMS
+
+
+def _only_added(name: str, loop: For) -> bool:
+    """Whether a loop only adds to a variable or an array, in one way."""
+    for statement in walk(loop.body):
+        if isinstance(statement, Accumulate) and target_name(statement.target) == name:
+            if statement.how != "sum" or name in _term_names(statement):
+                return False
+        elif name in set(mentioned(statement)) or name in assigned(statement):
+            return False
+    return True
+
+
+def _term_names(statement: Accumulate) -> set[str]:
+    """The names that the term of a sum mentions."""
+    return set(names_in(statement.expr))
+
+
+def _same_trip(name: str, first: For, second: For) -> bool:
+    """Whether all places of an array are at the loops' variables along one axis."""
+    common: set[int] | None = None
+    for loop in (first, second):
+        places = [at for b, at, _ in accesses(loop.body) if b == name]
+        touched = [s for s in walk(loop.body) if name in mentioned(s)]
+        if not places or any(_is_whole(s, name) for s in touched):
+            return False
+        own = Dim.symbol(loop.variable)
+        for at in places:
+            axes = {a for a, d in enumerate(at) if d == own}
+            common = axes if common is None else common & axes
+    return bool(common)
+
+
+def _is_whole(statement: Statement, name: str) -> bool:
+    """Whether a statement mentions an array other than at one place."""
+    return not any(b == name for b, _, s in accesses([statement]) if s is statement)
+
+
+def _conflict(before: Statement, after: Statement) -> bool:
+    """Whether two statements can't change places."""
+    changed = _changed(before)
+    later = _changed(after)
+    return not (changed.isdisjoint(_all_names(after)) and later.isdisjoint(_all_names(before)))
+
+
+def _changed(statement: Statement) -> set[str]:
+    return {n for s in walk([statement]) for n in assigned(s)}
+
+
+def _all_names(statement: Statement) -> set[str]:
+    """All names in a statement and in the statements in it."""
+    return {n for s in walk([statement]) for n in (*mentioned(s), *assigned(s))}
+
+
+def _forward(body: list[Statement]) -> None:
+    """Read what was just stored from its name, not from memory."""
+    known: dict[tuple[str, tuple[Dim, ...]], Var] = {}
+    other: dict[str, str] = {}
+    kept: list[Statement] = []
+    for position, statement in enumerate(body):
+        if other:
+            rename_statement(statement, lambda n: other.get(n, n))
+        if known and not isinstance(statement, For | If):
+            replace_expressions(statement, partial(_known, known=known))
+        match statement:
+            case Let(name, Var(same)) if not _changes_later(body, position, same):
+                other[name] = same
+                continue
+            case _:
+                pass
+        kept.append(statement)
+        changed = {n for s in walk([statement]) for n in assigned(s)}
+        known = {
+            place: variable
+            for place, variable in known.items()
+            if changed.isdisjoint((place[0], variable.name, *_symbols(place[1])))
+        }
+        if isinstance(statement, Store) and isinstance(statement.expr, Var):
+            known[statement.buffer, statement.indices] = statement.expr
+    body[:] = kept
+
+
+def _changes_later(body: list[Statement], position: int, name: str) -> bool:
+    return any(name in assigned(s) for s in walk(body[position + 1 :]))
+
+
+def _known(expr: Expr, *, known: Mapping[tuple[str, tuple[Dim, ...]], Var]) -> Expr:
+    match expr:
+        case Load(buffer, indices, dtype):
+            found = known.get((buffer, indices))
+            return found if found is not None and found.dtype is dtype else expr
+        case Apply(args=args):
+            return replace(expr, args=tuple(_known(a, known=known) for a in args))
+        case _:
+            return expr
+
+
+def _symbols(at: Sequence[Dim]) -> Iterator[str]:
+    return (s for d in at for s in d.symbols())
+
+
+def _drop_unread(kernel: Kernel) -> None:
+    """Remove buffers that are only written."""
+    while True:
+        read = {o for o in kernel.outputs if isinstance(o, str)}
+        made: set[str] = set()
+        for statement in walk(kernel.body):
+            if isinstance(statement, Allocate):
+                made.add(statement.buffer)
+            elif isinstance(statement, Fill):
+                continue
+            elif isinstance(statement, Store | Accumulate):
+                read |= set(names_in(statement.expr))
+            else:
+                read |= set(mentioned(statement))
+        gone = made - read
+        if not gone:
+            return
+        _remove(kernel.body, gone)
+
+
+def _remove(block: list[Statement], gone: set[str]) -> None:
+    kept: list[Statement] = []
+    for statement in block:
+        for inner in blocks(statement):
+            _remove(inner, gone)
+        match statement:
+            case Allocate(buffer=name) | Fill(buffer=name) | Store(buffer=name) if name in gone:
+                continue
+            case Accumulate(target=Load(buffer=name)) if name in gone:
+                continue
+            case _:
+                kept.append(statement)
+    block[:] = kept
+
+
+def _contract(kernel: Kernel) -> None:
+    """Let buffers that one loop fills and reads hold the part of one trip."""
+    arrays = arrays_of(kernel)
+    for statement in kernel.body:
+        if not isinstance(statement, For):
+            continue
+        around = _names_outside(kernel, statement)
+        for name, array in arrays.items():
+            made = array.made
+            if made is None or made.fill is not None or name in around or len(made.shape) < 2:
+                continue
+            axis = own_axis(statement, name)
+            if axis is None:
+                continue
+            made.shape = _without(made.shape, axis)
+
+            def place(
+                buffer: str, at: tuple[Dim, ...], name: str = name, axis: int = axis
+            ) -> tuple[str, tuple[Dim, ...]]:
+                return buffer, _without(at, axis) if buffer == name else at
+
+            for inner in statement.body:
+                move(inner, place)
+
+
+def own_axis(loop: For, name: str) -> int | None:
+    """The axis along which all places of an array in a loop are at the loop's variable."""
+    if not _same_trip(name, loop, loop):
+        return None
+    own = Dim.symbol(loop.variable)
+    places = [at for b, at, _ in accesses(loop.body) if b == name]
+    return next(a for a in range(len(places[0])) if all(at[a] == own for at in places))
+
+
+def _without(items: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
+    return (*items[:axis], *items[axis + 1 :])
+
+
+def _names_outside(kernel: Kernel, loop: For) -> set[str]:
+    """The names that a kernel mentions outside of a loop of its body, but for allocations."""
+    found = {n for o in kernel.outputs for n in ([o] if isinstance(o, str) else names_in(o))}
+    for statement in kernel.body:
+        if statement is not loop and not isinstance(statement, Allocate):
+            found |= _all_names(statement)
+    return found
