@@ -104,6 +104,17 @@ class SimulatedDriver:
         self.log.append("to_host")
         ctypes.memmove(host, address, size)
 
+    def copy(self, address: int, source: int, size: int, stream: int) -> None:
+        self._inside(address, size)
+        self._inside(source, size)
+        ctypes.memmove(address, source, size)
+
+    def pinned(self, size: int) -> int:
+        return self.allocate(size)
+
+    def release(self, host: int) -> None:
+        self.free(host)
+
     def fill(self, address: int, byte: int, size: int, stream: int) -> None:
         self._inside(address, size)
         ctypes.memset(address, byte, size)

@@ -84,6 +84,18 @@ class Driver(Protocol):
         """Copy to the host; the content is there after `synchronize`."""
         ...
 
+    def copy(self, address: int, source: int, size: int, stream: int) -> None:
+        """Copy from one place of the device to another."""
+        ...
+
+    def pinned(self, size: int) -> int:
+        """Memory of the host that the device reads and writes directly."""
+        ...
+
+    def release(self, host: int) -> None:
+        """Give back what `pinned` gave."""
+        ...
+
     def fill(self, address: int, byte: int, size: int, stream: int) -> None:
         """Set bytes on the device."""
         ...

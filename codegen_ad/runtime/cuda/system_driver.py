@@ -129,6 +129,15 @@ class SystemDriver:
     def to_host(self, host: int, address: int, size: int, stream: int) -> None:
         self._do("cuMemcpyDtoHAsync", host, address, size, stream)
 
+    def copy(self, address: int, source: int, size: int, stream: int) -> None:
+        self._do("cuMemcpyDtoDAsync", address, source, size, stream)
+
+    def pinned(self, size: int) -> int:
+        return int(self._do("cuMemHostAlloc", size, 0))
+
+    def release(self, host: int) -> None:
+        self._do("cuMemFreeHost", host)
+
     def fill(self, address: int, byte: int, size: int, stream: int) -> None:
         self._do("cuMemsetD8Async", address, byte, size, stream)
 
