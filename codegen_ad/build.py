@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
 
 from codegen_ad.backends import numba_cpu, numba_cuda
 from codegen_ad.derive.structured import Checkpoints
-from codegen_ad.emit.fit_view import Recipe
+from codegen_ad.emit.fit_view import Once, Recipe
 from codegen_ad.emit.matrix_calls import needs_lapack
 from codegen_ad.emit.view import About
 from codegen_ad.errors import (
@@ -25,8 +24,6 @@ from codegen_ad.errors import (
 from codegen_ad.fit.methods import METHODS
 from codegen_ad.frontend.output import (
     OutputArray,
-    OutputConstant,
-    OutputMapping,
     OutputSequence,
     OutputTree,
 )
@@ -36,33 +33,17 @@ from codegen_ad.ir.verify import verify
 from codegen_ad.modes import TITLES, Derived, check_targets, derive, nested
 from codegen_ad.options import Options, is_checking
 from codegen_ad.passes import pipeline
+from codegen_ad.passes.invariants import Divided, divide
 from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
-from codegen_ad.plan.cost import Cost, cost
-from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
+from codegen_ad.plan.cost import cost
+from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.signature import Signature
 from codegen_ad.sparsity.jacobian import Subject
-
-
-@dataclass(frozen=True, slots=True)
-class Stages:
-    """What each stage made of a function."""
-
-    reading: Reading
-    simplified: Program
-    derived: Program
-    values: int
-    optimized: Program
-    kernel: Kernel
-    cost: Cost
-    about: About
-    text: str
-    rewrites: Counter[str] = field(default_factory=Counter[str])
-    checkpoints: Checkpoints | None = None
-
+from codegen_ad.stages import Stages, metadata
 
 _NOT_CHECKPOINTED = "No loop is checkpointed: none records more than its states would take."
 
@@ -88,12 +69,12 @@ def build(
     `mode` is one of those that `codegen_ad.modes` knows.
     """
     stages = run(function, signature, mode, options, wrt, on_stage=on_stage)
-    metadata = _metadata(stages, wrt, options)
+    known = metadata(stages, wrt, options)
     if mode.startswith("fit:"):
-        metadata["function"] = fit_name(stages.reading.program.name)
+        known["function"] = fit_name(stages.reading.program.name)
     reading = stages.reading
     captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
-    return Built(stages.text, metadata, [*reading.dependencies, *captured])
+    return Built(stages.text, known, [*reading.dependencies, *captured])
 
 
 def program_of(
@@ -136,26 +117,26 @@ def run(
     on_stage("optimized", optimized)
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
+    divided = Divided(None, optimized)
+    if mode.startswith("fit:"):
+        divided = divide(optimized, _targets(reading, optimized, targets), sizes)
+        optimized = _checked(divided.each)
     shapes = [x.node.array.shape for x in reading.leaves]
     data = [
         x.node.array.shape for x in reading.leaves if not any(_is_within(x, t) for t in targets)
     ]
-    outer = nesting(data, shapes)
     on_device = options.target == "cuda"
     blas = has_blas() and not on_device
-    reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
-    rows = () if on_device else rows_of_data(data, shapes)
-    kernel = plan(
-        optimized, name=_kernel_name(name, mode), sizes=sizes, outer=outer, rows=rows, blas=blas,
-        reserved=reserved,
+    planned = partial(
+        plan, outer=nesting(data, shapes), rows=() if on_device else rows_of_data(data, shapes),
+        blas=blas,
     )  # fmt: skip
+    reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
+    kernel = planned(optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved)
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
-    value = plan(
-        pipeline.run(simplified), name=name, sizes=_sizes(reading), outer=outer, rows=rows,
-        blas=blas,
-    )  # fmt: skip
+    value = planned(pipeline.run(simplified), name=name, sizes=_sizes(reading))
     counted = cost(kernel, value if mode != "value" else None)
     shown = getattr(function, "__name__", name)
     about = About(
@@ -169,10 +150,11 @@ def run(
             raise _placed(error, reading) from None
     elif mode.startswith("fit:"):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
-        recipe = recipe_of(mode)
+        once = _once(divided, f"{name}_once", sizes, planned)
         text = numba_cpu.fit_source(
-            kernel, about, counted, recipe, varied, fit_name(name), vectorise=vectorise
-        )
+            kernel, about, counted, recipe_of(mode), varied, fit_name(name), once,
+            vectorise=vectorise,
+        )  # fmt: skip
     else:
         text = numba_cpu.source(kernel, about, counted, vectorise=vectorise)
     on_stage("code", text)
@@ -181,6 +163,20 @@ def run(
         reading, simplified, program, values, optimized, kernel, counted, about, text, fired,
         checkpoints,
     )  # fmt: skip
+
+
+def _once(
+    divided: Divided,
+    name: str,
+    sizes: Sequence[tuple[str, int, int]],
+    planned: Callable[..., Kernel],
+) -> Once | None:
+    """The kernel of what a fit computes before its first step, and the data that it takes."""
+    if divided.once is None:
+        return None
+    places = {k: place for place, k in enumerate(divided.inputs)}
+    own = [(symbol, places[k], axis) for symbol, k, axis in sizes if k in places]
+    return Once(planned(_checked(divided.once), name=name, sizes=own), divided.inputs)
 
 
 def has_blas() -> bool:
@@ -287,104 +283,3 @@ def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
         for symbol, leaf, axis in reading.sizes
         if reading.program.inputs[leaf].array.shape[axis].name == symbol
     ]
-
-
-def _metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:
-    reading, kernel = stages.reading, stages.kernel
-    known = {symbol for symbol, _, _ in reading.sizes}
-    return {
-        "function": kernel.name,
-        "leaves": [
-            {
-                "name": leaf.name,
-                "shape": [str(d) for d in leaf.node.array.shape],
-                "captured": [list(s) for s in leaf.source] if leaf.captured else None,
-            }
-            for leaf in reading.leaves
-        ],
-        "cotangents": [
-            {
-                # What only the run knows is checked there.
-                "shape": [str(d) if known.issuperset(d.symbols()) else None for d in i.array.shape],
-                "dtype": i.array.dtype.value,
-            }
-            for i in stages.derived.inputs[len(reading.leaves) :]
-        ],
-        "sizes": [list(s) for s in reading.sizes],
-        "requirements": [
-            {
-                "kind": r.kind,
-                "first": str(r.first),
-                "second": str(r.second),
-                "message": r.message,
-                "case": r.case,
-            }
-            for r in reading.requirements
-        ]
-        + (stages.checkpoints.requirements() if stages.checkpoints is not None else []),
-        "output": output_json(reading.output, reading.program.outputs),
-        "floats": [k for k, o in enumerate(reading.program.outputs) if o.array.dtype.is_float],
-        "output_names": list(kernel.output_names),
-        "values": stages.values,
-        "gradients": [
-            {"shape": [str(d) for d in shape], "dtype": dtype.value}
-            for shape, dtype in list(zip(kernel.output_shapes, kernel.output_dtypes, strict=True))[
-                stages.values :
-            ]
-        ],
-        "wrt": list(wrt),
-        "has_aux": options.has_aux,
-        "raises": any(isinstance(s, Check | Raise | LibraryCall) for s in walk(kernel.body)),
-        "failures": _failures(stages),
-        "def_row": reading.source.def_line - reading.source.first_line,
-        "notes": list(reading.notes),
-        **({"device": _device(stages)} if options.target == "cuda" else {}),
-    }
-
-
-def _device(stages: Stages) -> dict[str, Any]:
-    """What the runtime calls the kernels of a GPU with, and what they leave."""
-    kernel = stages.kernel
-    return {
-        "parameters": [p.name for p in kernel.parameters],
-        "shapes": [[str(d) for d in shape] for shape in kernel.output_shapes],
-    }
-
-
-def _failures(stages: Stages) -> list[dict[str, Any]]:
-    """What the kernel raises where a check of the user's fails, and where that is in the code."""
-    reading, found = stages.reading, stages.optimized.checks
-    failures = () if found is None else found.failures
-    return [
-        {
-            "exception": f.exception,
-            "message": f.message,
-            "shown": len(f.shown),
-            "class": [list(s) for s in place.cls] if place.cls else None,
-            "function": [list(s) for s in place.function],
-            "row": place.row,
-            "name": f.origin.function,
-            "text": f.origin.text,
-        }
-        for f, place in zip(failures, reading.places, strict=True)
-    ]
-
-
-def output_json(tree: OutputTree, outputs: Sequence[Node]) -> list[Any]:
-    """How a result is put together, in values that JSON can hold."""
-    match tree:
-        case OutputArray(index, weak):
-            dtype = outputs[index].array.dtype
-            plain = weak or dtype.value == "f8"
-            return ["array", index, None if plain else dtype.value]
-        case OutputConstant(value):
-            return ["constant", value]
-        case OutputSequence(cls, items):
-            return ["sequence", _class_name(cls), [output_json(i, outputs) for i in items]]
-        case OutputMapping(cls, keys, items):
-            inside = [output_json(i, outputs) for i in items]
-            return ["mapping", _class_name(cls), list(keys), inside]
-
-
-def _class_name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"

@@ -30,6 +30,7 @@ LAYERS = (
     {"runtime"},
     {"fit", "interop", "sparsity"},
     {"modes"},
+    {"stages"},
     {"build"},
     {
         "api",

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from codegen_ad.backends.brought import helpers
-from codegen_ad.emit.fit_view import Recipe, fit_view
+from codegen_ad.emit.fit_view import Once, Recipe, fit_view
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About, types_of, view
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.cost import cost as count
 from codegen_ad.plan.elements import split
 from codegen_ad.plan.kernel import Kernel
 
@@ -29,12 +30,18 @@ def fit_source(
     recipe: Recipe,
     targets: Sequence[int],
     name: str,
+    once: Once | None = None,
     *,
     vectorise: bool = True,
 ) -> str:
-    """The text of a file whose function `name` runs a whole fit."""
+    """The text of a file whose function `name` runs a whole fit; `once` runs before its steps."""
     small, splits = split(kernel, targets)
     core = view(small, about, cost, helpers, outputs_given=True, vectorise=vectorise)
-    fit = fit_view(kernel, core, recipe, targets, splits, name)
+    first = None
+    if once is not None:
+        first = view(once.kernel, about, count(once.kernel), helpers, vectorise=vectorise)
+        core = replace(core, helpers=tuple(dict.fromkeys((*first.helpers, *core.helpers))))
+    inputs = () if once is None else once.inputs
+    fit = fit_view(kernel, core, recipe, targets, splits, name, first, inputs)
     core = replace(core, types=types_of(kernel))
-    return render(f"{NAME}/fit.py.jinja", k=core, f=fit)
+    return render(f"{NAME}/fit.py.jinja", k=core, f=fit, once=first)

@@ -40,6 +40,17 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """A kernel that computes the last parameters of a step's kernel, before the first step.
+
+    `inputs` are the numbers of the step's parameters that it takes.
+    """
+
+    kernel: Kernel
+    inputs: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FitView:
     """A fit as text."""
 
@@ -62,13 +73,15 @@ def fit_view(
     targets: Sequence[int],
     splits: Mapping[int, Split],
     name: str,
+    once: KernelView | None = None,
+    inputs: Sequence[int] = (),
 ) -> FitView:
     """The loop around `core`, which computes value and gradient.
 
     `targets` are the numbers of the parameters of `kernel` that are fitted, in the order of the
     gradients; `core` takes those in `splits` element by element, and returns their gradients. All
     parameters, best points, gradients and states come in as arrays; scalars as arrays of one
-    element.
+    element. The last parameters are what `once` computes from the data with the numbers `inputs`.
     """
     fitted = {t: _fitted(kernel, t, splits.get(t)) for t in targets}
     kinds = ("", "best_", "d_", *(f"{s}_" for s in recipe.state))
@@ -80,6 +93,11 @@ def fit_view(
     start += [f"gtol, ftol = hyper[{count}], hyper[{count + 1}]"]
     for f in fitted.values():
         start += [line for k in kinds if k != "d_" for line in f.load(k)]
+    given = list(data.values())
+    if once is not None:
+        given, kept = given[: -len(once.outputs)], given[-len(once.outputs) :]
+        taken = ", ".join(data[k] for k in inputs)
+        start += _call(kept, f"{once.name}({taken})", 1)
     call: list[str] = []
     for k in range(len(kernel.parameters)):
         call += fitted[k].locals("") if k in fitted else [data[k]]
@@ -100,10 +118,11 @@ def fit_view(
     for f in fitted.values():
         finish += [line for k in kinds if k != "best_" for line in f.store(k)]
     arguments = [f.argument(k) for k in kinds for f in fitted.values()]
-    names = ["first", "steps", *arguments, *data.values(), "hyper", "trace", "progress", "stop"]
+    names = ["first", "steps", *arguments, *given, "hyper", "trace", "progress", "stop"]
+    lines = (*core.body, core.returned, *(h.text for h in core.helpers), "math.")
     return FitView(
         recipe.title,
-        imports((*core.body, core.returned, *(h.text for h in core.helpers), "math.")),
+        imports(lines if once is None else (*lines, *once.body, once.returned)),
         head(name, names),
         tuple(start),
         (*evaluate, *norm),

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ops import COSTLY
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -29,7 +30,6 @@ from codegen_ad.plan.kernel import (
     While,
     blocks,
 )
-from codegen_ad.plan.units import COSTLY
 
 WEIGHT_COSTLY = 15
 WEIGHT_DIVIDE = 4

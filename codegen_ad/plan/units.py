@@ -14,7 +14,7 @@ from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape
-from codegen_ad.ops import ELEMENTWISE
+from codegen_ad.ops import COSTLY
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import CONCATENATE, RESHAPE
 from codegen_ad.ops.reduction import Contract, Reduce
@@ -40,14 +40,6 @@ from codegen_ad.plan.scope import Pattern, Scope, Stored
 
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
 WHOLE = (Kind.SCAN, Kind.LINALG, Kind.FILTER)
-COSTLY = frozenset(
-    (
-        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit",
-        "softplus", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh",
-        "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "power", "cbrt",
-        "hypot", "logit", *(entry.op.name for entry in ELEMENTWISE.values() if entry.carried),
-    )
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

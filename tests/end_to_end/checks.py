@@ -17,6 +17,7 @@ from codegen_ad import build, differentiate
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.runtime.arguments import leaves_of, rebuild
 from codegen_ad.runtime.compiled import flat
+from codegen_ad.stages import Stages
 from tests.end_to_end.cases import Case
 
 ROUNDING = {"f8": 1e-12, "f4": 2e-5}
@@ -64,7 +65,7 @@ def inputs_of(case: Case, args: Sequence[Any], stages: build.Stages) -> list[Any
     return [*leaves, *_outside(kernels.root, stages)]
 
 
-def _outside(root: Any, stages: build.Stages) -> Iterator[Any]:
+def _outside(root: Any, stages: Stages) -> Iterator[Any]:
     from codegen_ad.runtime.dependencies import resolve
 
     for leaf in stages.reading.leaves:
