@@ -61,6 +61,7 @@ from codegen_ad.backends.vector_math import (
     vector_log_part,
     vector_logaddexp,
     vector_scaled,
+    vector_softplus,
     vector_split,
 )
 from codegen_ad.backends.vector_powers import (
@@ -108,6 +109,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_log10, EXACT),
     (vector_log1p, EXACT),
     (vector_logaddexp, EXACT),
+    (vector_softplus, EXACT),
     (vector_expm1, EXACT),
     (vector_sinh, EXACT),
     (vector_cosh, EXACT),

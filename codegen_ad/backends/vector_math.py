@@ -205,6 +205,11 @@ def vector_logaddexp(x: float, y: float) -> float:
     return (x if x >= y else y) + vector_log1p(vector_exp(-gap))
 
 
+def vector_softplus(x: float) -> float:
+    """Return log(1 + exp(x)) to 2 ulp; its exp is the one that `vector_expit` of the same x has."""
+    return (x if x > 0.0 else 0.0) + vector_log1p(vector_exp(-abs(x)))
+
+
 def plus(total: float, term: float) -> float:
     """Return a sum with one term more; sums in loops may be taken in any order, to vectorise."""
     return total + term

@@ -27,7 +27,7 @@ VECTORISED = {
     "log1p": "vector_log1p(x)",
     "logaddexp": "vector_logaddexp(x, y)",
     "expit": "vector_expit(x)",
-    "softplus": "vector_logaddexp(x, 0.0)",
+    "softplus": "vector_softplus(x)",
     "sin": "vector_sin(x)",
     "cos": "vector_cos(x)",
     "tan": "vector_tan(x)",

@@ -222,6 +222,13 @@ def _cast_of_cast(b: Builder, node: Node) -> Node | None:
     return make.cast(b, x.args[0], end) if loses_nothing and middle is not DType.BOOL else None
 
 
+def _softplus(b: Builder, node: Node) -> Node | None:
+    for zero, x in (node.args, node.args[::-1]):
+        if make.constant_value(zero) == 0 and x.array.dtype is node.array.dtype:
+            return like(b, node, make.apply(b, "softplus", x))
+    return None
+
+
 def _same_cancels(b: Builder, node: Node) -> Node | None:
     x, y = node.args
     return make.zeros_like(b, node) if x is y and node in b.notes.gradients else None
@@ -258,6 +265,7 @@ RULES = (
     Rule("2 * (3 * x) -> 6 * x", _op("multiply"), _literal_times_literal, ROUNDING),
     Rule("x**0, x**2 -> 1, square(x)", _op("power"), _literal_power),
     Rule("x**0.5, x**3, x**4, 1/x, 1/x**2 without power", _op("power"), _small_power, ROUNDING),
+    Rule("logaddexp(0, x) -> softplus(x)", _op("logaddexp"), _softplus),
     Rule("where with a known or negated condition", _op("where"), _select),
     Rule("and, or with a known side", _op("logical_and", "logical_or"), _logic),
     Rule("cast(cast(x)) -> cast(x)", (CAST,), _cast_of_cast),

@@ -81,6 +81,11 @@ CASES: dict[str, tuple[Callable[..., Any], float, list[np.ndarray]]] = {
         1.8,
         [rng.uniform(-708.0, 40.0, 700), *SMALL],
     ),
+    "softplus": (
+        lambda x: mpmath.log1p(mpmath.exp(x)),
+        1.75,
+        [rng.uniform(-40.0, 40.0, 700), rng.uniform(-700.0, -30.0, 300), *SMALL],
+    ),
     "sinh": (mpmath.sinh, 1.6, [rng.uniform(-710.4, 710.4, 700), *SMALL]),
     "cosh": (mpmath.cosh, 1.6, [rng.uniform(-710.4, 710.4, 700), *SMALL]),
     "tanh": (

@@ -49,6 +49,8 @@ CASES: dict[str, tuple[Build, str]] = {
     "x plus x": (lambda b, x, s: make.add(b, x, x), "constant multiply"),
     "zero plus x stays": (lambda b, x, s: ap(b, "add", x, 0.0), "constant add"),
     "minus zero": (lambda b, x, s: ap(b, "subtract", x, 0.0), ""),
+    "softplus": (lambda b, x, s: ap(b, "logaddexp", 0.0, ap(b, "logaddexp", x, 0.0)),
+        "softplus softplus"),
     "square": (lambda b, x, s: ap(b, "power", x, 2.0), "square"),
     "cube": (lambda b, x, s: ap(b, "power", x, 3.0), "square multiply"),
     "root": (lambda b, x, s: ap(b, "power", x, 0.5), "sqrt"),
