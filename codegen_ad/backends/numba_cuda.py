@@ -28,8 +28,10 @@ from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device import DevicePlan
 from codegen_ad.plan.device_loops import Refused
 from codegen_ad.plan.device_passes import device_plan
+from codegen_ad.plan.device_team import TeamPlan, team_plan
 from codegen_ad.plan.kernel import Kernel
 
 NAME = "numba_cuda"
@@ -49,8 +51,16 @@ def source(kernel: Kernel, about: About, cost: Cost, mode: str) -> str:
     if mode.startswith("fit:"):
         raise UnsupportedOnDevice(f"Whole fits are not written for a GPU.\n{_INSTEAD}")
     try:
-        k = device_view(device_plan(kernel), about, cost)
+        k = device_view(_planned(kernel), about, cost)
     except Refused as refused:
         message = f"This can't run on a GPU: {refused.reason}.\n{_INSTEAD}"
         raise UnsupportedOnDevice(message, origin=refused.statement.note.origin) from None
     return render(f"{NAME}/kernel.py.jinja", k=k)
+
+
+def _planned(kernel: Kernel) -> DevicePlan | TeamPlan:
+    """Passes over the data where that is possible, else the work of one team of threads."""
+    try:
+        return device_plan(kernel)
+    except Refused:
+        return team_plan(kernel)

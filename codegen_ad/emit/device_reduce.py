@@ -156,6 +156,51 @@ class Reducer:
         self.line(f"{group.sums}[warp, {p}column] = {p}own", depth + 1)
         self.line(f"{p}column += 1", depth)
 
+    def for_all(self, first: dict[str, str]) -> None:
+        """Behind a barrier: every thread adds the warps' sums, in order.
+
+        `first` are the names of what totals began with.
+        """
+        group, p = self.group, self.prefix
+        column = 0
+        for total in group.totals:
+            if not total.shape:
+                self._sum_of_warps(total.name, str(column), 0)
+                if total.name in first:
+                    both = group.combined(first[total.name], total.name)
+                    self.line(f"{total.name} = {both}")
+            else:
+                self._to_array(total, column, p)
+            column += total.count
+
+    def _to_array(self, total: Total, column: int, p: str) -> None:
+        """Threads put the elements of an array where they belong."""
+        self.line(f"{p}at = thread - {column}" if column else f"{p}at = thread")
+        self.line(f"if ({p}at >= 0) & ({p}at < {total.count}):")
+        self._sum_of_warps(f"{p}total", "thread", 1)
+        places: list[str] = []
+        below = total.count
+        for axis, dim in enumerate(total.shape):
+            below //= dim.value
+            place = f"{p}at // {below}" if below > 1 else f"{p}at"
+            places.append(f"{place} % {dim.value}" if axis else place)
+        element = f"{total.name}[{', '.join(places)}]"
+        value = f"{p}total"
+        if total.adds:
+            value = self.group.combined(element, value)
+        self.line(f"{element} = {value}", 1)
+
+    def _sum_of_warps(self, name: str, column: str, depth: int) -> None:
+        group, p = self.group, self.prefix
+        self.line(f"{name} = {group.sums}[0, {column}]", depth)
+        if self.threads > WARP:
+            self.line(f"for {p}row in range(1, {self.threads // WARP}):", depth)
+            cell = f"{group.sums}[{p}row, {column}]"
+            if group.how == "sum":
+                self.line(f"{name} += {cell}", depth + 1)
+            else:
+                self.line(f"{name} = {group.combined(name, cell)}", depth + 1)
+
     def in_blocks(self) -> None:
         """One row of partial sums for each block, its warps in order."""
         self._columns("warp", self.threads // WARP, f"{self.group.partial}[block, thread]")

@@ -37,13 +37,17 @@ def identity(how: str, dtype: DType) -> Number | None:
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """What every thread adds up for itself: a number, or a small array under the name `own`."""
+    """What every thread adds up for itself: a number, or a small array under the name `own`.
+
+    `adds` says that the array holds something already, to which the total is added.
+    """
 
     name: str
     how: str
     dtype: DType
     shape: Shape = ()
     own: str = ""
+    adds: bool = False
 
     @property
     def count(self) -> int:

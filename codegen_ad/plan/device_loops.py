@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device import LARGEST_OWN, Own, Total, identity
+from codegen_ad.plan.device import LARGEST_OWN, THREADS, Own, Total, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -172,6 +172,8 @@ def shared(
         else:
             place = next(s for kind, _, s in uses if kind != "load")
             raise Refused(place, f"trips of the loop write to the same places of `{buffer}`")
+    if sum(t.count for t in totals.values()) > THREADS:
+        raise Refused(loop, f"the loop adds up more than {THREADS} numbers")
     return Shared(tuple(totals.values()), tuple(own))
 
 

@@ -6,15 +6,25 @@ later pass needs are kept in memory between the two.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from codegen_ad.ir.dims import ONE, ZERO, Dim
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device import Buffer, DevicePlan, Own, Pass, Total, identity
+from codegen_ad.plan.device_arrays import (
+    NOTHING,
+    by_element,
+    drop_fill,
+    fresh,
+    names_of,
+    sized,
+    with_results,
+)
 from codegen_ad.plan.device_loops import (
     Refused,
+    Shared,
     defined,
     is_guard,
     is_wide,
@@ -26,23 +36,16 @@ from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
     Assign,
-    CopyInto,
-    Expr,
-    Fill,
     For,
     Kernel,
     Let,
     Load,
-    Note,
     Number,
     Statement,
     Store,
     Var,
     walk,
 )
-
-_NOTHING = Note()
-_Value = Callable[[tuple[Dim, ...]], Expr]
 
 
 @dataclass(slots=True)
@@ -64,21 +67,17 @@ def device_plan(kernel: Kernel) -> DevicePlan:
     Refused
         If a statement can't be run by many threads.
     """
-    parameters = {p.name for p in kernel.parameters if p.rank}
-    taken = _names(kernel)
-    outputs, results = _outputs(kernel, taken)
-    body = [*_plain(kernel.body, taken), *results]
+    taken = names_of(kernel)
+    outputs, results = with_results(kernel, taken)
+    body, loops = _with_loops([*by_element(kernel, taken), *results], kernel)
     arrays = {s.buffer: s for s in body if isinstance(s, Allocate)}
     drafts: list[_Draft] = []
     for number, statement in enumerate(body):
-        if isinstance(statement, Allocate):
-            continue
-        if isinstance(statement, For) and is_wide(statement):
-            others = (s for s in body if s is not statement and not isinstance(s, Allocate))
-            outside = {name for s in others for name in defined(s) | read(s)}
-            found = shared(statement, outside, arrays, parameters)
+        if id(statement) in loops:
+            found = loops[id(statement)]
+            assert isinstance(statement, For)
             drafts.append(_Draft(statement, found.totals, found.own, number))
-        elif touches_memory(statement):
+        elif touches_memory(statement) and not isinstance(statement, Allocate):
             if any(isinstance(s, For) and is_wide(s) for s in walk([statement])):
                 raise Refused(statement, "loops over data stand inside of another loop or a branch")
             if not drafts:
@@ -101,110 +100,28 @@ def device_plan(kernel: Kernel) -> DevicePlan:
         Buffer(name, (Dim.constant(len(group)),), group[0].dtype, "scratch")
         for name, group in kept.arrays.items()
     ]
-    return DevicePlan(kernel, passes, kernel.parameters, tuple(buffers), outputs)
+    return DevicePlan(kernel, passes, kernel.parameters, sized(buffers, kernel), outputs)
 
 
-def _names(kernel: Kernel) -> set[str]:
-    found = {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
-    for statement in kernel.body:
-        found |= defined(statement) | read(statement)
-    return found
-
-
-def _fresh(wish: str, taken: set[str]) -> str:
-    name = wish
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
-
-
-def _outputs(kernel: Kernel, taken: set[str]) -> tuple[tuple[str, ...], list[Statement]]:
-    """The arrays that hold results, and the statements that write results that are numbers."""
-    names: list[str] = []
-    statements: list[Statement] = []
-    for output, wish, dtype in zip(
-        kernel.outputs, kernel.output_names, kernel.output_dtypes, strict=True
-    ):
-        if isinstance(output, str):
-            names.append(output)
-            continue
-        name = _fresh(f"{wish}_out", taken)
-        names.append(name)
-        note = next(
-            (s.note for s in kernel.body if isinstance(s, Let) and output == Var(s.name, dtype)),
-            _NOTHING,
-        )
-        statements.append(Allocate(name, (ONE,), dtype, None, note))
-        statements.append(Store(name, (ZERO,), output, note))
-    return tuple(names), statements
-
-
-# Whole arrays become loops ------------------------------------------------------------------------
-
-
-def _plain(body: Sequence[Statement], taken: set[str]) -> list[Statement]:
-    """Statements about whole arrays as loops over their elements."""
-    shapes = {s.buffer: s for s in walk(list(body)) if isinstance(s, Allocate)}
-    added = {
-        s.target.buffer
-        for s in walk(list(body))
-        if isinstance(s, Accumulate) and isinstance(s.target, Load)
-    }
-    found: list[Statement] = []
+def _with_loops(
+    body: Sequence[Statement], kernel: Kernel
+) -> tuple[list[Statement], dict[int, Shared]]:
+    """The statements, without zeros that threads begin with anyway, and the loops to share out."""
+    parameters = {p.name for p in kernel.parameters if p.rank}
+    arrays = {s.buffer: s for s in body if isinstance(s, Allocate)}
+    kept: list[Statement] = []
+    loops: dict[int, Shared] = {}
     for statement in body:
-        match statement:
-            case Allocate(buffer=buffer, fill=float() | int() as fill):
-                found.append(replace(statement, fill=None))
-                if buffer not in added or not _is_zero_start(body, buffer):
-                    found.append(_filled(statement, fill, statement.note, taken))
-            case Fill(buffer, value, note):
-                found.append(_filled(shapes[buffer], value, note, taken))
-            case CopyInto(target, source, note) if target in shapes:
-                found.append(_copied(shapes[target], source, note, taken))
-            case For(body=inner):
-                found.append(replace(statement, body=_plain(inner, taken)))
-            case _:
-                found.append(statement)
-    return found
-
-
-def _is_zero_start(body: Sequence[Statement], buffer: str) -> bool:
-    """Whether an array of zeros is first of all added to, so that threads may begin with zeros."""
-    for statement in body:
-        if isinstance(statement, Allocate) or buffer not in defined(statement) | read(statement):
-            continue
-        return isinstance(statement, For) and all(
-            not (isinstance(s, Store) and s.buffer == buffer) for s in walk(statement.body)
-        )
-    return False
-
-
-def _filled(made: Allocate, value: float, note: Note, taken: set[str]) -> Statement:
-    def number(at: tuple[Dim, ...]) -> Expr:
-        return _literal(value, made.dtype)
-
-    return _over(made, number, note, taken)
-
-
-def _copied(made: Allocate, source: str, note: Note, taken: set[str]) -> Statement:
-    def element(at: tuple[Dim, ...]) -> Expr:
-        return Load(source, at, made.dtype)
-
-    return _over(made, element, note, taken)
-
-
-def _literal(value: float, dtype: DType) -> Number:
-    return Number(repr(float(value)) if dtype.is_float else str(int(value)), dtype)
-
-
-def _over(made: Allocate, value: _Value, note: Note, taken: set[str]) -> Statement:
-    names = [_fresh(n, taken) for n, _ in zip("ijklmopq", made.shape, strict=False)]
-    at = tuple(Dim.symbol(n) for n in names)
-    inner: Statement = Store(made.buffer, at, value(at), note)
-    for name, extent in reversed(list(zip(names, made.shape, strict=True))):
-        inner = For(name, extent, [inner], note)
-    return inner
+        if isinstance(statement, For) and is_wide(statement):
+            others = (s for s in body if s is not statement and not isinstance(s, Allocate))
+            outside = {name for s in others for name in defined(s) | read(s)}
+            found = shared(statement, outside, arrays, parameters)
+            totals = tuple(
+                replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name)) for t in found.totals
+            )
+            loops[id(statement)] = Shared(totals, found.own)
+        kept.append(statement)
+    return kept, loops
 
 
 # What each pass needs -----------------------------------------------------------------------------
@@ -279,7 +196,7 @@ def _kept(wanted: Iterable[Mapping[str, Total]], taken: set[str]) -> _Kept:
             if name in kept.place:
                 continue
             if total.dtype not in names:
-                names[total.dtype] = _fresh("totals", taken)
+                names[total.dtype] = fresh("totals", taken)
             group = kept.arrays.setdefault(names[total.dtype], [])
             kept.place[name] = names[total.dtype], len(group)
             group.append(total)
@@ -288,7 +205,7 @@ def _kept(wanted: Iterable[Mapping[str, Total]], taken: set[str]) -> _Kept:
 
 def _pass(draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept) -> Pass:
     before: list[Statement] = [
-        Let(name, kept.element(total), None, _NOTHING) for name, total in part.earlier.items()
+        Let(name, kept.element(total), None, NOTHING) for name, total in part.earlier.items()
     ]
     before += [body[n] for n in sorted(part.numbers) if n < draft.start]
     after: list[Statement] = []
@@ -300,7 +217,7 @@ def _pass(draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept) -
         if total.name in kept.place:
             place = kept.element(total)
             value = Var(total.name, total.dtype)
-            after.append(Store(place.buffer, place.indices, value, _NOTHING))
+            after.append(Store(place.buffer, place.indices, value, NOTHING))
     after += [body[n] for n in sorted(part.numbers) if n >= draft.start]
     return Pass(before, draft.loop, draft.totals, draft.own, after)
 
@@ -315,6 +232,6 @@ def _begin(total: Total, before: list[Statement]) -> Statement | None:
         case _:
             value = Var(total.name, total.dtype)
             first = Var(f"{total.name}_first", total.dtype)
-            before.append(Let(first.name, value, None, _NOTHING))
-            before.append(Assign((total.name,), (nothing,), _NOTHING))
-            return Accumulate(value, total.how, first, _NOTHING)
+            before.append(Let(first.name, value, None, NOTHING))
+            before.append(Assign((total.name,), (nothing,), NOTHING))
+            return Accumulate(value, total.how, first, NOTHING)

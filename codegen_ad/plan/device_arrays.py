@@ -1,0 +1,198 @@
+"""Statements about whole arrays as loops over elements, which threads can share out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from codegen_ad.ir.dims import ONE, ZERO, Dim
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.device import Buffer
+from codegen_ad.plan.device_loops import Refused, defined, read
+from codegen_ad.plan.kernel import (
+    Allocate,
+    Assign,
+    CopyInto,
+    Expr,
+    Fill,
+    For,
+    If,
+    Kernel,
+    Let,
+    Load,
+    Note,
+    Number,
+    Statement,
+    Store,
+    Var,
+    While,
+    walk,
+)
+
+NOTHING = Note()
+_Value = Callable[[tuple[Dim, ...]], Expr]
+
+
+def names_of(kernel: Kernel) -> set[str]:
+    """All names of a kernel."""
+    found = {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
+    for statement in kernel.body:
+        found |= defined(statement) | read(statement)
+    return found
+
+
+def fresh(wish: str, taken: set[str]) -> str:
+    """A name that nothing has, like the one wished for."""
+    name = wish
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
+
+
+def with_results(kernel: Kernel, taken: set[str]) -> tuple[tuple[str, ...], list[Statement]]:
+    """The arrays that hold results, and the statements that write results that are numbers."""
+    names: list[str] = []
+    statements: list[Statement] = []
+    for output, wish, dtype in zip(
+        kernel.outputs, kernel.output_names, kernel.output_dtypes, strict=True
+    ):
+        if isinstance(output, str):
+            names.append(output)
+            continue
+        name = fresh(f"{wish}_out", taken)
+        names.append(name)
+        note = next(
+            (s.note for s in kernel.body if isinstance(s, Let) and output == Var(s.name, dtype)),
+            NOTHING,
+        )
+        statements.append(Allocate(name, (ONE,), dtype, None, note))
+        statements.append(Store(name, (ZERO,), output, note))
+    return tuple(names), statements
+
+
+def by_element(kernel: Kernel, taken: set[str]) -> list[Statement]:
+    """The kernel's statements, those about whole arrays as loops over their elements."""
+    arrays: dict[str, tuple[Shape, DType]] = {p.name: (p.shape, p.dtype) for p in kernel.parameters}
+    for statement in walk(kernel.body):
+        if isinstance(statement, Allocate):
+            arrays[statement.buffer] = statement.shape, statement.dtype
+    return _plain(kernel.body, arrays, taken)
+
+
+def _plain(
+    body: Sequence[Statement], arrays: Mapping[str, tuple[Shape, DType]], taken: set[str]
+) -> list[Statement]:
+    found: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Allocate(buffer=buffer, fill=float() | int() as fill):
+                found.append(replace(statement, fill=None))
+                found.append(_filled(buffer, arrays[buffer], fill, statement.note, taken))
+            case Fill(buffer, value, note):
+                found.append(_filled(buffer, arrays[buffer], value, note, taken))
+            case CopyInto(target, source, note):
+                found.append(copied(target, source, arrays[target], note, taken))
+            case For(body=inner):
+                found.append(replace(statement, body=_plain(inner, arrays, taken)))
+            case While(test=test, body=inner):
+                changed = [_plain(b, arrays, taken) for b in (test, inner)]
+                found.append(replace(statement, test=changed[0], body=changed[1]))
+            case If(then=then, otherwise=otherwise):
+                changed = [_plain(b, arrays, taken) for b in (then, otherwise)]
+                found.append(replace(statement, then=changed[0], otherwise=changed[1]))
+            case _:
+                found.append(statement)
+    return found
+
+
+def _filled(
+    buffer: str, array: tuple[Shape, DType], value: float, note: Note, taken: set[str]
+) -> Statement:
+    def number(at: tuple[Dim, ...]) -> Expr:
+        return literal(value, array[1])
+
+    return over(buffer, array[0], number, note, taken)
+
+
+def copied(
+    target: str, source: str, array: tuple[Shape, DType], note: Note, taken: set[str]
+) -> Statement:
+    """A loop that copies one array into another of its shape."""
+
+    def element(at: tuple[Dim, ...]) -> Expr:
+        return Load(source, at, array[1])
+
+    return over(target, array[0], element, note, taken)
+
+
+def sized(buffers: Iterable[Buffer], kernel: Kernel) -> tuple[Buffer, ...]:
+    """Arrays with shapes that the caller can know: in sizes and in whole numbers that are passed.
+
+    Raises
+    ------
+    Refused
+        If one has a size that only the run finds.
+    """
+    known = {s for s, _, _ in kernel.sizes} | {p.name for p in kernel.parameters if not p.rank}
+    same = {
+        s.names[0]: Dim.symbol(s.exprs[0].name)
+        for s in kernel.body
+        if isinstance(s, Assign) and isinstance(s.exprs[0], Var) and s.exprs[0].name in known
+    }
+    found: list[Buffer] = []
+    for buffer in buffers:
+        shape = tuple(d.substitute(same) if isinstance(d, Dim) else d for d in buffer.shape)
+        for dim in shape:
+            if isinstance(dim, Dim) and not known.issuperset(dim.symbols()):
+                made = next(
+                    s
+                    for s in walk(kernel.body)
+                    if isinstance(s, Allocate) and s.buffer == buffer.name
+                )
+                raise Refused(made, "the size of an array is known only while the function runs")
+        found.append(replace(buffer, shape=shape))
+    return tuple(found)
+
+
+def literal(value: float, dtype: DType) -> Number:
+    """A number of a dtype."""
+    if dtype is DType.BOOL:
+        return Number(str(bool(value)), dtype)
+    return Number(repr(float(value)) if dtype.is_float else str(int(value)), dtype)
+
+
+def over(buffer: str, shape: Shape, value: _Value, note: Note, taken: set[str]) -> Statement:
+    """A nest of loops that sets every element."""
+    names = [fresh(n, taken) for n, _ in zip("ijklmopq", shape, strict=False)]
+    at = tuple(Dim.symbol(n) for n in names)
+    inner: Statement = Store(buffer, at, value(at), note)
+    for name, extent in reversed(list(zip(names, shape, strict=True))):
+        inner = For(name, extent, [inner], note)
+    return inner
+
+
+def is_fill(statement: Statement, buffer: str) -> bool:
+    """Whether a statement sets every element of an array to 0 and does nothing else."""
+    while isinstance(statement, For) and len(statement.body) == 1:
+        statement = statement.body[0]
+    match statement:
+        case Store(name, indices, Number(text)) if name == buffer:
+            return float(text == "True" or (text != "False" and float(text))) == 0.0 and not any(
+                d.is_constant for d in indices
+            )
+        case _:
+            return False
+
+
+def drop_fill(body: list[Statement], buffer: str) -> bool:
+    """Remove the zeros that an array would begin with, if nothing has used them; whether so."""
+    for position in range(len(body) - 1, -1, -1):
+        statement = body[position]
+        if isinstance(statement, Allocate) or buffer not in defined(statement) | read(statement):
+            continue
+        if is_fill(statement, buffer):
+            del body[position]
+            return True
+        return False
+    return False

@@ -1,0 +1,358 @@
+"""A kernel for one team of threads, which run it together: what is not passes over the data.
+
+Every thread runs the whole kernel. Numbers it computes for itself, and all threads get the same. A
+loop whose trips are independent is shared out among them, and what it adds up, every thread is
+told. What must be done once, one thread does. Between writing to memory and reading there, and
+between reading and writing again, all threads wait for each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from codegen_ad.ir.types import DType
+from codegen_ad.plan.device import Buffer, Own, Total
+from codegen_ad.plan.device_arrays import (
+    NOTHING,
+    by_element,
+    copied,
+    drop_fill,
+    fresh,
+    names_of,
+    sized,
+    with_results,
+)
+from codegen_ad.plan.device_loops import (
+    Refused,
+    defined,
+    is_wide,
+    read,
+    shared,
+    touches_memory,
+)
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Allocate,
+    Assign,
+    Expr,
+    For,
+    Grow,
+    If,
+    Kernel,
+    Let,
+    LibraryCall,
+    Parameter,
+    Statement,
+    Var,
+    View,
+    While,
+    blocks,
+    walk,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Uniform:
+    """A statement about numbers, which every thread runs."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A loop that is shared out; behind it every thread knows the totals."""
+
+    loop: For
+    totals: tuple[Total, ...]
+    own: tuple[Own, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """What one thread does; the numbers `told` are then handed to all."""
+
+    statements: tuple[Statement, ...]
+    told: tuple[Var, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """All threads wait for each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """A loop or a branch that all threads take together, with steps in its blocks."""
+
+    statement: For | While | If
+    blocks: tuple[tuple[Step, ...], ...]
+
+
+Step = Uniform | Share | Alone | Wait | Around
+
+
+@dataclass(frozen=True, slots=True)
+class TeamPlan:
+    """A kernel for one team, with its arrays; `outputs` hold its results, in order."""
+
+    kernel: Kernel
+    steps: tuple[Step, ...]
+    parameters: tuple[Parameter, ...]
+    buffers: tuple[Buffer, ...]
+    outputs: tuple[str, ...]
+
+
+def team_plan(kernel: Kernel) -> TeamPlan:
+    """The kernel as steps of one team.
+
+    Raises
+    ------
+    Refused
+        If a statement can't be run on a device.
+    """
+    taken = names_of(kernel)
+    names, results = with_results(kernel, taken)
+    body = [*by_element(kernel, taken), *results]
+    body, outputs = _not_exchanged(body, names, taken)
+    planner = _Team(kernel, body)
+    steps = planner.block(body)
+    private = planner.private
+    buffers = sized(
+        (
+            Buffer(s.buffer, s.shape, s.dtype, "output" if s.buffer in outputs else "scratch")
+            for s in planner.arrays.values()
+            if s.buffer not in private
+        ),
+        kernel,
+    )
+    waiting = _Waits()
+    return TeamPlan(kernel, tuple(waiting.block(steps)), kernel.parameters, buffers, outputs)
+
+
+def _exchanged(body: Sequence[Statement], arrays: Iterable[str]) -> set[str]:
+    """The arrays that change places with others, as carried values of loops do."""
+    known = set(arrays)
+    found: set[str] = set()
+    for statement in walk(list(body)):
+        if isinstance(statement, Assign):
+            found |= known & set(statement.names)
+    return found
+
+
+def _not_exchanged(
+    body: list[Statement], outputs: tuple[str, ...], taken: set[str]
+) -> tuple[list[Statement], tuple[str, ...]]:
+    """Results that change places with other arrays are copied to where the caller finds them."""
+    made = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
+    moved = _exchanged(body, made)
+    names: list[str] = []
+    for name in outputs:
+        if name not in moved:
+            names.append(name)
+            continue
+        array = made[name]
+        out = fresh(f"{name}_out", taken)
+        body.append(Allocate(out, array.shape, array.dtype, None, NOTHING))
+        body.append(copied(out, name, (array.shape, array.dtype), array.note, taken))
+        names.append(out)
+    return body, tuple(names)
+
+
+class _Team:
+    """Sorts statements into steps."""
+
+    def __init__(self, kernel: Kernel, body: list[Statement]) -> None:
+        self.body = body
+        self.parameters = {p.name for p in kernel.parameters if p.rank}
+        self.sizes = {s for s, _, _ in kernel.sizes}
+        self.arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
+        self.private: set[str] = set()
+        for statement in walk(body):
+            _check_possible(statement)
+
+    def block(self, body: Sequence[Statement]) -> list[Step]:
+        """The steps of a block."""
+        kept: list[Statement] = []
+        loops: dict[int, Share] = {}
+        for statement in body:
+            if isinstance(statement, For) and is_wide(statement):
+                share = self._share(statement)
+                if share is not None:
+                    totals = tuple(
+                        replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name))
+                        for t in share.totals
+                    )
+                    loops[id(statement)] = replace(share, totals=totals)
+            kept.append(statement)
+        steps: list[Step] = []
+        for statement in kept:
+            if isinstance(statement, Allocate):
+                continue
+            if id(statement) in loops:
+                steps.append(loops[id(statement)])
+            elif _is_together(statement) or not touches_memory(statement):
+                steps.append(Uniform(statement))
+            elif isinstance(statement, For | While | If) and self._has_shares(statement):
+                inner = tuple(tuple(self.block(b)) for b in blocks(statement))
+                steps.append(Around(statement, inner))
+            else:
+                self._alone(steps, statement)
+        return steps
+
+    def _share(self, loop: For) -> Share | None:
+        try:
+            found = shared(loop, _outside(self.body, loop), self.arrays, self.parameters)
+        except Refused:
+            return None
+        self.private |= {o.name for o in found.own}
+        return Share(loop, found.totals, found.own)
+
+    def _has_shares(self, statement: Statement) -> bool:
+        return any(isinstance(s, For) and is_wide(s) and self._share(s) for s in walk([statement]))
+
+    def _alone(self, steps: list[Step], statement: Statement) -> None:
+        """Work for one thread, together with what it did just before."""
+        earlier: tuple[Statement, ...] = ()
+        if steps and isinstance(steps[-1], Alone):
+            last = steps.pop()
+            assert isinstance(last, Alone)
+            earlier = last.statements
+        statements = (*earlier, statement)
+        steps.append(Alone(statements, tuple(self._told(statements))))
+
+    def _told(self, statements: Sequence[Statement]) -> Iterable[Var]:
+        """The numbers that others need of what one thread computes."""
+        outside = _outside(self.body, *statements)
+        found: dict[str, Var] = {}
+        for statement in walk(list(statements)):
+            for name, dtype in _numbers(statement):
+                if name in outside and name not in self.arrays:
+                    found[name] = Var(name, dtype)
+        return found.values()
+
+
+def _check_possible(statement: Statement) -> None:
+    match statement:
+        case LibraryCall(function=function):
+            raise Refused(statement, f"it calls a library ({function}) for whole arrays")
+        case Grow():
+            raise Refused(statement, "a `while` records values, and nobody knows how many")
+        case View():
+            raise Refused(statement, "it looks at an array in another shape")
+        case _:
+            pass
+
+
+def _numbers(statement: Statement) -> Iterable[tuple[str, DType]]:
+    match statement:
+        case Let(name, expr):
+            return [(name, expr.dtype)]
+        case Assign(names, exprs):
+            return [(n, e.dtype) for n, e in zip(names, exprs, strict=True)]
+        case Accumulate(target=Var(name, dtype)):
+            return [(name, dtype)]
+        case While(count=count):
+            return [(count, DType.INT64)]
+        case _:
+            return []
+
+
+def _is_together(statement: Statement) -> bool:
+    """Whether arrays change places: every thread does that with its own names for them."""
+    return isinstance(statement, Assign)
+
+
+def _outside(body: Sequence[Statement], *loops: Statement) -> set[str]:
+    """The names that a kernel uses outside of some statements."""
+    inside = {id(s) for s in loops}
+    found: set[str] = set()
+
+    def visit(statements: Sequence[Statement]) -> None:
+        for statement in statements:
+            if id(statement) in inside or isinstance(statement, Allocate):
+                continue
+            inner = list(blocks(statement))
+            if not inner:
+                found.update(defined(statement) | read(statement))
+                continue
+            found.update(_header(statement))
+            for block in inner:
+                visit(block)
+
+    visit(body)
+    return found
+
+
+def _header(statement: Statement) -> set[str]:
+    """The names in a loop or branch outside its blocks."""
+    match statement:
+        case For(variable, extent):
+            return {variable, *extent.symbols()}
+        case While(condition=condition, count=count):
+            return {count, *_in(condition)}
+        case If(condition=condition):
+            return set(_in(condition))
+        case _:
+            return set()
+
+
+def _in(expr: Expr) -> Iterable[str]:
+    return read(Let("_", expr, None, NOTHING))
+
+
+# Where threads wait -------------------------------------------------------------------------------
+
+
+class _Waits:
+    """Sets waits: behind everything that writes, and before it where something has read."""
+
+    def __init__(self) -> None:
+        self.reads: set[str] = set()
+
+    def block(self, steps: Sequence[Step]) -> list[Step]:
+        """The steps with waits between them."""
+        found: list[Step] = []
+        for step in steps:
+            match step:
+                case Uniform(statement):
+                    self.reads |= read(statement)
+                    if isinstance(statement, Assign) and self.reads & set(statement.names):
+                        self.reads |= set(statement.names)
+                    found.append(step)
+                case Around(statement, blocks_):
+                    if isinstance(statement, For | While):
+                        # The next trip may write what the one before has read.
+                        self.reads |= read(statement)
+                    else:
+                        self.reads |= _header(statement)
+                    before = set(self.reads)
+                    after: set[str] = set()
+                    inner: list[tuple[Step, ...]] = []
+                    for block in blocks_:
+                        self.reads = set(before)
+                        inner.append(tuple(self.block(block)))
+                        after |= self.reads
+                    self.reads = before | after
+                    found.append(Around(statement, tuple(inner)))
+                case Share(loop):
+                    self._writing(found, step, [loop])
+                case Alone(statements):
+                    self._writing(found, step, statements)
+                case Wait():
+                    found.append(step)
+        return found
+
+    def _writing(self, found: list[Step], step: Step, statements: Sequence[Statement]) -> None:
+        writes = {n for s in statements for n in defined(s)}
+        reads = {n for s in statements for n in read(s)}
+        is_writing = any(touches_memory(s) for s in statements)
+        if is_writing and writes & self.reads:
+            found.append(Wait())
+            self.reads.clear()
+        found.append(step)
+        if is_writing:
+            found.append(Wait())
+            self.reads.clear()
+        else:
+            self.reads |= reads
