@@ -16,7 +16,8 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   memory that only the kernels use, of no particular content; "counter" is zero before the first
   launch, and is zero again after each; "status" is zero before a call and holds the number of a
   failure behind it.
-- `SIZES` says where each size is read: (parameter, axis).
+- `SIZES` says where each size is read: (parameter, axis), or how it is found from sizes before it
+  and from whole numbers that are passed, as text.
 - `OUTPUTS` names the output arrays in the order of the function's results.
 - `FAILURES[k - 1]` is the exception and the message that `status[0] == k` stands for.
 """
@@ -29,10 +30,10 @@ from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device import DevicePlan
-from codegen_ad.plan.device_loops import Refused
+from codegen_ad.plan.device_loops import Refused, check_possible
 from codegen_ad.plan.device_passes import device_plan
 from codegen_ad.plan.device_team import TeamPlan, team_plan
-from codegen_ad.plan.kernel import Kernel
+from codegen_ad.plan.kernel import Kernel, walk
 
 NAME = "numba_cuda"
 __all__ = ["NAME", "RESERVED", "source"]
@@ -60,6 +61,8 @@ def source(kernel: Kernel, about: About, cost: Cost, mode: str) -> str:
 
 def _planned(kernel: Kernel) -> DevicePlan | TeamPlan:
     """Passes over the data where that is possible, else the work of one team of threads."""
+    for statement in walk(kernel.body):
+        check_possible(statement)
     try:
         return device_plan(kernel)
     except Refused:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from codegen_ad.emit.device_lines import Failures
 from codegen_ad.emit.pass_lines import Partials, pass_lines
-from codegen_ad.emit.spell import spell_text
+from codegen_ad.emit.spell import spell, spell_text
 from codegen_ad.emit.team_lines import team_lines
 from codegen_ad.emit.view import About, code_only, head, types_of
 from codegen_ad.ir.types import DType
@@ -78,7 +78,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         for number, one in enumerate(plan.passes):
             name = kernel.name if len(plan.passes) == 1 else f"{kernel.name}_{number + 1}"
             lines = pass_lines(one, about.function, failures, partials)
-            views.append(_kernel(plan, name, lines, partials.buffers(), _grid(one)))
+            views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))
     used = {name for v in views for name, _ in v.arguments}
     buffers = [*plan.buffers, *partials.buffers(), *_ENDS]
     arrays = tuple((b.name, _array(b)) for b in buffers if b.name in used)
@@ -91,7 +91,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         any("math." in line for v in views for line in code_only(v.body)),
         tuple(views),
         arrays,
-        tuple((s, f'("{p}", {axis})') for s, p, axis in kernel.sizes),
+        _sizes(plan),
         _tuple([spell_text(o) for o in plan.outputs]),
         _lines([f"({spell_text(e)}, {spell_text(m)})" for e, m in failures.known]),
     )
@@ -103,11 +103,13 @@ _ENDS = (
 )
 
 
-def _grid(one: Pass) -> tuple[str, int, int]:
+def _grid(plan: DevicePlan, one: Pass) -> tuple[str, int, int]:
     """Rows, blocks and threads of a launch."""
     if one.loop is None:
         return "None", 1, 1
-    return spell_text(str(one.loop.extent)), BLOCKS, THREADS
+    known = {s for s, _, _ in plan.kernel.sizes} | {name for name, _ in plan.counts}
+    is_known = known.issuperset(one.loop.extent.symbols())
+    return spell_text(str(one.loop.extent)) if is_known else "None", BLOCKS, THREADS
 
 
 def _kernel(
@@ -166,6 +168,12 @@ def _array(buffer: Buffer) -> str:
     shape = _tuple([spell_text(str(d)) for d in buffer.shape])
     dtype = spell_text(buffer.dtype.numpy_name)
     return f'{{"role": {spell_text(buffer.role)}, "dtype": {dtype}, "shape": {shape}}}'
+
+
+def _sizes(plan: DevicePlan | TeamPlan) -> tuple[tuple[str, str], ...]:
+    """Where sizes are read, and how others are found from these."""
+    read = [(s, f'("{p}", {axis})') for s, p, axis in plan.kernel.sizes]
+    return (*read, *((name, spell_text(spell(expr))) for name, expr in plan.counts))
 
 
 def _tuple(items: Sequence[str]) -> str:

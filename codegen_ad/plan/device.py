@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.kernel import For, Kernel, Number, Parameter, Statement
+from codegen_ad.plan.kernel import Expr, For, Kernel, Number, Parameter, Statement
 
 THREADS = 256
 BLOCKS = 528
@@ -104,7 +104,8 @@ class Pass:
 class DevicePlan:
     """A kernel as passes, with what it needs in the device's memory beside its parameters.
 
-    `outputs` are the names of the arrays that hold the kernel's results, in order.
+    `outputs` are the names of the arrays that hold the kernel's results, in order, `counts` numbers
+    that sizes of arrays are made of.
     """
 
     kernel: Kernel
@@ -112,3 +113,4 @@ class DevicePlan:
     parameters: tuple[Parameter, ...]
     buffers: tuple[Buffer, ...]
     outputs: tuple[str, ...]
+    counts: tuple[tuple[str, Expr], ...] = ()

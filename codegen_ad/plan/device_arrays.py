@@ -8,7 +8,7 @@ from dataclasses import replace
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.device import Buffer
-from codegen_ad.plan.device_loops import Refused, defined, read
+from codegen_ad.plan.device_loops import Refused, defined, parts, read
 from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
@@ -28,6 +28,7 @@ from codegen_ad.plan.kernel import (
     While,
     walk,
 )
+from codegen_ad.plan.rename import names_in
 
 NOTHING = Note()
 _Value = Callable[[tuple[Dim, ...]], Expr]
@@ -126,33 +127,54 @@ def copied(
     return over(target, array[0], element, note, taken)
 
 
-def sized(buffers: Iterable[Buffer], kernel: Kernel) -> tuple[Buffer, ...]:
-    """Arrays with shapes that the caller can know: in sizes and in whole numbers that are passed.
+def counts_of(buffers: Iterable[Buffer], kernel: Kernel) -> tuple[tuple[str, Expr], ...]:
+    """Numbers that sizes of arrays are made of, beside the sizes of arguments: how to find each.
+
+    The caller computes them before the kernels run, from sizes and whole numbers that are passed.
 
     Raises
     ------
     Refused
-        If one has a size that only the run finds.
+        If an array has a size that only the run finds.
     """
     known = {s for s, _, _ in kernel.sizes} | {p.name for p in kernel.parameters if not p.rank}
-    same = {
-        s.names[0]: Dim.symbol(s.exprs[0].name)
-        for s in kernel.body
-        if isinstance(s, Assign) and isinstance(s.exprs[0], Var) and s.exprs[0].name in known
-    }
-    found: list[Buffer] = []
+    values: dict[str, Expr] = {}
+    for statement in kernel.body:
+        match statement:
+            case Let(name, expr) | Assign((name,), (expr,)) if not expr.dtype.is_float:
+                values[name] = expr
+            case _:
+                pass
+    found: dict[str, Expr] = {}
+
+    def need(name: str, buffer: Buffer) -> None:
+        if name in known or name in found:
+            return
+        expr = values.get(name)
+        if expr is None or any(isinstance(e, Load) for e in parts(expr)):
+            made = (s for s in walk(kernel.body) if isinstance(s, Allocate))
+            where = next(s for s in made if s.buffer == buffer.name)
+            raise Refused(where, "the size of an array is known only while the function runs")
+        for inner in names_in(expr):
+            need(inner, buffer)
+        found[name] = expr
+
     for buffer in buffers:
-        shape = tuple(d.substitute(same) if isinstance(d, Dim) else d for d in buffer.shape)
-        for dim in shape:
-            if isinstance(dim, Dim) and not known.issuperset(dim.symbols()):
-                made = next(
-                    s
-                    for s in walk(kernel.body)
-                    if isinstance(s, Allocate) and s.buffer == buffer.name
-                )
-                raise Refused(made, "the size of an array is known only while the function runs")
-        found.append(replace(buffer, shape=shape))
-    return tuple(found)
+        for dim in buffer.shape:
+            if isinstance(dim, Dim):
+                for symbol in dim.symbols():
+                    need(symbol, buffer)
+    return tuple(found.items())
+
+
+def exchanged(body: Sequence[Statement], arrays: Iterable[str]) -> set[str]:
+    """The arrays that change places with others, as carried values of loops do."""
+    known = set(arrays)
+    found: set[str] = set()
+    for statement in walk(list(body)):
+        if isinstance(statement, Assign):
+            found |= known & set(statement.names)
+    return found
 
 
 def literal(value: float, dtype: DType) -> Number:
@@ -164,7 +186,8 @@ def literal(value: float, dtype: DType) -> Number:
 
 def over(buffer: str, shape: Shape, value: _Value, note: Note, taken: set[str]) -> Statement:
     """A nest of loops that sets every element."""
-    names = [fresh(n, taken) for n, _ in zip("ijklmopq", shape, strict=False)]
+    letters = [n for n in "ijklmopqrstuvwxyz" if n not in taken]
+    names = [*letters, *(fresh(f"i_{k}", set(taken)) for k in range(len(shape)))][: len(shape)]
     at = tuple(Dim.symbol(n) for n in names)
     inner: Statement = Store(buffer, at, value(at), note)
     for name, extent in reversed(list(zip(names, shape, strict=True))):

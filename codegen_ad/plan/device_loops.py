@@ -17,6 +17,7 @@ from codegen_ad.plan.kernel import (
     Expr,
     Fill,
     For,
+    Grow,
     If,
     Let,
     LibraryCall,
@@ -48,6 +49,25 @@ class Shared:
 
     totals: tuple[Total, ...]
     own: tuple[Own, ...]
+
+
+def check_possible(statement: Statement) -> None:
+    """Refuse what no thread of a device can do.
+
+    Raises
+    ------
+    Refused
+        With the reason.
+    """
+    match statement:
+        case LibraryCall(function=function):
+            raise Refused(statement, f"it calls a library ({function}) for whole arrays")
+        case Grow():
+            raise Refused(statement, "a `while` records values, and nobody knows how many")
+        case View():
+            raise Refused(statement, "it looks at an array in another shape")
+        case _:
+            pass
 
 
 def defined(statement: Statement) -> set[str]:
@@ -210,15 +230,16 @@ def _arrays(statement: Statement) -> Iterator[str]:
         yield statement.buffer
 
 
+def parts(expr: Expr) -> Iterator[Expr]:
+    """An expression and all expressions in it."""
+    yield expr
+    if isinstance(expr, Apply):
+        for arg in expr.args:
+            yield from parts(arg)
+
+
 def _loads(expr: Expr) -> Iterator[Load]:
-    match expr:
-        case Load():
-            yield expr
-        case Apply(args=args):
-            for arg in args:
-                yield from _loads(arg)
-        case _:
-            pass
+    return (e for e in parts(expr) if isinstance(e, Load))
 
 
 def _uses(loop: For, buffer: str) -> Iterator[tuple[str, tuple[Dim, ...], Statement]]:

@@ -16,10 +16,11 @@ from codegen_ad.plan.device import Buffer, DevicePlan, Own, Pass, Total, identit
 from codegen_ad.plan.device_arrays import (
     NOTHING,
     by_element,
+    counts_of,
     drop_fill,
+    exchanged,
     fresh,
     names_of,
-    sized,
     with_results,
 )
 from codegen_ad.plan.device_loops import (
@@ -70,7 +71,10 @@ def device_plan(kernel: Kernel) -> DevicePlan:
     taken = names_of(kernel)
     outputs, results = with_results(kernel, taken)
     body, loops = _with_loops([*by_element(kernel, taken), *results], kernel)
-    arrays = {s.buffer: s for s in body if isinstance(s, Allocate)}
+    arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
+    for statement in body:
+        if exchanged([statement], arrays):
+            raise Refused(statement, "arrays change places")
     drafts: list[_Draft] = []
     for number, statement in enumerate(body):
         if id(statement) in loops:
@@ -100,7 +104,8 @@ def device_plan(kernel: Kernel) -> DevicePlan:
         Buffer(name, (Dim.constant(len(group)),), group[0].dtype, "scratch")
         for name, group in kept.arrays.items()
     ]
-    return DevicePlan(kernel, passes, kernel.parameters, sized(buffers, kernel), outputs)
+    counts = counts_of(buffers, kernel)
+    return DevicePlan(kernel, passes, kernel.parameters, tuple(buffers), outputs, counts)
 
 
 def _with_loops(

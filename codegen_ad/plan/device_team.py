@@ -17,10 +17,11 @@ from codegen_ad.plan.device_arrays import (
     NOTHING,
     by_element,
     copied,
+    counts_of,
     drop_fill,
+    exchanged,
     fresh,
     names_of,
-    sized,
     with_results,
 )
 from codegen_ad.plan.device_loops import (
@@ -37,15 +38,12 @@ from codegen_ad.plan.kernel import (
     Assign,
     Expr,
     For,
-    Grow,
     If,
     Kernel,
     Let,
-    LibraryCall,
     Parameter,
     Statement,
     Var,
-    View,
     While,
     blocks,
     walk,
@@ -94,13 +92,14 @@ Step = Uniform | Share | Alone | Wait | Around
 
 @dataclass(frozen=True, slots=True)
 class TeamPlan:
-    """A kernel for one team, with its arrays; `outputs` hold its results, in order."""
+    """A kernel for one team: what the fields say is said of `DevicePlan`."""
 
     kernel: Kernel
     steps: tuple[Step, ...]
     parameters: tuple[Parameter, ...]
     buffers: tuple[Buffer, ...]
     outputs: tuple[str, ...]
+    counts: tuple[tuple[str, Expr], ...] = ()
 
 
 def team_plan(kernel: Kernel) -> TeamPlan:
@@ -118,26 +117,16 @@ def team_plan(kernel: Kernel) -> TeamPlan:
     planner = _Team(kernel, body)
     steps = planner.block(body)
     private = planner.private
-    buffers = sized(
-        (
-            Buffer(s.buffer, s.shape, s.dtype, "output" if s.buffer in outputs else "scratch")
-            for s in planner.arrays.values()
-            if s.buffer not in private
-        ),
-        kernel,
+    buffers = tuple(
+        Buffer(s.buffer, s.shape, s.dtype, "output" if s.buffer in outputs else "scratch")
+        for s in planner.arrays.values()
+        if s.buffer not in private
     )
+    counts = counts_of(buffers, kernel)
     waiting = _Waits()
-    return TeamPlan(kernel, tuple(waiting.block(steps)), kernel.parameters, buffers, outputs)
-
-
-def _exchanged(body: Sequence[Statement], arrays: Iterable[str]) -> set[str]:
-    """The arrays that change places with others, as carried values of loops do."""
-    known = set(arrays)
-    found: set[str] = set()
-    for statement in walk(list(body)):
-        if isinstance(statement, Assign):
-            found |= known & set(statement.names)
-    return found
+    return TeamPlan(
+        kernel, tuple(waiting.block(steps)), kernel.parameters, buffers, outputs, counts
+    )
 
 
 def _not_exchanged(
@@ -145,7 +134,7 @@ def _not_exchanged(
 ) -> tuple[list[Statement], tuple[str, ...]]:
     """Results that change places with other arrays are copied to where the caller finds them."""
     made = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
-    moved = _exchanged(body, made)
+    moved = exchanged(body, made)
     names: list[str] = []
     for name in outputs:
         if name not in moved:
@@ -168,8 +157,6 @@ class _Team:
         self.sizes = {s for s, _, _ in kernel.sizes}
         self.arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
         self.private: set[str] = set()
-        for statement in walk(body):
-            _check_possible(statement)
 
     def block(self, body: Sequence[Statement]) -> list[Step]:
         """The steps of a block."""
@@ -193,7 +180,7 @@ class _Team:
                 steps.append(loops[id(statement)])
             elif _is_together(statement) or not touches_memory(statement):
                 steps.append(Uniform(statement))
-            elif isinstance(statement, For | While | If) and self._has_shares(statement):
+            elif isinstance(statement, For | While | If) and self._is_for_all(statement):
                 inner = tuple(tuple(self.block(b)) for b in blocks(statement))
                 steps.append(Around(statement, inner))
             else:
@@ -208,7 +195,10 @@ class _Team:
         self.private |= {o.name for o in found.own}
         return Share(loop, found.totals, found.own)
 
-    def _has_shares(self, statement: Statement) -> bool:
+    def _is_for_all(self, statement: Statement) -> bool:
+        """Whether all threads take a loop or branch: for work to share, or to exchange arrays."""
+        if exchanged([statement], self.arrays):
+            return True
         return any(isinstance(s, For) and is_wide(s) and self._share(s) for s in walk([statement]))
 
     def _alone(self, steps: list[Step], statement: Statement) -> None:
@@ -230,18 +220,6 @@ class _Team:
                 if name in outside and name not in self.arrays:
                     found[name] = Var(name, dtype)
         return found.values()
-
-
-def _check_possible(statement: Statement) -> None:
-    match statement:
-        case LibraryCall(function=function):
-            raise Refused(statement, f"it calls a library ({function}) for whole arrays")
-        case Grow():
-            raise Refused(statement, "a `while` records values, and nobody knows how many")
-        case View():
-            raise Refused(statement, "it looks at an array in another shape")
-        case _:
-            pass
 
 
 def _numbers(statement: Statement) -> Iterable[tuple[str, DType]]:

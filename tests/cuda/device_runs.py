@@ -23,6 +23,17 @@ def arrays_of(file: KernelFile, sizes: Mapping[str, int]) -> Arrays:
     return found
 
 
+def sizes_of(file: KernelFile, given: Mapping[str, Any]) -> dict[str, int]:
+    """The value of each size."""
+    found: dict[str, int] = {}
+    for name, where in file.names["SIZES"].items():
+        if isinstance(where, str):
+            found[name] = number(where, {**given, **found})
+        else:
+            found[name] = given[where[0]].shape[where[1]]
+    return found
+
+
 def number(text: str, sizes: Mapping[str, int]) -> int:
     """The value of an expression over sizes."""
     return int(eval(text, {"__builtins__": {}}, dict(sizes)))
@@ -41,7 +52,7 @@ def run(
         If a kernel reports a failure.
     """
     file = load(text)
-    sizes = {s: given[p].shape[axis] for s, (p, axis) in file.names["SIZES"].items()}
+    sizes = sizes_of(file, given)
     known = {**given, **arrays_of(file, sizes)}
     before = {name: np.array(value) for name, value in given.items()}
     for name, kernel in file.names["KERNELS"].items():

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from benchmarks.workloads import curves
+from benchmarks.workloads import curves, dynamics, heat
 from codegen_ad import differentiate
-from codegen_ad.errors import InvalidArgument
+from codegen_ad.errors import InvalidArgument, UnsupportedOnDevice
 from examples import polynomial_fit as fit
 from tests.cuda.device_runs import run
 
@@ -34,6 +34,14 @@ def polynomial() -> tuple[Any, ...]:
 FILES: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
     ("polynomial_loss", fit.loss, "value_and_grad", polynomial()),
     ("peak", differentiate(curves.peak), "value_and_grad", curves.peak_data(300)),
+    ("rosenbrock", differentiate(curves.rosenbrock), "value_and_grad", curves.rosenbrock_data(40)),
+    ("heat", differentiate(heat.heat, wrt=("u", "c")), "value_and_grad", heat.heat_data(6, 3)),
+    (
+        "leapfrog",
+        differentiate(dynamics.leapfrog, wrt=("q", "p")),
+        "value_and_grad",
+        dynamics.leapfrog_data(3),
+    ),
     ("peak_f4", differentiate(curves.peak), "value_and_grad", curves.peak_data(300, "float32")),
 )
 
@@ -44,7 +52,7 @@ def test_a_file_gives_what_the_processor_gives(
 ) -> None:
     text = function.source(*arguments, mode=mode, target="cuda").plain
     golden.check(f"generated/cuda/{name}_{mode}.py", text)
-    found = run(text, named(function, arguments))
+    found = run(text, named(function, arguments), orders=("forward", 3))
     expected = flat(getattr(function, mode)(*arguments))
     assert len(found) == len(expected)
     narrow = any(getattr(a, "dtype", "") == "f4" for a in arguments)
@@ -87,3 +95,19 @@ def test_a_target_that_is_not_known_is_refused() -> None:
         InvalidArgument, match=r"target must be one of .cpu., .cuda., .auto., not 'tpu'"
     ):
         fit.loss.on("tpu")
+
+
+def solved(a: Any, b: Any) -> Any:
+    x = np.linalg.solve(a, b)
+    return (x**2).sum()
+
+
+def test_what_a_gpu_cannot_do_is_refused_with_its_line() -> None:
+    with pytest.raises(UnsupportedOnDevice) as caught:
+        differentiate(solved).source(np.eye(20), np.ones(20), target="cuda")
+    assert str(caught.value).splitlines()[1:] == [
+        "    x = np.linalg.solve(a, b)",
+        "    ^^^^^^^^^^^^^^^^^^^^^^^^^",
+        "This can't run on a GPU: it calls a library (solve) for whole arrays.",
+        'Leave target="cuda" out: it then runs on the processor.',
+    ]

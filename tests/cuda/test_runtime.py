@@ -81,7 +81,7 @@ def test_the_table_is_read_without_the_file() -> None:
     assert [kernel.grid({"n": n}) for n in (0, 1, 64, 65, 10**6)] == [1, 1, 1, 2, 3]
     assert file.kernels["fit_grid"].cooperative
     assert file.kernels["fit_grid"].grid({}) == 3
-    assert file.sizes_of({"x": (5,)}) == {"n": 5}
+    assert file.sizes_of({"x": (5,)}, {}) == {"n": 5}
     assert file.arrays["counter"].role == "counter"
     assert value("2 * n + 1", {"n": 3}) == 7
 

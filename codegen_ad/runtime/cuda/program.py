@@ -99,7 +99,7 @@ class DeviceProgram:
                 if n in self._types
             }
             shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
-            sizes = self.file.sizes_of(shapes)
+            sizes = self.file.sizes_of(shapes, given)
             results = self._results(values, sizes, workspace, kind, numbers)
             for name, what in self.file.arrays.items():
                 if what.role != "output":

@@ -133,7 +133,8 @@ class DeviceFile:
     source : its text.
     kernels : in the order in which they are launched.
     arrays : those beside the user's, by name.
-    sizes : for each size, the parameter and the axis that it is read from.
+    sizes : for each size, the parameter and the axis that it is read from, or how it is found from
+        sizes before it and numbers that are passed.
     outputs : names of the arrays that are the results, in order.
     failures : exception and message for each number that a kernel may leave in "status".
     """
@@ -141,13 +142,22 @@ class DeviceFile:
     source: str
     kernels: Mapping[str, Kernel]
     arrays: Mapping[str, Array]
-    sizes: Mapping[str, tuple[str, int]]
+    sizes: Mapping[str, tuple[str, int] | str]
     outputs: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
 
-    def sizes_of(self, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
-        """The value of each size, from the shapes of the user's arrays."""
-        return {size: shapes[name][axis] for size, (name, axis) in self.sizes.items()}
+    def sizes_of(
+        self, shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]
+    ) -> dict[str, int]:
+        """The value of each size, from the shapes of the user's arrays and the numbers passed."""
+        found: dict[str, int] = {}
+        for size, where in self.sizes.items():
+            if isinstance(where, str):
+                numbers = {n: v for n, v in given.items() if not shapes[n]}
+                found[size] = value(where, {**numbers, **found})
+            else:
+                found[size] = shapes[where[0]][where[1]]
+        return found
 
 
 def read(source: str) -> DeviceFile:
@@ -168,7 +178,7 @@ def read(source: str) -> DeviceFile:
             name: Array(what["role"], np.dtype(what["dtype"]), tuple(what["shape"]))
             for name, what in found["ARRAYS"].items()
         },
-        {size: (name, axis) for size, (name, axis) in found["SIZES"].items()},
+        dict(found["SIZES"]),
         tuple(found["OUTPUTS"]),
         tuple((kind, message) for kind, message, *_ in found["FAILURES"]),
     )
