@@ -84,7 +84,7 @@ def _finish(writer: DeviceWriter, one: Pass, found: Sequence[Group]) -> None:
     if found:
         writer.line("lane = thread & 31", 0)
         writer.line("warp = thread >> 5", 0)
-    writer.line("block = cuda.blockIdx.x", 0)
+        writer.line("block = cuda.blockIdx.x", 0)
     writer.line("blocks = cuda.gridDim.x", 0)
     for group in found:
         shape = f"({group.rows(THREADS)}, {group.padded})"
