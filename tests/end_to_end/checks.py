@@ -15,6 +15,9 @@ import numpy as np
 
 from codegen_ad import build, differentiate
 from codegen_ad.backends.reference import evaluate
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.frontend.reader import Reading
+from codegen_ad.frontend.sizes.symbolic import Requirement
 from codegen_ad.runtime.arguments import leaves_of, rebuild
 from codegen_ad.runtime.compiled import flat
 from codegen_ad.stages import Stages
@@ -47,11 +50,41 @@ def reference(
 
 
 def stages_of(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> build.Stages:
-    """What each stage makes of a case for these arguments."""
+    """What each stage makes of a case for these arguments.
+
+    Where the kernel is for sizes that compare in another way, it is the one for theirs.
+    """
     found = derivatives(case)
     binder = found.kernels.binder
     signature = binder.form(binder.bind(args, {}))
-    return build.run(case.function, signature, mode, found.options, binder.wrt)
+    while True:
+        stages = build.run(case.function, signature, mode, found.options, binder.wrt)
+        other = _broken(stages.reading, inputs_of(case, args, stages))
+        if other is None:
+            return stages
+        assert other not in signature.untrue
+        signature = signature.without(other)
+
+
+def _broken(reading: Reading, inputs: Sequence[Any]) -> str | None:
+    """The comparison of sizes that a reading takes to hold and that does not.
+
+    Raises
+    ------
+    InvalidArgument
+        If sizes do not fit together at all.
+    """
+    sizes = {symbol: np.shape(inputs[leaf])[axis] for symbol, leaf, axis in reading.sizes}
+    broken: list[Requirement] = []
+    for requirement in reading.requirements:
+        first, second = (d.evaluate(sizes) for d in (requirement.first, requirement.second))
+        if first != second if requirement.kind == "equal" else first < second:
+            broken.append(requirement)
+    for requirement in sorted(broken, key=lambda r: r.case is None):
+        if requirement.case is None:
+            raise InvalidArgument(requirement.message)
+        return requirement.case
+    return None
 
 
 def inputs_of(case: Case, args: Sequence[Any], stages: build.Stages) -> list[Any]:
