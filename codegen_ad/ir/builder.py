@@ -291,7 +291,9 @@ class Builder:
                 continue
             args = tuple(new[a] for a in node.args)
             with self.at(self._origin or self.notes.origins.get(node)):
-                made = self.node(node.op, args, node.params, [new[s] for s in node.sizes])
+                # The sizes of an inlined program's inputs may be known only to the run here.
+                sizes = [new[s] for s in node.sizes] or None
+                made = self.node(node.op, args, node.params, sizes)
             self.notes.copy(node, made)
             new[node] = made
         return [new[o] for o in outputs]
