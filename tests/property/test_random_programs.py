@@ -9,11 +9,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property.programs import Writer
+from tests.property.forms import HELPERS
+from tests.property.programs import PARAMETERS, Writer
 from tests.property.running import Depth, run, text_of
 
 SEEDS_FOUND = ((43, 4), (358, 4), (1023, 6), (1298, 6))
 """Programs that once came out wrong, by seed and number of statements."""
+
+RESULTS_FOUND = {
+    "a gradient inside, of a slice whose size the run knows": "np.sum(grad(energy)(x[p[0]:], s))",
+}
+"""What came out wrong of wide programs, made smaller."""
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +46,12 @@ def test_random_programs_compiled(seed: int):
 @pytest.mark.parametrize(("seed", "statements"), SEEDS_FOUND)
 def test_programs_that_were_wrong(seed: int, statements: int):
     run(text_of(seed, statements), 4 + seed % 4, seed)
+
+
+@pytest.mark.parametrize("name", RESULTS_FOUND)
+def test_results_that_were_wrong(name: str):
+    text = f"{HELPERS}\n\ndef f({PARAMETERS}):\n    return {RESULTS_FOUND[name]}\n"
+    assert run(text, 5, 1).kind == "same"
 
 
 def test_few_programs_are_refused():
