@@ -1,4 +1,4 @@
-"""What a build takes grows like the program: in calls, which the load of a machine does not change."""
+"""What a build takes grows like the program: in calls, which the load of a machine leaves alone."""
 
 from __future__ import annotations
 
