@@ -6,7 +6,7 @@ u: f8[n, d]    target: f8[n, d]    c: f8    steps: i8
 
 Cost for each of trips_1: 2 operations; 0 bytes read, 0 written.
 Cost for each of d*n*trips_1 - 2*d*trips_1 - 2*n*trips_1 + 4*trips_1: 20 operations; 104 bytes read, 72 written.
-Cost for each of d*n: 3 operations; 24 bytes read, 8 written.
+Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
 Stored: part_1[n - 2, d - 2], d_u_1[n, d], u_1[trips_1, n - 2, d - 2], u_2[n, d].
 Predicted cost relative to the value alone: 2.5.
 One block of 256 threads runs all of it, and waits where it must.
@@ -61,21 +61,16 @@ def heat_value_and_grad(
                 u_2[j + u64(1), k + u64(1)] = part_1[j, k]
             j += u64(256)
         cuda.syncthreads()
-    cuda.syncthreads()
-    i = u64(thread)
-    while i < u64(n):
-        for j in range(u64(d)):
-            # line 8: return 0.5 * ((u - target) ** 2).sum()
-            d_u[i, j] = u_2[i, j] - target[i, j]
-        i += u64(256)
-    cuda.syncthreads()
     value_1 = 0.0
+    cuda.syncthreads()
     sum_value_1_first = value_1
     value_1 = 0.0
     i = u64(thread)
     while i < u64(n):
         for j in range(u64(d)):
-            value_2 = d_u[i, j]
+            # line 8: return 0.5 * ((u - target) ** 2).sum()
+            value_2 = u_2[i, j] - target[i, j]
+            d_u[i, j] = value_2
             value_1 += value_2 * value_2
         i += u64(256)
     sum_own = value_1
@@ -96,6 +91,7 @@ def heat_value_and_grad(
     for sum_row in range(1, 8):
         value_1 += sums[sum_row, 0]
     value_1 = sum_value_1_first + value_1
+    cuda.syncthreads()
     cuda.syncthreads()
     value = 0.5 * value_1
     d_c = 0.0
