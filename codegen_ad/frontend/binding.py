@@ -254,8 +254,15 @@ def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) ->
     if isinstance(old, Complex) and isinstance(old.real, Array) and m.type_of(old.real).rank:
         complex_functions.write(m, old, new)
         return old
-    if not isinstance(old, Array) or not m.type_of(old).rank:
+    if not isinstance(old, Array) or (not m.type_of(old).rank and old.boxed is False):
         return new
+    if old.boxed is None:
+        name = m.text(statement.target)
+        m.refuse(
+            f"`{name}` is an array without axes on one path, which this changes for all its names, "
+            "and a number on another, which it doesn't.",
+            f"Write `{name} = {name} {_SYMBOLS[type(statement.op)]} ...`: that makes a new number.",
+        )
     if isinstance(new, Complex):
         name = m.text(statement.target)
         m.refuse(

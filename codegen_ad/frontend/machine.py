@@ -167,6 +167,11 @@ class Machine:
         self.store[cell] = node
         return Array(cell, weak=weak)
 
+    def boxed(self, value: Value) -> Value:
+        """A new array as an array, which is written in place even if it has no axes."""
+        assert isinstance(value, Array)
+        return value if self.type_of(value).rank else replace(value, boxed=True)
+
     def list_of(self, items: Sequence[Value]) -> List:
         """A new list."""
         cell = Cell()
@@ -198,7 +203,10 @@ class Machine:
         if not isinstance(value, Array):
             value = self.fresh(self.node(value))
         read_only = value.read_only or isinstance(step, views.Broadcast)
-        return Array(value.cell, (*value.steps, step), value.weak, read_only)
+        found = Array(value.cell, (*value.steps, step), value.weak, read_only, value.boxed)
+        if not self.type_of(found).rank and self.type_of(value).rank:
+            return replace(found, boxed=True)
+        return found
 
     def read_only(self, value: Value) -> Value:
         """The same view, which cannot be written through."""

@@ -35,13 +35,16 @@ class Cell:
 class Array:
     """An array or a scalar whose numbers are not known now: a view of a storage.
 
-    `weak` marks a Python number, which does not take part in NumPy's promotion of dtypes.
+    `weak` marks a Python number, which does not take part in NumPy's promotion of dtypes. Without
+    axes, `boxed` tells an array, which is written in place, from a number, which isn't; None where
+    that depends on the path.
     """
 
     cell: Cell
     steps: tuple[Step, ...] = ()
     weak: bool = False
     read_only: bool = False
+    boxed: bool | None = False
 
 
 class Complex(NamedTuple):

@@ -81,11 +81,20 @@ def strange_dtype(x: Any) -> Any:
     return x + np.zeros(3, dtype="f2")[0]
 
 
-def array_without_axes(x: Any) -> Any:
+def array_or_number(x: Any) -> Any:
     s = np.array(0.0)
     t = s
+    if x[0] > 0:
+        s = s + 1.0
     s += x.sum()
-    return t
+    return s + t
+
+
+def array_without_axes_chosen_by_data(x: Any) -> Any:
+    a, b = np.array(1.0), np.array(2.0)
+    c = a if x[0] > 0 else b
+    c += x[1]
+    return a + b
 
 
 def subscript_of_a_function(x: Any) -> Any:

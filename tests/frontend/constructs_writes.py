@@ -157,3 +157,31 @@ def kahan(x: Any) -> Any:
         lost = (t - total) - y
         total = t
     return total * x[0]
+
+
+@uses("arrays without axes", "`np.array(0.0)`, `np.zeros(())`: written in place, for all names")
+def without_axes(x: Any) -> Any:
+    total = np.array(0.0)
+    seen = total
+    product = np.ones(())
+    last = np.empty(())
+    for v in x:
+        total += v**2
+        product *= np.asarray(v) * seen
+        last[()] = v
+    np.add(last, seen, out=last)
+    if product > 0:
+        total *= last
+    return seen * product.item() + last[()]
+
+
+@uses("views without axes", "`x[0, ...]`, `x[:1].squeeze()`, `x[:1].reshape(())`")
+def views_without_axes(x: Any) -> Any:
+    y = x**2
+    first = y[0, ...]
+    first += x[1]
+    second = y[1:2].squeeze()
+    second *= first
+    third = y[2:3].reshape(())
+    third[...] = second * x[3]
+    return (y**2).sum()

@@ -237,3 +237,57 @@ def test_the_structure_comes_back() -> None:
     found = outputs_of(containers, {"w": X, "pair": (X, [X, 2.0, X])}, X)
     assert list(found[0]) == ["w", "more"]
     assert isinstance(outputs_of(structures, Point(X, 1.0), Parameters(X, 2.0), X)[0], Point)
+
+
+def boxes(x: Any) -> Any:
+    a = np.array(x[0])
+    b, number, copied = a, a[()], a.copy()
+    a += 1.0
+    copied -= 1.0
+    flag = np.array(False)
+    shown = flag
+    flag |= x[1] > 0
+    whole = np.array(1, dtype=int)
+    counted = whole
+    whole += 2
+    return b, number, copied, shown, counted, isinstance(a, np.ndarray), np.ndim(a), float(a)
+
+
+def boxes_made_again(x: Any) -> Any:
+    a = np.array(1.0)
+    for v in x:
+        b = a
+        a += v
+        a = np.array(b * v)
+    c = a
+    a -= 1
+    return c, b
+
+
+def boxes_in_calls(x: Any) -> Any:
+    def bump(t: Any, v: Any) -> None:
+        t += v
+
+    held = {"a": np.array(0.0), "b": np.full((), 2.0)}
+    other = held["a"]
+    for v in x:
+        bump(held["a"], v)
+        bump(held["b"], other)
+    return other, held["b"]
+
+
+def boxes_that_become_numbers(x: Any) -> Any:
+    s = np.asarray(2.0)
+    if x[0] > 0:
+        s = s * x[0]
+    total = np.zeros(())
+    for v in x:
+        total = total + v * s
+    return total
+
+
+@pytest.mark.parametrize(
+    "function", [boxes, boxes_made_again, boxes_in_calls, boxes_that_become_numbers]
+)
+def test_arrays_without_axes(function: Callable[..., Any]) -> None:
+    check(function, X)

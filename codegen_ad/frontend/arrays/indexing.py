@@ -54,7 +54,14 @@ def get(m: Machine, array: Array, index: Value) -> Value:
         gathered = make.gather(m.b, m.read(view), *nodes)
         return m.fresh(make.transpose(m.b, gathered, inverse(order)))
     view = _basic(m, array, parts)
-    return view if m.type_of(view).rank else m.fresh(m.read(view), weak=array.weak)
+    if m.type_of(view).rank or (_has_ellipsis(index) and view.boxed):
+        return view  # NumPy gives an array for `x[0, ...]`, a number for `x[0]`
+    return m.fresh(m.read(view), weak=array.weak)
+
+
+def _has_ellipsis(index: Value) -> bool:
+    items = cast("tuple[Value, ...]", index) if isinstance(index, tuple) else (index,)
+    return any(isinstance(item, EllipsisType) for item in items)
 
 
 def put(m: Machine, array: Array, index: Value, value: Value) -> None:

@@ -50,7 +50,7 @@ def _classes(m: Any, value: Value) -> list[type]:
     match value:
         case Array():
             kind = m.type_of(value)
-            if kind.shape:
+            if kind.shape or value.boxed:
                 return [np.ndarray]
             if not value.weak:
                 return [getattr(np, kind.dtype.numpy_name)]

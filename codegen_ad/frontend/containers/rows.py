@@ -108,7 +108,7 @@ def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
 def _item(m: Machine, rows: Rows, row: Array) -> Value:
     if rows.lists:
         return new(m, row, replace(rows, lists=rows.lists - 1))
-    return replace(row, weak=rows.weak)
+    return replace(row, weak=rows.weak, boxed=False)
 
 
 def _get_growing(m: Machine, rows: Rows, index: Value) -> Value:
@@ -193,7 +193,7 @@ def append(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
     node = make.cast(m.b, node, growth.item.dtype)
     base = m.store[rows.array.cell]
     m.store[rows.array.cell] = views.write(m.b, base, (views.Indexed((0,), (place,)),), node)
-    if isinstance(value, Array) and node.array.rank:
+    if isinstance(value, Array) and (node.array.rank or value.boxed):
         m.tangle(rows.array.cell, value.cell, _HELD)
     m.store[cell] = replace(rows, added=rows.added + 1)
 
@@ -274,7 +274,7 @@ def _type_in(m: Machine, value: Value, side: Side) -> tuple[ArrayType, bool, int
 
 def _type_of_form(m: Machine, form: states.Form) -> tuple[ArrayType, bool, int] | None:
     match form:
-        case states.Leaf(kind, weak):
+        case states.Leaf(kind, weak, _):
             return kind, weak, 0
         case states.Items(kind, _, items) if kind in (List, tuple) and items:
             parts = [_type_of_form(m, i) for i in items]

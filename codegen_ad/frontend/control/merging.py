@@ -115,7 +115,12 @@ class Merge:
         """One value for those of both sides."""
         if one is other or (not isinstance(one, float) and _same(one, other)):
             return one
-        if _is_scalar(self.m, self.then, one) and _is_scalar(self.m, self.otherwise, other):
+        boxed = isinstance(one, Array) and isinstance(other, Array) and one.boxed and other.boxed
+        scalars = [
+            _is_scalar(self.m, side, value)
+            for side, value in ((self.then, one), (self.otherwise, other))
+        ]
+        if all(scalars) and not boxed:
             return self._scalar(one, other)
         if isinstance(one, Array) and isinstance(other, Array):
             return self._array(one, other, name)
@@ -158,7 +163,9 @@ class Merge:
         pair = self.then.node(self.m, one, dtype), self.otherwise.node(self.m, other, dtype)
         cell = Cell()
         self._output(*pair, cell)
-        return Array(cell, weak=data.is_weak(one) and data.is_weak(other))
+        boxes = {v.boxed if isinstance(v, Array) else False for v in (one, other)}
+        boxed = boxes.pop() if len(boxes) == 1 else None
+        return Array(cell, weak=data.is_weak(one) and data.is_weak(other), boxed=boxed)
 
     def _array(self, one: Array, other: Array, name: str) -> Value:
         store = self.m.store
@@ -171,7 +178,8 @@ class Merge:
                     self._join(known, one.cell, other.cell, name)
                     self.pairs[one.cell, other.cell] = known
                     self._output(*base, known)
-                return Array(known, one.steps, read_only=one.read_only or other.read_only)
+                read_only = one.read_only or other.read_only
+                return Array(known, one.steps, read_only=read_only, boxed=one.boxed)
         nodes = [
             next(iter(side.nodes[value].values())) if value in side.nodes else self.m.read(value)
             for side, value in ((self.then, one), (self.otherwise, other))
@@ -181,7 +189,7 @@ class Merge:
         cell = Cell(name)
         self._join(cell, one.cell, other.cell, name)
         self._output(nodes[0], nodes[1], cell)
-        return Array(cell)
+        return Array(cell, boxed=one.boxed)
 
     def _join(self, cell: Cell, one: Cell | None, other: Cell | None, name: str) -> None:
         """Remember which storages a new one stands for; a path that is over does not count."""
@@ -250,7 +258,7 @@ class Merge:
                 cells = (value.cell, None) if side is self.then else (None, value.cell)
                 self._join(cell, *cells, "%")
                 self._output(*pair, cell)
-                return Array(cell, weak=value.weak)
+                return Array(cell, weak=value.weak, boxed=value.boxed)
             case Maybe(inner, present, none):
                 flag = self._with_zeros(side, present)
                 return Maybe(self._with_zeros(side, inner), cast("Array", flag), none)

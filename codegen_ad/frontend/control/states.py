@@ -7,7 +7,7 @@ lists by their items, anything known now by itself.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.arrays import data
@@ -40,6 +40,7 @@ class Leaf:
 
     type: ArrayType
     weak: bool
+    boxed: bool | None = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def form_of(m: Machine, value: Value, side: Side | None) -> Form:
             kind = next(iter(side.nodes[value].values())).array
         else:
             kind = m.type_of(value)
-        return Leaf(kind, value.weak)
+        return Leaf(kind, value.weak, value.boxed)
     if isinstance(value, Maybe):
         return Option(form_of(m, value.value, side), value.none)
     parts = parts_of(value, store)
@@ -154,7 +155,8 @@ def join(m: Machine, one: Form, other: Form) -> Form | None:
     dtype = data.joined(strong, weak)
     if first.type.rank and first.type.dtype is not second.type.dtype:
         return None
-    return Leaf(first.type.with_dtype(dtype), not strong)
+    boxed = first.boxed if first.boxed == second.boxed else None
+    return Leaf(first.type.with_dtype(dtype), not strong, boxed)
 
 
 def join_options(m: Machine, one: Form, other: Form) -> Form | None:
@@ -254,8 +256,8 @@ def nodes_of(m: Machine, form: Form, value: Value, side: Side | None) -> list[No
 def rebuild(m: Machine, form: Form, nodes: Iterator[Node], label: str) -> Value:
     """A value of this form that shares memory with nothing."""
     match form:
-        case Leaf(_, weak):
-            return m.fresh(next(nodes), weak=weak, label=label)
+        case Leaf(_, weak, boxed):
+            return replace(m.fresh(next(nodes), weak=weak, label=label), boxed=boxed)
         case Known(value):
             return value
         case Option(inner, none):

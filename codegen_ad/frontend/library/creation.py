@@ -8,6 +8,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import shape_of
+from codegen_ad.frontend.values import Array
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
@@ -29,14 +30,8 @@ def _plain_order(call: Call) -> None:
 
 
 def _new(call: Call, x: Node) -> Value:
-    """A new array, which has axes: one without is written in place by `+=`, unlike a number."""
-    if not x.array.rank:
-        call.refuse(
-            "An array without axes changes in place and is seen by every name that it has; "
-            "numbers here don't.",
-            "Write the number itself, for example 0.0, or an array of one element.",
-        )
-    return call.fresh(x)
+    """A new array; one without axes is written in place too, unlike a number."""
+    return call.ctx.boxed(call.fresh(x))
 
 
 NEW = "shape dtype=None order='C' * device=None like=None"
@@ -79,7 +74,7 @@ def _filled_like(call: Call, value: int) -> Value:
     call.ignore("order", "subok")
     x = call.node("a").array
     shape = shape_of(call, call.value("shape")) if call.has("shape") else x.shape
-    return call.fresh(make.full(call.b, shape, value, call.dtype("dtype", x.dtype)))
+    return _new(call, make.full(call.b, shape, value, call.dtype("dtype", x.dtype)))
 
 
 LIKE = "dtype=None order='K' subok=True shape=None * device=None"
@@ -110,7 +105,7 @@ def full_like(call: Call) -> Value:
     call.ignore("order", "subok")
     x = call.node("a").array
     shape = shape_of(call, call.value("shape")) if call.has("shape") else x.shape
-    return call.fresh(_full(call, shape, x.dtype))
+    return _new(call, _full(call, shape, x.dtype))
 
 
 def _identity(call: Call, rows: Dim, columns: Dim, k: int) -> Value:
@@ -176,9 +171,10 @@ def _converted(call: Call, name: str) -> Node:
 
 
 def _as_array(call: Call, name: str) -> Value:
-    """The array itself if it has the dtype already, else a new one."""
+    """The array itself if it has the dtype already, else a new one; of a number a new one."""
     x, value = _converted(call, name), call.value(name)
-    return value if call.ctx.is_array(value) and x is call.node(name) else call.fresh(x)
+    kept = isinstance(value, Array) and (x.array.rank or value.boxed) and x is call.node(name)
+    return value if kept else _new(call, x)
 
 
 @signature("np.asarray: a dtype=None order=None * device=None copy=None like=None")
@@ -193,6 +189,14 @@ def asarray(call: Call) -> Value:
 def copy(call: Call) -> Value:
     """A new array of the same values."""
     return _new(call, call.node("a"))
+
+
+@signature("copy: a order='C'")
+def copied(call: Call) -> Value:
+    """A new array of the same values; of a number that number."""
+    value = call.value("a")
+    is_number = isinstance(value, Array) and not value.boxed
+    return call.fresh(call.node("a")) if is_number else _new(call, call.node("a"))
 
 
 @signature("astype: a dtype order='K' casting='unsafe' subok=True copy=True")
@@ -224,4 +228,4 @@ FUNCTIONS: dict[object, Handler] = {
     np.astype: astype,
 }
 
-METHODS: dict[str, Handler] = {"copy": copy, "astype": astype}
+METHODS: dict[str, Handler] = {"copy": copied, "astype": astype}
