@@ -46,10 +46,6 @@ class Context(Protocol):
         """A new array that shares memory with nothing."""
         ...
 
-    def boxed(self, value: Value) -> Value:
-        """A new array as an array, which is written in place even if it has no axes."""
-        ...
-
     def view(self, value: Value, step: Step) -> Value:
         """A view of an array through one more step; shares memory with it."""
         ...

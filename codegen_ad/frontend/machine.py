@@ -167,11 +167,6 @@ class Machine:
         self.store[cell] = node
         return Array(cell, weak=weak)
 
-    def boxed(self, value: Value) -> Value:
-        """A new array as an array, which is written in place even if it has no axes."""
-        assert isinstance(value, Array)
-        return value if self.type_of(value).rank else replace(value, boxed=True)
-
     def list_of(self, items: Sequence[Value]) -> List:
         """A new list."""
         cell = Cell()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
@@ -31,7 +33,9 @@ def _plain_order(call: Call) -> None:
 
 def _new(call: Call, x: Node) -> Value:
     """A new array; one without axes is written in place too, unlike a number."""
-    return call.ctx.boxed(call.fresh(x))
+    new = call.fresh(x)
+    assert isinstance(new, Array)
+    return new if x.array.rank else replace(new, boxed=True)
 
 
 NEW = "shape dtype=None order='C' * device=None like=None"
