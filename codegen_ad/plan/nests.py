@@ -6,7 +6,7 @@ bound, what is left is written out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
@@ -30,6 +30,7 @@ from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.units import Local, Needs, Total, reduced_extents
 
 Place = Callable[[Scope, Point], Point]
+Asked = Callable[[Point], Iterable[tuple[Node, Point]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,14 @@ class IntoBuffer:
     """Elements of a node go into a buffer, at `place(scope, point)`.
 
     `itself` says that the buffer is the node's own, so that its elements are computed, not read.
+    `asked` gives the elements of indices that `place` asks for.
     """
 
     buffer: str
     place: Place
     accumulate: bool
     itself: bool
+    asked: Asked = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,10 @@ def needs_of(p: Planner, scope: Scope, nest: Nest) -> Needs:
         match nest.sink:
             case IntoBuffer(itself=True):
                 p.walker.inside(scope, nest.node, point, out)
-            case IntoBuffer():
+            case IntoBuffer(asked=asked):
                 p.walker.element(scope, nest.node, point, None, out)
+                for index, there in asked(point):
+                    p.walker.element(scope, index, there, None, out)
             case _:
                 reduction, reduced = nest.reduction_at(point)
                 for arg, there in reduction.operands_at(reduced):

@@ -216,19 +216,24 @@ def begin(
 
 def _nest(p: Planner, link: Node, buffer: str) -> Nest:
     target, values, *indices = link.args
+    shape = values.array.shape
+    head = len(shape) - (target.array.rank - len(indices))
+
+    def asked(point: Point) -> list[tuple[Node, Point]]:
+        return [(i, aligned(i, point[:head])) for i in indices]
 
     def place(inner: Scope, point: Point) -> Point:
         if isinstance(link.params, Update):
             return update_place(link, point)
-        head = len(point) - (target.array.rank - len(indices))
         where = tuple(
-            p.elements.checked(inner, i, aligned(i, point[:head]), dim, axis, link)
-            for axis, (i, dim) in enumerate(zip(indices, target.array.shape, strict=False))
+            p.elements.checked(inner, i, there, dim, axis, link)
+            for axis, ((i, there), dim) in enumerate(
+                zip(asked(point), target.array.shape, strict=False)
+            )
         )
         return (*where, *point[head:])
 
-    sink = IntoBuffer(buffer, place, accumulate=is_accumulating(link), itself=False)
-    shape = values.array.shape
+    sink = IntoBuffer(buffer, place, is_accumulating(link), itself=False, asked=asked)
     return Nest(values, shape, (None,) * len(shape), sink)
 
 

@@ -67,6 +67,11 @@ def squared_rows(M, i):
     return (out**2).sum()
 
 
+def best_columns(W, X, t):
+    """Columns that each row chooses by a maximum over an inner axis."""
+    return (W[:, (X @ W).argmax(axis=1)] * t).sum()
+
+
 def at(n: int, *parts: Any) -> tuple[Any, ...]:
     return tuple(p(n) for p in parts)
 
@@ -87,6 +92,7 @@ FUNCTIONS = [
     (rows, (normal(4, 3), places(4), normal(3))),
     (squared_rows, (lambda n: RNG.normal(size=(max(n, 1), 4)), places(1))),
     (adds_itself, (normal(6), lambda n: np.array([1, 1]))),
+    (best_columns, (normal(12, 9), normal(-1, 12), normal(-1))),
 ]
 
 
