@@ -23,6 +23,7 @@ def path() -> None:
 @cache.command()
 def info() -> None:
     """Print how many kernels there are, of which functions, and their size."""
+    from codegen_ad.runtime.cuda.cubins import FOLDER, Cubins
     from codegen_ad.runtime.folder import VARIABLE, open_folder
     from codegen_ad.runtime.store import Store
 
@@ -31,6 +32,9 @@ def info() -> None:
     click.echo(f"folder   {store.folder}")
     click.echo(f"kernels  {len(entries)}")
     click.echo(f"size     {_size(store.size_in_bytes())}")
+    codes = Cubins(store.folder / FOLDER, dict)
+    if count := len(codes.files()):
+        click.echo(f"for GPUs {count}, {_size(sum(p.stat().st_size for p in codes.files()))}")
     names = Counter(str(entry.metadata.get("name")) for entry in entries)
     for name, count in sorted(names.items()):
         click.echo(f"  {name}: {count}")
@@ -40,10 +44,13 @@ def info() -> None:
 @cache.command()
 def clear() -> None:
     """Remove all kernels and their machine code."""
+    from codegen_ad.runtime.cuda.cubins import FOLDER, Cubins
     from codegen_ad.runtime.folder import open_folder
     from codegen_ad.runtime.store import Store
 
-    count = Store(open_folder()).clear()
+    store = Store(open_folder())
+    Cubins(store.folder / FOLDER, dict).clear()
+    count = store.clear()
     click.echo(f"removed {count} {'kernel' if count == 1 else 'kernels'}")
 
 

@@ -16,7 +16,7 @@ import click
 
 PACKAGES = (
     "codegen-ad", "numpy", "numba", "llvmlite", "sympy", "jinja2", "platformdirs", "rich", "tqdm",
-    "click", "scipy", "matplotlib", "numba-cuda",
+    "click", "scipy", "matplotlib",
 )  # fmt: skip
 PEERS = ("autograd", "jax", "torch")
 
@@ -30,7 +30,7 @@ def doctor() -> None:
         ("Packages", _packages(problems)),
         ("Processor", _processor(problems)),
         ("Cache", _cache(problems)),
-        ("GPU", _gpu()),
+        ("GPU", _gpu(problems)),
     )
     for title, rows in sections:
         click.echo(title)
@@ -113,18 +113,63 @@ def _cache(problems: list[str]) -> Iterator[tuple[str, str]]:
     yield "kernels", f"{len(store.entries())}, {store.size_in_bytes()} bytes"
 
 
-def _gpu() -> Iterator[tuple[str, str]]:
-    yield "numba-cuda", _version("numba-cuda") or "none"
-    yield "device and driver", _device()
+def _gpu(problems: list[str]) -> Iterator[tuple[str, str]]:
+    from codegen_ad.runtime.cuda.toolkit import PACKAGES, is_numba_cuda
+
+    found = {name: _version(name) for name in (*PACKAGES, "cuda-bindings")}
+    for name, number in found.items():
+        yield name, number or "not installed"
+    if all(found[name] for name in PACKAGES):
+        path = str(_origin_of_numba_cuda())
+        yield "compiler", "numba-cuda" if is_numba_cuda(path) else f"numba's own, at {path}"
+        if not is_numba_cuda(path):
+            problems.append(
+                "numba.cuda is not that of numba-cuda: its .pth file is not read from PYTHONPATH"
+            )
+    elif any(found.values()):
+        problems.append('a part of the GPU stack is missing: pip install "codegen-ad[cuda]"')
+    yield from _devices()
 
 
-def _device() -> str:
+def _origin_of_numba_cuda() -> str | None:
+    """Where `import numba.cuda` would come from, found without importing it."""
+    spec = find_spec("numba.cuda")
+    return None if spec is None else spec.origin
+
+
+def _devices() -> Iterator[tuple[str, str]]:
+    """What nvidia-smi says, and what the driver itself does."""
+    rows = _asked()
+    if not rows:
+        yield "devices", "none" if rows is not None else "nvidia-smi is there, but does not answer"
+    for number, row in enumerate(rows or ()):
+        name, driver, total, used, load, temperature = (cell.strip() for cell in row.split(","))
+        yield f"device {number}", f"{name}, driver {driver}"
+        yield "", f"memory {used} of {total}, busy {load}, {temperature} °C"
+    from codegen_ad.errors import CodegenError
+    from codegen_ad.runtime.cuda.system_driver import system_driver
+
+    try:
+        driver = system_driver()
+    except CodegenError as error:
+        yield "driver", str(error).splitlines()[0]
+        return
+    yield "driver", f"CUDA {driver.version() // 1000}.{driver.version() % 1000 // 10}"
+    for number in range(driver.count()):
+        p = driver.properties(number)
+        major, minor = p.capability
+        yield f"GPU {number}", f"{p.name}, sm_{major}{minor}, {p.multiprocessors} multiprocessors"
+
+
+def _asked() -> list[str] | None:
+    """A row for each device by nvidia-smi; none without it, None where it does not answer."""
     program = shutil.which("nvidia-smi")
     if program is None:
-        return "none"
-    query = [program, "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader"]
+        return []
+    asked = "name,driver_version,memory.total,memory.used,utilization.gpu,temperature.gpu"
+    query = [program, f"--query-gpu={asked}", "--format=csv,noheader"]
     try:
         found = subprocess.run(query, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
-        return "nvidia-smi is there, but does not answer"
-    return "; ".join(found.stdout.split("\n")).strip("; ") or "none"
+        return None
+    return [line for line in found.stdout.splitlines() if line.count(",") == asked.count(",")]

@@ -213,6 +213,18 @@ def test_machine_code_is_kept(tmp_path: Path) -> None:
     assert (notes["architecture"], notes["resources"]["registers"]) == ("sm_90", 10)
 
 
+def test_kept_machine_code_can_be_removed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    cubins = Cubins(tmp_path, lambda: VERSIONS)
+    assert cubins.files() == []
+    cubins.get(Request(SOURCE, KERNELS["scale"], (9, 0)), compiled)
+    other = tmp_path / "mine_sm_90.txt"
+    other.write_text("")
+    assert len(cubins.files()) == 1
+    cubins.clear()
+    assert list(tmp_path.iterdir()) == [other]
+
+
 def test_what_decides_the_machine_code_is_in_its_key() -> None:
     kernel = KERNELS["scale"]
     changed = SOURCE.replace('"threads": 128', '"threads": 256')

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -29,6 +30,8 @@ FORMAT = 1
 DIGITS = 16
 FOLDER = "cubins"
 """Where in the cache folder the entries lie."""
+
+_ENTRY = re.compile(rf"\w+_[0-9a-f]{{{DIGITS}}}_sm_\d+\.(cubin|json)")
 
 Compile = Callable[[Kernel, Capability], Image]
 
@@ -136,6 +139,18 @@ class Cubins:
         except OSError as error:
             spare = private_folder(f"{self.folder}: {error.strerror}")
             return self._write(spare, request.stem(), image.code, notes)
+
+    def files(self) -> list[Path]:
+        """The machine code of all entries."""
+        return sorted(
+            p for p in self.folder.glob("*_sm_*.cubin") if p.with_suffix(".json").exists()
+        )
+
+    def clear(self) -> None:
+        """Remove all entries; files that are none stay, and so does the folder."""
+        for path in self.folder.glob("*_sm_*.*"):
+            if _ENTRY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
     @staticmethod
     def _write(folder: Path, stem: str, code: bytes, notes: dict[str, Any]) -> Path:
