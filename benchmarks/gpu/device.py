@@ -95,7 +95,7 @@ class Prepared:
         self.held: dict[str, Any] = {}
         for name, v in given.items():
             self.held[name] = device.array(v) if np.ndim(v) else v
-        sizes = file.sizes_of({n: np.shape(v) for n, v in given.items()})
+        sizes = file.sizes_of({n: np.shape(v) for n, v in given.items()}, given)
         for name, what in file.arrays.items():
             shape = tuple(value(text, sizes) for text in what.shape)
             made = self.held[name] = device.empty(shape, what.dtype)

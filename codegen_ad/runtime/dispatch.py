@@ -20,6 +20,7 @@ from codegen_ad.runtime.compiled import Compiled, OtherCase
 from codegen_ad.runtime.dependencies import Dependency, digest, holds, manifest
 from codegen_ad.runtime.fingerprint import primary_key
 from codegen_ad.runtime.folder import open_folder
+from codegen_ad.runtime.foreign import device_interface
 from codegen_ad.runtime.store import Entry, Store
 from codegen_ad.runtime.watch import Watch
 from codegen_ad.signature import Signature
@@ -198,7 +199,7 @@ def _list(entry: Entry) -> list[Any]:
 
 
 def fast_key(mode: str, args: Sequence[Any]) -> Any:
-    """Shapes, strides and dtypes of plain arrays and the types of plain numbers; None otherwise."""
+    """Shapes, strides and dtypes of arrays, on a GPU too, types of numbers; None for all else."""
     key: list[Any] = [mode]
     for arg in args:
         kind = cast("Any", type(arg))
@@ -210,7 +211,10 @@ def fast_key(mode: str, args: Sequence[Any]) -> Any:
         elif kind is float or kind is np.float64:
             key.append(kind)
         else:
-            return None
+            interface = device_interface(arg)
+            if interface is None:
+                return None
+            key.append((interface["shape"], interface["typestr"], interface.get("strides")))
     return tuple(key)
 
 

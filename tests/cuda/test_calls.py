@@ -75,6 +75,9 @@ def test_arrays_on_the_device_stay_there(driver: SimulatedDriver) -> None:
     wanted, direction = differentiate(loss).value_and_grad(*DATA)
     assert value.to_numpy() == pytest.approx(wanted, rel=1e-13)
     np.testing.assert_allclose(gradient.to_numpy(), direction, rtol=1e-12)
+    again, _ = device.value_and_grad(*arrays)
+    assert again.to_numpy() == value.to_numpy()
+    assert again.address != value.address, "what was returned stays as it is"
     mixed = device.value(DATA[0], *arrays[1:])
     assert mixed.to_numpy() == pytest.approx(wanted, rel=1e-13)
 
@@ -127,6 +130,23 @@ def test_streams_are_respected(driver: SimulatedDriver) -> None:
 def test_a_device_array_is_not_for_the_processor(driver: SimulatedDriver) -> None:
     with pytest.raises(InvalidArgument, match=r'Call loss\.on\("cuda"\) with it'):
         differentiate(loss).value_and_grad(DATA[0], *(on_device(driver, v) for v in DATA[1:]))
+
+
+def test_an_array_with_gaps_is_not_taken(driver: SimulatedDriver) -> None:
+    arrays = [on_device(driver, v) for v in DATA]
+
+    @dataclass
+    class Gaps:
+        array: DeviceArray
+        shape: tuple[int, ...] = (150,)
+
+        @property
+        def __cuda_array_interface__(self) -> dict:
+            held = self.array.__cuda_array_interface__
+            return {**held, "shape": self.shape, "strides": (16,)}
+
+    with pytest.raises(InvalidArgument, match="x is not contiguous: on a GPU, pass a copy"):
+        differentiate(loss).on("cuda").value(arrays[0], Gaps(arrays[1]), Gaps(arrays[2]))
 
 
 def test_arrays_of_two_devices_do_not_meet(driver: SimulatedDriver) -> None:

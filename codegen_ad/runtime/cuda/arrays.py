@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, cast
 
 import numpy as np
@@ -44,10 +45,8 @@ class View:
     words: Shape = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        size = 1
-        for n in self.shape:
-            size *= n
-        words = (0, 0, size, self.dtype.itemsize, self.address, *self.shape, *self.strides)
+        shape, dtype = self.shape, self.dtype
+        words = (0, 0, prod(shape), dtype.itemsize, self.address, *shape, *self.strides)
         object.__setattr__(self, "words", words)
 
     @property
@@ -74,7 +73,7 @@ class DeviceArray:
         self._base = base
         self.shape = shape
         self.dtype = np.dtype(dtype)
-        self.nbytes = int(np.prod(shape, dtype=np.int64)) * self.dtype.itemsize
+        self.nbytes = prod(shape) * self.dtype.itemsize
         self.address = driver.allocate(self.nbytes) if base is None else base.address
 
     @property

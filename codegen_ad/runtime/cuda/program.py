@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from codegen_ad.errors import WrongDevice
+from codegen_ad.errors import InvalidArgument, WrongDevice
 from codegen_ad.runtime.cuda.ahead import Image
 from codegen_ad.runtime.cuda.arrays import (
     Kind,
+    Shape,
     View,
     kind_of,
     stream_number,
@@ -19,11 +21,23 @@ from codegen_ad.runtime.cuda.arrays import (
 )
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
-from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, value
+from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, Parameter, value
 from codegen_ad.runtime.cuda.workspace import Workspace
 from codegen_ad.runtime.foreign import is_on_device
 
 ImageOf = Callable[[Kernel, tuple[int, int]], Image]
+
+
+PLANS = 256
+"""For how many combinations of sizes a program remembers shapes and grids."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What follows from the sizes: shapes of the arrays by name, and blocks of each kernel."""
+
+    shapes: Mapping[str, Shape]
+    blocks: tuple[int, ...]
 
 
 class DeviceProgram:
@@ -48,6 +62,10 @@ class DeviceProgram:
         self._types = {
             n: p for k in file.kernels.values() for n, p in zip(k.names, k.parameters, strict=True)
         }
+        roles = {name: what.role for name, what in file.arrays.items()}
+        self._own = tuple(name for name, role in roles.items() if role != "output")
+        self._status = next((name for name, role in roles.items() if role == "status"), None)
+        self._plans: dict[tuple[int, ...], _Plan] = {}
         self._workspaces: dict[int, Workspace] = {}
 
     def run(
@@ -100,19 +118,32 @@ class DeviceProgram:
             }
             shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
             sizes = self.file.sizes_of(shapes, given)
-            results = self._results(values, sizes, workspace, kind, numbers)
-            for name, what in self.file.arrays.items():
-                if what.role != "output":
-                    values[name] = workspace.own(name, sizes)
-            for kernel in self.kernels:
-                arguments = [values[n] for n in kernel.kernel.names]
-                kernel.check(arguments)
-                kernel.launch(arguments, number, kernel.kernel.grid(sizes))
+            plan = self._plan(sizes)
+            results = self._results(values, plan, workspace, kind, numbers)
+            for name in self._own:
+                values[name] = workspace.own(name, plan.shapes[name])
+            for kernel, blocks in zip(self.kernels, plan.blocks, strict=True):
+                kernel.launch([values[n] for n in kernel.kernel.names], number, blocks)
             self._raise_failure(workspace, number)
             if kind is not None:
                 return results
-            found = [array.to_numpy(number) for array in results]
+            found = [workspace.held(name).to_numpy(number) for name in self.file.outputs]
         return [v.item() if is_number else v for v, is_number in zip(found, numbers, strict=True)]
+
+    def _plan(self, sizes: Mapping[str, int]) -> _Plan:
+        """Shapes and grids for such sizes, found once."""
+        key = tuple(sizes.values())
+        found = self._plans.get(key)
+        if found is None:
+            if len(self._plans) >= PLANS:
+                self._plans.clear()
+            shapes = {
+                name: tuple(value(text, sizes) for text in what.shape)
+                for name, what in self.file.arrays.items()
+            }
+            found = _Plan(shapes, tuple(k.kernel.grid(sizes) for k in self.kernels))
+            self._plans[key] = found
+        return found
 
     def _workspace(self, stream: int) -> Workspace:
         found = self._workspaces.get(stream)
@@ -128,7 +159,11 @@ class DeviceProgram:
             self._check_device(name, view)
             if view.stream is not None and view.stream != stream:
                 self.driver.wait(stream, view.stream)
-            return view if self._types[name].is_array else self._number(view, stream)
+            wanted = self._types[name]
+            if not wanted.is_array:
+                return self._number(view, stream)
+            _check_layout(name, view, wanted)
+            return view
         return workspace.upload(name, given) if self._types[name].is_array else given
 
     def _number(self, view: View, stream: int) -> Any:
@@ -151,36 +186,49 @@ class DeviceProgram:
     def _results(
         self,
         values: dict[str, Any],
-        sizes: Mapping[str, int],
+        plan: _Plan,
         workspace: Workspace,
         kind: Kind | None,
         numbers: Sequence[bool],
     ) -> list[Any]:
-        """New arrays for the results, which the kernels find by their names."""
+        """New arrays of a kind for the results, which the kernels find by their names.
+
+        Without a kind they are the workspace's, and nothing is returned.
+        """
         results: list[Any] = []
         for name, is_number in zip(self.file.outputs, numbers, strict=True):
-            what = self.file.arrays[name]
-            shape = tuple(value(text, sizes) for text in what.shape)
+            shape = plan.shapes[name]
             if kind is None:
-                made: Any = workspace.output(name, shape, what.dtype)
-                values[name] = made.view()
-            else:
-                made = kind.empty(shape, what.dtype)
-                values[name] = view_of(made, name)
-                if is_number:
-                    made = made.reshape(())
-            results.append(made)
+                values[name] = workspace.output(name, shape)
+                continue
+            made = kind.empty(shape, self.file.arrays[name].dtype)
+            values[name] = view_of(made, name)
+            results.append(made.reshape(()) if is_number else made)
         return results
 
     def _raise_failure(self, workspace: Workspace, stream: int) -> None:
         """Raise what a kernel found wrong; this waits for it."""
-        name = next((n for n, a in self.file.arrays.items() if a.role == "status"), None)
+        name = self._status
         if name is None:
             return
         number = int(workspace.held(name).to_numpy(stream)[0])
         if number:
             kind, message = self.file.failures[number - 1]
             raise getattr(builtins, kind)(message)
+
+
+def _check_layout(name: str, view: View, wanted: Parameter) -> None:
+    """Raise unless an array on the device is what the kernels were compiled for."""
+    if view.dtype != wanted.dtype or len(view.shape) != wanted.ndim:
+        raise InvalidArgument(
+            f"{name} has {len(view.shape)} axes and dtype {view.dtype} on the GPU, where "
+            f"{wanted.ndim} and {wanted.dtype} are needed"
+        )
+    if not view.is_contiguous:
+        raise InvalidArgument(
+            f"{name} is not contiguous: on a GPU, pass a copy of it in C order "
+            "(cupy.ascontiguousarray, tensor.contiguous())"
+        )
 
 
 def device_of_arguments(driver: Driver, given: Mapping[str, Any]) -> int:

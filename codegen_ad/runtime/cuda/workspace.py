@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.runtime.cuda.arrays import DeviceArray, View
+from codegen_ad.runtime.cuda.arrays import DeviceArray, Shape, View
 from codegen_ad.runtime.cuda.driver import Driver
-from codegen_ad.runtime.cuda.table import Array, value
+from codegen_ad.runtime.cuda.table import Array
 
 
 class Workspace:
@@ -36,16 +36,16 @@ class Workspace:
         self._arrays = arrays
         self._stream = stream
         self._held: dict[str, DeviceArray] = {}
+        self._views: dict[str, View] = {}
 
-    def own(self, name: str, sizes: Mapping[str, int]) -> View:
+    def own(self, name: str, shape: Shape) -> View:
         """A scratch, counter or status array, ready for the first kernel of a call."""
         what = self._arrays[name]
-        shape = tuple(value(text, sizes) for text in what.shape)
         array, is_new = self._array(name, shape, what.dtype)
         # A counter is zero again after each launch.
         if array.nbytes and (what.role == "status" or (what.role == "counter" and is_new)):
             self._driver.fill(array.address, 0, array.nbytes, self._stream)
-        return array.view()
+        return self._views[name]
 
     def upload(self, name: str, values: np.ndarray[Any, Any]) -> View:
         """A copy of an array of the host."""
@@ -53,24 +53,26 @@ class Workspace:
         array, _ = self._array(name, values.shape, values.dtype)
         if array.nbytes:
             self._driver.to_device(array.address, values.ctypes.data, array.nbytes, self._stream)
-        return array.view()
+        return self._views[name]
 
-    def output(self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> DeviceArray:
+    def output(self, name: str, shape: Shape) -> View:
         """Room for a result that is copied to the host before the next call."""
-        return self._array(name, shape, dtype)[0]
+        self._array(name, shape, self._arrays[name].dtype)
+        return self._views[name]
 
     def held(self, name: str) -> DeviceArray:
         """An array as the last call left it."""
         return self._held[name]
 
-    def _array(
-        self, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]
-    ) -> tuple[DeviceArray, bool]:
+    def _array(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> tuple[DeviceArray, bool]:
         """The array of a name, and whether it was made just now."""
         array = self._held.get(name)
         if array is not None and array.shape == shape and array.dtype == dtype:
             return array, False
-        self._held.pop(name, None)  # given back first, so that both need not fit
+        # Given back first, so that both need not fit.
+        self._held.pop(name, None)
+        self._views.pop(name, None)
         del array
         made = self._held[name] = DeviceArray(self._driver, shape, dtype)
+        self._views[name] = made.view()
         return made, True
