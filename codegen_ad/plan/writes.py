@@ -72,6 +72,7 @@ def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
     p.walker.whole(scope, target, out)
     out.reads.setdefault(target, set())
     for link in writes.links:
+        p.walker.sizes(scope, link, out)  # of where each of them writes
         needs = Needs()
         for written in link.args[1:]:
             memory.elements_of(p, scope, written, needs)
