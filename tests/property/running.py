@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import linecache
 import random
 import warnings
@@ -119,6 +120,8 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
         return Outcome("refused", getattr(error, "message", str(error)))
     inputs = inputs_of(case, args, stages)
     parts = [leaf for _, leaf in leaves_in(gradient)]
+    if not all(np.all(np.isfinite(part)) for part in parts) and _meets_nan(plain, args):
+        return Outcome("wild", "the gradient of NaN that is overwritten")
     if _moves(lambda *a: plain_value(plain, a), args, 1e-13, 1e-7):
         return Outcome("wild", "rounding of the arguments changes the value")
     assert_close(value, wanted, rtol=1e-9, what="value")
@@ -153,6 +156,16 @@ def _derived(stages: build.Stages, mode: str) -> Program:
     program = pipeline.run(derive(stages.simplified, targets, mode).program)
     verify(program)
     return program
+
+
+def _meets_nan(plain: Case, args: tuple[Any, ...]) -> bool:
+    """Whether an operation on the way has no result, as the root of a negative number."""
+    try:
+        with np.errstate(invalid="raise"):
+            plain.function(*copy.deepcopy(args))
+    except FloatingPointError:
+        return True
+    return False
 
 
 def _moves(found: Callable[..., Any], args: tuple[Any, ...], by: float, limit: float) -> bool:

@@ -21,7 +21,7 @@ BODIES_FOUND = {
         "return np.sum(grad(energy)(x[p[0]:], s))",
     ),
     "adjoints of slices whose places the run knows, added to one array": (
-        "v, k = np.sin(x), len(x)",
+        "v, k = A @ A[1], len(x)",
         "while k > 1:",
         "    k = k // 2",
         "    v[0] += np.sin(np.sum(v[k:]))",
