@@ -17,6 +17,10 @@ UNROLL_TOTAL = 16
 """Sizes of differentiated parameters are constants of a kernel, written out, up to `UNROLL` along
 an axis and `UNROLL_TOTAL` elements in all: more would make long files that compile slowly."""
 
+CONSTANT_ON_DEVICE = 128
+"""On a GPU, sizes of differentiated parameters of at most so many elements are constants: every
+thread can then add up a gradient of its own."""
+
 ENVIRONMENT = {
     "CODEGEN_AD_CACHE": "the folder that keeps generated kernels",
     "CODEGEN_AD_CHECK": "1: verify the program after every stage of a build",

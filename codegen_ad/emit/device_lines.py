@@ -6,6 +6,9 @@ finds it, and the thread goes on at a place that exists.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from codegen_ad.emit.device_spell import DeviceSpelling
 from codegen_ad.emit.writing import BlockWriter
 from codegen_ad.ir.dims import Dim
@@ -19,6 +22,7 @@ from codegen_ad.plan.kernel import (
     If,
     Index,
     Let,
+    Load,
     Note,
     Raise,
     Statement,
@@ -51,6 +55,7 @@ class DeviceWriter(BlockWriter):
         self.failures = failures
         self.unsigned: set[str] = set()
         self.spelling = DeviceSpelling(self.unsigned)
+        self.own: Mapping[str, str] = {}  # the thread's arrays in place of those added to
         self.may_leave = False
 
     def spell(self, expr: Expr) -> str:
@@ -112,7 +117,10 @@ class DeviceWriter(BlockWriter):
         self.unsigned.discard(variable)
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
-        target, value = self.spell(statement.target), self.spell(statement.expr)
+        place = statement.target
+        if isinstance(place, Load) and place.buffer in self.own:
+            place = replace(place, buffer=self.own[place.buffer])
+        target, value = self.spell(place), self.spell(statement.expr)
         if statement.how in _AUGMENTED:
             self.lines_of(f"{target} {_AUGMENTED[statement.how]} {value}", depth)
         elif statement.how in ("any", "all"):

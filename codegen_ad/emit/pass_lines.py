@@ -53,7 +53,9 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
     writer.may_leave = False
     if one.loop is not None:
         writer.line("stride = u64(cuda.gridsize(1))", 0)
+        writer.own = {t.name: t.own for t in one.totals if t.own}
         writer.shared(one.loop, "u64(cuda.grid(1))", "stride")
+        writer.own = {}
     if one.loop is None:
         writer.block(one.after, 0)
     elif one.after or found:

@@ -131,7 +131,9 @@ class TeamWriter:
         w.line(f"{variable} = u64(thread)", depth)
         w.unsigned.add(variable)
         w.line(f"while {variable} < {w.bound(loop.extent)}:", depth)
+        w.own = {t.name: t.own for t in step.totals if t.own}
         w.block(loop.body, depth + 1)
+        w.own = {}
         w.line(f"{variable} += u64({self.threads})", depth + 1)
         w.unsigned.discard(variable)
         if not found:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import UNROLL, UNROLL_TOTAL
+from codegen_ad.options import CONSTANT_ON_DEVICE, UNROLL, UNROLL_TOTAL
 from codegen_ad.paths import parse, roots
 from codegen_ad.runtime.dependencies import plain_function
 from codegen_ad.runtime.foreign import device_interface
@@ -116,11 +116,12 @@ class Binder:
     def _form(self, name: str, value: object) -> Form:
         if name in self.static:
             return _static(name, value)
-        return form_of(value, name, exact=name in self._exact)
+        largest = CONSTANT_ON_DEVICE if self.target == "cuda" else UNROLL_TOTAL
+        return form_of(value, name, exact=largest if name in self._exact else 0)
 
 
-def form_of(value: object, where: str, *, exact: bool) -> Form:
-    """The form of one argument; `exact` makes small sizes part of it.
+def form_of(value: object, where: str, *, exact: int) -> Form:
+    """The form of one argument; sizes of arrays of at most `exact` elements are part of it.
 
     Raises
     ------
@@ -158,14 +159,14 @@ def form_of(value: object, where: str, *, exact: bool) -> Form:
             return _other_form(value, where, exact=exact)
 
 
-def _complex_form(value: Any, where: str, *, exact: bool) -> Form:
+def _complex_form(value: Any, where: str, *, exact: int) -> Form:
     """The form of a complex number or array: that of its two parts."""
     if exact:
         raise InvalidArgument(
             f"{where} is complex: libraries differ on what a gradient in a complex number is. "
             "Pass its real and imaginary parts as two arguments"
         )
-    return SequenceForm(complex, tuple(form_of(p, where, exact=False) for p in _halves(value)))
+    return SequenceForm(complex, tuple(form_of(p, where, exact=0) for p in _halves(value)))
 
 
 def _halves(value: Any) -> tuple[Any, Any]:
@@ -175,7 +176,7 @@ def _halves(value: Any) -> tuple[Any, Any]:
     return np.array(np.real(value), order="C"), np.array(np.imag(value), order="C")
 
 
-def _other_form(value: object, where: str, *, exact: bool) -> Form:
+def _other_form(value: object, where: str, *, exact: int) -> Form:
     interface = device_interface(value, where)
     if interface is not None:
         return _device_form(value, interface, where, exact=exact)
@@ -201,7 +202,7 @@ def _static(where: str, value: object) -> StaticForm:
     return StaticForm(value)
 
 
-def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: bool) -> ArrayForm:
+def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: int) -> ArrayForm:
     if type(array) is not np.ndarray and isinstance(array, np.matrix | np.ma.MaskedArray):
         raise InvalidArgument(
             f"{where} is a {type(array).__name__}, whose operators mean something else; "
@@ -212,13 +213,14 @@ def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: bool) -> Arra
     return ArrayForm(NATIVE[array.dtype.str], shape, _layout(array))
 
 
-def _shape(shape: tuple[int, ...], *, exact: bool) -> tuple[int | None, ...]:
+def _shape(shape: tuple[int, ...], *, exact: int) -> tuple[int | None, ...]:
     """The sizes that are part of a form."""
-    small = exact and prod(shape) <= UNROLL_TOTAL
-    return tuple(s if s == 1 or (small and s <= UNROLL) else None for s in shape)
+    along = UNROLL if exact == UNROLL_TOTAL else exact
+    small = prod(shape) <= exact
+    return tuple(s if s == 1 or (small and s <= along) else None for s in shape)
 
 
-def _device_form(value: Any, interface: Mapping[str, Any], where: str, *, exact: bool) -> ArrayForm:
+def _device_form(value: Any, interface: Mapping[str, Any], where: str, *, exact: int) -> ArrayForm:
     """The form of an array on a GPU, whatever library made it."""
     dtype = np.dtype(interface["typestr"])
     if dtype.str not in NATIVE:

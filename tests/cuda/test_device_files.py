@@ -30,18 +30,30 @@ def polynomial() -> tuple[Any, ...]:
     return RANDOM.normal(size=(5, 1)), x, np.sin(x)
 
 
+def logistic(w: Any, x: Any, y: Any) -> Any:
+    z = x @ w
+    return np.mean(np.logaddexp(0, z) - y * z)
+
+
+def labelled(rows: int, features: int, dtype: str) -> tuple[Any, ...]:
+    x = RANDOM.normal(size=(rows, features)).astype(dtype)
+    weights = RANDOM.normal(size=features).astype(dtype)
+    return weights, x, (x[:, 0] > 0).astype(dtype)
+
+
 # Name of the golden file, function, mode, arguments.
 FILES: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
     ("polynomial_loss", fit.loss, "value_and_grad", polynomial()),
     ("peak", differentiate(curves.peak), "value_and_grad", curves.peak_data(300)),
-    ("rosenbrock", differentiate(curves.rosenbrock), "value_and_grad", curves.rosenbrock_data(40)),
-    ("heat", differentiate(heat.heat, wrt=("u", "c")), "value_and_grad", heat.heat_data(6, 3)),
+    ("rosenbrock", differentiate(curves.rosenbrock), "value_and_grad", curves.rosenbrock_data(200)),
+    ("heat", differentiate(heat.heat, wrt=("u", "c")), "value_and_grad", heat.heat_data(12, 2)),
     (
         "leapfrog",
         differentiate(dynamics.leapfrog, wrt=("q", "p")),
         "value_and_grad",
         dynamics.leapfrog_data(3),
     ),
+    ("logistic_f4", differentiate(logistic), "value_and_grad", labelled(300, 12, "f4")),
     ("peak_f4", differentiate(curves.peak), "value_and_grad", curves.peak_data(300, "float32")),
 )
 
@@ -95,6 +107,30 @@ def test_a_target_that_is_not_known_is_refused() -> None:
         InvalidArgument, match=r"target must be one of .cpu., .cuda., .auto., not 'tpu'"
     ):
         fit.loss.on("tpu")
+
+
+@pytest.mark.parametrize("mode", ["jvp", "hvp", "jacobian", "hessian"])
+def test_other_derivatives(mode: str) -> None:
+    weights, x, y = labelled(70, 3, "f8")
+    function = differentiate(logistic)
+    given = {"w": weights, "x": x, "y": y}
+    more: dict[str, Any] = {}
+    if mode in ("jvp", "hvp"):
+        given["t_w"] = more["tangent"] = np.array([0.5, -1.0, 2.0])
+    text = function.source(weights, x, y, mode=mode, target="cuda").plain
+    found = run(text, given, orders=("forward",))
+    expected = flat(getattr(function, mode)(weights, x, y, **more))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-12)
+
+
+def test_as_many_parameters_as_are_too_many_for_one_thread() -> None:
+    weights, x, y = labelled(40, 130, "f8")
+    function = differentiate(logistic)
+    text = function.source(weights, x, y, target="cuda").plain
+    found = run(text, {"w": weights, "x": x, "y": y}, orders=("forward",))
+    for ours, theirs in zip(found, function.value_and_grad(weights, x, y), strict=True):
+        np.testing.assert_allclose(ours.reshape(np.shape(theirs)), theirs, rtol=1e-10, atol=1e-15)
 
 
 def solved(a: Any, b: Any) -> Any:
