@@ -216,7 +216,7 @@ def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: int) -> Array
 def _shape(shape: tuple[int, ...], *, exact: int) -> tuple[int | None, ...]:
     """The sizes that are part of a form."""
     along = UNROLL if exact == UNROLL_TOTAL else exact
-    small = prod(shape) <= exact
+    small = exact > 0 and prod(shape) <= exact
     return tuple(s if s == 1 or (small and s <= along) else None for s in shape)
 
 
