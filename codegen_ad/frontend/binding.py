@@ -175,6 +175,15 @@ def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
             f"This sets `{name}` of an object that lives outside the function.",
             "Return the value instead.",
         )
+    if name in ("real", "imag") and isinstance(owner, Complex | Array):
+        part = owner if isinstance(owner, Array) else getattr(owner, name)
+        if (
+            isinstance(part, Array)
+            and m.type_of(part).rank
+            and (part is not owner or name != "imag")
+        ):
+            data.write(m, part, value)
+            return
     m.refuse(
         f"An attribute of {m.describe(owner)} cannot be set.",
         "Put it into a variable, or make a dataclass of it.",

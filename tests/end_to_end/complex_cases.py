@@ -150,3 +150,14 @@ def several_axes(x):
 
 def frequencies(x):
     return np.sum(x * np.fft.fftfreq(len(x), d=x[1]))
+
+
+def parts_written(x):
+    z = np.zeros(4, dtype=complex)
+    z.real = x**2
+    z.imag[1:] = x[:-1]
+    z.imag *= 2.0
+    z.real += x
+    other = z
+    other.imag[0] = x[3]
+    return np.abs(z).sum()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import common_shape
+from codegen_ad.frontend.library.arrays import common_shape, moved
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.words import count
+from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
-from codegen_ad.ir.node import Op, TypeMismatch
+from codegen_ad.ir.node import Node, Op, Region, TypeMismatch
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import ELEMENTWISE, make
+from codegen_ad.ops.control import LOOP, Loop
 from codegen_ad.ops.movement import Axis
 from codegen_ad.ops.reduction import MAX, MIN, PROD, SUM
 from codegen_ad.ops.scan import CUMPROD, CUMSUM
@@ -67,6 +69,61 @@ def accumulate(name: str, op: Op) -> Handler:
     return handler
 
 
+def folded(name: str, *, last: bool) -> Handler:
+    """The handler of `accumulate` of any operation, or of `reduce`: its last result.
+
+    A loop along the axis, whose derivative is that of any loop.
+    """
+    method = "reduce" if last else "accumulate"
+    more = " keepdims=False" if last else ""
+
+    @signature(f"np.{name}.{method}: a axis=0 dtype=None out=None{more}")
+    def handler(call: Call) -> Value:
+        b, x = call.b, call.node("a")
+        axis = call.axis("axis", x.array.rank)
+        line = make.cast(b, x, call.dtype("dtype", _folded_dtype(call, name, x.array.dtype)))
+        order = moved(x.array.rank, axis, 0)
+        line = make.transpose(b, line, order)
+        if last:
+            call.ctx.require(line.array.shape[0], 1, call.name)
+        final, every = _fold(b, name, line)
+        if not last:
+            return call.fresh(make.transpose(b, every, moved(x.array.rank, 0, axis)))
+        if call.flag("keepdims"):
+            final = make.expand_dims(b, final, axis)
+        return call.fresh(final)
+
+    return handler
+
+
+def _folded_dtype(call: Call, name: str, dtype: DType) -> DType:
+    """What the operation computes in, for operands of this dtype: its results are operands."""
+    one = make.constant(call.b, 1, dtype)
+    try:
+        return make.apply(call.b, name, one, one).array.dtype
+    except TypeMismatch:
+        return call.ctx.promote(call.fresh(one), floating=True)[0].array.dtype
+
+
+def _fold(b: Builder, name: str, x: Node) -> tuple[Node, Node]:
+    """`s[0] = x[0]`, `s[i] = f(s[i - 1], x[i])` along the first axis: the last one, and all."""
+    length, *rest = x.array.shape
+    row = x.array.with_shape(tuple(rest))
+    start = make.full(b, row.shape, 0, row.dtype)
+    with b.scope():
+        i, s = b.input("i", make.size(b, length).array), b.input("s", row)
+        every = b.input("x", x.array)
+        here = make.gather(b, every, i)
+        first = make.apply(b, "equal", i, make.constant(b, 0, DType.INT64))
+        # 1 is within every operation's domain.
+        before = make.where(b, first, make.full(b, row.shape, 1, row.dtype), s)
+        found = make.where(b, first, here, make.apply(b, name, before, here))
+        body = Region((i, s, every), (found, found))
+    made = b.node(LOOP, (make.size(b, length), start, x), Loop(1, 1, length, body))
+    final, rows = b.results(made)
+    return final, rows
+
+
 def at(name: str, *, negated: bool) -> Handler:
     """The handler of `at`: add to places of an array, which may be named more than once."""
 
@@ -101,7 +158,12 @@ def at(name: str, *, negated: bool) -> Handler:
     return handler
 
 
+FOLDED = ("maximum", "minimum", "subtract", "divide", "power", "hypot", "logaddexp")
+"""Operations whose results are operands again, besides those with a scan of their own."""
+
 FUNCTIONS: dict[object, Handler] = {
+    **{getattr(np, name).accumulate: folded(name, last=False) for name in FOLDED},
+    **{getattr(np, name).reduce: folded(name, last=True) for name in FOLDED},
     **{
         function.outer: outer(entry.op.name)
         for entry in ELEMENTWISE.values()
