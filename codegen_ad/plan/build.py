@@ -11,7 +11,7 @@ from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.text import program_text
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import checks, fuse, names, tidy, tiles
+from codegen_ad.plan import checks, fuse, names, reuse, tidy, tiles
 from codegen_ad.plan.access import NeedsStorage
 from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
 from codegen_ad.plan.planner import Planner
@@ -123,6 +123,7 @@ def _attempt(
     tidy.remove_unused(kernel)
     fuse.fuse(kernel, p.names)
     tidy.remove_unused(kernel)
+    reuse.reuse(kernel, p.names, program.notes)
     tiles.tile(kernel, p.names, rows)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)

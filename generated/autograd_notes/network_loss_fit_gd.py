@@ -8,8 +8,7 @@ Cost for each of n*q: 4 operations; 24 bytes read, 16 written.
 Cost for each of d*q: 3 operations; 16 bytes read, 8 written.
 Cost for each of d*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot, dot, dot, dot.
-Stored: y_pred_1[q, n], y_pred_2[q, n], y_pred[q, d], value_1[q, d], d_y_pred_1[q, n], d_w2_1[n, d],
-d_y_pred_2[q, n].
+Stored: y_pred_1[q, n], y_pred_2[q, n], y_pred[q, d], value_1[q, d], d_y_pred_1[q, n].
 """
 
 import math
@@ -50,22 +49,20 @@ def network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2):
     d_y_pred_1 = np.empty((q, n))
     # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
     np.dot(value_1, np.ascontiguousarray(w2).T, out=d_y_pred_1)
-    d_w2_1 = np.empty((n, d))
-    np.dot(y_pred_2.T, value_1, out=d_w2_1)
-    d_y_pred_2 = np.empty((q, n))
+    np.dot(y_pred_2.T, value_1, out=d_w2)
     for i in range(q):
         for j in range(n):
             # line 2: y_pred = (X @ w1).clip(min=0) @ w2
             y_pred_3 = y_pred_1[i, j]
             # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
-            d_y_pred_3 = d_y_pred_1[i, j]
-            d_y_pred_2[i, j] = (
-                d_y_pred_3 * 2.0 if y_pred_3 > 0.0 else d_y_pred_3 if y_pred_3 == 0.0 else 0.0
+            d_y_pred_2 = d_y_pred_1[i, j]
+            d_y_pred_1[i, j] = (
+                d_y_pred_2 * 2.0 if y_pred_3 > 0.0 else d_y_pred_2 if y_pred_3 == 0.0 else 0.0
             )
     for i in range(n):
         for j in range(d):
-            d_w2[i, j] = d_w2_1[i, j] * 2.0
-    np.dot(np.ascontiguousarray(X).T, d_y_pred_2, out=d_w1)
+            d_w2[i, j] = d_w2[i, j] * 2.0
+    np.dot(np.ascontiguousarray(X).T, d_y_pred_1, out=d_w1)
     return value
 
 

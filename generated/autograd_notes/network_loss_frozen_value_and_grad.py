@@ -8,7 +8,7 @@ Cost for each of n*q: 1 operations; 8 bytes read, 8 written.
 Cost for each of d*q: 3 operations; 16 bytes read, 8 written.
 Cost for each of d*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot, dot.
-Stored: y_pred_1[q, n], y_pred_2[q, n], y_pred[q, d], value_1[q, d], d_w2_1[n, d].
+Stored: y_pred_1[q, n], y_pred[q, d], value_1[q, d].
 """
 
 import numpy as np
@@ -29,13 +29,12 @@ def network_loss_value_and_grad(w1, w2, X, y):
     y_pred_1 = np.empty((q, n))
     # line 2: y_pred = (X @ w1).clip(min=0) @ w2
     np.dot(np.ascontiguousarray(X), np.ascontiguousarray(w1), out=y_pred_1)
-    y_pred_2 = np.empty((q, n))
     for i in range(q):
         for j in range(n):
-            y_pred_3 = y_pred_1[i, j]
-            y_pred_2[i, j] = y_pred_3 if y_pred_3 >= 0.0 or y_pred_3 != y_pred_3 else 0.0
+            y_pred_2 = y_pred_1[i, j]
+            y_pred_1[i, j] = y_pred_2 if y_pred_2 >= 0.0 or y_pred_2 != y_pred_2 else 0.0
     y_pred = np.empty((q, d))
-    np.dot(y_pred_2, np.ascontiguousarray(w2), out=y_pred)
+    np.dot(y_pred_1, np.ascontiguousarray(w2), out=y_pred)
     value_1 = np.empty((q, d))
     value = 0.0
     for i in range(q):
@@ -44,11 +43,10 @@ def network_loss_value_and_grad(w1, w2, X, y):
             value_2 = y_pred[i, j] - y[i, j]
             value_1[i, j] = value_2
             value = plus(value, value_2 * value_2)
-    d_w2_1 = np.empty((n, d))
-    # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
-    np.dot(y_pred_2.T, value_1, out=d_w2_1)
     d_w2 = np.empty((n, d))
+    # gradient of line 2: y_pred = (X @ w1).clip(min=0) @ w2
+    np.dot(y_pred_1.T, value_1, out=d_w2)
     for i in range(n):
         for j in range(d):
-            d_w2[i, j] = d_w2_1[i, j] * 2.0
+            d_w2[i, j] = d_w2[i, j] * 2.0
     return value, d_w2

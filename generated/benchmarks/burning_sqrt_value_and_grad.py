@@ -9,8 +9,8 @@ Cost for each of d*n*segments_1*steps_1 - 2*d*segments_1*steps_1 - 2*n*segments_
 Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
 Cost for each of back_steps_1*segments_1: 1 operations; 0 bytes read, 0 written.
 Cost for each of back_steps_1*d*n*segments_1 - 2*back_steps_1*d*segments_1 - 2*back_steps_1*n*segments_1 + 4*back_steps_1*segments_1: 29 operations; 96 bytes read, 64 written.
-Stored: part_1[n - 2, d - 2], d_u_1[n, d], part_2[n - 2, d - 2], d_u_2[n, d], u_2[segments_1, n, d],
-u_3[n, d], u_5[back_steps_1, n, d].
+Stored: part_1[n - 2, d - 2], d_u_1[n, d], d_u_2[n, d], u_2[segments_1, n, d], u_3[n, d],
+u_5[back_steps_1, n, d].
 Predicted cost relative to the value alone: 0.2.
 """
 
@@ -32,7 +32,6 @@ def burning_value_and_grad(u, target, c, rate, steps):
     d = target.shape[1]
     part_1 = np.empty((n - 2, d - 2))
     d_u_1 = np.empty((n, d))
-    part_2 = np.empty((n - 2, d - 2))
     d_u_2 = np.empty((n, d))
     # line 4: for _ in range(steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
@@ -97,10 +96,10 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         - 4.0 * u_6
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_2[k, l] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
+                    part_1[k, l] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
             for k in range(n - 2):
                 for l in range(d - 2):
-                    d_u_1[k + 1, l + 1] = part_2[k, l]
+                    d_u_1[k + 1, l + 1] = part_1[k, l]
         for i in range(back_steps_1):
             # gradient of line 4: for _ in range(steps):
             d_u_2[:] = d_u

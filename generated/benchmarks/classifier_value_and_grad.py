@@ -11,10 +11,10 @@ Cost for each of k*n: 7 operations; 32 bytes read, 32 written.
 Cost for each of n*q: 7 operations; 32 bytes read, 32 written.
 Cost for each of n*t: 13 operations, 2 exp; 136 bytes read, 96 written.
 Library calls: dot, dot, dot, dot, dot, dot, dot, dot.
-Stored: d_value_1[n, t], first_1[n, k], first_2[n, k], first[n, k], second_1[n, q], second_2[n, q],
-second[n, q], scores_1[n, t], scores[n, t], highest[n, 1], logs_tile[t, 64], logs[n, t], d_logs_1[n,
-t], scores_tile[t, 64], logs_tile_3[t, 64], d_value_tile[t, 64], d_logs_tile_2[t, 64], d_scores[n,
-t], d_second[n, q], d_second_1[n, q], d_first[n, k], d_first_1[n, k].
+Stored: d_value_1[n, t], first_1[n, k], first[n, k], second_1[n, q], second[n, q], scores_1[n, t],
+scores[n, t], highest[n, 1], logs_tile[t, 64], logs[n, t], d_logs_1[n, t], scores_tile[t, 64],
+logs_tile_3[t, 64], d_value_tile[t, 64], d_logs_tile_2[t, 64], d_scores[n, t], d_second[n, q],
+d_second_1[n, q], d_first[n, k], d_first_1[n, k].
 """
 
 import math
@@ -146,23 +146,21 @@ def classifier_value_and_grad(
     first_1 = np.empty((n, k))
     # line 11: first = np.maximum(x @ W1 + b1, 0)
     np.dot(np.ascontiguousarray(x), np.ascontiguousarray(layers_0_0), out=first_1)
-    first_2 = np.empty((n, k))
     first = np.empty((n, k))
     for i in range(n):
         for j in range(k):
-            first_3 = first_1[i, j] + layers_0_1[j]
-            first_2[i, j] = first_3
-            first[i, j] = first_3 if first_3 >= 0.0 or first_3 != first_3 else 0.0
+            first_2 = first_1[i, j] + layers_0_1[j]
+            first_1[i, j] = first_2
+            first[i, j] = first_2 if first_2 >= 0.0 or first_2 != first_2 else 0.0
     second_1 = np.empty((n, q))
     # line 12: second = np.maximum(first @ W2 + b2, 0)
     np.dot(first, np.ascontiguousarray(layers_1_0), out=second_1)
-    second_2 = np.empty((n, q))
     second = np.empty((n, q))
     for i in range(n):
         for j in range(q):
-            second_3 = second_1[i, j] + layers_1_1[j]
-            second_2[i, j] = second_3
-            second[i, j] = second_3 if second_3 >= 0.0 or second_3 != second_3 else 0.0
+            second_2 = second_1[i, j] + layers_1_1[j]
+            second_1[i, j] = second_2
+            second[i, j] = second_2 if second_2 >= 0.0 or second_2 != second_2 else 0.0
     scores_1 = np.empty((n, t))
     # line 13: scores = second @ W3 + b3
     np.dot(second, np.ascontiguousarray(layers_2_0), out=scores_1)
@@ -277,15 +275,15 @@ def classifier_value_and_grad(
     for i in range(n):
         for j in range(q):
             # line 12: second = np.maximum(first @ W2 + b2, 0)
-            second_3 = second_2[i, j]
+            second_2 = second_1[i, j]
             # gradient of line 12: second = np.maximum(first @ W2 + b2, 0)
-            d_second_2 = second_3 > 0.0
+            d_second_2 = second_2 > 0.0
             # gradient of line 13: scores = second @ W3 + b3
             d_second_i_j = d_second[i, j]
             # gradient of line 12: second = np.maximum(first @ W2 + b2, 0)
             d_second_3 = (
                 (d_second_i_j if d_second_2 else d_second_i_j * 0.5)
-                if d_second_2 or second_3 == 0.0
+                if d_second_2 or second_2 == 0.0
                 else 0.0
             )
             d_second_1[i, j] = d_second_3
@@ -299,15 +297,15 @@ def classifier_value_and_grad(
     for i in range(n):
         for j in range(k):
             # line 11: first = np.maximum(x @ W1 + b1, 0)
-            first_3 = first_2[i, j]
+            first_2 = first_1[i, j]
             # gradient of line 11: first = np.maximum(x @ W1 + b1, 0)
-            d_first_2 = first_3 > 0.0
+            d_first_2 = first_2 > 0.0
             # gradient of line 12: second = np.maximum(first @ W2 + b2, 0)
             d_first_i_j = d_first[i, j]
             # gradient of line 11: first = np.maximum(x @ W1 + b1, 0)
             d_first_3 = (
                 (d_first_i_j if d_first_2 else d_first_i_j * 0.5)
-                if d_first_2 or first_3 == 0.0
+                if d_first_2 or first_2 == 0.0
                 else 0.0
             )
             d_first_1[i, j] = d_first_3

@@ -7,7 +7,7 @@ w: f8[d]    X: f8[n, d]    y: f8[n]
 Cost for each of n: 4 operations, 1 expit, 1 softplus; 24 bytes read, 16 written.
 Cost for each of d*n: 4 operations; 24 bytes read, 8 written.
 Cost for each of d: 1 operations; 8 bytes read, 8 written.
-Stored: d_w_1[d].
+Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 1.9.
 """
 
@@ -144,7 +144,7 @@ def logistic_value_and_grad(w, X, y):
     n = X.shape[0]
     d = X.shape[1]
     value_1 = 0.0
-    d_w_1 = np.zeros(d)
+    d_w = np.zeros(d)
     z_tile = np.empty(64)
     d_z_tile = np.empty(64)
     # In tiles of 64 rows; what rows keep stands in buffers, rows last.
@@ -168,15 +168,14 @@ def logistic_value_and_grad(w, X, y):
         for row in range(rows):
             d_z_1 = d_z_tile[row]
             for i in range(d):
-                d_w_1[i] += d_z_1 * X[first + row, i]
-    d_w = np.empty(d)
+                d_w[i] += d_z_1 * X[first + row, i]
     # line 4: return (np.logaddexp(0, z) - y * z).mean()
     value_2 = float(n)
     # gradient of line 4: return (np.logaddexp(0, z) - y * z).mean()
     d_value_2 = 1.0 / value_2
     for i in range(d):
         # gradient of line 3: z = X @ w
-        d_w[i] = d_w_1[i] * d_value_2
+        d_w[i] = d_w[i] * d_value_2
     # line 4: return (np.logaddexp(0, z) - y * z).mean()
     value = value_1 / value_2
     return value, d_w

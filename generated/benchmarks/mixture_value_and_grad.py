@@ -14,8 +14,8 @@ Cost for each of p*q*q: 1 operations; 40 bytes read, 16 written.
 Cost for each of n*p*q*q: 9 operations; 40 bytes read, 16 written.
 Cost for each of n*p: 10 operations, 1 exp; 66 bytes read, 57 written.
 Stored: scaled_tile[p, q, 64], terms_tile[p, 64], rows_tile[p, 64], d_highest_tile[p, 64], part_1[q,
-q, p], d_part_1[q, q], diagonals[p, q], weights_2[p], d_weights_1[p], d_terms_1[p], d_scaled_1[p, q,
-q], d_scaled_2[p, q], x_tile[q, 64], d_part_2[q, q, p].
+q, p], d_part_1[q, q], diagonals[p, q], weights_2[p], d_weights_1[p], d_scaled_1[p, q, q],
+d_scaled_2[p, q], x_tile[q, 64], d_part_2[q, q, p].
 Predicted cost relative to the value alone: 1.5.
 """
 
@@ -194,7 +194,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     weights_2 = np.empty(p)
     squares_2 = 0.0
     d_weights_1 = np.empty(p, dtype=np.bool_)
-    d_terms_1 = np.zeros(p)
+    d_alphas = np.zeros(p)
     d_means = np.zeros((p, q))
     d_scaled_1 = np.zeros((p, q, q))
     d_scaled_2 = np.zeros((p, q))
@@ -297,7 +297,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
             # gradient of line 23: highest = terms.max(axis=1)
             d_highest_tile_2[r] = d_highest / d_highest_tile_1[r]
         for i in range(p):
-            d_terms_2 = 0.0
+            d_alphas_1 = 0.0
             for r in range(rows):
                 # gradient of line 24: rows = highest + np.log(np.exp(terms - highest[:, None]).sum…
                 d_rows_2 = d_rows_tile[r] * rows_tile[i, r]
@@ -305,8 +305,8 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
                 d_terms = d_rows_2 + (d_highest_tile_2[r] if d_highest_tile[i, r] else 0.0)
                 d_terms_tile[r] = d_terms
                 # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(ax…
-                d_terms_2 = plus(d_terms_2, d_terms)
-            d_terms_1[i] += d_terms_2
+                d_alphas_1 = plus(d_alphas_1, d_terms)
+            d_alphas[i] += d_alphas_1
             for j in range(q):
                 for r in range(rows):
                     # gradient of line 20: centred = x[:, None, :] - means
@@ -367,7 +367,6 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
             for k in range(q):
                 # gradient of line 19: lower[:, row, column] = icf[:, d:]
                 d_part_2[j, k, i] = d_scaled_1[i, j, k]
-    d_alphas = np.empty(p)
     # line 28: return rows.sum() - n * weights - prior
     value_2 = float(n)
     # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
@@ -380,8 +379,8 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         d_weights_6 = (d_weights_5 if d_weights_1[i] else 0.0) - d_weights_4 * weights_2[i]
         # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_terms_3 = d_terms_1[i]
-        d_alphas[i] = d_weights_6 + d_terms_3
+        d_terms_1 = d_alphas[i]
+        d_alphas[i] = d_weights_6 + d_terms_1
         for j in range((q * q + q) // 2 - q):
             # line 17: column, row = np.triu_indices(d, 1)
             column_1 = int(
@@ -416,7 +415,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
             # gradient of line 16: diagonals = np.exp(logs)
             d_diagonals_1 = prior_3 + d_diagonals * diagonals_i_j
             # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-            d_icf[i, j] += d_diagonals_1 + d_terms_3
+            d_icf[i, j] += d_diagonals_1 + d_terms_1
     # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
     weights = math.log(weights_3) + weights_1
     # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()

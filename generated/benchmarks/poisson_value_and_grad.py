@@ -7,7 +7,7 @@ w: f8[d]    X: f8[n, d]    y: f8[n]
 Cost for each of n: 4 operations, 1 exp; 24 bytes read, 16 written.
 Cost for each of d*n: 4 operations; 24 bytes read, 8 written.
 Cost for each of d: 1 operations; 8 bytes read, 8 written.
-Stored: d_w_1[d].
+Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 1.1.
 """
 
@@ -74,7 +74,7 @@ def poisson_value_and_grad(w, X, y):
     n = X.shape[0]
     d = X.shape[1]
     value_1 = 0.0
-    d_w_1 = np.zeros(d)
+    d_w = np.zeros(d)
     eta_tile = np.empty(64)
     d_eta_tile = np.empty(64)
     # In tiles of 64 rows; what rows keep stands in buffers, rows last.
@@ -97,15 +97,14 @@ def poisson_value_and_grad(w, X, y):
         for row in range(rows):
             d_eta_1 = d_eta_tile[row]
             for i in range(d):
-                d_w_1[i] += d_eta_1 * X[first + row, i]
-    d_w = np.empty(d)
+                d_w[i] += d_eta_1 * X[first + row, i]
     # line 4: return (np.exp(eta) - y * eta).mean()
     value_3 = float(n)
     # gradient of line 4: return (np.exp(eta) - y * eta).mean()
     d_value_1 = 1.0 / value_3
     for i in range(d):
         # gradient of line 3: eta = X @ w
-        d_w[i] = d_w_1[i] * d_value_1
+        d_w[i] = d_w[i] * d_value_1
     # line 4: return (np.exp(eta) - y * eta).mean()
     value = value_1 / value_3
     return value, d_w

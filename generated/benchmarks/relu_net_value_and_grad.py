@@ -8,8 +8,7 @@ Cost for each of n*q: 4 operations; 24 bytes read, 16 written.
 Cost for each of d*q: 3 operations; 16 bytes read, 8 written.
 Cost for each of d*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot, dot, dot, dot.
-Stored: value_1[q, n], value_2[q, n], value_4[q, d], value_5[q, d], d_value_1[q, n], d_w2_1[n, d],
-d_value_2[q, n].
+Stored: value_1[q, n], value_2[q, n], value_4[q, d], d_value_1[q, n].
 """
 
 import numpy as np
@@ -38,32 +37,29 @@ def relu_net_value_and_grad(w1, w2, x, y):
             value_2[i, j] = value_3 if value_3 >= 0.0 or value_3 != value_3 else 0.0
     value_4 = np.empty((q, d))
     np.dot(value_2, np.ascontiguousarray(w2), out=value_4)
-    value_5 = np.empty((q, d))
     value = 0.0
     for i in range(q):
         for j in range(d):
-            value_6 = value_4[i, j] - y[i, j]
-            value_5[i, j] = value_6
-            value = plus(value, value_6 * value_6)
+            value_5 = value_4[i, j] - y[i, j]
+            value_4[i, j] = value_5
+            value = plus(value, value_5 * value_5)
     d_value_1 = np.empty((q, n))
     # gradient of line 3: return ((np.maximum(x @ w1, 0) @ w2 - y) ** 2).sum()
-    np.dot(value_5, np.ascontiguousarray(w2).T, out=d_value_1)
-    d_w2_1 = np.empty((n, d))
-    np.dot(value_2.T, value_5, out=d_w2_1)
-    d_value_2 = np.empty((q, n))
+    np.dot(value_4, np.ascontiguousarray(w2).T, out=d_value_1)
     d_w2 = np.empty((n, d))
+    np.dot(value_2.T, value_4, out=d_w2)
     for i in range(q):
         for j in range(n):
             # line 3: return ((np.maximum(x @ w1, 0) @ w2 - y) ** 2).sum()
             value_3 = value_1[i, j]
             # gradient of line 3: return ((np.maximum(x @ w1, 0) @ w2 - y) ** 2).sum()
-            d_value_3 = d_value_1[i, j]
-            d_value_2[i, j] = (
-                d_value_3 * 2.0 if value_3 > 0.0 else d_value_3 if value_3 == 0.0 else 0.0
+            d_value_2 = d_value_1[i, j]
+            d_value_1[i, j] = (
+                d_value_2 * 2.0 if value_3 > 0.0 else d_value_2 if value_3 == 0.0 else 0.0
             )
     for i in range(n):
         for j in range(d):
-            d_w2[i, j] = d_w2_1[i, j] * 2.0
+            d_w2[i, j] = d_w2[i, j] * 2.0
     d_w1 = np.empty((m, n))
-    np.dot(np.ascontiguousarray(x).T, d_value_2, out=d_w1)
+    np.dot(np.ascontiguousarray(x).T, d_value_1, out=d_w1)
     return value, d_w1, d_w2

@@ -7,7 +7,7 @@ A: f8[m, n]    B: f8[n, d]
 Cost for each of d*m: 2 operations; 8 bytes read, 0 written.
 Cost for each of m*n: 1 operations; 8 bytes read, 8 written.
 Library calls: dot, dot.
-Stored: value_1[m, d], d_A_1[m, n].
+Stored: value_1[m, d].
 """
 
 import numpy as np
@@ -33,11 +33,10 @@ def products_value_and_grad(A, B):
         for j in range(d):
             value_2 = value_1[i, j]
             value = plus(value, value_2 * value_2)
-    d_A_1 = np.empty((m, n))
-    # gradient of line 3: return np.sum((A @ B) ** 2)
-    np.dot(value_1, np.ascontiguousarray(B).T, out=d_A_1)
     d_A = np.empty((m, n))
+    # gradient of line 3: return np.sum((A @ B) ** 2)
+    np.dot(value_1, np.ascontiguousarray(B).T, out=d_A)
     for i in range(m):
         for j in range(n):
-            d_A[i, j] = d_A_1[i, j] * 2.0
+            d_A[i, j] = d_A[i, j] * 2.0
     return value, d_A
