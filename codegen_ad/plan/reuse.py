@@ -22,12 +22,17 @@ def reuse(kernel: Kernel, names: Names, notes: Notes) -> None:
     position = 0
     while position < len(kernel.body):
         statement = kernel.body[position]
-        if isinstance(statement, Allocate) and statement.fill is None:
+        if isinstance(statement, Allocate) and _is_large(statement):
             old = _before(kernel, position, statement, kept, names, notes)
             if old is not None:
                 _take(kernel, position, old, statement)
                 continue
         position += 1
+
+
+def _is_large(made: Allocate) -> bool:
+    """Whether a buffer is worth sharing: what is in a few numbers should be clear from its name."""
+    return made.fill is None and not all(d.is_constant for d in made.shape)
 
 
 def _kept(kernel: Kernel, names: Names, named: Collection[Node]) -> set[str]:

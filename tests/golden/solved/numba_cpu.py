@@ -29,39 +29,40 @@ def matrix_solve(a, b, where):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def solved_value_and_grad(A, b):
-    d_A = np.empty((3, 3))
+    d_value_1 = np.empty((3, 3))
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_A[0, 0] = A[0, 0]
-    d_A[0, 1] = A[1, 0]
-    d_A[0, 2] = A[2, 0]
-    d_A[1, 0] = A[0, 1]
-    d_A[1, 1] = A[1, 1]
-    d_A[1, 2] = A[2, 1]
-    d_A[2, 0] = A[0, 2]
-    d_A[2, 1] = A[1, 2]
-    d_A[2, 2] = A[2, 2]
+    d_value_1[0, 0] = A[0, 0]
+    d_value_1[0, 1] = A[1, 0]
+    d_value_1[0, 2] = A[2, 0]
+    d_value_1[1, 0] = A[0, 1]
+    d_value_1[1, 1] = A[1, 1]
+    d_value_1[1, 2] = A[2, 1]
+    d_value_1[2, 0] = A[0, 2]
+    d_value_1[2, 1] = A[1, 2]
+    d_value_1[2, 2] = A[2, 2]
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
     value_1 = matrix_solve(
         A,
         b,
         "line 3: a matrix is singular or not finite: return np.sum(np.linalg.solve(A, b) ** 2)",
     )
-    d_value_1 = np.empty(3)
+    d_value_2 = np.empty(3)
     value_2 = value_1[0]
     value_3 = value_1[1]
     value_4 = value_1[2]
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_value_1[0] = 2.0 * value_2
-    d_value_1[1] = 2.0 * value_3
-    d_value_1[2] = 2.0 * value_4
+    d_value_2[0] = 2.0 * value_2
+    d_value_2[1] = 2.0 * value_3
+    d_value_2[2] = 2.0 * value_4
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
     value = value_2 * value_2 + value_3 * value_3 + value_4 * value_4
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
     d_b = matrix_solve(
-        d_A,
         d_value_1,
+        d_value_2,
         "line 3: a matrix is singular or not finite, in the gradient of: return np.sum(np.linalg.…",
     )
+    d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
     d_b_1 = d_b[1]
     d_b_2 = d_b[2]
