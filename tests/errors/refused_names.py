@@ -228,10 +228,6 @@ def choice_of_functions(x: Any) -> Any:
     return f(x)
 
 
-def sorted_by_key(x: Any) -> Any:
-    return sorted([x[0], x[1]], key=abs)
-
-
 def largest_by_key(x: Any) -> Any:
     return max(x[0], x[1], key=abs)
 
@@ -377,10 +373,6 @@ def dict_filtered_by_data(x: Any) -> Any:
     return {k: v for k, v in enumerate((x[0], x[1])) if v > 0}[0]
 
 
-def sorted_numbers_of_data(x: Any) -> Any:
-    return sorted([1.0, 2.0], key=lambda v: -v)[0] * x
-
-
 def booleans_and_text(x: Any) -> Any:
     return np.add(x, "a")
 
@@ -406,3 +398,11 @@ def deeply_recursive(x: Any) -> Any:
 
 def drawn_number(x: Any) -> Any:
     return random.random() * x
+
+
+def sorted_arrays(x: Any) -> Any:
+    return sorted([x, x * 2], key=np.sum)[0]
+
+
+def sorted_texts_and_numbers(x: Any) -> Any:
+    return sorted([1.0, "a"])[0] * x

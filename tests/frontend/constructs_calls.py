@@ -222,3 +222,11 @@ def deleted(x: Any) -> Any:
     z = y.sum()
     del y
     return z**2
+
+
+@uses("`sorted`", "of numbers, with `key=` and `reverse=`")
+def in_order(x: Any) -> Any:
+    first, second, *_ = sorted([x[0], x[1] * 2, x[2] ** 2])
+    top = sorted((x[0], x[1], x[2], x[3]), key=lambda v: (v - 1) ** 2, reverse=True)
+    names = sorted(["bb", "a"], key=len)
+    return first * second**2 + top[0] * top[1] ** 3 + len(names) * top[-1]

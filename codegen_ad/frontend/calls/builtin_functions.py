@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.arrays.access import attribute
 from codegen_ad.frontend.arrays.arithmetic import compare_sizes, operate
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
@@ -31,6 +32,8 @@ from codegen_ad.frontend.values import (
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
+from codegen_ad.ops.movement import Axis
+from codegen_ad.ops.scan import ARGSORT
 
 if TYPE_CHECKING:
     pass
@@ -227,12 +230,29 @@ def _callable(_: Any, args: Args, __: Named) -> Value:
 
 
 def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
-    found = m.static(tuple(m.items(args[0], "argument of sorted")), "list that is sorted")
-    if "key" in kwargs:
+    """A list in order: as Python sorts what is known now, else by a stable sort of numbers."""
+    items: list[Value] = m.items(args[0], "argument of sorted")
+    key = kwargs.get("key")
+    keys = items if key is None else [m.call(key, [v], {}) for v in items]
+    backwards = bool(m.static(kwargs.get("reverse", False), "reverse"))
+    if all(m.is_static(k) for k in keys):
+        known = [m.static(k, "key of sorted") for k in keys]
+        try:
+            order = sorted(range(len(items)), key=known.__getitem__, reverse=backwards)
+            return m.list_of([items[k] for k in order])
+        except TypeError as error:
+            m.fails(error)
+    line, whole = data.stacked(m, keys, "keys of sorted"), data.stacked(m, items, "list sorted")
+    if line.array.rank != 1 or whole.array.rank != 1 or line.array.dtype is DType.BOOL:
         m.refuse(
-            "`sorted` with `key=` is not translated.", "Sort an array: `x[np.argsort(key(x))]`."
+            "`sorted` puts numbers in order here, by keys that are numbers.",
+            "Sort their places: `np.argsort(keys)`.",
         )
-    return m.list_of(sorted(found, reverse=bool(kwargs.get("reverse", False))))
+    places = m.b.node(ARGSORT, (make.negative(m.b, line) if backwards else line,), Axis(0))
+    weak = all(data.is_weak(v) for v in items)
+    counted = (make.constant(m.b, k, DType.INT64) for k in range(len(items)))
+    picked = (make.gather(m.b, whole, make.gather(m.b, places, k)) for k in counted)
+    return m.list_of([m.fresh(p, weak=weak) for p in picked])
 
 
 def static_call(function: Callable[..., Any]) -> Callable[..., Value]:
