@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast, overload
 
 from codegen_ad.differentiable import Differentiable
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options, checkpoint_of, math_of, target_of
+from codegen_ad.options import Options, checkpoint_of, math_of, target_of, threads_of
 from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def differentiate(
     check: bool = False,
     math: str = "vector",
     target: str = "cpu",
+    threads: int | None = None,
 ) -> Callable[[Callable[P, R]], Differentiable[P, R]]: ...
 
 
@@ -49,6 +50,7 @@ def differentiate(
     check: bool = False,
     math: str = "vector",
     target: str = "cpu",
+    threads: int | None = None,
 ) -> Any:
     """Give a NumPy function its derivatives.
 
@@ -75,6 +77,9 @@ def differentiate(
     target : "cpu"; "cuda" for kernels on a GPU, which take arrays of NumPy (copied there and back)
         and arrays that lie there (results are of the same kind); "auto" for a GPU where an argument
         lies on one, and the processor otherwise. `f.on(target)` is the same function for another.
+    threads : how many threads may share the rows of a large call, at most; left out, as many as
+        `CODEGEN_AD_THREADS` or numba allows (`NUMBA_NUM_THREADS`, `numba.set_num_threads`). Small
+        calls stay in their thread. Results have the same bits for any number.
 
     Returns
     -------
@@ -92,13 +97,13 @@ def differentiate(
         def decorate(f: Callable[..., Any]) -> Any:
             return make(
                 f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check,
-                math=math, target=target,
+                math=math, target=target, threads=threads,
             )  # fmt: skip
 
         return decorate
     return make(
         function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check,
-        math=math, target=target,
+        math=math, target=target, threads=threads,
     )  # fmt: skip
 
 
@@ -113,6 +118,7 @@ def make(
     check: bool = False,
     math: str = "vector",
     target: str = "cpu",
+    threads: int | None = None,
 ) -> Differentiable[..., Any]:
     """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
@@ -129,6 +135,7 @@ def make(
         checkpoint_of(checkpoint),
         math_of(math),
         target_of(target),
+        threads=None if threads is None else threads_of(threads),
     )
     return Differentiable(function, options)
 

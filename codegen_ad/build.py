@@ -37,6 +37,7 @@ from codegen_ad.passes.invariants import Divided, divide
 from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
+from codegen_ad.plan.chunks import Cut, cut
 from codegen_ad.plan.cost import cost
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
@@ -143,6 +144,7 @@ def run(
         f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, summary
     )
     vectorise = options.math == "vector"
+    parts: Cut | None = None
     if on_device:
         try:
             text = numba_cuda.source(kernel, about, counted, mode)
@@ -156,12 +158,13 @@ def run(
             vectorise=vectorise,
         )  # fmt: skip
     else:
-        text = numba_cpu.source(kernel, about, counted, vectorise=vectorise)
+        parts = cut(kernel, {s for d in rows for s in d.symbols()})
+        text = numba_cpu.source(kernel, about, counted, vectorise=vectorise, parts=parts)
     on_stage("code", text)
     program, values = derived.program, derived.values
     return Stages(
         reading, simplified, program, values, optimized, kernel, counted, about, text, fired,
-        checkpoints,
+        checkpoints, parts,
     )  # fmt: skip
 
 

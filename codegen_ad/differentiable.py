@@ -345,6 +345,7 @@ def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
         templates=lambda: digest(f"numba_{options.target}"),
         versions=versions,
         inspect=_inspector(function, options) if options.check else None,
+        threads=options.threads,
     )
 
 

@@ -24,6 +24,7 @@ thread can then add up a gradient of its own."""
 ENVIRONMENT = {
     "CODEGEN_AD_CACHE": "the folder that keeps generated kernels",
     "CODEGEN_AD_CHECK": "1: verify the program after every stage of a build",
+    "CODEGEN_AD_THREADS": "how many threads may share a large call; 1: none beside the caller",
     "CODEGEN_AD_SHOW": "stages to print while building: program, gradient, optimized, plan, code",
 }
 
@@ -74,6 +75,7 @@ class Options:
     checkpoint : how long loops save memory; None if they record all that their adjoints need.
     math : one of `MATH`: where the functions of mathematics in loops come from.
     target : one of `TARGETS`.
+    threads : how many threads may share a large call; None for as many as numba would use.
     """
 
     wrt: tuple[str, ...] = ()
@@ -84,10 +86,12 @@ class Options:
     checkpoint: Checkpoint | None = None
     math: str = "vector"
     target: str = "cpu"
+    threads: int | None = None
 
     def text(self) -> str:
-        """All options as one line, for the cache key."""
-        return ", ".join(f"{f.name}={getattr(self, f.name)!r}" for f in fields(self))
+        """All options that change what is generated as one line, for the cache key."""
+        kept = [f.name for f in fields(self) if f.name != "threads"]
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in kept)
 
 
 def checkpoint_of(value: object) -> Checkpoint | None:
@@ -158,3 +162,27 @@ def target_of(value: object) -> str:
         known = ", ".join(f'"{t}"' for t in TARGETS)
         raise InvalidArgument(f"target must be one of {known}, not {value!r}")
     return str(value)
+
+
+def threads_of(value: object) -> int | None:
+    """How many threads `threads=` allows, or else the environment; None for as many as there are.
+
+    Raises
+    ------
+    InvalidArgument
+        If it is neither None nor a number of at least 1.
+    """
+    where = "threads"
+    if value is None:
+        value, where = os.environ.get("CODEGEN_AD_THREADS") or None, "CODEGEN_AD_THREADS"
+        if isinstance(value, str) and value.strip().isdecimal():
+            value = int(value)
+    if value is None:
+        return None
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise InvalidArgument(f"{where}={value!r}: pass a number of threads, at least 1")
+    return number

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from codegen_ad.derive.structured import Checkpoints
+from codegen_ad.emit.cut_view import sharing
 from codegen_ad.emit.view import About
 from codegen_ad.frontend.output import (
     OutputArray,
@@ -19,6 +20,7 @@ from codegen_ad.frontend.output import (
 from codegen_ad.frontend.reader import Reading
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.options import Options
+from codegen_ad.plan.chunks import Cut
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
 
@@ -38,6 +40,7 @@ class Stages:
     text: str
     rewrites: Counter[str] = field(default_factory=Counter[str])
     checkpoints: Checkpoints | None = None
+    parts: Cut | None = None
 
 
 def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:
@@ -88,6 +91,7 @@ def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, 
         "has_aux": options.has_aux,
         "raises": any(isinstance(s, Check | Raise | LibraryCall) for s in walk(kernel.body)),
         "failures": _failures(stages),
+        "threads": sharing(stages.parts, known) if stages.parts is not None else None,
         "def_row": reading.source.def_line - reading.source.first_line,
         "notes": list(reading.notes),
         **({"device": _device(stages)} if options.target == "cuda" else {}),

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from codegen_ad.backends.brought import helpers
+from codegen_ad.emit.cut_view import cut_view
 from codegen_ad.emit.fit_view import Once, Recipe, fit_view
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About, types_of, view
+from codegen_ad.plan.chunks import Cut
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.cost import cost as count
 from codegen_ad.plan.elements import split
@@ -17,8 +19,18 @@ from codegen_ad.plan.kernel import Kernel
 NAME = "numba_cpu"
 
 
-def source(kernel: Kernel, about: About, cost: Cost, *, vectorise: bool = True) -> str:
-    """The text of the kernel's file; `vectorise` as in `view`."""
+def source(
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    *,
+    vectorise: bool = True,
+    parts: Cut | None = None,
+) -> str:
+    """The text of the kernel's file, in functions if it is cut; `vectorise` as in `view`."""
+    if parts is not None:
+        k = cut_view(parts, about, cost, helpers, vectorise=vectorise)
+        return render(f"{NAME}/chunks.py.jinja", k=k)
     k = view(kernel, about, cost, helpers, vectorise=vectorise)
     return render(f"{NAME}/kernel.py.jinja", k=k)
 

@@ -87,11 +87,8 @@ class Writer(BlockWriter):
             case CheckRange(count, extent, axis, note):
                 self.line(f"if {spell_dim(count)} > {spell_dim(extent)}:", depth)
                 self._raise_index_error(note, axis, depth + 1)
-            case For(variable, extent, body, _, carried):
-                self.line(f"for {variable} in range({spell_dim(extent)}):", depth)
-                self.vectorise, around = self.may_vectorise and not carried, self.vectorise
-                self.block(body, depth + 1)
-                self.vectorise = around
+            case For():
+                self._for(statement, depth)
             case Tiles():
                 self._tiles(statement, depth)
             case While(test, condition, body):
@@ -116,10 +113,35 @@ class Writer(BlockWriter):
     def _tiles(self, statement: Tiles, depth: int) -> None:
         size, extent = statement.size, spell_dim(statement.extent)
         self.line(f"# In tiles of {size} rows; what rows keep stands in buffers, rows last.", depth)
-        self.line(f"for {statement.first} in range(0, {extent}, {size}):", depth)
+        window = statement.window
+        if window is None:
+            self.line(f"for {statement.first} in range(0, {extent}, {size}):", depth)
+        else:
+            stop = f"min({spell_dim(window.first + window.count)}, {extent})"
+            self.line(
+                f"for {window.step} in range({spell_dim(window.first)}, {stop}, {size}):", depth
+            )
+            self.line(f"{statement.first} = max({window.step}, 0)", depth + 1)
         self.line(f"{statement.rows} = min({size}, {extent} - {statement.first})", depth + 1)
         self._last = None
         self.block(statement.body, depth + 1)
+
+    def _for(self, loop: For, depth: int) -> None:
+        extent, window = spell_dim(loop.extent), loop.window
+        if window is not None:
+            start, step = window.start, window.step
+            self.line(f"{start} = max({spell_dim(window.first)}, 0)", depth)
+            count = f"min({spell_dim(window.count)}, {extent} - {start})"
+            self.line(f"for {step} in range({count}):", depth)
+            self.line(f"{loop.variable} = {start} + {step}", depth + 1)
+        elif loop.span is not None:
+            first, last = map(spell_dim, loop.span)
+            self.line(f"for {loop.variable} in range({first}, {last}):", depth)
+        else:
+            self.line(f"for {loop.variable} in range({extent}):", depth)
+        self.vectorise, around = self.may_vectorise and not loop.carried, self.vectorise
+        self.block(loop.body, depth + 1)
+        self.vectorise = around
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
         target, expr = spell(statement.target), statement.expr

@@ -95,7 +95,7 @@ def view(
         for o in kernel.outputs
         if not (outputs_given and isinstance(o, str))
     ]
-    used = set(re.findall(r"\w+", "\n".join(code_only(writer.lines))))
+    used = symbols_of("\n".join(code_only(writer.lines)))
     sizes = [
         f"{symbol} = {parameter}.shape[{axis}]"
         for symbol, parameter, axis in kernel.sizes
@@ -113,18 +113,23 @@ def view(
         found,
         head(kernel.name, names),
         body,
-        _tuple(returned),
+        tuple_of(returned),
         tuple(names),
         tuple(o if isinstance(o, str) else spell(o) for o in kernel.outputs),
     )
 
 
-def _tuple(values: Sequence[str]) -> str:
+def tuple_of(values: Sequence[str]) -> str:
     """The values behind `return`, one a line where they are long."""
     line = ", ".join(values)
     if len(f"    return {line}") <= WIDTH:
         return line
     return "\n".join(["(", *(f"        {v}," for v in values), "    )"])
+
+
+def symbols_of(line: str) -> set[str]:
+    """The words of a line."""
+    return set(re.findall(r"\w+", line))
 
 
 def types_of(kernel: Kernel) -> tuple[str, ...]:

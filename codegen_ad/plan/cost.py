@@ -35,6 +35,9 @@ WEIGHT_COSTLY = 15
 WEIGHT_DIVIDE = 4
 """Simple operations that a transcendental function and a division are taken to cost."""
 
+WORD = 8
+"""Bytes that take as long to read or write as a simple operation."""
+
 FREE = {"cast", "negative", "where"}
 
 
@@ -104,6 +107,14 @@ def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:
         before = cost(value_only)
         ratio = _ratio(works, before.loops)
     return Cost(works, calls, ratio, stored)
+
+
+def weights(body: list[Statement]) -> list[tuple[Dim, int]]:
+    """The weighted operations and bytes of statements, and how often they are run."""
+    loops: dict[Dim, Counter[str]] = {}
+    _count(body, ONE, loops)
+    works = [_work(extent, counted) for extent, counted in loops.items()]
+    return [(w.extent, w.weight + (w.read + w.written) // WORD) for w in works]
 
 
 def _ratio(after: tuple[Work, ...], before: tuple[Work, ...]) -> float | None:

@@ -189,22 +189,42 @@ class CheckRange:
     note: Note
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Some trips of a loop: `count` of them from `first` on, as far as there are as many.
+
+    They are counted by `step`, and begin with `start`, which the compiler is told is not negative:
+    otherwise it would take every index for one that may count from the end.
+    """
+
+    first: Dim
+    count: Dim
+    start: str
+    step: str
+
+
 @dataclass(slots=True)
 class For:
-    """`for variable in range(extent)`; `carried` if a trip depends on the one before."""
+    """`for variable in range(extent)`; `carried` if a trip depends on the one before.
+
+    With `window` only the trips in it; a pair of numbers as `span` says from where up to where.
+    """
 
     variable: str
     extent: Dim
     body: list[Statement]
     note: Note
     carried: bool = False
+    span: tuple[Dim, Dim] | None = None
+    window: Window | None = None
 
 
 @dataclass(slots=True)
 class Tiles:
     """For tiles of `size` rows out of `extent`: `body`, about `rows` rows from `first` on.
 
-    The last tile may be shorter. Loops over the rows of a tile have the variable `row`.
+    The last tile may be shorter. Loops over the rows of a tile have the variable `row`. With
+    `window` only the rows in it, a whole number of tiles.
     """
 
     first: str
@@ -214,6 +234,7 @@ class Tiles:
     size: int
     body: list[Statement]
     note: Note
+    window: Window | None = None
 
 
 @dataclass(slots=True)

@@ -132,7 +132,14 @@ def dims(statement: Statement) -> Iterator[Dim]:
             yield from indices
         case Allocate(shape=shape) | View(shape=shape):
             yield from shape
-        case For(extent=extent) | Tiles(extent=extent) | Check(extent=extent):
+        case For(extent=extent, span=span, window=window):
+            yield extent
+            yield from span or ()
+            yield from (window.first, window.count) if window is not None else ()
+        case Tiles(extent=extent, window=window):
+            yield extent
+            yield from (window.first, window.count) if window is not None else ()
+        case Check(extent=extent):
             yield extent
         case CheckRange(count=count, extent=extent):
             yield count

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from types import CodeType
 from typing import Any, cast
@@ -20,6 +21,7 @@ from codegen_ad.runtime.failures import Failures
 from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.runtime.load import call_or_rebuild, load
 from codegen_ad.runtime.store import Entry
+from codegen_ad.runtime.threads import LARGE, Team
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,9 @@ class Compiled:
     entry : the cache entry.
     metadata : what the build recorded.
     function : the compiled function.
-    run : the same, with what it raises in the user's terms.
     """
 
-    def __init__(self, entry: Entry, root: object) -> None:
+    def __init__(self, entry: Entry, root: object, team: Team | None = None) -> None:
         self.entry = entry
         self.metadata = cast("Mapping[str, Any]", entry.metadata)
         device: Mapping[str, Any] | None = self.metadata.get("device")
@@ -81,9 +82,14 @@ class Compiled:
         self.failures = Failures(
             root, self.metadata.get("failures", ()), self.metadata.get("def_row", 0)
         )
-        raises = self.metadata.get("raises", False)
-        self.run = self.failures.guarded(self.function) if raises else self.function
-        self._is_ready = device is not None  # numba is asked for nothing
+        self._alone = self._entrance(self.function)
+        self._alone.is_ready = device is not None  # numba is asked for nothing
+        self._shared = self._alone
+        self._work: list[tuple[int, CodeType]] = []
+        threads = self.metadata.get("threads")
+        if threads is not None and team is not None:
+            self._shared = self._entrance(partial(getattr(load(entry), threads["function"]), team))
+            self._work = [(weight, _code(text)) for weight, text in threads["work"]]
 
     def check(self, leaves: Sequence[Any]) -> None:
         """Raise unless the sizes of all leaves fit together.
@@ -133,22 +139,48 @@ class Compiled:
         """The present values of the arrays that the function finds outside its arguments."""
         return [prepared(resolve(root, path), "a captured array") for path in self.captured]
 
+    def _entrance(self, function: Callable[..., Any]) -> _Entrance:
+        raises = self.metadata.get("raises", False)
+        return _Entrance(function, self.failures.guarded(function) if raises else function)
+
+    def _for(self, leaves: Sequence[Any]) -> _Entrance:
+        """How the kernel is called for leaves of such sizes: large ones are for several threads."""
+        if not self._work:
+            return self._alone
+        sizes = self.sizes_of(leaves)
+        work = sum(weight * _size(code, sizes) for weight, code in self._work)
+        return self._shared if work >= LARGE else self._alone
+
+    def run_for(self, leaves: Sequence[Any]) -> Callable[..., Any]:
+        """The function to call for leaves of such sizes; what it raises is in the user's terms."""
+        return self._for(leaves).run
+
     def call(self, leaves: Sequence[Any]) -> Any:
         """Run the kernel on leaves that have been checked."""
-        if self._is_ready:
-            return self.run(*leaves)
+        entrance = self._for(leaves)
+        if entrance.is_ready:
+            return entrance.run(*leaves)
         try:
-            result = call_or_rebuild(self.entry, self.function, *leaves)
+            result = call_or_rebuild(self.entry, entrance.function, *leaves)
         except Exception as error:
             if not type(error).__module__.startswith("numba."):
-                self._is_ready = True
+                entrance.is_ready = True
                 raise self.failures.explained(error) from None
             why = str(error).strip().splitlines()[0]
             raise InternalError(
                 f"numba cannot compile {self.entry.source_path} ({type(error).__name__}: {why})"
             ) from error
-        self._is_ready = True
+        entrance.is_ready = True
         return result
+
+
+@dataclass(slots=True)
+class _Entrance:
+    """A way to call a kernel: `run` is `function` with what it raises in the user's terms."""
+
+    function: Callable[..., Any]
+    run: Callable[..., Any]
+    is_ready: bool = False
 
 
 def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:

@@ -22,6 +22,7 @@ from codegen_ad.runtime.fingerprint import primary_key
 from codegen_ad.runtime.folder import open_folder
 from codegen_ad.runtime.foreign import device_interface
 from codegen_ad.runtime.store import Entry, Store
+from codegen_ad.runtime.threads import Team
 from codegen_ad.runtime.watch import Watch
 from codegen_ad.signature import Signature
 
@@ -84,6 +85,7 @@ class Kernels:
         templates: Callable[[], str],
         versions: Versions,
         inspect: Inspect | None = None,
+        threads: int | None = None,
     ) -> None:
         self.root = root
         self.binder = binder
@@ -92,6 +94,7 @@ class Kernels:
         self._templates = templates
         self._versions = versions
         self._inspect = inspect
+        self._team = Team(threads)
         self._by_signature: dict[tuple[str, Signature], Prepared] = {}
         self._fast: dict[Any, tuple[Prepared, Callable[..., Any]]] = {}
 
@@ -185,7 +188,8 @@ class Kernels:
     def _prepared(
         self, entry: Entry, signature: Signature, dependencies: Sequence[Dependency]
     ) -> Prepared:
-        return Prepared(Compiled(entry, self.root), signature, Watch(self.root, dependencies))
+        compiled = Compiled(entry, self.root, self._team)
+        return Prepared(compiled, signature, Watch(self.root, dependencies))
 
     def latest(self, mode: str) -> Prepared | None:
         """The kernel used last for a mode."""

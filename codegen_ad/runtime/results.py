@@ -73,7 +73,7 @@ def _remember(
     same = len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
     if not same:
         return
-    function = prepared.compiled.run
+    function = prepared.compiled.run_for(leaves)
     if _is_plain(prepared, mode):
         kernels.remember(mode, args, prepared, function)
     else:
