@@ -128,10 +128,8 @@ def run(
     ]
     on_device = options.target == "cuda"
     blas = has_blas() and not on_device
-    planned = partial(
-        plan, outer=nesting(data, shapes), rows=() if on_device else rows_of_data(data, shapes),
-        blas=blas,
-    )  # fmt: skip
+    rows = () if on_device else rows_of_data(data, shapes)
+    planned = partial(plan, outer=nesting(data, shapes), rows=rows, blas=blas)
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
     kernel = planned(optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved)
     if not blas and not on_device and needs_lapack(kernel):

@@ -17,9 +17,9 @@ from typing import Any
 
 from codegen_ad.options import threads_of
 
-LARGE = 4_000_000
-"""Weighted operations from which a call is shared by threads. Waking threads takes some ten
-microseconds, a twentieth of what so many operations take."""
+LARGE = 10_000_000
+"""Weighted operations from which a call is shared by threads: about a millisecond. Waking them
+takes some ten microseconds, and more where the processor is busy."""
 
 DEAL = 4
 """Chunks are dealt in so many parts for each thread, so that a slow thread holds up little."""

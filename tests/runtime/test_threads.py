@@ -85,13 +85,13 @@ def test_a_busy_pool_holds_nobody_up(many: Callable[[int], None]) -> None:
 @pytest.mark.parametrize("value", ["0", "-1", "two", "1.5"])
 def test_the_variable_must_be_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("CODEGEN_AD_THREADS", value)
-    with pytest.raises(InvalidArgument, match="CODEGEN_AD_THREADS=.*at least 1"):
+    with pytest.raises(InvalidArgument, match=r"CODEGEN_AD_THREADS=.*at least 1"):
         Team(None)(lambda *_: None, 2)
 
 
 @pytest.mark.parametrize("value", [0, True, 1.5, "2"])
 def test_the_option_must_be_a_number(value: Any) -> None:
-    with pytest.raises(InvalidArgument, match="threads=.*at least 1"):
+    with pytest.raises(InvalidArgument, match=r"threads=.*at least 1"):
         differentiate(threads=value)(np.sin)
 
 
@@ -156,7 +156,8 @@ def test_results_have_the_same_bits(many: Callable[[int], None]) -> None:
             assert bits(picked.value_and_grad(*args)) == alone
     value, gradient = picked.value_and_grad(*args)
     step = 1e-6 * np.eye(3)
-    slopes = [(picked(args[0] + h, *args[1:]) - picked(args[0] - h, *args[1:])) / 2e-6 for h in step]
+    ends = [(picked(args[0] + h, *args[1:]), picked(args[0] - h, *args[1:])) for h in step]
+    slopes = [(a - b) / 2e-6 for a, b in ends]
     assert value == pytest.approx(picked(*args), rel=1e-13)
     np.testing.assert_allclose(gradient, slopes, rtol=1e-7)
     # From threads of the user's, all at once.
