@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import sys
 import tempfile
 import time
@@ -25,6 +26,7 @@ from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
 from codegen_ad.runtime.cuda.devices import SYSTEM
+from codegen_ad.runtime.cuda.driver import Driver
 
 SECONDS = 540
 """How long a measurement may take: a machine may be lent for ten minutes."""
@@ -60,26 +62,43 @@ def main(arguments: list[str] | None = None) -> int:
     if options.bundle is None:
         parser.error("give --bundle FOLDER, made by --build FOLDER; or --dry, or --static")
     driver = SYSTEM.driver()
+    with tempfile.TemporaryDirectory() as private:
+        return on_device(driver, owned(options.bundle, Path(private)), options)
+
+
+def owned(bundle: Path, private: Path) -> Path:
+    """A copy of a bundle that is ours alone: what was carried here may belong to anybody."""
+    copied = Path(shutil.copytree(bundle, private / "bundle", copy_function=shutil.copyfile))
+    for path in (copied, *copied.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return copied
+
+
+def on_device(driver: Driver, folder: Path, options: argparse.Namespace) -> int:
+    """Measure, or do the part of it that a process of its own does."""
     # The bundle's machine code is taken as it is, whatever compiler is installed here.
-    bundle = Bundle(options.bundle, dict)
+    bundle = Bundle(folder, dict)
     device = Device(driver, is_dry=False, until=time.monotonic() + options.seconds)
     if options.only == "small":
         return int(any(r.reached is False for r in correctness.rows(device, bundle, (1, 1000))))
     if options.only == "once":
         return once(device, bundle)
-    return measure(device, bundle, options.bundle, options.out)
+    return measure(device, bundle, folder, options.out)
 
 
 def measure(device: Device, bundle: Bundle, folder: Path, out: Path | None) -> int:
     """All sections, in the order in which they would be missed; each is kept once it is there."""
     book = _begun(device, bundle, CHECKED, out)
     best = book.largest("copy") or 3000.0
-    for section in sweep.sections(device, bundle, sweep.Floor(best * 1e9)):
+    times: sweep.Times = {}
+    for section in sweep.sections(device, bundle, best * 1e9, times):
         book.keep(section)
     book.add("Start", lambda: overhead.start(folder))
     left = min(120.0, device.left() - 10)
     if left > 20:
         book.add("Sanitizer", lambda: correctness.sanitized(folder, left))
+    for section in sweep.others(device, bundle, times):
+        book.keep(section)
     book.finish()
     return int(book.failed)
 
@@ -197,7 +216,7 @@ def dry(out: Path | None) -> int:
         bundle = Bundle(folder, platform.versions, platform.compile)
         device = Device(simulated, is_dry=True, until=time.monotonic() + SECONDS)
         book = _begun(device, bundle, DRY, out)
-        for section in sweep.sections(device, bundle, sweep.Floor(3e12)):
+        for section in sweep.sections(device, bundle, 3e12, {}):
             book.keep(section)
         book.finish()
     print("A dry run: the simulator stands for the device, so no time means anything.")

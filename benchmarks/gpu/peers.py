@@ -31,10 +31,12 @@ class Peer:
     package: str
     make: Callable[[Case, tuple[Any, ...]], tuple[Callable[[], Any], Callable[[Any], Any]]]
 
-    def seconds(self, case: Case, arguments: tuple[Any, ...]) -> float | None:
-        """Time of one call, with the data on the device; None if the package is missing."""
-        if find_spec(self.package) is None:
-            return None
+    def is_installed(self) -> bool:
+        """Whether the library is there."""
+        return find_spec(self.package) is not None
+
+    def seconds(self, case: Case, arguments: tuple[Any, ...]) -> float:
+        """Time of one call, with the data on the device."""
         work, wait = self.make(case, arguments)
         wait(work())
         begin = time.perf_counter()

@@ -1,7 +1,11 @@
 """Functions called for a GPU, from the decorator to the launch, on a simulated device."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +192,36 @@ def test_other_derivatives(driver: SimulatedDriver, mode: str) -> None:
             np.testing.assert_allclose(ours.to_numpy(), theirs, rtol=1e-12)
         with pytest.raises(InvalidArgument, match="tangent has shape"):
             getattr(cpu.on("cuda"), mode)(*given, tangent=on_device(driver, np.zeros(3)))
+
+
+WARM = """
+import sys
+import numpy as np
+from codegen_ad.runtime.cuda.devices import using
+from codegen_ad.testing.simulated_driver import SimulatedDriver
+from tests.cuda.test_calls import DATA, differentiate, loss
+
+with using(SimulatedDriver().platform()):
+    print(differentiate(loss).on("cuda").value_and_grad(*DATA)[0])
+print(*{"numba", "llvmlite", "sympy", "jinja2", "numba_cuda", "cuda"} & set(sys.modules))
+"""
+
+
+def test_a_second_process_needs_no_compiler(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    root = Path(__file__).parent.parent.parent
+    places = {"CODEGEN_AD_CACHE": str(tmp_path), "PYTHONPATH": str(root)}
+    outputs = []
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", WARM],
+            env={**os.environ, **places},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        outputs.append(run.stdout.splitlines())
+    assert outputs[0][0] == outputs[1][0]
+    assert outputs[0][1]
+    assert outputs[1][1] == ""
+    assert len(list((tmp_path / "cubins").glob("*.cubin"))) == 1
