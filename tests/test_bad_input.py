@@ -315,7 +315,8 @@ def test_list_of_strings():
         f"{HERE}:{line_of(sum_of_squares)}, in sum_of_squares\n"
         "    return np.sum((X @ w - y) ** 2)\n"
         "                   ^^^^^\n"
-        "The argument must be a number or an array, not 'a'."
+        "The argument must be a number or an array, not 'a'.\n"
+        "Pass a number, an array, or a list or tuple of them."
     )
 
 
