@@ -17,6 +17,7 @@ from codegen_ad.options import Options, shown_stages, target_of
 
 if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
+    from codegen_ad.profile.cost_report import CostReport
     from codegen_ad.runtime.dispatch import Built, Inspect, Kernels, Prepared
     from codegen_ad.signature import Signature
     from codegen_ad.sparsity.jacobian import SparseJacobians
@@ -269,6 +270,15 @@ class Differentiable(Generic[P, R]):
         from codegen_ad.profile import profile
 
         return profile(self, args, kwargs, repeat=repeat)
+
+    def cost(self, *args: Any, repeat: int = 100, **kwargs: Any) -> CostReport:
+        """What value and gradient cost beside the value alone: predicted, and measured.
+
+        See `codegen_ad.profile.cost_report`.
+        """
+        from codegen_ad.profile.cost_report import measure_cost
+
+        return measure_cost(self, args, kwargs, repeat=repeat)
 
     def check(self, *args: Any, **kwargs: Any) -> CheckReport:
         """Compare the derivatives with the plain function; see `codegen_ad.testing.check_grad`."""
