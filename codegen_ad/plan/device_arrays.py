@@ -9,6 +9,7 @@ from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.device import Buffer
 from codegen_ad.plan.device_loops import Refused, defined, parts, read
+from codegen_ad.plan.device_split import taken_apart
 from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
@@ -95,7 +96,7 @@ def _plain(
             case CopyInto(target, source, note):
                 found.append(copied(target, source, arrays[target], note, taken))
             case For(body=inner):
-                found.append(replace(statement, body=_plain(inner, arrays, taken)))
+                found += taken_apart(replace(statement, body=_plain(inner, arrays, taken)))
             case While(test=test, body=inner):
                 changed = [_plain(b, arrays, taken) for b in (test, inner)]
                 found.append(replace(statement, test=changed[0], body=changed[1]))

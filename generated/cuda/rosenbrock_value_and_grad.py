@@ -7,7 +7,8 @@ x: f8[n]
 Cost for each of n - 1: 17 operations; 32 bytes read, 16 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 2.1.
-One block of 256 threads runs all of it, and waits where it must.
+Order of sums: 528 blocks of 256 threads; thread t takes rows t, t + 135168,
+t + 270336, ...; lanes of a warp in pairs, warps, then blocks in order of number.
 """
 
 import numpy as np
@@ -18,53 +19,156 @@ u64 = np.uint64
 
 
 @cuda.jit
-def rosenbrock_value_and_grad(x, d_x, value_out):
+def rosenbrock_value_and_grad_1(x, d_x):
     n = x.shape[0]
-    thread = cuda.threadIdx.x
-    told = cuda.shared.array(1, np.float64)
-    j = u64(thread)
+    stride = u64(cuda.gridsize(1))
+    j = u64(cuda.grid(1))
     while j < u64(n):
         # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
         d_x[j] = 0.0
-        j += u64(256)
-    cuda.syncthreads()
+        j += stride
+
+
+@cuda.jit
+def rosenbrock_value_and_grad_2(x, d_x, totals, partial, counter):
+    n = x.shape[0]
     value = 0.0
+    stride = u64(cuda.gridsize(1))
+    i = u64(cuda.grid(1))
+    while i < u64(n - 1):
+        x_i = x[i]
+        # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+        value_1 = x[i + u64(1)] - x_i * x_i
+        value_2 = 1.0 - x_i
+        value += 100.0 * (value_1 * value_1) + value_2 * value_2
+        # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+        d_x[i] += -2.0 * value_2 + -400.0 * value_1 * x_i
+        i += stride
+    # Sums: lanes of a warp, warps of a block, blocks of the grid.
+    thread = cuda.threadIdx.x
+    lane = thread & 31
+    warp = thread >> 5
+    block = cuda.blockIdx.x
+    blocks = cuda.gridDim.x
+    sums = cuda.shared.array((256, 1), np.float64)
+    last = cuda.shared.array(1, np.int32)
+    sum_own = value
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 1)
+    sum_own = sum_own + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 2)
+    sum_own = sum_own + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 4)
+    sum_own = sum_own + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 8)
+    sum_own = sum_own + sum_given
+    sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
+    sum_own = sum_own + sum_given
+    if lane < 1:
+        sums[warp, lane] = sum_own
+    cuda.syncthreads()
+    if thread < 1:
+        sum_total = sums[0, thread]
+        for sum_row in range(1, 8):
+            sum_total += sums[sum_row, thread]
+        partial[block, thread] = sum_total
+    cuda.threadfence()
+    cuda.syncthreads()
     if thread == 0:
-        for i in range(u64(n - 1)):
-            x_i = x[i]
-            # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-            value_1 = x[i + u64(1)] - x_i * x_i
-            value_2 = 1.0 - x_i
-            value += 100.0 * (value_1 * value_1) + value_2 * value_2
-            # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum…
-            d_x[i] += -2.0 * value_2 + -400.0 * value_1 * x_i
-            x_i = x[i]
-            # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
-            value_1 = x[i + u64(1)] - x_i * x_i
-            # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum…
-            d_x[i + u64(1)] += 200.0 * value_1
-        value_out[0] = value
-        told[0] = value
+        last[0] = cuda.atomic.add(counter, 0, 1)
     cuda.syncthreads()
-    value = told[0]
+    if last[0] == blocks - 1:
+        cuda.threadfence()
+        sum_column = thread & 0
+        sum_row = thread >> 0
+        sum_total = 0.0
+        if sum_column < 1:
+            while sum_row < blocks:
+                sum_total += partial[sum_row, sum_column]
+                sum_row += 256
+        sums[thread >> 0, sum_column] = sum_total
+        cuda.syncthreads()
+        if thread < 1:
+            sum_total = sums[0, thread]
+            for sum_row in range(1, 256):
+                sum_total += sums[sum_row, thread]
+            sums[0, thread] = sum_total
+        cuda.syncthreads()
+        if thread == 0:
+            counter[0] = 0
+            value = sums[0, 0]
+            totals[0] = value
+
+
+@cuda.jit
+def rosenbrock_value_and_grad_3(x, d_x, value_out, totals, counter):
+    n = x.shape[0]
+    value = totals[0]
+    stride = u64(cuda.gridsize(1))
+    i = u64(cuda.grid(1))
+    while i < u64(n - 1):
+        x_i = x[i]
+        # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+        value_1 = x[i + u64(1)] - x_i * x_i
+        # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
+        d_x[i + u64(1)] += 200.0 * value_1
+        i += stride
+    # Sums: lanes of a warp, warps of a block, blocks of the grid.
+    thread = cuda.threadIdx.x
+    blocks = cuda.gridDim.x
+    last = cuda.shared.array(1, np.int32)
+    cuda.threadfence()
     cuda.syncthreads()
+    if thread == 0:
+        last[0] = cuda.atomic.add(counter, 0, 1)
+    cuda.syncthreads()
+    if last[0] == blocks - 1:
+        cuda.threadfence()
+        if thread == 0:
+            counter[0] = 0
+            value_out[0] = value
 
 
 KERNELS = {
-    "rosenbrock_value_and_grad": {
+    "rosenbrock_value_and_grad_1": {
+        "arguments": {
+            "x": "float64[::1]",
+            "d_x": "float64[::1]",
+        },
+        "rows": "n",
+        "blocks": 528,
+        "threads": 256,
+    },
+    "rosenbrock_value_and_grad_2": {
+        "arguments": {
+            "x": "float64[::1]",
+            "d_x": "float64[::1]",
+            "totals": "float64[::1]",
+            "partial": "float64[:, ::1]",
+            "counter": "int32[::1]",
+        },
+        "rows": "n - 1",
+        "blocks": 528,
+        "threads": 256,
+    },
+    "rosenbrock_value_and_grad_3": {
         "arguments": {
             "x": "float64[::1]",
             "d_x": "float64[::1]",
             "value_out": "float64[::1]",
+            "totals": "float64[::1]",
+            "counter": "int32[::1]",
         },
-        "rows": None,
-        "blocks": 1,
+        "rows": "n - 1",
+        "blocks": 528,
         "threads": 256,
     },
 }
 ARRAYS = {
     "d_x": {"role": "output", "dtype": "float64", "shape": ("n",)},
     "value_out": {"role": "output", "dtype": "float64", "shape": ("1",)},
+    "totals": {"role": "scratch", "dtype": "float64", "shape": ("1",)},
+    "partial": {"role": "scratch", "dtype": "float64", "shape": ("528", "1")},
+    "counter": {"role": "counter", "dtype": "int32", "shape": ("1",)},
 }
 SIZES = {
     "n": ("x", 0),

@@ -46,7 +46,7 @@ FILES: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
     ("polynomial_loss", fit.loss, "value_and_grad", polynomial()),
     ("peak", differentiate(curves.peak), "value_and_grad", curves.peak_data(300)),
     ("rosenbrock", differentiate(curves.rosenbrock), "value_and_grad", curves.rosenbrock_data(200)),
-    ("heat", differentiate(heat.heat, wrt=("u", "c")), "value_and_grad", heat.heat_data(12, 2)),
+    ("heat", differentiate(heat.heat, wrt=("u", "c")), "value_and_grad", heat.heat_data(12, 1)),
     (
         "leapfrog",
         differentiate(dynamics.leapfrog, wrt=("q", "p")),
