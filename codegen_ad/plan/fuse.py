@@ -85,8 +85,11 @@ def _with_later(block: list[Statement], position: int, names: Names) -> int | No
         if not _is_plain(second) or not _may_fuse(first, second):
             continue
         between = block[position + 1 : place]
-        made = [s for s in between if isinstance(s, Allocate)]
-        others = [s for s in between if not isinstance(s, Allocate)]
+        # Memory is made before, but where its size is found out in between.
+        found = {n for s in walk(between) if not isinstance(s, Allocate) for n in assigned(s)}
+        early = [isinstance(s, Allocate) and found.isdisjoint(_symbols(s.shape)) for s in between]
+        made = [s for s, is_early in zip(between, early, strict=True) if is_early]
+        others = [s for s, is_early in zip(between, early, strict=True) if not is_early]
         if not any(_conflict(s, second) for s in others):
             block[position : place + 1] = [*made, _fused(first, second, names), *others]
             return position + len(made)

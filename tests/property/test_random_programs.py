@@ -16,6 +16,9 @@ from tests.property.running import Depth, run, text_of
 SEEDS_FOUND = ((43, 4), (358, 4), (1023, 6), (1298, 6))
 """Programs that once came out wrong, by seed and number of statements."""
 
+WIDE_FOUND = ((35000030, 3, "sqrt"),)
+"""The same of wide programs, with the checkpoints of loops."""
+
 BODIES_FOUND = {
     "a gradient inside, of a slice whose size the run knows": (
         "return np.sum(grad(energy)(x[p[0]:], s))",
@@ -55,6 +58,12 @@ def test_random_programs_compiled(seed: int):
 @pytest.mark.parametrize(("seed", "statements"), SEEDS_FOUND)
 def test_programs_that_were_wrong(seed: int, statements: int):
     run(text_of(seed, statements), 4 + seed % 4, seed)
+
+
+@pytest.mark.parametrize(("seed", "statements", "checkpoint"), WIDE_FOUND)
+def test_wide_programs_that_were_wrong(seed: int, statements: int, checkpoint: str):
+    text = text_of(seed, statements, wide=True)
+    run(text, 4 + seed % 4, seed, Depth(checkpoint=checkpoint))
 
 
 @pytest.mark.parametrize("name", BODIES_FOUND)
