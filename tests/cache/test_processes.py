@@ -422,8 +422,8 @@ def test_another_template_makes_another_entry(
     assert all(is_right(one) for one in answers(module.loss))
     copy = tmp_path / "templates"
     shutil.copytree(templates_folder(), copy)
-    template = copy / "numba_cpu" / "kernel.py.jinja"
-    template.write_text(template.read_text().replace("# Do not edit.", "# Do not edit this."))
+    for template in (copy / "numba_cpu").glob("*.jinja"):
+        template.write_text(template.read_text().replace("# Do not edit.", "# Do not edit this."))
     monkeypatch.setattr(render, "templates_folder", lambda: copy)
     render._environment.cache_clear()
     try:
