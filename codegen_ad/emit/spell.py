@@ -168,6 +168,29 @@ class _Substitute(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return self.values.get(node.id, node)
 
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.expr:
+        """`a and b and c` without parentheses, `low <= x < high` for two comparisons."""
+        values: list[ast.expr] = []
+        for value in (self.visit(v) for v in node.values):
+            same = isinstance(value, ast.BoolOp) and type(value.op) is type(node.op)
+            for own in value.values if same else [value]:
+                between = _between(values[-1], own) if values else None
+                if between is not None and isinstance(node.op, ast.And):
+                    values[-1] = between
+                else:
+                    values.append(own)
+        return values[0] if len(values) == 1 else ast.BoolOp(node.op, values)
+
+
+def _between(first: ast.expr, second: ast.expr) -> ast.expr | None:
+    """`low <= x < high`, of `x >= low` and `x < high`."""
+    match first, second:
+        case ast.Compare(x, [ast.GtE()], [low]), ast.Compare(y, [ast.Lt()], [high]):
+            same = isinstance(x, ast.Name) and ast.dump(x) == ast.dump(y)
+            return ast.Compare(low, [ast.LtE(), ast.Lt()], [x, high]) if same else None
+        case _:
+            return None
+
 
 def spell_text(text: str) -> str:
     """A string literal, in double quotes unless it holds some."""

@@ -1,4 +1,4 @@
-"""Small arrays that a loop adds to are added to in place, element by element."""
+"""Arrays that a loop only adds to are added to in place."""
 
 from __future__ import annotations
 
@@ -14,10 +14,7 @@ from codegen_ad.passes.rewrite import Rule, rewrite
 
 
 def accumulate(program: Program) -> Program:
-    """The program whose loops write no second array for a sum of a known, small size.
-
-    Arrays of other sizes stay: the loops that fill them run together with others over that size.
-    """
+    """The program whose loops write no second array for a sum."""
     return rewrite(program, ACCUMULATE)
 
 
@@ -26,8 +23,7 @@ def _in_place(b: Builder, node: Node) -> Node | None:
     assert isinstance(loop, Loop)
     additions: list[tuple[Node, Node]] = []
     for k, output in enumerate(loop.body.outputs[: loop.carried]):
-        shape = output.array.shape
-        if shape and all(d.is_constant for d in shape):
+        if output.array.shape:
             nodes = spine(loop.body, 1 + k, k) or []
             pairs = pairwise(nodes)
             additions += [(before, n) for before, n in pairs if n.op in (ADD, SUBTRACT)]
@@ -50,4 +46,4 @@ def _in_place(b: Builder, node: Node) -> Node | None:
     return b.node(LOOP, node.args, replace(loop, body=body))
 
 
-ACCUMULATE = (Rule("a small array plus what a loop adds to it -> in place", (LOOP,), _in_place),)
+ACCUMULATE = (Rule("an array plus what a loop adds to it -> in place", (LOOP,), _in_place),)

@@ -178,7 +178,7 @@ def _loop(
     body = Scope(scope, is_region=True, symbols={variable}, extents={variable: extent})
     body.values[params.body.inputs[0], ()] = Index(Dim.symbol(variable))
     _enter(p, scope, body, params.body, 1, names, captured)
-    p.totals.update(sums.small_totals(params))
+    p.totals.update(sums.array_totals(params))
     added = [(1 + k, k, names[k]) for k in sums.carried_sums(params)]
     _body(p, body, node, params.body, names, stacks, Dim.symbol(variable), plan_region, added)
     waits = not is_independent(params)

@@ -61,7 +61,7 @@ def is_filled(p: Planner, node: Node) -> bool:
 
 
 def _adds_to_carried(p: Planner, node: Node) -> bool:
-    """Whether a small array is what a loop carries, with something added: that is done in place."""
+    """Whether an array is what a loop carries, with something added: that is done in place."""
     while node.op is UPDATE and is_accumulating(node):
         (node, _) = node.args
         if node in p.totals:

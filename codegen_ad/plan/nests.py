@@ -64,6 +64,18 @@ class IntoTotals:
     how: str
 
 
+@dataclass(frozen=True, slots=True)
+class IntoSum:
+    """Sums of elements of several nodes go into a buffer, from the place `start` on.
+
+    `terms` are the nodes, each with the place of its first element.
+    """
+
+    buffer: str
+    start: Point
+    terms: tuple[tuple[Node, Point], ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Nest:
     """Axes to run over, with what is bound so far, and where the elements go.
@@ -74,7 +86,7 @@ class Nest:
     node: Node
     extents: Shape
     values: tuple[Dim | None, ...]
-    sink: IntoBuffer | IntoTotal | IntoTotals
+    sink: IntoBuffer | IntoTotal | IntoTotals | IntoSum
 
     def open_axes(self) -> list[Dim]:
         """The sizes that still need a loop, in order."""
@@ -123,6 +135,9 @@ def needs_of(p: Planner, scope: Scope, nest: Nest) -> Needs:
                 p.walker.element(scope, nest.node, point, None, out)
                 for index, there in asked(point):
                     p.walker.element(scope, index, there, None, out)
+            case IntoSum(terms=terms):
+                for node, first in terms:
+                    p.walker.element(scope, node, _moved(first, point), None, out)
             case _:
                 reduction, reduced = nest.reduction_at(point)
                 for arg, there in reduction.operands_at(reduced):
@@ -223,12 +238,25 @@ def write_out(p: Planner, scope: Scope, nest: Nest) -> None:
                     whole = Apply("add", (whole, term), variable.dtype)
                 terms = [whole]
             scope.statements.extend(Accumulate(variable, how, term, note) for term in terms)
+        case IntoSum(buffer, start, terms):
+            sums: list[tuple[Point, Expr]] = []
+            for point in nest.points():
+                parts = [p.elements.value(scope, n, _moved(at, point)) for n, at in terms]
+                whole = parts[0]
+                for part in parts[1:]:
+                    whole = Apply("add", (whole, part), nest.node.array.dtype)
+                sums.append((_moved(start, point), whole))
+            scope.statements.extend(Store(buffer, at, expr, note) for at, expr in sums)
         case IntoTotals(buffer, how):
             rank = nest.node.array.rank
             for point in nest.points():
                 target = Load(buffer, point[:rank], nest.node.array.dtype)
                 term = _term(p, scope, nest, point)
                 scope.statements.append(Accumulate(target, how, term, note))
+
+
+def _moved(point: Point, by: Point) -> Point:
+    return tuple(x + y for x, y in zip(point, by, strict=True))
 
 
 def _term(p: Planner, scope: Scope, nest: Nest, point: Point) -> Expr:

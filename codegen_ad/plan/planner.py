@@ -16,6 +16,7 @@ from codegen_ad.plan.kernel import Allocate, Fill, Statement
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import Marks, Walker
+from codegen_ad.plan.written import Writes
 
 
 @dataclass(slots=True)
@@ -25,6 +26,7 @@ class Region:
     position: dict[Node, int]
     users: dict[Node, list[Node]]
     outputs: tuple[Node, ...]
+    writes: dict[Node, Writes | None] = field(default_factory=dict[Node, Writes | None])
 
     @staticmethod
     def of(outputs: Sequence[Node]) -> Region:
@@ -55,8 +57,8 @@ class Planner:
 
     `learnt` are the nodes that need memory in any attempt; `marks` has those of this one, too.
 
-    `sums` are results that are added to a variable of the region around, `totals` small arrays as
-    the bodies of loops take them that only add to them.
+    `sums` are results that are added to a variable of the region around, `totals` arrays as the
+    bodies of loops take them that only add to them.
     """
 
     notes: Notes

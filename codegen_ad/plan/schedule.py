@@ -17,7 +17,7 @@ from codegen_ad.ir.types import ArrayType
 from codegen_ad.ops import make
 from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import control, memory, nests, writes
+from codegen_ad.plan import control, memory, nests, sweeps, writes
 from codegen_ad.plan.access import NeedsStorage, Point
 from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
@@ -35,6 +35,7 @@ from codegen_ad.plan.units import (
     is_expensive,
     stored_whole,
 )
+from codegen_ad.plan.written import Sweep
 
 Item = Nest | Unit
 Known = dict[Item, tuple[Needs, frozenset[Node]]]
@@ -295,6 +296,7 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
     parts: list[tuple[Node, Pattern, Stored]] = []
     wholes: list[tuple[Node, Stored]] = []
     later: list[Nest] = []
+    swept: list[tuple[Sweep, str]] = []
     for item in items:
         match item:
             case Nest():
@@ -323,7 +325,9 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
                     continue
                 copy = (item, written.target) in work.copies
                 own, buffer = writes.begin(p, scope, node, written, copy=copy)
-                alone = 1 if writes.is_shifted(written) else len(own)
+                if written.sweep is not None:
+                    swept.append((written.sweep, buffer))
+                alone = 1 if writes.is_shifted(written.links) else len(own)
                 ready += own[:alone]
                 later += own[alone:]
                 wholes.append((node, stored_whole(node, buffer, owned=True)))
@@ -337,6 +341,8 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
         inner, variable = nests.open_loop(p, scope, extent)
         schedule(p, inner, [m.bind(extent, variable) for m in members])
         nests.close_loop(scope, inner, variable, extent, p.elements.note(members[0].node))
+    for sweep, buffer in swept:
+        sweeps.edges(p, scope, sweep, buffer, schedule)
     scope.stored.update(wholes)
     scope.local.update({(node, pattern): stored for node, pattern, stored in parts})
     scope.values.update({(node, point): variable for node, point, variable in totals})

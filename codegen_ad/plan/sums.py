@@ -11,7 +11,6 @@ from itertools import pairwise
 
 from codegen_ad.ir.builder import Result
 from codegen_ad.ir.node import Node, Region
-from codegen_ad.ir.types import Shape
 from codegen_ad.ops.control import Loop
 from codegen_ad.ops.trips import SUBTRACT, spine
 from codegen_ad.plan.kernel import Accumulate, Apply, Expr, Var
@@ -52,15 +51,11 @@ def carried_sums(loop: Loop) -> list[int]:
     return [k for k, o in outputs if not o.array.shape and spine(loop.body, 1 + k, k) is not None]
 
 
-def small_totals(loop: Loop) -> list[Node]:
-    """The arrays of known sizes that a loop carries as sums, as its body takes them."""
+def array_totals(loop: Loop) -> list[Node]:
+    """The arrays that a loop carries as sums, as its body takes them."""
     inputs = loop.body.inputs[1 : 1 + loop.carried]
-    small = [k for k, i in enumerate(inputs) if i.array.shape and _is_known(i.array.shape)]
-    return [inputs[k] for k in small if spine(loop.body, 1 + k, k) is not None]
-
-
-def _is_known(shape: Shape) -> bool:
-    return all(d.is_constant for d in shape)
+    arrays = (k for k, i in enumerate(inputs) if i.array.shape)
+    return [inputs[k] for k in arrays if spine(loop.body, 1 + k, k) is not None]
 
 
 def enter(p: Planner, scope: Scope, region: Region, sums: Sequence[tuple[int, int, str]]) -> Sums:

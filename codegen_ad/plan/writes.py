@@ -6,14 +6,15 @@ they run in the loops that compute what they add, together with what else is com
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
+from codegen_ad.ops import make
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.ops.indexing import Update
-from codegen_ad.plan import memory
+from codegen_ad.plan import memory, nests, sweeps
 from codegen_ad.plan.access import NeedsStorage, Point, aligned, is_unrolled
 from codegen_ad.plan.element import free_points
 from codegen_ad.plan.kernel import CopyInto
@@ -26,49 +27,84 @@ from codegen_ad.plan.units import (
     Scalar,
     Structured,
     is_accumulating,
+    is_expensive,
     is_view,
     written_in_place,
 )
+from codegen_ad.plan.written import Sweep, Writes
 
 if TYPE_CHECKING:
     from codegen_ad.plan.schedule import Item, Work
 
 
-@dataclass(frozen=True, slots=True)
-class Writes:
-    """What is written into the memory of `target`, first to last; only the last result is read."""
-
-    target: Node
-    links: tuple[Node, ...]
-
-    @property
-    def values(self) -> tuple[Node, ...]:
-        """What is written by each."""
-        return tuple(link.args[1] for link in self.links)
-
-
 def writes_of(p: Planner, scope: Scope, node: Node) -> Writes | None:
     """The writes that make a node of an array; None if it is made in another way."""
-    target = written_in_place(node)
-    if target is None or memory.is_filled(p, node):
+    known = p.region(scope).writes
+    if node not in known:
+        known[node] = _found(p, scope, node)
+    return known[node]
+
+
+def _found(p: Planner, scope: Scope, node: Node) -> Writes | None:
+    if written_in_place(node) is None or memory.is_filled(p, node):
         return None
+    links = _chain(p, scope, node, lambda link: sweeps.margins(link) is not None)
+    target = links[0].args[0]
+    around = [link for link in links if _reads(p, scope, link, target)]
+    if around or len(links) > 1:
+        swept = sweeps.sweep(target, links)
+        number = make.constant_value(target)
+        if number not in (None, 0):
+            swept = None
+        own = swept is None or (len(links) == 1 and _is_elementwise(p, scope, links[0]))
+        if swept is not None and not own and (around or is_shifted(links)):
+            return Writes(target, links, swept, bool(around) or number is not None)
+    links = _chain(p, scope, node, is_accumulating)
+    return Writes(links[0].args[0], links)
+
+
+def _chain(
+    p: Planner, scope: Scope, node: Node, belongs: Callable[[Node], bool]
+) -> tuple[Node, ...]:
+    """The node and the writes before it, first to last, of which it alone reads the result."""
     region, links = p.region(scope), [node]
-    while (
-        is_accumulating(target)
-        and is_accumulating(node)
-        and region.is_last_use(target, links[-1])
-        and links[-1].args.count(target) == 1
-        and target not in scope.stored
-        and not memory.is_filled(p, target)
-    ):
+    while belongs(links[-1]):
+        target = links[-1].args[0]
+        if (
+            written_in_place(target) is None
+            or not belongs(target)
+            or not region.is_last_use(target, links[-1])
+            or links[-1].args.count(target) != 1
+            or target in scope.stored
+            or memory.is_filled(p, target)
+        ):
+            break
         links.append(target)
-        target = target.args[0]
-    return Writes(target, tuple(reversed(links)))
+    return tuple(reversed(links))
+
+
+def _reads(p: Planner, scope: Scope, link: Node, target: Node) -> bool:
+    needs = Needs()
+    memory.elements_of(p, scope, link.args[1], needs)
+    return target in needs.reads
+
+
+def _is_elementwise(p: Planner, scope: Scope, link: Node) -> bool:
+    """Whether what an update writes follows from what is at the same place in its target."""
+    target, values = link.args[:2]
+    for point in free_points(values.array.shape, p.walker.fresh):
+        out = Needs()
+        p.walker.element(scope, values, point, None, out)
+        if any(read != update_place(link, point) for read in out.reads.get(target, ())):
+            return False
+    return True
 
 
 def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
     """What the writes need; the loops of each, with what they compute, are its `nests`."""
     out, target = Needs(), writes.target
+    if writes.sweep is not None:
+        return _needs_of_sweep(p, scope, writes.sweep)
     p.walker.whole(scope, target, out)
     out.reads.setdefault(target, set())
     for link in writes.links:
@@ -79,8 +115,23 @@ def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
         if target in needs.reads:
             _check_overlap(p, scope, writes, link)
         out.add(needs)
-        own = not is_shifted(writes) or link is writes.links[0]
+        own = not is_shifted(writes.links) or link is writes.links[0]
         out.nests.append((_looped(link.args[1].array.shape) if own else [], needs.passing))
+    return out
+
+
+def _needs_of_sweep(p: Planner, scope: Scope, swept: Sweep) -> Needs:
+    out, target = Needs(), swept.target
+    if make.constant_value(target) is None:
+        p.walker.whole(scope, target, out)
+        out.reads.setdefault(target, set())
+    for values in (link.args[1] for link in swept.links if len(swept.links) > 1):
+        stands = values in scope.stored or p.walker.needs_buffer(values)
+        if not stands and is_expensive(values, scope, p.marks, inner=True):
+            raise NeedsStorage(values)  # each element is read from several places
+    main = nests.needs_of(p, scope, sweeps.main_nest(swept, ""))
+    out.add(main)
+    out.nests.append((_looped(swept.extents), main.passing))
     return out
 
 
@@ -95,16 +146,10 @@ def _check_overlap(p: Planner, scope: Scope, writes: Writes, link: Node) -> None
         return  # the target itself is copied
     if len(writes.links) > 1:
         raise NeedsStorage(values)
-    points = list(free_points(values.array.shape, p.walker.fresh))
     if all(is_unrolled(d) for d in values.array.shape):
         return  # all values are computed before the first is stored
-    for point in points:
-        out = Needs()
-        p.walker.element(scope, values, point, None, out)
-        reads = out.reads.get(target, set())
-        written = update_place(link, point) if isinstance(link.params, Update) else None
-        if any(read != written for read in reads):
-            raise NeedsStorage(values)
+    if not isinstance(link.params, Update) or not _is_elementwise(p, scope, link):
+        raise NeedsStorage(values)
 
 
 def update_place(node: Node, point: Point) -> Point:
@@ -132,7 +177,8 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
             )
             readers = [r for r in readers if r != maker]
             conflict = (
-                not _is_owned(p, scope, target, work)
+                _goes_elsewhere(p, scope, item)
+                or not _is_owned(p, scope, target, work)
                 or target in region.outputs
                 or (isinstance(item, Buffer) and any(w.args[1] is target for w in writers))
                 or any(is_view(user) for user in region.users[target])
@@ -196,6 +242,11 @@ def overwritten(p: Planner, scope: Scope, item: Item) -> list[tuple[Node, tuple[
             return []
 
 
+def _goes_elsewhere(p: Planner, scope: Scope, item: Item) -> bool:
+    writes = writes_of(p, scope, item.node) if isinstance(item, Buffer) else None
+    return writes is not None and writes.elsewhere
+
+
 def _is_owned(p: Planner, scope: Scope, node: Node, work: Work) -> bool:
     place = scope.stored.get(node)
     if place is not None:
@@ -207,11 +258,15 @@ def begin(
     p: Planner, scope: Scope, node: Node, writes: Writes, *, copy: bool
 ) -> tuple[list[Nest], str]:
     """The nests of the writes, and the buffer that they write into."""
-    buffer = scope.stored[writes.target].buffer
     if copy:
-        fresh = p.allocate(scope, node, node.array.shape, node.array.dtype)
-        scope.statements.append(CopyInto(fresh, buffer, p.elements.note(writes.links[0])))
-        buffer = fresh
+        buffer = p.allocate(scope, node, node.array.shape, node.array.dtype)
+    else:
+        buffer = scope.stored[writes.target].buffer
+    if writes.sweep is not None:
+        return [sweeps.main_nest(writes.sweep, buffer)], buffer
+    if copy:
+        before, note = scope.stored[writes.target].buffer, p.elements.note(writes.links[0])
+        scope.statements.append(CopyInto(buffer, before, note))
     return [_nest(p, link, buffer) for link in writes.links], buffer
 
 
@@ -238,10 +293,10 @@ def _nest(p: Planner, link: Node, buffer: str) -> Nest:
     return Nest(values, shape, (None,) * len(shape), sink)
 
 
-def is_shifted(writes: Writes) -> bool:
-    """Whether the writes are updates that meet each other's places in later turns of a loop."""
+def is_shifted(links: Sequence[Node]) -> bool:
+    """Whether writes are updates that meet each other's places in later turns of a loop."""
     spans: dict[tuple[int, Dim], set[tuple[Dim, int]]] = {}
-    for link in writes.links:
+    for link in links:
         if not isinstance(link.params, Update):
             return False
         for axis, span in enumerate(link.params.spans):

@@ -5,11 +5,20 @@
 u: f8[n, d]    target: f8[n, d]    c: f8    rate: f8    steps: i8
 
 Cost for each of segments_1: 6 operations; 0 bytes read, 0 written.
-Cost for each of d*n*segments_1*steps_1 - 2*d*segments_1*steps_1 - 2*n*segments_1*steps_1 + 4*segments_1*steps_1: 11 operations; 48 bytes read, 16 written.
+Cost for each of segments_1*steps_1: 2 operations; 0 bytes read, 0 written.
+Cost for each of d*n*segments_1*steps_1 - 2*d*segments_1*steps_1 - 2*n*segments_1*steps_1 + 4*segments_1*steps_1: 11 operations; 40 bytes read, 8 written.
+Cost for each of edge*segments_1*steps_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of edge_1*n*segments_1*steps_1 - 2*edge_1*segments_1*steps_1: 1 operations; 8 bytes read, 8 written.
 Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
-Cost for each of back_steps_1*segments_1: 1 operations; 0 bytes read, 0 written.
-Cost for each of back_steps_1*d*n*segments_1 - 2*back_steps_1*d*segments_1 - 2*back_steps_1*n*segments_1 + 4*back_steps_1*segments_1: 29 operations; 96 bytes read, 64 written.
-Stored: part_1[n - 2, d - 2], d_u_1[n, d], d_u_2[n, d], u_2[segments_1, n, d], u_3[n, d],
+Cost for each of back_steps_1*segments_1: 5 operations; 0 bytes read, 0 written.
+Cost for each of back_steps_1*d*n*segments_1 - 2*back_steps_1*d*segments_1 - 2*back_steps_1*n*segments_1 + 4*back_steps_1*segments_1: 11 operations; 40 bytes read, 8 written.
+Cost for each of back_steps_1*edge_2*segments_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of back_steps_1*edge_3*n*segments_1 - 2*back_steps_1*edge_3*segments_1: 1 operations; 8 bytes read, 8 written.
+Cost for each of back_steps_1*d*n*segments_1 - 4*back_steps_1*d*segments_1 - 4*back_steps_1*n*segments_1 + 16*back_steps_1*segments_1: 17 operations; 48 bytes read, 8 written.
+Cost for each of back_steps_1*edge_4*segments_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of back_steps_1*d*edge_4*segments_1: 52 operations; 48 bytes read, 56 written.
+Cost for each of back_steps_1*edge_5*n*segments_1 - 4*back_steps_1*edge_5*segments_1: 33 operations; 48 bytes read, 56 written.
+Stored: part_1[n, d], d_u_1[n, d], part_2[n, d], d_u_2[n, d], u_2[segments_1, n, d], u_3[n, d],
 u_5[back_steps_1, n, d].
 Predicted cost relative to the value alone: 0.2.
 """
@@ -30,8 +39,9 @@ def plus(total, term):
 def burning_value_and_grad(u, target, c, rate, steps):
     n = target.shape[0]
     d = target.shape[1]
-    part_1 = np.empty((n - 2, d - 2))
+    part_1 = np.empty((n, d))
     d_u_1 = np.empty((n, d))
+    part_2 = np.empty((n, d))
     d_u_2 = np.empty((n, d))
     # line 4: for _ in range(steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
@@ -57,10 +67,19 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         - 4.0 * u_4
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_1[j, k] = u_4 + (c * spread + rate * u_4 * (1.0 - u_4))
+                    part_1[j + 1, k + 1] = u_4 + (c * spread + rate * u_4 * (1.0 - u_4))
+            edge = 2 if 2 < n else n
+            for j in range(edge):
+                place = j if j < 1 else -edge + j + n
+                for k in range(d):
+                    part_1[place, k] = u_3[place, k]
+            edge_1 = 2 if 2 < d else d
             for j in range(n - 2):
-                for k in range(d - 2):
-                    u_3[j + 1, k + 1] = part_1[j, k]
+                for k in range(edge_1):
+                    place_1 = k if k < 1 else d - edge_1 + k
+                    part_1[j + 1, place_1] = u_3[j + 1, place_1]
+            # line 4: for _ in range(steps):
+            u_3, part_1 = part_1, u_3
     d_u = np.empty((n, d))
     value_1 = 0.0
     for i in range(n):
@@ -96,38 +115,85 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         - 4.0 * u_6
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_1[k, l] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
+                    part_2[k + 1, l + 1] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
+            edge_2 = 2 if 2 < n else n
+            for k in range(edge_2):
+                place_2 = k if k < 1 else -edge_2 + k + n
+                for l in range(d):
+                    part_2[place_2, l] = d_u_1[place_2, l]
+            edge_3 = 2 if 2 < d else d
             for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_1[k + 1, l + 1] = part_1[k, l]
-        for i in range(back_steps_1):
+                for l in range(edge_3):
+                    place_3 = l if l < 1 else d - edge_3 + l
+                    part_2[k + 1, place_3] = d_u_1[k + 1, place_3]
             # gradient of line 4: for _ in range(steps):
-            d_u_2[:] = d_u
-            for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_2[k + 1, l + 1] = 0.0
-            for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_2[k + 1, l] += d_u[k + 1, l + 1] * c
-            for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_2[k + 1, l + 2] += d_u[k + 1, l + 1] * c
-            for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_2[k, l + 1] += d_u[k + 1, l + 1] * c
-            for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_2[k + 2, l + 1] += d_u[k + 1, l + 1] * c
+            d_u_1, part_2 = part_2, d_u_1
+        for i in range(back_steps_1):
             d_u_3 = -4.0 * c
-            for k in range(n - 2):
-                for l in range(d - 2):
-                    d_u_4 = d_u[k + 1, l + 1]
-                    recorded = u_5[back_steps_1 - i - 1, k + 1, l + 1]
-                    d_u_2[k + 1, l + 1] += (
+            for k in range(n - 4):
+                for l in range(d - 4):
+                    d_u_4 = d_u[k + 2, l + 2]
+                    recorded = u_5[back_steps_1 - i - 1, k + 2, l + 2]
+                    d_u_5 = (
                         d_u_4
                         - d_u_4 * (rate * recorded)
                         + d_u_4 * (1.0 - recorded) * rate
                         + d_u_3 * d_u_4
                     )
+                    d_u_2[k + 2, l + 2] = (
+                        d_u[k + 2, l + 3] * c
+                        + d_u[k + 2, l + 1] * c
+                        + d_u[k + 3, l + 2] * c
+                        + d_u[k + 1, l + 2] * c
+                        + d_u_5
+                    )
+            edge_4 = 4 if 4 < n else n
+            for k in range(edge_4):
+                place_4 = k if k < 2 else -edge_4 + k + n
+                for l in range(d):
+                    d_u_place_4_l = d_u[place_4, l]
+                    d_u_2[place_4, l] = d_u_place_4_l
+                    if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
+                        d_u_2[place_4, l] = 0.0
+                    if 1 <= place_4 < n - 1 and l < d - 2:
+                        d_u_2[place_4, l] += d_u[place_4, l + 1] * c
+                    if 1 <= place_4 < n - 1 and l >= 2:
+                        d_u_2[place_4, l] += d_u[place_4, l - 1] * c
+                    if place_4 < n - 2 and 1 <= l < d - 1:
+                        d_u_2[place_4, l] += d_u[place_4 + 1, l] * c
+                    if place_4 >= 2 and 1 <= l < d - 1:
+                        d_u_2[place_4, l] += d_u[place_4 - 1, l] * c
+                    if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
+                        recorded_place_4_l = u_5[back_steps_1 - i - 1, place_4, l]
+                        d_u_2[place_4, l] += (
+                            d_u_place_4_l
+                            - d_u_place_4_l * (rate * recorded_place_4_l)
+                            + d_u_place_4_l * (1.0 - recorded_place_4_l) * rate
+                            + d_u_3 * d_u_place_4_l
+                        )
+            edge_5 = 4 if 4 < d else d
+            for k in range(n - 4):
+                for l in range(edge_5):
+                    place_5 = l if l < 2 else d - edge_5 + l
+                    d_u_place_5 = d_u[k + 2, place_5]
+                    d_u_2[k + 2, place_5] = d_u_place_5
+                    if 1 <= place_5 < d - 1:
+                        d_u_2[k + 2, place_5] = 0.0
+                    if place_5 < d - 2:
+                        d_u_2[k + 2, place_5] += d_u[k + 2, place_5 + 1] * c
+                    if place_5 >= 2:
+                        d_u_2[k + 2, place_5] += d_u[k + 2, place_5 - 1] * c
+                    if 1 <= place_5 < d - 1:
+                        d_u_2[k + 2, place_5] += d_u[k + 3, place_5] * c
+                    if 1 <= place_5 < d - 1:
+                        d_u_2[k + 2, place_5] += d_u[k + 1, place_5] * c
+                    if 1 <= place_5 < d - 1:
+                        recorded_place_5 = u_5[back_steps_1 - i - 1, k + 2, place_5]
+                        d_u_2[k + 2, place_5] += (
+                            d_u_place_5
+                            - d_u_place_5 * (rate * recorded_place_5)
+                            + d_u_place_5 * (1.0 - recorded_place_5) * rate
+                            + d_u_3 * d_u_place_5
+                        )
             d_u, d_u_2 = d_u_2, d_u
     return value, d_u

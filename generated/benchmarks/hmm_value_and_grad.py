@@ -9,12 +9,11 @@ Cost for each of n*n: 16 operations, 1 exp; 88 bytes read, 32 written.
 Cost for each of d*n: 16 operations, 1 exp; 88 bytes read, 32 written.
 Cost for each of q: 6 operations, 1 log; 16 bytes read, 0 written.
 Cost for each of n*q: 11 operations; 80 bytes read, 48 written.
-Cost for each of d*n*q: 1 operations; 32 bytes read, 24 written.
-Cost for each of n*n*q: 11 operations; 64 bytes read, 8 written.
+Cost for each of d*n*q: 1 operations; 24 bytes read, 24 written.
+Cost for each of n*n*q: 11 operations; 56 bytes read, 8 written.
 Stored: alpha_1[d, n], alpha[n], alpha_2[n], d_alpha_1[d, n], d_alpha_2[n], d_alpha_3[d, n],
-d_alpha[n], d_A[n, n], d_B[n, d], d_A_1[n], d_B_1[d], d_alpha_4[n], d_alpha_5[n, n], d_alpha_6[n,
-d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1], A_3[n, n], B_3[n, d], alpha_3[q,
-n], alpha_4[n].
+d_alpha[n], d_A_1[n], d_B_1[d], d_alpha_4[n], d_alpha_5[n, n], d_alpha_6[n, d], A_1[n, 1], B_1[n,
+1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1], A_3[n, n], B_3[n, d], alpha_3[q, n], alpha_4[n].
 Predicted cost relative to the value alone: 2.2.
 """
 
@@ -90,8 +89,6 @@ def hmm_value_and_grad(logits, emission, start, seen):
     d_alpha_2 = np.empty(n)
     d_alpha_3 = np.empty((d, n))
     d_alpha = np.empty(n)
-    d_A = np.empty((n, n))
-    d_B = np.empty((n, d))
     d_A_1 = np.empty(n)
     d_B_1 = np.empty(d)
     d_alpha_4 = np.zeros(n)
@@ -207,20 +204,13 @@ def hmm_value_and_grad(logits, emission, start, seen):
             for k in range(n):
                 d_alpha_12 = (d_alpha_4[k] * d_alpha_10 + d_scale) * d_alpha_3[d_alpha_9, k]
                 d_alpha_11 = plus(d_alpha_11, d_alpha_12 * A_3[i, k])
-                d_A[i, k] = d_alpha_5[i, k] + d_alpha_12 * recorded_i
+                d_alpha_5[i, k] += d_alpha_12 * recorded_i
             d_alpha_1[d_alpha_9, i] += (d_alpha_4[i] * d_alpha_10 + d_scale) * d_alpha_2[i]
             d_alpha[i] = d_alpha_11
         for i in range(n):
             for k in range(d):
-                d_B[i, k] = d_alpha_6[i, k] + d_alpha_1[k, i]
-        d_alpha_4, d_alpha, d_alpha_5, d_A, d_alpha_6, d_B = (
-            d_alpha,
-            d_alpha_4,
-            d_A,
-            d_alpha_5,
-            d_B,
-            d_alpha_6,
-        )
+                d_alpha_6[i, k] += d_alpha_1[k, i]
+        d_alpha_4, d_alpha = d_alpha, d_alpha_4
     d_logits = np.empty((n, n))
     d_emission = np.empty((n, d))
     for i in range(n):
@@ -248,28 +238,28 @@ def hmm_value_and_grad(logits, emission, start, seen):
             d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_8 else 0.0)
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
-            d_A_4 = d_alpha_5[i, j] / A_7 - d_A_2
+            d_A = d_alpha_5[i, j] / A_7 - d_A_2
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-            d_A_1[j] = d_A_4 * A[i, j]
+            d_A_1[j] = d_A * A[i, j]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B_4 = d_alpha_6[i, j] / B_7 - d_B_2
+            d_B = d_alpha_6[i, j] / B_7 - d_B_2
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-            d_B_1[j] = d_B_4 * B[i, j]
-        d_A_5 = 0.0
-        d_B_5 = 0.0
+            d_B_1[j] = d_B * B[i, j]
+        d_A_4 = 0.0
+        d_B_4 = 0.0
         for j in range(n):
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-            d_A_5 = plus(d_A_5, d_A_1[j])
+            d_A_4 = plus(d_A_4, d_A_1[j])
         for j in range(d):
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-            d_B_5 = plus(d_B_5, d_B_1[j])
+            d_B_4 = plus(d_B_4, d_B_1[j])
         # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-        d_A_6 = -(d_A_5 / d_A_3)
+        d_A_5 = -(d_A_4 / d_A_3)
         for j in range(n):
-            d_logits[i, j] = d_A_1[j] + (d_A_6 if logits[i, j] == A_8 else 0.0)
+            d_logits[i, j] = d_A_1[j] + (d_A_5 if logits[i, j] == A_8 else 0.0)
         # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-        d_B_6 = -(d_B_5 / d_B_3)
+        d_B_5 = -(d_B_4 / d_B_3)
         for j in range(d):
-            d_emission[i, j] = d_B_1[j] + (d_B_6 if emission[i, j] == B_8 else 0.0)
+            d_emission[i, j] = d_B_1[j] + (d_B_5 if emission[i, j] == B_8 else 0.0)
     return value, d_logits, d_emission

@@ -6,17 +6,16 @@ W: f8[n, d]    b: f8[n]    U: f8[m - n, m]    c: f8[m - n]    V: f8[s, m - n]   
 y: f8[n_y_0, s]
 
 Cost for each of n_x_0: 2 operations; 0 bytes read, 0 written.
-Cost for each of n*n_x_0: 7 operations, 2 tanh; 96 bytes read, 72 written.
-Cost for each of m*n_x_0 - n*n_x_0: 8 operations, 2 tanh; 80 bytes read, 56 written.
-Cost for each of d*n*n_x_0: 8 operations; 56 bytes read, 16 written.
-Cost for each of m*m*n_x_0 - m*n*n_x_0: 8 operations; 56 bytes read, 16 written.
+Cost for each of n*n_x_0: 7 operations, 2 tanh; 88 bytes read, 72 written.
+Cost for each of m*n_x_0 - n*n_x_0: 8 operations, 2 tanh; 72 bytes read, 56 written.
+Cost for each of d*n*n_x_0: 8 operations; 48 bytes read, 16 written.
+Cost for each of m*m*n_x_0 - m*n*n_x_0: 8 operations; 48 bytes read, 16 written.
 Cost for each of n_x_0*s: 5 operations; 16 bytes read, 0 written.
-Cost for each of m*n_x_0*s - n*n_x_0*s: 8 operations; 56 bytes read, 16 written.
+Cost for each of m*n_x_0*s - n*n_x_0*s: 8 operations; 48 bytes read, 16 written.
 Stored: first_1[d], first[n], second_1[m], second[m - n], d_first_1[d], first_2[n], d_first_2[m],
-second_2[m - n], d_first_3[m - n], d_V_1[s, m - n], d_first_4[m], d_U_1[m - n, m], d_c_1[m - n],
-d_first_5[d], d_second[m - n], d_W_1[n, d], d_b_1[n], d_first[n], first_3[n], second_3[m - n],
-first_4[n_x_0, n], first_5[n_x_0, m - n], first_6[n], second_4[m - n], d_first_6[n], d_second_1[m -
-n].
+second_2[m - n], d_first_3[m - n], d_first_4[m], d_first_5[d], d_second[m - n], d_first[n],
+first_3[n], second_3[m - n], first_4[n_x_0, n], first_5[n_x_0, m - n], first_6[n], second_4[m - n],
+d_first_6[n], d_second_1[m - n].
 Predicted cost relative to the value alone: 2.5.
 """
 
@@ -110,14 +109,9 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     d_first_2 = np.empty(m)
     second_2 = np.empty(m - n)
     d_first_3 = np.empty(m - n)
-    d_V_1 = np.empty((s, m - n))
     d_first_4 = np.empty(m)
-    d_U_1 = np.empty((m - n, m))
-    d_c_1 = np.empty(m - n)
     d_first_5 = np.empty(d)
     d_second = np.empty(m - n)
-    d_W_1 = np.empty((n, d))
-    d_b_1 = np.empty(n)
     d_first = np.empty(n)
     first_3 = np.zeros(n)
     second_3 = np.zeros(m - n)
@@ -220,41 +214,26 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
             d_first_13 = d_first_10 * d_first_12
             for k in range(m - n):
                 d_first_3[k] += d_first_12 * V[i, k]
-                d_V_1[i, k] = d_V[i, k] + d_first_13 * second_2[k]
+                d_V[i, k] += d_first_13 * second_2[k]
         d_first_4[:] = 0.0
         for i in range(m - n):
             second_i = second_2[i]
             d_first_14 = (d_second_1[i] + d_first_3[i] * d_first_10) * (1.0 - second_i * second_i)
+            d_c[i] += d_first_14
             for k in range(m):
                 d_first_4[k] += d_first_14 * U[i, k]
-                d_U_1[i, k] = d_U[i, k] + d_first_14 * d_first_2[k]
-            d_c_1[i] = d_c[i] + d_first_14
+                d_U[i, k] += d_first_14 * d_first_2[k]
         d_first_5[:] = 0.0
         for i in range(n):
             first_i = first_2[i]
             d_first_15 = (d_first_6[i] + d_first_4[i]) * (1.0 - first_i * first_i)
+            d_b[i] += d_first_15
             for k in range(d):
                 d_first_5[k] += d_first_15 * W[i, k]
-                d_W_1[i, k] = d_W[i, k] + d_first_15 * d_first_1[k]
-            d_b_1[i] = d_b[i] + d_first_15
+                d_W[i, k] += d_first_15 * d_first_1[k]
         for i in range(m - n):
             d_second[i] = d_first_4[i + n]
         for i in range(n):
             d_first[i] = d_first_5[d + i - n]
-        d_first_6, d_first, d_second_1, d_second, d_W, d_W_1, d_b, d_b_1, d_U, d_U_1, d_c, d_c_1, d_V, d_V_1 = (
-            d_first,
-            d_first_6,
-            d_second,
-            d_second_1,
-            d_W_1,
-            d_W,
-            d_b_1,
-            d_b,
-            d_U_1,
-            d_U,
-            d_c_1,
-            d_c,
-            d_V_1,
-            d_V,
-        )
+        d_first_6, d_first, d_second_1, d_second = d_first, d_first_6, d_second, d_second_1
     return value, d_W, d_b, d_U, d_c, d_V

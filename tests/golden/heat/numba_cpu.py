@@ -4,11 +4,14 @@
 
 u: f8[n]    c: f8    steps: i8
 
-Cost for each of n*trips_1 - 2*trips_1: 5 operations; 32 bytes read, 16 written.
+Cost for each of trips_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of n*trips_1 - 2*trips_1: 5 operations; 24 bytes read, 8 written.
+Cost for each of edge*trips_1: 1 operations; 8 bytes read, 8 written.
 Cost for each of n: 3 operations; 8 bytes read, 8 written.
-Cost for each of u_1: 1 operations; 0 bytes read, 0 written.
-Cost for each of n*u_1 - 2*u_1: 7 operations; 24 bytes read, 32 written.
-Stored: part_1[n - 2], d_u_1[n], u_2[n].
+Cost for each of u_1: 2 operations; 0 bytes read, 0 written.
+Cost for each of n*u_1 - 4*u_1: 6 operations; 24 bytes read, 8 written.
+Cost for each of edge_1*u_1: 16 operations; 24 bytes read, 40 written.
+Stored: part_1[n], d_u_1[n], u_2[n].
 Predicted cost relative to the value alone: 1.1.
 """
 
@@ -25,7 +28,7 @@ def plus(total, term):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def heat_value_and_grad(u, c, steps):
     n = u.shape[0]
-    part_1 = np.empty(n - 2)
+    part_1 = np.empty(n)
     d_u_1 = np.empty(n)
     # line 4: for _ in range(steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
@@ -36,13 +39,16 @@ def heat_value_and_grad(u, c, steps):
         for j in range(n - 2):
             u_3 = u_2[j + 1]
             # line 5: u[1:-1] += c * (u[2:] - 2 * u[1:-1] + u[:-2])
-            part_1[j] = u_3 + c * (u_2[j + 2] - 2.0 * u_3 + u_2[j])
-        for j in range(n - 2):
-            u_2[j + 1] = part_1[j]
+            part_1[j + 1] = u_3 + c * (u_2[j + 2] - 2.0 * u_3 + u_2[j])
+        edge = 2 if 2 < n else n
+        for j in range(edge):
+            place = j if j < 1 else -edge + j + n
+            part_1[place] = u_2[place]
+        # line 4: for _ in range(steps):
+        u_2, part_1 = part_1, u_2
     value = 0.0
     d_u = np.empty(n)
     for i in range(n):
-        # line 4: for _ in range(steps):
         u_i = u_2[i]
         # line 6: return np.sum(u**2)
         value = plus(value, u_i * u_i)
@@ -50,16 +56,22 @@ def heat_value_and_grad(u, c, steps):
         d_u[i] = 2.0 * u_i
     for j in range(u_1):
         # gradient of line 4: for _ in range(steps):
-        d_u_1[:] = d_u
-        for i in range(n - 2):
-            d_u_1[i + 1] = 0.0
-        for i in range(n - 2):
-            d_u_1[i] += d_u[i + 1] * c
-        for i in range(n - 2):
-            d_u_1[i + 2] += d_u[i + 1] * c
         d_u_2 = -2.0 * c
-        for i in range(n - 2):
-            d_u_3 = d_u[i + 1]
-            d_u_1[i + 1] += d_u_3 + d_u_2 * d_u_3
+        for i in range(n - 4):
+            d_u_3 = d_u[i + 2]
+            d_u_1[i + 2] = d_u[i + 3] * c + d_u[i + 1] * c + (d_u_3 + d_u_2 * d_u_3)
+        edge_1 = 4 if 4 < n else n
+        for i in range(edge_1):
+            place_1 = i if i < 2 else -edge_1 + i + n
+            d_u_place_1 = d_u[place_1]
+            d_u_1[place_1] = d_u_place_1
+            if 1 <= place_1 < n - 1:
+                d_u_1[place_1] = 0.0
+            if place_1 < n - 2:
+                d_u_1[place_1] += d_u[place_1 + 1] * c
+            if place_1 >= 2:
+                d_u_1[place_1] += d_u[place_1 - 1] * c
+            if 1 <= place_1 < n - 1:
+                d_u_1[place_1] += d_u_place_1 + d_u_2 * d_u_place_1
         d_u, d_u_1 = d_u_1, d_u
     return value, d_u
