@@ -54,13 +54,3 @@ SEVERAL: dict[Op, Several] = {
 }
 
 BY_NAME: dict[str, Op] = {op.name: op for op in (*ELEMENTWISE, *STRUCTURAL, *SEVERAL)}
-
-COSTLY = frozenset(
-    (
-        "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "expit",
-        "softplus", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "arctan2", "sinh",
-        "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "erf", "erfc", "power", "cbrt",
-        "hypot", "logit", *(entry.op.name for entry in ELEMENTWISE.values() if entry.carried),
-    )
-)  # fmt: skip
-"""Elementwise operations that cost as much as some ten products or more."""

@@ -15,8 +15,7 @@ from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Monomial, product
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
 from codegen_ad.ir.types import ArrayType, Shape
-from codegen_ad.ops import COSTLY, make
-from codegen_ad.ops.unary import CAST
+from codegen_ad.ops.costs import is_costly
 from codegen_ad.passes.rewrite import reopen
 
 CHEAP = (
@@ -112,7 +111,7 @@ class _Search:
             if not self.varying.isdisjoint(node.needs):
                 self.varying.add(node)
                 continue
-            if _is_costly(node) or not self.costly.isdisjoint(node.args):
+            if _is_long(node) or not self.costly.isdisjoint(node.args):
                 self.costly.add(node)
             if node.sizes or not self.unfit.isdisjoint(node.needs) or self._has_own_size(node):
                 self.unfit.add(node)
@@ -141,7 +140,7 @@ class _Search:
         """Whether it is another look at something costly, or spreads it over more elements."""
         if node.op.kind is Kind.MOVEMENT:
             return True
-        if _is_costly(node):
+        if _is_long(node):
             return False
         costly = [a for a in node.args if a in self.costly]
         return bool(costly) and all(_spreads(a) for a in costly)
@@ -159,24 +158,9 @@ class _Search:
         return any(s not in self.known for t in types for d in t.shape for s in d.symbols())
 
 
-def _is_costly(node: Node) -> bool:
+def _is_long(node: Node) -> bool:
     """Whether it costs more than reading its result from memory."""
-    if node.op.kind is Kind.ELEMENTWISE:
-        return node.op.name in COSTLY and not _is_whole_power(node)
-    return node.op.kind not in CHEAP
-
-
-def _is_whole_power(node: Node) -> bool:
-    """Whether it is a power that is computed by products."""
-    if node.op.name != "power":
-        return False
-    exponent = node.args[1]
-    while exponent.op.kind is Kind.MOVEMENT:
-        exponent = exponent.args[0]
-    value = make.constant_value(exponent)
-    if value is not None:
-        return float(value).is_integer()
-    return exponent.op is CAST and not exponent.args[0].array.dtype.is_float
+    return is_costly(node) or node.op.kind not in CHEAP
 
 
 def _holds(largest: Monomial, monomial: Monomial) -> bool:

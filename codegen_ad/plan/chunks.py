@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from codegen_ad.ir.types import DType
+from codegen_ad.ops.costs import COSTLY
 from codegen_ad.plan.cost import weights
 from codegen_ad.plan.dealing import Chunks, Fresh, chunks_of, combined, dealt
 from codegen_ad.plan.kernel import (
@@ -28,7 +29,6 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.rename import names_in
 from codegen_ad.plan.row_loops import RowLoop, row_loop
-from codegen_ad.plan.units import COSTLY
 from codegen_ad.plan.uses import changed, exposed, loads, mentioned
 
 LOOPS, MOST_WORK, LIGHT = 3, 4, 8

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import ONE, Dim
-from codegen_ad.ops import COSTLY
+from codegen_ad.ops.costs import COSTLY
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ops.costs import COSTLY
 from codegen_ad.plan.kernel import (
     Accumulate,
     Apply,
@@ -31,7 +32,6 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.rename import expressions, names_in
 from codegen_ad.plan.rows import Rows, accesses, assigned, names_of
-from codegen_ad.plan.units import COSTLY
 
 
 @dataclass(slots=True, eq=False)

@@ -125,6 +125,19 @@ class Scope:
                 return scope
         return chain[-1]
 
+    def repeats(self, point: Point) -> bool:
+        """Whether what is computed at a point is computed again in each trip of an outer loop.
+
+        The point must name places of loops only: those that depend on data may be few.
+        """
+        names = {name for dim in point for name in dim.symbols()}
+        loops = [s.extents.keys() for s in self.chain() if s.extents and not s.is_region]
+        if not names <= {name for found in loops for name in found}:
+            return False
+        while loops and names.isdisjoint(loops[0]):
+            del loops[0]
+        return any(names.isdisjoint(found) for found in loops)
+
     def extent(self, symbol: str) -> Dim | None:
         """The trip count of the loop whose variable `symbol` is."""
         for scope in self.all_outward():

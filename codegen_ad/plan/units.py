@@ -14,7 +14,7 @@ from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape
-from codegen_ad.ops import COSTLY
+from codegen_ad.ops.costs import COSTLY, is_costly
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import CONCATENATE, RESHAPE
 from codegen_ad.ops.reduction import Contract, Reduce
@@ -212,6 +212,8 @@ class Walker:
             return
         if is_free(point):
             out.passing.setdefault(node, set()).add(user)
+        elif is_costly(node) and scope.repeats(point):
+            raise Keep(node, None)
         self.inside(scope, node, point, out)
 
     def sizes(self, scope: Scope, node: Node, out: Needs) -> None:
@@ -288,6 +290,8 @@ class Walker:
         node, point = reduction.node, reduction.point
         loops = [e for e in reduction.extents if not is_unrolled(e)]
         if loops and not is_free(point):
+            if scope.repeats(point):
+                raise Keep(node, None)
             out.units[Total(node, point)] = None
             return
         if loops and scope.is_region and self.accumulates(node):
