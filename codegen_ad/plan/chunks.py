@@ -38,6 +38,10 @@ than an eighth of it stays where it is. More functions would be slower to compil
 ROWS, OTHERS = 10**5, 16
 """Sizes for which work is compared: rows, and all others. Library calls are products of these."""
 
+MOST_ARGUMENTS = 28
+"""More than 30 arguments, the first and the last chunk among them, are a tuple in Python's byte
+code, and numba does not put a function that is called so in the place of the call."""
+
 LARGEST_COPY = 4
 """Expressions of at most so many operations are computed in each function that uses them."""
 
@@ -219,7 +223,7 @@ def _linked(
             available += [n for n in (chunks.chunks, *chunks.rows.symbols()) if n not in available]
             if chunks.parts:
                 sizes[chunks.chunks] = (chunks.chunks, chunks.parts[0].buffer, 0)
-        if not inputs.issubset(available):
+        if not inputs.issubset(available) or len(inputs) > MOST_ARGUMENTS:
             return None
         read = tuple(s for s in sizes.values() if s[0] in inputs and s[1] in inputs)
         inputs -= {s[0] for s in read}
