@@ -42,6 +42,8 @@ from codegen_ad.plan.kernel import (
 
 _AUGMENTED = {"sum": "+=", "prod": "*="}
 
+_NOT_NEGATIVE = "  # so that no index counts from the end"
+
 
 class Writer(BlockWriter):
     """Writes the body of a function of numba's on the CPU."""
@@ -121,7 +123,7 @@ class Writer(BlockWriter):
             self.line(
                 f"for {window.step} in range({spell_dim(window.first)}, {stop}, {size}):", depth
             )
-            self.line(f"{statement.first} = max({window.step}, 0)", depth + 1)
+            self.line(f"{statement.first} = max({window.step}, 0){_NOT_NEGATIVE}", depth + 1)
         self.line(f"{statement.rows} = min({size}, {extent} - {statement.first})", depth + 1)
         self._last = None
         self.block(statement.body, depth + 1)
@@ -130,7 +132,7 @@ class Writer(BlockWriter):
         extent, window = spell_dim(loop.extent), loop.window
         if window is not None:
             start, step = window.start, window.step
-            self.line(f"{start} = max({spell_dim(window.first)}, 0)", depth)
+            self.line(f"{start} = max({spell_dim(window.first)}, 0){_NOT_NEGATIVE}", depth)
             count = f"min({spell_dim(window.count)}, {extent} - {start})"
             self.line(f"for {step} in range({count}):", depth)
             self.line(f"{loop.variable} = {start} + {step}", depth + 1)

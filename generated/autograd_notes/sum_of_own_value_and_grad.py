@@ -73,7 +73,7 @@ def sum_of_own_value_and_grad_rows(first, last, x, d_x, sums):
     n = x.shape[0]
     for chunk in range(first, last):
         value = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             x_i = x[i]

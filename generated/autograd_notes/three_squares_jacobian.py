@@ -18,7 +18,7 @@ def three_squares_jacobian_rows(first, last, y, d_y):
     """Compute the chunks `first` up to `last`, of 256 rows each."""
     n = y.shape[0]
     for chunk in range(first, last):
-        start = max(256 * chunk, 0)
+        start = max(256 * chunk, 0)  # so that no index counts from the end
         for step in range(min(256, n - start)):
             row = start + step
             for i in range(n):

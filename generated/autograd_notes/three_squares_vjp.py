@@ -18,7 +18,7 @@ def three_squares_vjp_rows(first, last, y, g, d_y, value):
     """Compute the chunks `first` up to `last`, of 4096 rows each."""
     n = y.shape[0]
     for chunk in range(first, last):
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             y_i = y[i]

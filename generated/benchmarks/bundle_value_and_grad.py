@@ -162,7 +162,7 @@ def bundle_value_and_grad_rows(
         value_2 = 0.0
         d_cameras = np.zeros((m, k))
         d_points = np.zeros((n, 3))
-        start = max(chunk * rows, 0)
+        start = max(chunk * rows, 0)  # so that no index counts from the end
         for step in range(min(rows, p - start)):
             i = start + step
             weights_i = weights[i]

@@ -85,7 +85,7 @@ def decays_value_and_grad_rows(first, last, amplitudes, rates, t, y, sums):
         d_rates_0 = 0.0
         d_rates_1 = 0.0
         d_rates_2 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             t_i = t[i]

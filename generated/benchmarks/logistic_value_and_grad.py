@@ -151,7 +151,7 @@ def logistic_value_and_grad_rows(first_2, last, rows_2, w, X, y, sums, d_w_parts
         z_tile = np.empty(64)
         # In tiles of 64 rows; what rows keep stands in buffers, rows last.
         for step in range(chunk * rows_2, min(chunk * rows_2 + rows_2, n), 64):
-            first = max(step, 0)
+            first = max(step, 0)  # so that no index counts from the end
             rows = min(64, n - first)
             for row in range(rows):
                 z = 0.0

@@ -235,7 +235,7 @@ def mixture_value_and_grad_rows(
         x_tile = np.empty((q, 64))
         # In tiles of 64 rows; what rows keep stands in buffers, rows last.
         for step in range(chunk * rows_3, min(chunk * rows_3 + rows_3, n), 64):
-            first = max(step, 0)
+            first = max(step, 0)  # so that no index counts from the end
             rows = min(64, n - first)
             for r in range(rows):
                 for i in range(q):

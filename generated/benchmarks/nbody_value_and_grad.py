@@ -40,7 +40,7 @@ def nbody_value_and_grad_rows(first_2, last, x, mass, d_x, sums):
         x_tile = np.empty((d, 64))
         # In tiles of 64 rows; what rows keep stands in buffers, rows last.
         for step in range(256 * chunk, min(256 * chunk + 256, n), 64):
-            first = max(step, 0)
+            first = max(step, 0)  # so that no index counts from the end
             rows = min(64, n - first)
             for row in range(rows):
                 for i in range(d):

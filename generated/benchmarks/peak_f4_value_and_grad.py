@@ -81,7 +81,7 @@ def peak_value_and_grad_rows(first, last, p, x, y, sums):
         d_model_2 = 0.0
         d_model_3 = 0.0
         d_model_4 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             # line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + ground

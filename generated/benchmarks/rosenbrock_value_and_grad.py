@@ -27,7 +27,7 @@ def rosenbrock_value_and_grad_rows_1(first, last, x, sums):
     n = x.shape[0]
     for chunk in range(first, last):
         value = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - 1 - start)):
             i = start + step
             x_i = x[i]
@@ -54,7 +54,7 @@ def rosenbrock_value_and_grad_rows_2(first, last, x, d_x):
     """Compute the chunks `first` up to `last`, of 4096 rows each."""
     n = x.shape[0]
     for chunk in range(first, last):
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - 2 - start)):
             i = start + step
             x_1 = x[i + 1]

@@ -33,7 +33,7 @@ def spline_value_and_grad_rows(first_2, last, rows, c, x, y, sums, d_c_parts):
     for chunk in range(first_2, last):
         value_1 = 0.0
         d_c = np.zeros(d)
-        start = max(chunk * rows, 0)
+        start = max(chunk * rows, 0)  # so that no index counts from the end
         for step in range(min(rows, n - start)):
             i = start + step
             # line 3: place = x * (c.size - 3)

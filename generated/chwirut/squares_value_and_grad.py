@@ -79,7 +79,7 @@ def squares_value_and_grad_rows(first, last, b, x, y, sums):
         d_value_1 = 0.0
         d_value_2 = 0.0
         d_value_3 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             x_i = x[i]

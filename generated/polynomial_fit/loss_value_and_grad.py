@@ -35,7 +35,7 @@ def loss_value_and_grad_rows(first, last, w, x, y, sums):
         d_w_2 = 0.0
         d_w_3 = 0.0
         d_w_4 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             x_i = x[i, 0]

@@ -18,7 +18,7 @@ def poly_jacobian_rows(first, last, x, d_w):
     """Compute the chunks `first` up to `last`, of 4096 rows each."""
     n = x.shape[0]
     for chunk in range(first, last):
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             x_i = x[i, 0]

@@ -27,7 +27,7 @@ def branches_value_and_grad_rows_1(first, last, x, y, sums):
     n = y.shape[0]
     for chunk in range(first, last):
         s = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             # line 3: s = np.sum(x * y)
@@ -66,7 +66,7 @@ def branches_value_and_grad_rows_2(first, last, y, d_s_1, d_x):
     """Compute the chunks `first` up to `last`, of 4096 rows each."""
     n = y.shape[0]
     for chunk in range(first, last):
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             # gradient of line 3: s = np.sum(x * y)

@@ -28,7 +28,7 @@ def gathered_value_and_grad_rows(first, last, rows, table, places, y, sums, d_ta
     for chunk in range(first, last):
         value = 0.0
         d_table = np.zeros((k, d))
-        start = max(chunk * rows, 0)
+        start = max(chunk * rows, 0)  # so that no index counts from the end
         for step in range(min(rows, n - start)):
             i = start + step
             # line 3: return np.sum((table[places] - y) ** 2)

@@ -70,7 +70,7 @@ def masked_value_and_grad_rows(first, last, x, keep, d_x, sums):
     n = keep.shape[0]
     for chunk in range(first, last):
         value = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             keep_i = keep[i]

@@ -69,7 +69,7 @@ def network_value_and_grad_rows(first, last, params_first, params_second, X, Y, 
         d_params_second_2_1 = 0.0
         d_params_second_3_0 = 0.0
         d_params_second_3_1 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             X_i_0 = X[i, 0]

@@ -75,7 +75,7 @@ def paired_value_and_grad_rows(first, last, p, x, y, sums):
     for chunk in range(first, last):
         value = 0.0
         d_p = 0.0
-        start = max(256 * chunk, 0)
+        start = max(256 * chunk, 0)  # so that no index counts from the end
         for step in range(min(256, n - start)):
             i = start + step
             # line 6: s -= np.exp(-p * (x[i] - x[j]) ** 2) * y[j]

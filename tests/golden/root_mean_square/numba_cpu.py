@@ -33,7 +33,7 @@ def root_mean_square_value_and_grad_rows(first, last, w, X, y, sums):
         d_w_0 = 0.0
         d_w_1 = 0.0
         d_w_2 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             X_i_0 = X[i, 0]

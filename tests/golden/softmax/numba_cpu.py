@@ -147,7 +147,7 @@ def softmax_value_and_grad_rows(first, last, W, X, labels, sums):
         d_W_2_1 = 0.0
         d_W_2_2 = 0.0
         d_W_2_3 = 0.0
-        start = max(4096 * chunk, 0)
+        start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):
             i = start + step
             X_i_0 = X[i, 0]
