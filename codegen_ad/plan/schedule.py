@@ -122,6 +122,7 @@ def _settled(p: Planner, scope: Scope, roots: Sequence[Item]) -> tuple[Work, lis
                 scope, cause.node
             ):
                 raise
+            p.region(scope).writes.clear()  # whether they read their own target may be new
             for item in [i for i, (_, asked) in known.items() if cause.node in asked]:
                 del known[item]
 

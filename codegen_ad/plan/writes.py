@@ -263,6 +263,8 @@ def begin(
     else:
         buffer = scope.stored[writes.target].buffer
     if writes.sweep is not None:
+        around = any(_reads(p, scope, link, writes.target) for link in writes.links)
+        assert copy or not around, "a sweep writes over what it still reads"
         return [sweeps.main_nest(writes.sweep, buffer)], buffer
     if copy:
         before, note = scope.stored[writes.target].buffer, p.elements.note(writes.links[0])

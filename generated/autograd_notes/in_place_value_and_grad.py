@@ -30,12 +30,15 @@ def in_place_value_and_grad(x):
         y_1 = 3.0 * x[i]
         # line 3: y += x[0]
         y[i] = y_1 + x_0
-    y_0 = y[0]
     tail_1 = np.empty(n)
-    # line 5: tail *= y[0]
-    tail_1[:] = y
+    y_0 = y[0]
     for i in range(n - 1):
+        # line 5: tail *= y[0]
         tail_1[i + 1] = y[i + 1] * y_0
+    edge = 1 if 1 < n else n
+    for i in range(edge):
+        # line 3: y += x[0]
+        tail_1[i] = y[i]
     # line 6: y[0] = 5.0
     tail_1[0] = 5.0
     value = 0.0
