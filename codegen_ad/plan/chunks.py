@@ -28,8 +28,8 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.rename import names_in
-from codegen_ad.plan.row_loops import RowLoop, row_loop
-from codegen_ad.plan.uses import changed, exposed, loads, mentioned
+from codegen_ad.plan.row_loops import Before, RowLoop, is_over_rows, row_loop
+from codegen_ad.plan.uses import changed, exposed, exposed_behind, loads, mentioned
 
 LOOPS, MOST_WORK, LIGHT = 3, 4, 8
 """At most so many loops become functions, if all but a fourth of the work is theirs; one with less
@@ -98,11 +98,15 @@ def cut(kernel: Kernel, rows: Collection[str]) -> Cut | None:
     copies = _copies(kernel)
     body = [s for s in kernel.body if not (isinstance(s, Let) and copies.get(s.name) is s)]
     loops: dict[int, RowLoop] = {}
+    behind = exposed_behind(body, {k for k, s in enumerate(body) if is_over_rows(s, rows)})
+    before = Before()
     for position, statement in enumerate(body):
-        after = exposed(body[position + 1 :]) | returned
-        found = row_loop(statement, body[:position], after, rows)
-        if found is not None:
-            loops[position] = found
+        if position in behind:
+            assert isinstance(statement, For | Tiles)
+            found = row_loop(statement, before, behind[position] | returned)
+            if found is not None:
+                loops[position] = found
+        before.add(statement)
     loops = _heavy(body, loops)
     if not loops:
         return None

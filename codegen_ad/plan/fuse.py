@@ -7,6 +7,7 @@ no buffer for what only the second loop reads.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,12 +15,11 @@ from functools import partial
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.access import is_unrolled
 from codegen_ad.plan.distribute import STREAMS
+from codegen_ad.plan.facts import Facts, Known, depends, facts
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
     Apply,
-    Check,
-    CheckRange,
     Expr,
     Fill,
     For,
@@ -27,7 +27,6 @@ from codegen_ad.plan.kernel import (
     Kernel,
     Let,
     Load,
-    Raise,
     Statement,
     Store,
     Var,
@@ -43,7 +42,7 @@ from codegen_ad.plan.rename import (
     replace_expressions,
     written,
 )
-from codegen_ad.plan.rows import UNDERSTOOD, accesses, arrays_of, assigned, names_of, target_name
+from codegen_ad.plan.rows import accesses, arrays_of, assigned, target_name
 from codegen_ad.plan.sizes import substitute
 from codegen_ad.plan.tile_buffers import move
 
@@ -61,9 +60,10 @@ def _fuse_block(block: list[Statement], names: Names) -> bool:
     """Fuse the loops of a block, then those in the loops that were fused."""
     changed = False
     position = 0
+    known = Known()
     while position < len(block):
         first = block[position]
-        fused = _with_later(block, position, names) if isinstance(first, For) else None
+        fused = _with_later(block, position, names, known) if isinstance(first, For) else None
         if fused is None:
             position += 1
         else:
@@ -72,35 +72,34 @@ def _fuse_block(block: list[Statement], names: Names) -> bool:
     return changed
 
 
-def _with_later(block: list[Statement], position: int, names: Names) -> int | None:
+def _with_later(block: list[Statement], position: int, names: Names, known: Known) -> int | None:
     """Fuse a loop with the next one that it can be fused with; where to go on, or None."""
     first = block[position]
     assert isinstance(first, For)
-    if first.carried or is_unrolled(first.extent) or not _is_plain(first):
+    if first.carried or is_unrolled(first.extent) or not known.of(first).is_plain:
         return None
+    along = known.of(first).along
     for place in range(position + 1, len(block)):
         second = block[place]
         if not isinstance(second, For) or second.carried or second.extent != first.extent:
             continue
-        if not _is_plain(second) or not _may_fuse(first, second):
+        if along.isdisjoint(known.of(second).along) or not known.of(second).is_plain:
+            continue
+        if not _may_fuse(known.of(first), known.of(second), first, second):
             continue
         between = block[position + 1 : place]
         # Memory is made before, but where its size is found out in between.
-        found = {n for s in walk(between) if not isinstance(s, Allocate) for n in assigned(s)}
+        found = {n for s in between if not isinstance(s, Allocate) for n in known.of(s).changed}
         early = [isinstance(s, Allocate) and found.isdisjoint(_symbols(s.shape)) for s in between]
         made = [s for s, is_early in zip(between, early, strict=True) if is_early]
         others = [s for s, is_early in zip(between, early, strict=True) if not is_early]
-        if not any(_conflict(s, second) for s in others):
+        if not any(_conflict(known.of(s), known.of(second)) for s in others):
             block[position : place + 1] = [*made, _fused(first, second, names), *others]
             return position + len(made)
-        if not any(_conflict(first, s) for s in others):
+        if not any(_conflict(known.of(first), known.of(s)) for s in others):
             block[position : place + 1] = [*between, _fused(first, second, names)]
             return position
     return None
-
-
-def _is_plain(loop: For) -> bool:
-    return all(isinstance(s, UNDERSTOOD) for s in walk(loop.body))
 
 
 def _fused(first: For, second: For, names: Names) -> For:
@@ -114,17 +113,13 @@ def _fused(first: For, second: For, names: Names) -> For:
     return loop
 
 
-def _may_fuse(first: For, second: For) -> bool:
+def _may_fuse(one: Facts, other: Facts, first: For, second: For) -> bool:
     """Whether each trip of the second loop needs nothing but the same trip of the first one."""
-    if _may_raise(first) != _may_raise(second):
+    if one.may_raise != other.may_raise:
         return False
-    if not _shares(first, second) or (
-        _innermost(first) and _innermost(second) and _too_many(first, second)
-    ):
+    if _innermost(first) and _innermost(second) and _too_many(first, second):
         return False
-    changed = {n for loop in (first, second) for s in walk(loop.body) for n in assigned(s)}
-    common = changed & set(names_of(first)) & set(names_of(second))
-    for name in common:
+    for name in (one.changed & other.names) | (one.names & other.changed):
         if _only_added(name, first) and _only_added(name, second):
             continue
         if not _same_trip(name, first, second):
@@ -132,22 +127,8 @@ def _may_fuse(first: For, second: For) -> bool:
     return True
 
 
-def _may_raise(loop: For) -> bool:
-    return any(isinstance(s, Check | CheckRange | Raise) for s in walk(loop.body))
-
-
 def _innermost(loop: For) -> bool:
     return not any(isinstance(s, For) for s in loop.body)
-
-
-def _shares(first: For, second: For) -> bool:
-    """Whether an array is touched by both loops, at places that depend on their variables."""
-    one = {b for b, at, _ in accesses(first.body) if _has(at, first.variable)}
-    return any(b in one for b, at, _ in accesses(second.body) if _has(at, second.variable))
-
-
-def _has(at: Sequence[Dim], variable: str) -> bool:
-    return any(variable in d.symbols() for d in at)
 
 
 def _too_many(first: For, second: For) -> bool:
@@ -156,7 +137,7 @@ def _too_many(first: For, second: For) -> bool:
     stored: set[str] = set()
     for loop in (first, second):
         for name, at, statement in accesses(loop.body):
-            if _has(at, loop.variable):
+            if depends(at, loop.variable):
                 read.add(name)
                 if name in written(statement):
                     stored.add(name)
@@ -200,20 +181,9 @@ def _is_whole(statement: Statement, name: str) -> bool:
     return not any(b == name for b, _, s in accesses([statement]) if s is statement)
 
 
-def _conflict(before: Statement, after: Statement) -> bool:
+def _conflict(before: Facts, after: Facts) -> bool:
     """Whether two statements can't change places."""
-    changed = _changed(before)
-    later = _changed(after)
-    return not (changed.isdisjoint(_all_names(after)) and later.isdisjoint(_all_names(before)))
-
-
-def _changed(statement: Statement) -> set[str]:
-    return {n for s in walk([statement]) for n in assigned(s)}
-
-
-def _all_names(statement: Statement) -> set[str]:
-    """All names in a statement and in the statements in it."""
-    return {n for s in walk([statement]) for n in (*mentioned(s), *assigned(s))}
+    return not (before.changed.isdisjoint(after.names) and after.changed.isdisjoint(before.names))
 
 
 def _forward(body: list[Statement]) -> None:
@@ -301,13 +271,15 @@ def _remove(block: list[Statement], gone: set[str]) -> None:
 def _contract(kernel: Kernel) -> None:
     """Let buffers that one loop fills and reads hold the part of one trip."""
     arrays = arrays_of(kernel)
+    names = {id(s): facts(s).names for s in kernel.body if not isinstance(s, Allocate)}
+    users = Counter(n for found in names.values() for n in found)
+    users.update(n for o in kernel.outputs for n in ([o] if isinstance(o, str) else names_in(o)))
     for statement in kernel.body:
         if not isinstance(statement, For):
             continue
-        around = _names_outside(kernel, statement)
-        for name, array in arrays.items():
-            made = array.made
-            if made is None or made.fill is not None or name in around or len(made.shape) < 2:
+        for name in sorted(names[id(statement)] & arrays.keys()):
+            made = arrays[name].made
+            if made is None or made.fill is not None or users[name] > 1 or len(made.shape) < 2:
                 continue
             axis = own_axis(statement, name)
             if axis is None:
@@ -334,12 +306,3 @@ def own_axis(loop: For, name: str) -> int | None:
 
 def _without(items: tuple[Dim, ...], axis: int) -> tuple[Dim, ...]:
     return (*items[:axis], *items[axis + 1 :])
-
-
-def _names_outside(kernel: Kernel, loop: For) -> set[str]:
-    """The names that a kernel mentions outside of a loop of its body, but for allocations."""
-    found = {n for o in kernel.outputs for n in ([o] if isinstance(o, str) else names_in(o))}
-    for statement in kernel.body:
-        if statement is not loop and not isinstance(statement, Allocate):
-            found |= _all_names(statement)
-    return found

@@ -7,9 +7,11 @@ different statements have buffers of their own, so that names say what is in the
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from codegen_ad.ir.node import Node, Notes
+from codegen_ad.ir.node import Node, Notes, Origin
+from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.kernel import Allocate, Assign, For, Kernel, Statement, View, walk
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.rename import mentioned, rename_statement
@@ -19,15 +21,59 @@ from codegen_ad.plan.rows import accesses, assigned
 def reuse(kernel: Kernel, names: Names, notes: Notes) -> None:
     """Let buffers take the place of others; those of values that the user named keep theirs."""
     kept = _kept(kernel, names, notes.names)
-    position = 0
-    while position < len(kernel.body):
-        statement = kernel.body[position]
-        if isinstance(statement, Allocate) and _is_large(statement):
-            old = _before(kernel, position, statement, kept, names, notes)
+    uses = _uses(kernel)
+    made: dict[_Like, list[Allocate]] = {}
+    body: list[Statement] = []
+    for statement in kernel.body:
+        if isinstance(statement, Allocate):
+            like = _like(statement, names, notes)
+            earlier = made.setdefault(like, []) if like is not None else []
+            old = _before(statement, earlier, uses, kept) if _is_large(statement) else None
             if old is not None:
-                _take(kernel, position, old, statement)
+                _take(old, statement, uses)
                 continue
-        position += 1
+            earlier.append(statement)
+        body.append(statement)
+    kernel.body[:] = body
+
+
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """The statements of a kernel's body that use each buffer, but for the one that makes it.
+
+    `at` are the positions that they have before any is removed; `shown` has the buffers that are
+    assigned or viewed.
+    """
+
+    body: tuple[Statement, ...]
+    at: dict[str, list[int]]
+    shown: set[str]
+
+
+def _uses(kernel: Kernel) -> _Uses:
+    uses = _Uses(tuple(kernel.body), {}, set())
+    for position, statement in enumerate(kernel.body):
+        found: set[str] = set()
+        for inner in walk([statement]):
+            if isinstance(inner, View | Assign):
+                uses.shown.update(mentioned(inner))
+            if not isinstance(inner, Allocate):
+                found.update(mentioned(inner), assigned(inner))
+        for name in found:
+            uses.at.setdefault(name, []).append(position)
+    return uses
+
+
+_Like = tuple[Shape, DType, Origin, bool]
+
+
+def _like(made: Allocate, names: Names, notes: Notes) -> _Like | None:
+    """What is the same for parts of one statement of the user's, or of its derivative."""
+    if made.buffer not in names.meaning:
+        return None
+    node = names.meaning[made.buffer][0]
+    where = notes.origins.get(node)
+    return None if where is None else (made.shape, made.dtype, where, node in notes.gradients)
 
 
 def _is_large(made: Allocate) -> bool:
@@ -54,43 +100,21 @@ def _kept(kernel: Kernel, names: Names, named: Collection[Node]) -> set[str]:
 
 
 def _before(
-    kernel: Kernel, position: int, new: Allocate, kept: set[str], names: Names, notes: Notes
+    new: Allocate, earlier: Sequence[Allocate], uses: _Uses, kept: Collection[str]
 ) -> Allocate | None:
     """A buffer whose last use is over when `new` is written first, or just then."""
-    used = [k for k, s in enumerate(kernel.body) if _uses(s, new.buffer)]
-    if not used or any(isinstance(s, View | Assign) and new.buffer in mentioned(s)
-                       for s in walk(kernel.body)):  # fmt: skip
+    if new.buffer not in uses.at or new.buffer in uses.shown:
         return None
-    for statement in kernel.body[:position]:
-        if not isinstance(statement, Allocate) or statement.buffer in kept:
+    first = uses.at[new.buffer][0]
+    for old in earlier:
+        if old.buffer in kept:
             continue
-        if (statement.shape, statement.dtype) != (new.shape, new.dtype):
-            continue
-        if not _same_statement(statement.buffer, new.buffer, names, notes):
-            continue
-        last = [k for k, s in enumerate(kernel.body) if _uses(s, statement.buffer)][-1:]
-        if last and last[0] < used[0]:
-            return statement
-        if last == used[:1] and _in_step(kernel.body[used[0]], statement.buffer, new.buffer):
-            return statement
+        last = uses.at.get(old.buffer, [])[-1:]
+        if last and last[0] < first:
+            return old
+        if last == [first] and _in_step(uses.body[first], old.buffer, new.buffer):
+            return old
     return None
-
-
-def _same_statement(one: str, other: str, names: Names, notes: Notes) -> bool:
-    """Whether two buffers hold parts of one statement of the user's, or of its derivative."""
-    if one not in names.meaning or other not in names.meaning:
-        return False
-    first, second = names.meaning[one][0], names.meaning[other][0]
-    where = notes.origins.get(first)
-    same_role = (first in notes.gradients) == (second in notes.gradients)
-    return where is not None and where == notes.origins.get(second) and same_role
-
-
-def _uses(statement: Statement, buffer: str) -> bool:
-    return any(
-        not isinstance(s, Allocate) and (buffer in mentioned(s) or buffer in assigned(s))
-        for s in walk([statement])
-    )
 
 
 def _in_step(statement: Statement, old: str, new: str) -> bool:
@@ -131,9 +155,10 @@ def _loops_around(
     return None
 
 
-def _take(kernel: Kernel, position: int, old: Allocate, new: Allocate) -> None:
+def _take(old: Allocate, new: Allocate, uses: _Uses) -> None:
     """Let `new` be the name of both from the start."""
-    del kernel.body[position]
     before, after = old.buffer, new.buffer
-    for statement in kernel.body:
+    places = uses.at.pop(before)
+    for statement in (old, *(uses.body[k] for k in places)):
         rename_statement(statement, lambda n: after if n == before else n)
+    uses.at[after] = sorted({*places, *uses.at[after]})

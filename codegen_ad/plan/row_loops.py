@@ -7,7 +7,7 @@ use memory that no other row reads. Whatever else it does leaves it as it is.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.types import DType
@@ -65,49 +65,62 @@ class RowLoop:
         return {t.name for t in self.totals} | {a.made.buffer for a in self.arrays}
 
 
-def row_loop(
-    statement: Statement,
-    before: Sequence[Statement],
-    after: Collection[str],
-    rows: Collection[str],
-) -> RowLoop | None:
-    """The statement as a loop over rows, if it is one.
+@dataclass(slots=True)
+class Before:
+    """What the statements before a loop make, name twice, and mention."""
 
-    Parameters
-    ----------
-    statement : a statement of a kernel's outermost block.
-    before : those that stand before it.
-    after : the names that are read behind it.
-    rows : the symbols that count rows.
-    """
+    made: dict[str, Allocate] = field(default_factory=dict[str, Allocate])
+    shared: set[str] = field(default_factory=set[str])
+    mentioned: set[str] = field(default_factory=set[str])
+
+    def add(self, statement: Statement) -> None:
+        """One more statement of the kernel's outermost block."""
+        if isinstance(statement, Allocate):
+            self.made[statement.buffer] = statement
+            return
+        if isinstance(statement, View):
+            self.shared |= {statement.buffer, statement.source}
+        self.mentioned.update(_mentioned(statement))
+
+
+def is_over_rows(statement: Statement, rows: Collection[str]) -> bool:
+    """Whether a statement is a loop whose trips are counted by `rows` alone."""
     if not isinstance(statement, For | Tiles) or (
         isinstance(statement, For) and (statement.carried or statement.span is not None)
     ):
-        return None
+        return False
     symbols = set(statement.extent.symbols())
-    if not symbols or not symbols.issubset(rows):
-        return None
+    return bool(symbols) and symbols.issubset(rows)
+
+
+def row_loop(statement: For | Tiles, before: Before, after: Collection[str]) -> RowLoop | None:
+    """The statement as a loop over rows whose chunks can be run apart, if it is one.
+
+    Parameters
+    ----------
+    statement : a statement of a kernel's outermost block, which is over rows.
+    before : what is known of those that stand before it.
+    after : the names that are read behind it.
+    """
     outside = exposed([statement])
     variables = [n for n in _variables(statement) if n in outside]
     totals = {name: _total(statement, name) for name in variables}
     if None in totals.values():
         return None
     own = changed([statement]) - outside
-    if own & set(after):
+    if not own.isdisjoint(after):
         return None
     arrays: list[Totals] = []
     scratch: list[Allocate] = []
-    made = {s.buffer: s for s in before if isinstance(s, Allocate)}
-    views = [s for s in (*before, *walk([statement])) if isinstance(s, View)]
-    shared = {n for s in views for n in (s.buffer, s.source)}
-    mentioned_before = {n for s in before if not isinstance(s, Allocate) for n in _mentioned(s)}
+    views = (s for s in walk([statement]) if isinstance(s, View))
+    shared = before.shared.union(*((s.buffer, s.source) for s in views))
     for buffer in sorted(changed([statement]) & outside - set(totals)):
-        allocation = made.get(buffer)
+        allocation = before.made.get(buffer)
         if allocation is None or buffer in shared:
             return None
         if _are_own_rows(statement, buffer):
             continue
-        elsewhere = buffer in mentioned_before or buffer in after
+        elsewhere = buffer in before.mentioned or buffer in after
         if _is_added_to(statement, buffer):
             arrays.append(Totals(allocation))
         elif not elsewhere and allocation.fill is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from codegen_ad.plan.kernel import (
     Allocate,
@@ -64,6 +64,21 @@ def exposed(statements: Sequence[Statement]) -> set[str]:
     """The names that are read, or changed in part, before they are given a value here."""
     found: set[str] = set()
     _expose(statements, set(), found)
+    return found
+
+
+def exposed_behind(
+    statements: Sequence[Statement], positions: Collection[int]
+) -> dict[int, set[str]]:
+    """The names that are exposed behind each of the statements at `positions`, in one pass."""
+    found: dict[int, set[str]] = {}
+    later: set[str] = set()
+    for position in reversed(range(len(statements))):
+        if position in positions:
+            found[position] = set(later)
+        own: set[str] = set()
+        later -= _expose([statements[position]], set(), own)
+        later |= own
     return found
 
 
