@@ -73,8 +73,10 @@ def comparison(name: str, first: Expr, second: Expr) -> Number | None:
 
 
 def truth(condition: Expr) -> bool | None:
-    """A condition that is known, else None."""
-    return condition.text == "True" if isinstance(condition, Number) else None
+    """A condition that is known, else None; numbers are no conditions."""
+    if not isinstance(condition, Number) or condition.dtype is not DType.BOOL:
+        return None
+    return condition.text == "True"
 
 
 def _number(truth: bool, dtype: DType) -> str:
