@@ -263,7 +263,7 @@ NOTES = {
     "np.ptp": "ties share equally",
     "np.median": "the elements in the middle share",
     "np.quantile": "all thirteen methods; `q` may be data; no `weights`",
-    "np.interp": "at a point: the slope to its right, 0 at the last one",
+    "np.interp": "at a point: the mean of both slopes, 0 at an extremum",
     "np.partition": "all elements in order",
     "np.nanargmax": "0 where all are NaN, and NumPy raises",
     "np.nanargmin": "0 where all are NaN, and NumPy raises",
