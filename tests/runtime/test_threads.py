@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import subprocess
 import sys
@@ -183,24 +182,39 @@ def _plain(function: Any, args: tuple[Any, ...]) -> Any:
     return prepared.compiled.function
 
 
-def _in_child(queue: Any, args: tuple[Any, ...]) -> None:
-    queue.put(bits(picked.value_and_grad(*args)))
-
-
-@pytest.mark.usefixtures("shared")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_forked_process_has_threads_of_its_own(many: Callable[[int], None]) -> None:
-    many(3)
-    args = data(50_001)
-    alone = bits(picked.value_and_grad(*args))
-    assert any(t.name.startswith("codegen_ad") for t in threading.enumerate())
-    context = multiprocessing.get_context("fork")
-    queue = context.SimpleQueue()
-    child = context.Process(target=_in_child, args=(queue, args))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 0
-    assert queue.get() == alone
+def test_a_forked_process_has_threads_of_its_own() -> None:
+    """In a process of its own: libraries that others use here may not be forked."""
+    code = """
+import multiprocessing, sys, threading
+sys.path.insert(0, "tests/runtime")
+from codegen_ad.runtime import compiled, threads
+from test_threads import bits, data, picked
+
+def teammates():
+    return [t for t in threading.enumerate() if t.name.startswith("codegen_ad")]
+
+def in_child(queue, args):
+    assert not teammates()
+    found = bits(picked.value_and_grad(*args))
+    assert teammates()
+    queue.put(found)
+
+compiled.LARGE = 0  # every call is large
+args = data(50_001)
+alone = bits(picked.value_and_grad(*args))
+assert teammates()
+context = multiprocessing.get_context("fork")
+queue = context.SimpleQueue()
+child = context.Process(target=in_child, args=(queue, args))
+child.start()
+child.join(60)
+assert child.exitcode == 0, child.exitcode
+assert queue.get() == alone
+"""
+    environment = {**os.environ, "NUMBA_NUM_THREADS": "3", "CODEGEN_AD_THREADS": "3"}
+    environment["PYTHONPATH"] = str(ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=ROOT)
 
 
 def test_small_calls_start_no_thread_and_large_sums_of_float32_are_right() -> None:
