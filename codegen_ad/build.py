@@ -129,7 +129,8 @@ def run(
     on_device = options.target == "cuda"
     blas = has_blas() and not on_device
     rows = () if on_device else rows_of_data(data, shapes)
-    planned = partial(plan, outer=nesting(data, shapes), rows=rows, blas=blas)
+    # The edges of a sweep are loops of a few trips, for which a device would leave its grid.
+    planned = partial(plan, outer=nesting(data, shapes), rows=rows, blas=blas, swept=not on_device)
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
     kernel = planned(optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved)
     if not blas and not on_device and needs_lapack(kernel):

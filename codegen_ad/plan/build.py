@@ -31,6 +31,7 @@ def plan(
     outer: Sequence[Dim] = (),
     rows: Sequence[Dim] = (),
     blas: bool = True,
+    swept: bool = True,
     reserved: frozenset[str] = frozenset(),
 ) -> Kernel:
     """Plan a program as one kernel.
@@ -43,13 +44,14 @@ def plan(
     outer : sizes in the order in which loops over them should nest, the rows of the data first.
     rows : sizes that count rows of data; loops over them may run on tiles.
     blas : whether large matrix products may be library calls.
+    swept : whether updates of shifted parts of an array are one sweep over it.
     reserved : names that the file needs for itself.
     """
     marks = Marks()
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            return _attempt(program, name, sizes, marks, ranks, rows, blas, reserved)
+            return _attempt(program, name, sizes, marks, ranks, rows, blas, swept, reserved)
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -72,12 +74,13 @@ def _attempt(
     ranks: dict[Dim, int],
     rows: Sequence[Dim],
     blas: bool,
+    swept: bool,
     reserved: frozenset[str],
 ) -> Kernel:
     root = Scope(None, is_region=True)
     known = frozenset(symbol for symbol, _, _ in sizes)
     here = Marks(set(marks.full), dict(marks.local))
-    p = Planner(program.notes, here, ranks, blas, root, known, marks.full)
+    p = Planner(program.notes, here, ranks, blas, root, known, marks.full, swept)
     p.names.known = known
     p.names.reserved |= reserved
     sizes = list(sizes)

@@ -56,6 +56,7 @@ class Planner:
     """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell.
 
     `learnt` are the nodes that need memory in any attempt; `marks` has those of this one, too.
+    `swept` says whether updates of shifted parts may be one sweep.
 
     `sums` are results that are added to a variable of the region around, `totals` arrays as the
     bodies of loops take them that only add to them.
@@ -68,6 +69,7 @@ class Planner:
     root: Scope
     sizes: frozenset[str]
     learnt: set[Node]
+    swept: bool = True
     names: Names = field(default_factory=Names)
     prologue: list[Statement] = field(default_factory=list[Statement])
     regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])

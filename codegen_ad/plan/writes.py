@@ -48,19 +48,27 @@ def writes_of(p: Planner, scope: Scope, node: Node) -> Writes | None:
 def _found(p: Planner, scope: Scope, node: Node) -> Writes | None:
     if written_in_place(node) is None or memory.is_filled(p, node):
         return None
+    found = _swept(p, scope, node) if p.swept else None
+    if found is not None:
+        return found
+    links = _chain(p, scope, node, is_accumulating)
+    return Writes(links[0].args[0], links)
+
+
+def _swept(p: Planner, scope: Scope, node: Node) -> Writes | None:
+    """The writes as one sweep over the array, where that is worth its edges."""
     links = _chain(p, scope, node, lambda link: sweeps.margins(link) is not None)
     target = links[0].args[0]
     around = [link for link in links if _reads(p, scope, link, target)]
-    if around or len(links) > 1:
-        swept = sweeps.sweep(target, links)
-        number = make.constant_value(target)
-        if number not in (None, 0):
-            swept = None
-        own = swept is None or (len(links) == 1 and _is_elementwise(p, scope, links[0]))
-        if swept is not None and not own and (around or is_shifted(links)):
-            return Writes(target, links, swept, bool(around) or number is not None)
-    links = _chain(p, scope, node, is_accumulating)
-    return Writes(links[0].args[0], links)
+    number = make.constant_value(target)
+    if not (around or len(links) > 1) or number not in (None, 0):
+        return None
+    found = sweeps.sweep(target, links)
+    if found is None or not (around or is_shifted(links)):
+        return None
+    if len(links) == 1 and _is_elementwise(p, scope, links[0]):
+        return None
+    return Writes(target, links, found, bool(around) or number is not None)
 
 
 def _chain(
