@@ -9,7 +9,7 @@ block that comes last, as an atomic counter tells, adds the rows in the order of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
@@ -74,6 +74,13 @@ def groups(totals: Sequence[Total]) -> tuple[Group, ...]:
         ordered = (*(t for t in mine if not t.shape), *(t for t in mine if t.shape))
         found.append(Group(how, dtype, ordered, f"sums{ending}", f"partial{ending}"))
     return tuple(found)
+
+
+def free_prefix(wish: str, taken: Set[str]) -> str:
+    """What no name begins with, like the prefix wished for."""
+    while any(name.startswith(wish) for name in taken):
+        wish += "_"
+    return wish
 
 
 class Reducer:

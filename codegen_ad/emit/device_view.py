@@ -14,6 +14,7 @@ from codegen_ad.emit.view import About, code_only, head, types_of
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device import BLOCKS, THREADS, Buffer, DevicePlan, Pass
+from codegen_ad.plan.device_arrays import names_of
 from codegen_ad.plan.device_team import TeamPlan
 from codegen_ad.plan.kernel import Parameter
 
@@ -68,11 +69,12 @@ class DeviceView:
 def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> DeviceView:
     """The kernels as text for the template."""
     failures = Failures()
-    partials = Partials()
-    views: list[PassView] = []
     kernel = plan.kernel
+    taken = names_of(kernel) | {b.name for b in plan.buffers}
+    partials = Partials(taken)
+    views: list[PassView] = []
     if isinstance(plan, TeamPlan):
-        lines = team_lines(plan, about.function, failures, THREADS)
+        lines = team_lines(plan, about.function, failures, THREADS, taken)
         views.append(_kernel(plan, kernel.name, lines, [], ("None", 1, THREADS)))
     else:
         for number, one in enumerate(plan.passes):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
-from codegen_ad.emit.device_reduce import Group, Reducer, groups
+from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
 from codegen_ad.emit.spell import spell_literal
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import BLOCKS, THREADS, Buffer, Own, Pass, identity
+from codegen_ad.plan.device import BLOCKS, THREADS, Buffer, Own, Pass, fresh, identity
+from codegen_ad.plan.device_arrays import letters
 
 
 class Partials:
-    """The arrays of partial sums of all passes: passes run one after another and may share them."""
+    """The arrays of partial sums of all passes: passes run one after another and may share them.
 
-    def __init__(self) -> None:
+    `taken` are the names that a plan uses already.
+    """
+
+    def __init__(self, taken: Set[str]) -> None:
+        self.taken = taken
         self.known: dict[tuple[DType, int], tuple[str, int]] = {}
 
     def named(self, found: Sequence[Group]) -> tuple[Group, ...]:
@@ -26,10 +30,11 @@ class Partials:
         for group in found:
             key = group.dtype, counts.get(group.dtype, 0)
             counts[group.dtype] = key[1] + 1
-            fresh = f"partial_{len(self.known)}" if self.known else "partial"
-            name, columns = self.known.get(key, (fresh, 0))
+            wish = f"partial_{len(self.known)}" if self.known else "partial"
+            name, columns = self.known.get(key, (fresh(wish, set(self.taken)), 0))
             self.known[key] = name, max(columns, group.columns)
-            named.append(replace(group, partial=name))
+            sums = fresh(group.sums, set(self.taken))
+            named.append(replace(group, partial=name, sums=sums))
         return tuple(named)
 
     def buffers(self) -> list[Buffer]:
@@ -45,7 +50,7 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
     writer = DeviceWriter(function, failures)
     found = partials.named(groups(one.totals))
     for own in one.own:
-        _own(writer, own, one)
+        _own(writer, own, one, partials.taken)
     writer.may_leave = True
     for statement in one.before:
         writer.comment(statement, 0)
@@ -59,11 +64,11 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
     if one.loop is None:
         writer.block(one.after, 0)
     elif one.after or found:
-        _finish(writer, one, found)
+        _finish(writer, one, found, partials.taken)
     return writer.lines
 
 
-def _own(writer: DeviceWriter, own: Own, one: Pass) -> None:
+def _own(writer: DeviceWriter, own: Own, one: Pass, taken: Set[str]) -> None:
     dims = ", ".join(map(str, own.shape))
     shape = dims if len(own.shape) == 1 else f"({dims})"
     writer.line(f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})", 0)
@@ -71,16 +76,16 @@ def _own(writer: DeviceWriter, own: Own, one: Pass) -> None:
         if total.own == own.name:
             number = identity(total.how, total.dtype)
             assert number is not None
-            axes = "ijklm"[: len(own.shape)]
+            axes = letters(len(own.shape), taken)
             for depth, (axis, dim) in enumerate(zip(axes, own.shape, strict=True)):
                 writer.line(f"for {axis} in range(u64({dim})):", depth)
             nothing = spell_literal(float(number.text), total.dtype)
             writer.line(f"{own.name}[{', '.join(axes)}] = {nothing}", len(axes))
 
 
-def _finish(writer: DeviceWriter, one: Pass, found: Sequence[Group]) -> None:
+def _finish(writer: DeviceWriter, one: Pass, found: Sequence[Group], taken: Set[str]) -> None:
     """The reduction over all threads, and what the last block does with its results."""
-    reducers = [_reducer(writer, g, n) for n, g in enumerate(found)]
+    reducers = [_reducer(g, n, taken) for n, g in enumerate(found)]
     writer.line("# Sums: lanes of a warp, warps of a block, blocks of the grid.", 0)
     writer.line("thread = cuda.threadIdx.x", 0)
     if found:
@@ -113,18 +118,14 @@ def _finish(writer: DeviceWriter, one: Pass, found: Sequence[Group]) -> None:
     writer.line("if thread == 0:", 1)
     writer.line("counter[0] = 0", 2)
     for group in found:
-        _take(writer, group)
+        _take(writer, group, taken)
     for statement in one.after:
         writer.comment(statement, 2)
         writer.statement(statement, 2)
 
 
-def _reducer(writer: DeviceWriter, group: Group, number: int) -> Reducer:
-    text = "\n".join(writer.lines)
-    prefix = f"sum{number or ''}_"
-    while re.search(rf"\b{prefix}", text):
-        prefix = f"{prefix}_"
-    return Reducer(group, THREADS, prefix)
+def _reducer(group: Group, number: int, taken: Set[str]) -> Reducer:
+    return Reducer(group, THREADS, free_prefix(f"sum{number or ''}_", taken))
 
 
 def _write(
@@ -140,14 +141,14 @@ def _write(
             writer.line(line, depth)
 
 
-def _take(writer: DeviceWriter, group: Group) -> None:
+def _take(writer: DeviceWriter, group: Group, taken: Set[str]) -> None:
     """The totals out of the first row of the shared array."""
     column = 0
     for total in group.totals:
         if not total.shape:
             writer.line(f"{total.name} = {group.sums}[0, {column}]", 2)
         else:
-            axes = "ijklm"[: len(total.shape)]
+            axes = letters(len(total.shape), taken)
             place = ""
             for axis, dim in zip(axes, total.shape, strict=True):
                 place = (

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
-from codegen_ad.emit.device_reduce import WARP, Group, Reducer, groups
+from codegen_ad.emit.device_reduce import WARP, Group, Reducer, free_prefix, groups
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device_arrays import names_of
+from codegen_ad.plan.device import fresh
 from codegen_ad.plan.device_team import Alone, Around, Share, Step, TeamPlan, Uniform, Wait
 from codegen_ad.plan.kernel import For, If, Statement, Var, While
 
 
 class TeamWriter:
-    """Writes steps with a device's writer; `threads` is the size of the team."""
+    """Writes steps with a device's writer; `threads` is the size of the team.
 
-    def __init__(self, writer: DeviceWriter, plan: TeamPlan, threads: int) -> None:
+    `taken` are the names that the plan uses.
+    """
+
+    def __init__(self, writer: DeviceWriter, plan: TeamPlan, threads: int, taken: Set[str]) -> None:
         self.writer = writer
         self.threads = threads
-        self.taken = names_of(plan.kernel)
-        self.prefix = self._free("sum_")
+        self.taken = taken
+        self.prefix = free_prefix("sum_", taken)
         self.sums: dict[tuple[DType, int], tuple[str, int]] = {}
         self.told: dict[DType, tuple[str, int]] = {}
         for step in _all(plan.steps):
@@ -29,11 +32,6 @@ class TeamWriter:
             elif isinstance(step, Alone):
                 self._room(step.told)
 
-    def _free(self, prefix: str) -> str:
-        while any(name.startswith(prefix) for name in self.taken):
-            prefix += "_"
-        return prefix
-
     def _named(self, found: Sequence[Group]) -> tuple[Group, ...]:
         """Groups with the shared arrays that they use: one for each dtype, or for each of it."""
         counts: dict[DType, int] = {}
@@ -41,16 +39,16 @@ class TeamWriter:
         for group in found:
             key = group.dtype, counts.get(group.dtype, 0)
             counts[group.dtype] = key[1] + 1
-            fresh = f"sums_{len(self.sums)}" if self.sums else "sums"
-            name, columns = self.sums.get(key, (fresh, 0))
+            wish = f"sums_{len(self.sums)}" if self.sums else "sums"
+            name, columns = self.sums.get(key, (fresh(wish, set(self.taken)), 0))
             self.sums[key] = name, max(columns, group.columns)
             named.append(replace(group, sums=name))
         return tuple(named)
 
     def _room(self, told: Sequence[Var]) -> None:
         for dtype in dict.fromkeys(v.dtype for v in told):
-            fresh = f"told_{len(self.told)}" if self.told else "told"
-            name, count = self.told.get(dtype, (fresh, 0))
+            wish = f"told_{len(self.told)}" if self.told else "told"
+            name, count = self.told.get(dtype, (fresh(wish, set(self.taken)), 0))
             self.told[dtype] = name, max(count, sum(v.dtype is dtype for v in told))
 
     def start(self) -> None:
@@ -177,10 +175,12 @@ class TeamWriter:
             self.writer.line(f"{value.name} = {place}", depth)
 
 
-def team_lines(plan: TeamPlan, function: str, failures: Failures, threads: int) -> list[str]:
+def team_lines(
+    plan: TeamPlan, function: str, failures: Failures, threads: int, taken: Set[str]
+) -> list[str]:
     """The body of the one kernel."""
     writer = DeviceWriter(function, failures)
-    team = TeamWriter(writer, plan, threads)
+    team = TeamWriter(writer, plan, threads, taken)
     team.start()
     made: dict[str, None] = {}
     for step in _all(plan.steps):

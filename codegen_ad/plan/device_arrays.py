@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.device import Buffer
+from codegen_ad.plan.device import Buffer, fresh
 from codegen_ad.plan.device_loops import Refused, defined, parts, read
 from codegen_ad.plan.device_split import taken_apart
 from codegen_ad.plan.kernel import (
@@ -41,15 +41,6 @@ def names_of(kernel: Kernel) -> set[str]:
     for statement in kernel.body:
         found |= defined(statement) | read(statement)
     return found
-
-
-def fresh(wish: str, taken: set[str]) -> str:
-    """A name that nothing has, like the one wished for."""
-    name = wish
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
 
 
 def with_results(kernel: Kernel, taken: set[str]) -> tuple[tuple[str, ...], list[Statement]]:
@@ -185,10 +176,15 @@ def literal(value: float, dtype: DType) -> Number:
     return Number(repr(float(value)) if dtype.is_float else str(int(value)), dtype)
 
 
+def letters(count: int, taken: Set[str]) -> list[str]:
+    """Names of loop variables over so many axes, one letter each while there are some."""
+    free = [n for n in "ijklmopqrstuvwxyz" if n not in taken]
+    return [*free, *(fresh(f"i_{k}", set(taken)) for k in range(count))][:count]
+
+
 def over(buffer: str, shape: Shape, value: _Value, note: Note, taken: set[str]) -> Statement:
     """A nest of loops that sets every element."""
-    letters = [n for n in "ijklmopqrstuvwxyz" if n not in taken]
-    names = [*letters, *(fresh(f"i_{k}", set(taken)) for k in range(len(shape)))][: len(shape)]
+    names = letters(len(shape), taken)
     at = tuple(Dim.symbol(n) for n in names)
     inner: Statement = Store(buffer, at, value(at), note)
     for name, extent in reversed(list(zip(names, shape, strict=True))):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device import LARGEST_OWN, THREADS, Own, Total, identity
+from codegen_ad.plan.device import LARGEST_OWN, THREADS, Own, Total, fresh, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -183,7 +183,7 @@ def shared(
             _check_small(made, uses[0][2])
             if len(hows) > 1 or identity(uses[0][0], made.dtype) is None:
                 raise Refused(uses[0][2], "the loop adds to an array in two ways")
-            name = f"{buffer}_own"
+            name = fresh(f"{buffer}_own", {*outside, *inside, *read(loop), *arrays, *parameters})
             totals[buffer] = Total(buffer, hows.pop(), made.dtype, made.shape, name)
             own.append(Own(name, made.shape, made.dtype))
         elif buffer not in outside:

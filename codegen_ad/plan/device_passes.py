@@ -12,14 +12,13 @@ from itertools import pairwise
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import Buffer, DevicePlan, Own, Pass, Total, identity
+from codegen_ad.plan.device import Buffer, DevicePlan, Own, Pass, Total, fresh, identity
 from codegen_ad.plan.device_arrays import (
     NOTHING,
     by_element,
     counts_of,
     drop_fill,
     exchanged,
-    fresh,
     names_of,
     with_results,
 )
@@ -92,7 +91,7 @@ def device_plan(kernel: Kernel) -> DevicePlan:
     slices = [_slice(draft, body, drafts) for draft in drafts]
     kept = _kept([s.earlier for s in slices], taken)
     passes = tuple(
-        _pass(draft, part, body, kept) for draft, part in zip(drafts, slices, strict=True)
+        _pass(draft, part, body, kept, taken) for draft, part in zip(drafts, slices, strict=True)
     )
     private = {o.name for d in drafts for o in d.own}
     buffers = [
@@ -208,7 +207,9 @@ def _kept(wanted: Iterable[Mapping[str, Total]], taken: set[str]) -> _Kept:
     return kept
 
 
-def _pass(draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept) -> Pass:
+def _pass(
+    draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept, taken: set[str]
+) -> Pass:
     before: list[Statement] = [
         Let(name, kept.element(total), None, NOTHING) for name, total in part.earlier.items()
     ]
@@ -216,7 +217,7 @@ def _pass(draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept) -
     after: list[Statement] = []
     for total in draft.totals:
         if not total.shape:
-            start = _begin(total, before)
+            start = _begin(total, before, taken)
             if start is not None:
                 after.append(start)
         if total.name in kept.place:
@@ -227,7 +228,7 @@ def _pass(draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept) -
     return Pass(before, draft.loop, draft.totals, draft.own, after)
 
 
-def _begin(total: Total, before: list[Statement]) -> Statement | None:
+def _begin(total: Total, before: list[Statement], taken: set[str]) -> Statement | None:
     """Let threads begin with nothing; what the total begins with is added in the end."""
     nothing = identity(total.how, total.dtype)
     assert nothing is not None
@@ -236,7 +237,7 @@ def _begin(total: Total, before: list[Statement]) -> Statement | None:
             return None
         case _:
             value = Var(total.name, total.dtype)
-            first = Var(f"{total.name}_first", total.dtype)
+            first = Var(fresh(f"{total.name}_first", set(taken)), total.dtype)
             before.append(Let(first.name, value, None, NOTHING))
             before.append(Assign((total.name,), (nothing,), NOTHING))
             return Accumulate(value, total.how, first, NOTHING)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import Buffer, Own, Total
+from codegen_ad.plan.device import Buffer, Own, Total, fresh
 from codegen_ad.plan.device_arrays import (
     NOTHING,
     by_element,
@@ -20,7 +20,6 @@ from codegen_ad.plan.device_arrays import (
     counts_of,
     drop_fill,
     exchanged,
-    fresh,
     names_of,
     with_results,
 )

@@ -26,8 +26,8 @@ u64 = np.uint64
 def logistic_value_and_grad(w, x, y, d_w_1, d_w, value_out, partial, counter):
     n = x.shape[0]
     d_w_1_own = cuda.local.array(12, np.float32)
-    for i in range(u64(12)):
-        d_w_1_own[i] = np.float32(0.0)
+    for k in range(u64(12)):
+        d_w_1_own[k] = np.float32(0.0)
     value_1 = np.float32(0.0)
     stride = u64(cuda.gridsize(1))
     i = u64(cuda.grid(1))
@@ -122,8 +122,8 @@ def logistic_value_and_grad(w, x, y, d_w_1, d_w, value_out, partial, counter):
         if thread == 0:
             counter[0] = 0
             value_1 = sums[0, 0]
-            for i in range(12):
-                d_w_1[i] = sums[0, 1 + i]
+            for k in range(12):
+                d_w_1[k] = sums[0, 1 + k]
             # line 3: return np.mean(np.logaddexp(0, z) - y * z)
             value_2 = np.float32(n)
             # gradient of line 3: return np.mean(np.logaddexp(0, z) - y * z)

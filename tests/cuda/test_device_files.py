@@ -147,3 +147,34 @@ def test_what_a_gpu_cannot_do_is_refused_with_its_line() -> None:
         "This can't run on a GPU: it calls a library (solve) for whole arrays.",
         'Leave target="cuda" out: it then runs on the processor.',
     ]
+
+
+def own_arrays(c: Any, w: Any, i: Any, d_c_own: Any) -> Any:
+    return np.sum((c[i] * w) ** 2) * d_c_own[0]
+
+
+def passes(c: Any, w: Any, j: Any, i: Any, sum_total: Any, partial_1: Any) -> Any:
+    return np.sum((c[j] * w) ** 2) * sum_total * i + np.max(w) * partial_1
+
+
+def team(c: Any, w: Any, j: Any, i: Any, sum_own: Any, sums_1: Any) -> Any:
+    total = 1.0
+    for _ in range(3):
+        total = total + np.sum((c[j] * w) ** 2) * sum_own * i + np.max(w * total) * sums_1[0]
+    return total
+
+
+@pytest.mark.parametrize("function", [own_arrays, passes, team])
+def test_parameters_may_have_any_names(function: Any) -> None:
+    c, w, picked = RANDOM.normal(size=5), RANDOM.normal(size=300), RANDOM.integers(0, 5, 300)
+    few = RANDOM.normal(size=3)
+    arguments = {
+        own_arrays: (c, w, picked, few),
+        passes: (c, w, picked, 1.5, 2.5, 0.3),
+        team: (c, w, picked, 1.5, 0.25, few),
+    }[function]
+    differentiated = differentiate(function, wrt=("c", "w"))
+    text = differentiated.source(*arguments, target="cuda").plain
+    found = run(text, named(function, arguments), orders=("forward",))
+    for ours, theirs in zip(found, flat(differentiated.value_and_grad(*arguments)), strict=True):
+        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-11, atol=1e-13)
