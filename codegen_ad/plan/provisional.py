@@ -17,7 +17,7 @@ class Names:
     that they have to be; `known` are the symbols of arguments' sizes. `shared` ones are always the
     whole value of their element, which may have the same name where it is computed again in another
     loop. `tiles` are buffers that hold a tile of rows of what they stand for, `wishes` other names
-    that are wanted, the best first.
+    that are wanted, the best first. `said_by` has the names whose points mention a variable.
     """
 
     count: int = 0
@@ -29,6 +29,7 @@ class Names:
     known: frozenset[str] = frozenset()
     tiles: set[str] = field(default_factory=set[str])
     wishes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    said_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def fresh(self, node: Node | None = None, point: Point = ()) -> str:
         """A new name; the element of `node` at `point` is what it stands for."""
@@ -36,6 +37,9 @@ class Names:
         name = f"@{self.count}"
         if node is not None:
             self.meaning[name] = node, point
+            for dim in point:
+                for symbol in dim.symbols():
+                    self.said_by.setdefault(symbol, []).append(name)
         return name
 
     def tile_loop(self, variable: str) -> tuple[str, str, str]:
@@ -51,9 +55,11 @@ class Names:
     def same_loop(self, variable: str, other: str) -> None:
         """Say by the variable `other` what was said by `variable`, of a loop that it took over."""
         here = {variable: Dim.symbol(other)}
-        for name, (node, point) in self.meaning.items():
-            if any(variable in d.symbols() for d in point):
-                self.meaning[name] = node, tuple(d.substitute(here) for d in point)
+        names = self.said_by.pop(variable, [])
+        for name in names:
+            node, point = self.meaning[name]
+            self.meaning[name] = node, tuple(d.substitute(here) for d in point)
+        self.said_by.setdefault(other, []).extend(names)
 
     def tile_of(self, name: str) -> str:
         """The name of a buffer for a tile of what `name` stands for in one row."""
