@@ -37,7 +37,7 @@ from codegen_ad.passes.invariants import Divided, divide
 from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
-from codegen_ad.plan.chunks import Cut, cut
+from codegen_ad.plan.chunking.chunks import Cut, cut
 from codegen_ad.plan.cost import cost
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data

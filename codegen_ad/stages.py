@@ -20,7 +20,7 @@ from codegen_ad.frontend.output import (
 from codegen_ad.frontend.reader import Reading
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.options import Options
-from codegen_ad.plan.chunks import Cut
+from codegen_ad.plan.chunking.chunks import Cut
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
 

@@ -10,7 +10,7 @@ from codegen_ad.emit.cut_view import cut_view
 from codegen_ad.emit.fit_view import Once, Recipe, fit_view
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About, types_of, view
-from codegen_ad.plan.chunks import Cut
+from codegen_ad.plan.chunking.chunks import Cut
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.cost import cost as count
 from codegen_ad.plan.elements import split

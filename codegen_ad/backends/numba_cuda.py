@@ -29,10 +29,10 @@ from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
-from codegen_ad.plan.device import DevicePlan
-from codegen_ad.plan.device_loops import Refused, check_possible
-from codegen_ad.plan.device_passes import device_plan
-from codegen_ad.plan.device_team import TeamPlan, team_plan
+from codegen_ad.plan.device.loops import Refused, check_possible
+from codegen_ad.plan.device.passes import device_plan
+from codegen_ad.plan.device.team import TeamPlan, team_plan
+from codegen_ad.plan.device.whole import DevicePlan
 from codegen_ad.plan.kernel import Kernel, walk
 
 NAME = "numba_cuda"

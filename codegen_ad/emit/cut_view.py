@@ -21,9 +21,9 @@ from codegen_ad.emit.view import (
 )
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.chunks import Cut, Part
+from codegen_ad.plan.chunking.chunks import Cut, Part
+from codegen_ad.plan.chunking.dealing import Chunks
 from codegen_ad.plan.cost import Cost, weights
-from codegen_ad.plan.dealing import Chunks
 from codegen_ad.plan.kernel import Allocate, Statement, Var
 
 _NUMPY = {DType.FLOAT32: "np.float32", DType.INT32: "np.int32"}

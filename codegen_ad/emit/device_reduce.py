@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.spell import spell_literal
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import Total, identity
+from codegen_ad.plan.device.whole import Total, identity
 
 WARP = 32
 SHUFFLE = "cuda.shfl_xor_sync(ALL, {value}, {distance})"

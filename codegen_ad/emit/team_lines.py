@@ -8,8 +8,8 @@ from dataclasses import replace
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import WARP, Group, Reducer, free_prefix, groups
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import fresh
-from codegen_ad.plan.device_team import Alone, Around, Share, Step, TeamPlan, Uniform, Wait
+from codegen_ad.plan.device.team import Alone, Around, Share, Step, TeamPlan, Uniform, Wait
+from codegen_ad.plan.device.whole import fresh
 from codegen_ad.plan.kernel import For, If, Statement, Var, While
 
 

@@ -11,13 +11,15 @@ from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.text import program_text
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import checks, fuse, names, reuse, tidy, tiles
+from codegen_ad.plan import checks, names
 from codegen_ad.plan.access import NeedsStorage
 from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
+from codegen_ad.plan.tidying import fuse, reuse, tidy
+from codegen_ad.plan.tiling import tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
 ATTEMPTS = 400

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from codegen_ad.ir.node import Checks
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import Apply, Expr, If, Let, Note, Number, Raise, Statement, walk
-from codegen_ad.plan.rename import expressions, names_in, written
 from codegen_ad.plan.scope import Stored
+from codegen_ad.plan.tidying.rename import expressions, names_in, written
 
 
 def statements(checks: Checks, found: Sequence[Expr | Stored]) -> list[Statement]:

@@ -21,7 +21,7 @@ from codegen_ad.plan.kernel import (
     Var,
     walk,
 )
-from codegen_ad.plan.rename import expressions, names_in, replace_expressions, written
+from codegen_ad.plan.tidying.rename import expressions, names_in, replace_expressions, written
 
 LARGEST = 16
 """Parameters of at most so many elements become scalars."""

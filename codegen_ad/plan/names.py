@@ -31,7 +31,7 @@ from codegen_ad.plan.kernel import (
     blocks,
 )
 from codegen_ad.plan.provisional import Names
-from codegen_ad.plan.rename import rename_dim, rename_expr, rename_statement
+from codegen_ad.plan.tidying.rename import rename_dim, rename_expr, rename_statement
 
 LOOP_NAMES = "ijklm"
 TAKEN = {

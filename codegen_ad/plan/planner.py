@@ -16,7 +16,7 @@ from codegen_ad.plan.kernel import Allocate, Fill, Statement
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import Marks, Walker
-from codegen_ad.plan.written import Writes
+from codegen_ad.plan.writing.written import Writes
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from codegen_ad.ir.types import ArrayType
 from codegen_ad.ops import make
 from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import control, memory, nests, sweeps, writes
+from codegen_ad.plan import control, memory, nests
 from codegen_ad.plan.access import NeedsStorage, Point
 from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
@@ -35,7 +35,8 @@ from codegen_ad.plan.units import (
     is_expensive,
     stored_whole,
 )
-from codegen_ad.plan.written import Sweep
+from codegen_ad.plan.writing import sweeps, writes
+from codegen_ad.plan.writing.written import Sweep
 
 Item = Nest | Unit
 Known = dict[Item, tuple[Needs, frozenset[Node]]]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from codegen_ad import build, differentiate
-from codegen_ad.plan import fuse, reuse
 from codegen_ad.plan.kernel import Allocate, For, Kernel
+from codegen_ad.plan.tidying import fuse, reuse
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import interpreted
 

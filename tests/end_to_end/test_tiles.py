@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.workloads.mixture import mixture, mixture_data
 from codegen_ad import build, differentiate
-from codegen_ad.plan import tiles
+from codegen_ad.plan.tiling import tiles
 from codegen_ad.testing import check_grad
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import interpreted

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.chunking.row_loops import RowLoop, Total, elements, is_long
 from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -30,8 +31,7 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.names import LOOP_NAMES
-from codegen_ad.plan.row_loops import RowLoop, Total, elements, is_long
-from codegen_ad.plan.uses import mentioned
+from codegen_ad.plan.tidying.uses import mentioned
 
 SHORT, LONG = 4096, 256
 """Rows of a chunk: of a line of operations each, and with loops of their own."""

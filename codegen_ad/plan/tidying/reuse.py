@@ -14,8 +14,8 @@ from codegen_ad.ir.node import Node, Notes, Origin
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.kernel import Allocate, Assign, For, Kernel, Statement, View, walk
 from codegen_ad.plan.provisional import Names
-from codegen_ad.plan.rename import mentioned, rename_statement
-from codegen_ad.plan.rows import accesses, assigned
+from codegen_ad.plan.tidying.rename import mentioned, rename_statement
+from codegen_ad.plan.tiling.rows import accesses, assigned
 
 
 def reuse(kernel: Kernel, names: Names, notes: Notes) -> None:

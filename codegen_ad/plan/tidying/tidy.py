@@ -27,7 +27,7 @@ from codegen_ad.plan.kernel import (
     blocks,
     walk,
 )
-from codegen_ad.plan.rename import (
+from codegen_ad.plan.tidying.rename import (
     dims,
     expressions,
     names_in,

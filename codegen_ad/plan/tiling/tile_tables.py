@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.distribute import Around, Group, Item, groups
 from codegen_ad.plan.kernel import For, Load, Note, Statement, Store, walk
-from codegen_ad.plan.rows import accesses
-from codegen_ad.plan.tile_buffers import Buffers, Place, move
+from codegen_ad.plan.tiling.distribute import Around, Group, Item, groups
+from codegen_ad.plan.tiling.rows import accesses
+from codegen_ad.plan.tiling.tile_buffers import Buffers, Place, move
 
 
 def tabulate(buffers: Buffers, items: Sequence[Item]) -> tuple[list[Statement], list[Statement]]:

@@ -23,7 +23,7 @@ from codegen_ad.plan.kernel import (
     blocks,
     walk,
 )
-from codegen_ad.plan.rename import dims, expressions, names_in, written
+from codegen_ad.plan.tidying.rename import dims, expressions, names_in, written
 
 
 def read(statement: Statement) -> Iterator[str]:

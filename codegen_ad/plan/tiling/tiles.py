@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.distribute import Group, Item, Once, distribute, groups, pays
 from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -30,11 +29,12 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.provisional import Names
-from codegen_ad.plan.rename import mentioned, names_in
-from codegen_ad.plan.rows import arrays_of, rows_of
 from codegen_ad.plan.sizes import substitute
-from codegen_ad.plan.tile_buffers import Buffers
-from codegen_ad.plan.tile_tables import tabulate
+from codegen_ad.plan.tidying.rename import mentioned, names_in
+from codegen_ad.plan.tiling.distribute import Group, Item, Once, distribute, groups, pays
+from codegen_ad.plan.tiling.rows import arrays_of, rows_of
+from codegen_ad.plan.tiling.tile_buffers import Buffers
+from codegen_ad.plan.tiling.tile_tables import tabulate
 
 TILE = 64
 """Rows of a tile: with 16 the mixture of the benchmarks takes twice as long, 128 gains little."""

@@ -14,8 +14,6 @@ from functools import partial
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.access import is_unrolled
-from codegen_ad.plan.distribute import STREAMS
-from codegen_ad.plan.facts import Facts, Known, depends, facts
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -35,16 +33,18 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.provisional import Names
-from codegen_ad.plan.rename import (
+from codegen_ad.plan.sizes import substitute
+from codegen_ad.plan.tidying.facts import Facts, Known, depends, facts
+from codegen_ad.plan.tidying.rename import (
     mentioned,
     names_in,
     rename_statement,
     replace_expressions,
     written,
 )
-from codegen_ad.plan.rows import accesses, arrays_of, assigned, target_name
-from codegen_ad.plan.sizes import substitute
-from codegen_ad.plan.tile_buffers import move
+from codegen_ad.plan.tiling.distribute import STREAMS
+from codegen_ad.plan.tiling.rows import accesses, arrays_of, assigned, target_name
+from codegen_ad.plan.tiling.tile_buffers import move
 
 
 def fuse(kernel: Kernel, names: Names) -> None:

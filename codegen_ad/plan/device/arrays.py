@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.device import Buffer, fresh
-from codegen_ad.plan.device_loops import Refused, defined, parts, read
-from codegen_ad.plan.device_split import taken_apart
+from codegen_ad.plan.device.loops import Refused, defined, parts, read
+from codegen_ad.plan.device.split import taken_apart
+from codegen_ad.plan.device.whole import Buffer, fresh
 from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
@@ -29,7 +29,7 @@ from codegen_ad.plan.kernel import (
     While,
     walk,
 )
-from codegen_ad.plan.rename import names_in
+from codegen_ad.plan.tidying.rename import names_in
 
 NOTHING = Note()
 _Value = Callable[[tuple[Dim, ...]], Expr]

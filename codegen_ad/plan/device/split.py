@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device_loops import defined, is_wide, read
+from codegen_ad.plan.device.loops import defined, is_wide, read
 from codegen_ad.plan.kernel import Accumulate, For, Let, Load, Statement
 
 

@@ -12,8 +12,7 @@ from itertools import pairwise
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import Buffer, DevicePlan, Own, Pass, Total, fresh, identity
-from codegen_ad.plan.device_arrays import (
+from codegen_ad.plan.device.arrays import (
     NOTHING,
     by_element,
     counts_of,
@@ -22,7 +21,7 @@ from codegen_ad.plan.device_arrays import (
     names_of,
     with_results,
 )
-from codegen_ad.plan.device_loops import (
+from codegen_ad.plan.device.loops import (
     Refused,
     Shared,
     defined,
@@ -32,6 +31,7 @@ from codegen_ad.plan.device_loops import (
     shared,
     touches_memory,
 )
+from codegen_ad.plan.device.whole import Buffer, DevicePlan, Own, Pass, Total, fresh, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,

@@ -22,7 +22,7 @@ from codegen_ad.plan.nests import IntoBuffer, IntoSum, Nest
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import is_accumulating
-from codegen_ad.plan.written import Sweep
+from codegen_ad.plan.writing.written import Sweep
 
 WIDEST = 8
 """As many elements may lie outside of a part, at both ends of an axis together."""

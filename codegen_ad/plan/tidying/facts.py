@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.kernel import Check, CheckRange, For, Raise, Statement, walk
-from codegen_ad.plan.rename import mentioned
-from codegen_ad.plan.rows import UNDERSTOOD, accesses, assigned
+from codegen_ad.plan.tidying.rename import mentioned
+from codegen_ad.plan.tiling.rows import UNDERSTOOD, accesses, assigned
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.distribute import Around, Group, Item, groups
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -23,13 +22,14 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.provisional import Names
-from codegen_ad.plan.rename import (
+from codegen_ad.plan.tidying.rename import (
     expressions,
     names_in,
     rename_statement,
     replace_expressions,
 )
-from codegen_ad.plan.rows import Rows, assigned, names_of, target_name
+from codegen_ad.plan.tiling.distribute import Around, Group, Item, groups
+from codegen_ad.plan.tiling.rows import Rows, assigned, names_of, target_name
 
 Place = tuple[str, tuple[Dim, ...]]
 

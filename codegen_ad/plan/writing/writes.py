@@ -14,7 +14,7 @@ from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.ops.indexing import Update
-from codegen_ad.plan import memory, nests, sweeps
+from codegen_ad.plan import memory, nests
 from codegen_ad.plan.access import NeedsStorage, Point, aligned, is_unrolled
 from codegen_ad.plan.element import free_points
 from codegen_ad.plan.kernel import CopyInto
@@ -31,7 +31,8 @@ from codegen_ad.plan.units import (
     is_view,
     written_in_place,
 )
-from codegen_ad.plan.written import Sweep, Writes
+from codegen_ad.plan.writing import sweeps
+from codegen_ad.plan.writing.written import Sweep, Writes
 
 if TYPE_CHECKING:
     from codegen_ad.plan.schedule import Item, Work

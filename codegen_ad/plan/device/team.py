@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device import Buffer, Own, Total, fresh
-from codegen_ad.plan.device_arrays import (
+from codegen_ad.plan.device.arrays import (
     NOTHING,
     by_element,
     copied,
@@ -23,7 +22,7 @@ from codegen_ad.plan.device_arrays import (
     names_of,
     with_results,
 )
-from codegen_ad.plan.device_loops import (
+from codegen_ad.plan.device.loops import (
     Refused,
     defined,
     is_wide,
@@ -31,6 +30,7 @@ from codegen_ad.plan.device_loops import (
     shared,
     touches_memory,
 )
+from codegen_ad.plan.device.whole import Buffer, Own, Total, fresh
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,

@@ -28,8 +28,8 @@ from codegen_ad.plan.kernel import (
     blocks,
     walk,
 )
-from codegen_ad.plan.rename import expressions, names_in
-from codegen_ad.plan.uses import changed, exposed, loads, read
+from codegen_ad.plan.tidying.rename import expressions, names_in
+from codegen_ad.plan.tidying.uses import changed, exposed, loads, read
 
 SUMMED = ("sum", "prod", "max", "min")
 

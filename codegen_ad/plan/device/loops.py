@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device import LARGEST_OWN, THREADS, Own, Total, fresh, identity
+from codegen_ad.plan.device.whole import LARGEST_OWN, THREADS, Own, Total, fresh, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -29,7 +29,7 @@ from codegen_ad.plan.kernel import (
     View,
     walk,
 )
-from codegen_ad.plan.rename import dims, expressions, names_in, written
+from codegen_ad.plan.tidying.rename import dims, expressions, names_in, written
 
 SERIAL_TRIPS = 32
 """Loops of at most so many trips, known in advance, are left to single threads."""

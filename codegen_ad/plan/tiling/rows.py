@@ -32,7 +32,7 @@ from codegen_ad.plan.kernel import (
     View,
     walk,
 )
-from codegen_ad.plan.rename import dims, expressions, names_in, written
+from codegen_ad.plan.tidying.rename import dims, expressions, names_in, written
 
 UNDERSTOOD = (Let, Assign, Accumulate, Store, Fill, For, If, Check, CheckRange, Raise)
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.costs import COSTLY
+from codegen_ad.plan.chunking.dealing import Chunks, Fresh, chunks_of, combined, dealt
+from codegen_ad.plan.chunking.row_loops import Before, RowLoop, is_over_rows, row_loop
 from codegen_ad.plan.cost import weights
-from codegen_ad.plan.dealing import Chunks, Fresh, chunks_of, combined, dealt
 from codegen_ad.plan.kernel import (
     Allocate,
     Apply,
@@ -27,9 +28,8 @@ from codegen_ad.plan.kernel import (
     Tiles,
     walk,
 )
-from codegen_ad.plan.rename import names_in
-from codegen_ad.plan.row_loops import Before, RowLoop, is_over_rows, row_loop
-from codegen_ad.plan.uses import changed, exposed, exposed_behind, loads, mentioned
+from codegen_ad.plan.tidying.rename import names_in
+from codegen_ad.plan.tidying.uses import changed, exposed, exposed_behind, loads, mentioned
 
 LOOPS, MOST_WORK, LIGHT = 3, 4, 8
 """At most so many loops become functions, if all but a fourth of the work is theirs; one with less

@@ -30,8 +30,8 @@ from codegen_ad.plan.kernel import (
     blocks,
     walk,
 )
-from codegen_ad.plan.rename import expressions, names_in
-from codegen_ad.plan.rows import Rows, accesses, assigned, names_of
+from codegen_ad.plan.tidying.rename import expressions, names_in
+from codegen_ad.plan.tiling.rows import Rows, accesses, assigned, names_of
 
 
 @dataclass(slots=True, eq=False)
