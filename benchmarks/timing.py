@@ -31,7 +31,9 @@ def use_threads(count: int) -> None:
         for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
             os.environ[name] = str(count)
         os.environ["NUMBA_NUM_THREADS"] = str(count)
-        os.environ["XLA_FLAGS"] = f"intra_op_parallelism_threads={count}"
+        os.environ["XLA_FLAGS"] = (
+            f"--xla_cpu_multi_thread_eigen=true intra_op_parallelism_threads={count}"
+        )
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, set(sorted(os.sched_getaffinity(0))[-count:]))
 
