@@ -96,7 +96,7 @@ def test_single_precision_and_structures(driver: SimulatedDriver) -> None:
         assert value == pytest.approx(wanted, rel=1e-5)
         for name in params:
             assert type(gradient[name]) is type(direction[name])
-            assert gradient[name] == pytest.approx(direction[name], rel=1e-4)
+            assert gradient[name] == pytest.approx(direction[name], rel=1e-6)
 
 
 def test_auto_goes_where_the_arguments_lie(driver: SimulatedDriver) -> None:
