@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_ad.errors import InvalidArgument
 from codegen_ad.fit import checks
+from codegen_ad.fit.fitted import Fitted, arguments_of
 from codegen_ad.fit.methods import Choice, choose
 from codegen_ad.fit.monitor import Callback, Status, watch
 from codegen_ad.fit.result import FitResult
-from codegen_ad.runtime.arguments import rebuild
 from codegen_ad.runtime.dispatch import Kernels
-from codegen_ad.signature import ArrayForm, Form, leaves
 
 
 class HasKernels(Protocol):
@@ -94,34 +92,17 @@ class _Run:
         *,
         trace: bool,
     ) -> None:
-        binder = kernels.binder
-        if binder.wrt != binder.names[: len(binder.wrt)]:
-            raise InvalidArgument(
-                f"minimize varies the first arguments of {binder.name}(), and wrt names "
-                f"{', '.join(binder.wrt)}: put them first"
-            )
-        first = (x0,) if len(binder.wrt) == 1 else tuple(x0)
-        if len(first) != len(binder.wrt):
-            raise InvalidArgument(
-                f"x0 must hold {len(binder.wrt)} values, one for each of {', '.join(binder.wrt)}"
-            )
-        arguments = binder.bind((*_as_floats(first), *args), {})
-        _check_rows(arguments, binder.wrt)
+        first, arguments = arguments_of(kernels.binder, x0, args, "minimize")
         mode = ":".join(("fit", choice.method.name, *choice.flags))
         prepared, values = kernels.prepare(mode, arguments)
         self.compiled = prepared.compiled
         self.steps = steps
-        self._first = first
-        forms: Mapping[str, Form] = dict(prepared.signature.parameters)
-        self._forms = [forms[n] for n in binder.wrt]
-        found = leaves(prepared.signature)
-        fitted = [k for k, (path, _) in enumerate(found) if path[0] in binder.wrt]
-        self._scalars = [not _shape(found[k][1]) for k in fitted]
-        self.points = [np.array(values[k], ndmin=1, order="C") for k in fitted]
+        fitted = Fitted(prepared.signature, kernels.binder.wrt, first, values)
+        self.structured = fitted.structured
+        self.points = fitted.points
         best = [p.copy() for p in self.points]
         self.gradients = [np.zeros_like(p) for p in self.points]
         states = [np.zeros_like(p) for _ in choice.method.state for p in self.points]
-        data = [v for k, v in enumerate(values) if k not in fitted]
         limits = [-1.0 if t is None else t for t in tolerances]
         self.trace: NDArray[np.float64] = np.empty(steps if trace else 0)
         self.progress = np.array([0.0, np.nan, np.nan, np.inf])
@@ -131,7 +112,7 @@ class _Run:
             *best,
             *self.gradients,
             *states,
-            *data,
+            *fitted.data,
             np.array([*choice.values, *limits]),
             self.trace,
             self.progress,
@@ -154,43 +135,3 @@ class _Run:
     def kept(self, taken: int) -> NDArray[np.float64]:
         """The trace of the steps taken, without the memory of those that were not."""
         return self.trace if taken == self.steps else self.trace[:taken].copy()
-
-    def structured(self, arrays: Sequence[NDArray[Any]]) -> Any:
-        """Arrays of the parameters in the structure of the first guess."""
-        plain = (
-            a[0] if is_scalar else a for a, is_scalar in zip(arrays, self._scalars, strict=True)
-        )
-        found = [rebuild(f, v, plain) for f, v in zip(self._forms, self._first, strict=True)]
-        return found[0] if len(found) == 1 else tuple(found)
-
-
-def _shape(form: object) -> tuple[int | None, ...]:
-    return form.shape if isinstance(form, ArrayForm) else ()
-
-
-def _as_floats(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """First guesses are often written as integers; they are numbers to be fitted."""
-    return tuple(_as_float(v) for v in values)
-
-
-def _as_float(value: Any) -> Any:
-    kind = cast("Any", type(value))
-    if isinstance(value, np.ndarray):
-        array = cast("NDArray[Any]", value)
-        return array.astype(float) if array.dtype.kind in "iub" else array
-    if kind is int:
-        return float(value)
-    if isinstance(value, tuple):
-        items = [_as_float(v) for v in cast("tuple[Any, ...]", value)]
-        return kind(*items) if hasattr(kind, "_fields") else tuple(items)
-    if kind is list:
-        return [_as_float(v) for v in value]
-    if kind is dict:
-        return {k: _as_float(v) for k, v in value.items()}
-    return value
-
-
-def _check_rows(arguments: Mapping[str, Any], wrt: Sequence[str]) -> None:
-    for name, value in arguments.items():
-        if isinstance(value, np.ndarray) and value.size == 0 and name not in wrt:  # pyright: ignore[reportUnknownMemberType]
-            raise InvalidArgument(f"{name} is empty: there is nothing to fit to")

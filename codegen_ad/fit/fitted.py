@@ -1,0 +1,106 @@
+"""What a fit varies: the first arguments of a function, taken apart and put together again.
+
+Whoever runs a fit hands in the first guess in the user's structure; kernels take its arrays and
+numbers one by one. Nothing here knows how a fit goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.runtime.arguments import Binder, rebuild
+from codegen_ad.signature import ArrayForm, Form, Signature, leaves
+
+
+def arguments_of(
+    binder: Binder, x0: Any, args: Sequence[Any], caller: str
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The first guess for each varied argument, and all arguments by name.
+
+    Raises
+    ------
+    InvalidArgument
+        If the varied arguments are not the first ones, or the arguments do not fit the function.
+    """
+    if binder.wrt != binder.names[: len(binder.wrt)]:
+        raise InvalidArgument(
+            f"{caller} varies the first arguments of {binder.name}(), and wrt names "
+            f"{', '.join(binder.wrt)}: put them first"
+        )
+    first = (x0,) if len(binder.wrt) == 1 else tuple(x0)
+    if len(first) != len(binder.wrt):
+        raise InvalidArgument(
+            f"x0 must hold {len(binder.wrt)} values, one for each of {', '.join(binder.wrt)}"
+        )
+    first = tuple(_as_float(v) for v in first)
+    arguments = binder.bind((*first, *args), {})
+    _check_rows(arguments, binder.wrt)
+    return first, arguments
+
+
+class Fitted:
+    """The varied arrays and numbers among the leaves of a kernel.
+
+    Attributes
+    ----------
+    places : which leaves they are.
+    points : a copy of each, in C order; a number as an array of one element.
+    data : the other leaves.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        wrt: Sequence[str],
+        first: Sequence[Any],
+        values: Sequence[Any],
+    ) -> None:
+        forms: Mapping[str, Form] = dict(signature.parameters)
+        self._forms = [forms[n] for n in wrt]
+        self._first = first
+        found = leaves(signature)
+        self.places = [k for k, (path, _) in enumerate(found) if path[0] in wrt]
+        self._scalars = [not _shape(found[k][1]) for k in self.places]
+        self.points = [np.array(values[k], ndmin=1, order="C") for k in self.places]
+        self.data = [v for k, v in enumerate(values) if k not in self.places]
+
+    def structured(self, arrays: Sequence[NDArray[Any]]) -> Any:
+        """Arrays like `points` in the structure of the first guess."""
+        plain = (
+            a[0] if is_scalar else a for a, is_scalar in zip(arrays, self._scalars, strict=True)
+        )
+        found = [rebuild(f, v, plain) for f, v in zip(self._forms, self._first, strict=True)]
+        return found[0] if len(found) == 1 else tuple(found)
+
+
+def _shape(form: object) -> tuple[int | None, ...]:
+    return form.shape if isinstance(form, ArrayForm) else ()
+
+
+def _as_float(value: Any) -> Any:
+    """First guesses are often written as integers; they are numbers to be fitted."""
+    kind = cast("Any", type(value))
+    if isinstance(value, np.ndarray):
+        array = cast("NDArray[Any]", value)
+        return array.astype(float) if array.dtype.kind in "iub" else array
+    if kind is int:
+        return float(value)
+    if isinstance(value, tuple):
+        items = [_as_float(v) for v in cast("tuple[Any, ...]", value)]
+        return kind(*items) if hasattr(kind, "_fields") else tuple(items)
+    if kind is list:
+        return [_as_float(v) for v in value]
+    if kind is dict:
+        return {k: _as_float(v) for k, v in value.items()}
+    return value
+
+
+def _check_rows(arguments: Mapping[str, Any], wrt: Sequence[str]) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray) and value.size == 0 and name not in wrt:  # pyright: ignore[reportUnknownMemberType]
+            raise InvalidArgument(f"{name} is empty: there is nothing to fit to")
