@@ -37,6 +37,12 @@ from codegen_ad.backends.vector_error import (
     vector_erfc,
     vector_erfc_far,
 )
+from codegen_ad.backends.vector_gamma import (
+    vector_digamma,
+    vector_gammaln,
+    vector_gammaln_far,
+    vector_gammaln_near,
+)
 from codegen_ad.backends.vector_hyperbolic import (
     vector_acosh,
     vector_asinh,
@@ -125,6 +131,10 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_erfc_far, EXACT),
     (vector_erf, EXACT),
     (vector_erfc, EXACT),
+    (vector_gammaln_near, EXACT),
+    (vector_gammaln_far, EXACT),
+    (vector_gammaln, EXACT),
+    (vector_digamma, EXACT),
     (vector_turns, EXACT),
     (vector_turn_sin, EXACT),
     (vector_turn_cos, EXACT),

@@ -43,6 +43,8 @@ VECTORISED = {
     "arctanh": "vector_atanh(x)",
     "erf": "vector_erf(x)",
     "erfc": "vector_erfc(x)",
+    "gammaln": "vector_gammaln(x)",
+    "digamma": "vector_digamma(x)",
 }
 """How operations are spelled where a loop may use vectors; others as in their entries."""
 

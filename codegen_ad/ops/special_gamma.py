@@ -99,6 +99,8 @@ def special_gammaln(x: float) -> float:
     if x <= 0.0:
         if x == np.floor(x):
             return np.inf
+        if x > -1e-17:
+            return -np.log(-x)
         sine = abs(np.sin(np.pi * (x - np.rint(x))))
         return 1.1447298858494002 - np.log(sine) - special_gammaln_positive(1.0 - x)
     return special_gammaln_positive(x)
@@ -126,8 +128,10 @@ def special_digamma(x: float) -> float:
     if x <= 0.0:
         if x == np.floor(x):
             return -1.0 / x if x == 0.0 else np.nan
-        # The tangent has period 1, and the remainder is exact.
-        shift = -np.pi / np.tan(np.pi * (x - np.rint(x)))
+        # The cotangent has period 1, the remainder is exact, and so is its distance from 1/2.
+        r = x - np.rint(x)
+        rest = np.tan(np.pi * (0.5 - abs(r)))
+        shift = -np.pi * np.copysign(rest, r) if abs(r) > 0.25 else -np.pi / np.tan(np.pi * r)
         y = 1.0 - x
     if y < 1.0:
         shift -= 1.0 / y

@@ -15,6 +15,7 @@ from vector_cases import EDGES, assert_same, compiled, largest_error, rng, scatt
 
 from codegen_ad.backends import (
     vector_error,
+    vector_gamma,
     vector_hyperbolic,
     vector_math,
     vector_powers,
@@ -24,7 +25,14 @@ from codegen_ad.backends.brought import TABLE, helpers
 from codegen_ad.emit.spell import VECTORISED
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
 
-MODULES = (vector_math, vector_trigonometry, vector_hyperbolic, vector_powers, vector_error)
+MODULES = (
+    vector_math,
+    vector_trigonometry,
+    vector_hyperbolic,
+    vector_powers,
+    vector_error,
+    vector_gamma,
+)
 HALVES = np.arange(-1020, 1020) + 0.5  # times log(2): where the reduction rounds either way
 LOGARITHMS = [
     np.exp(rng.uniform(-708.0, 709.0, 700)),
@@ -33,6 +41,15 @@ LOGARITHMS = [
     np.sqrt(0.5) * (1.0 + scattered(-16.0, -2.0, 500)),  # from either side of a reduction
     rng.integers(1, 2**52, 300) * 5e-324,
 ]
+GAMMA = [
+    rng.uniform(0.0, 10.0, 1500),
+    10.0 ** rng.uniform(-307.0, 305.0, 500),
+    1.0 + scattered(-16.0, -1.0, 500),  # around zeros
+    2.0 + scattered(-15.0, -1.0, 500),
+    1.4616321449683622 + scattered(-15.0, -1.0, 300),
+    -(10.0 ** rng.uniform(-307.0, -1.0, 300)),
+]
+WHOLE = np.arange(5.0, 60.0)
 SMALL = [rng.uniform(-4.0, 4.0, 1000), scattered(-320.0, 0.0, 500)]
 
 CASES: dict[str, tuple[Callable[..., Any], float, list[np.ndarray]]] = {
@@ -131,6 +148,12 @@ CASES: dict[str, tuple[Callable[..., Any], float, list[np.ndarray]]] = {
         1.0,
         [rng.uniform(-10.0, 10.0, 1000), scattered(-323.0, 308.0, 1000)],
     ),
+    "gammaln": (
+        lambda x: mpmath.log(abs(mpmath.gamma(x))) if x < 0 else mpmath.loggamma(x),
+        4.0,
+        [*GAMMA, rng.uniform(-2.2, 0.0, 500), -WHOLE - 0.4],
+    ),
+    "digamma": (mpmath.digamma, 4.0, [*GAMMA, -WHOLE - 0.5, -WHOLE - 0.3]),
 }
 """Multiple precision, the largest error in units of the last place, and points."""
 
