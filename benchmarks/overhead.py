@@ -9,7 +9,7 @@ from benchmarks.report import Row, Section
 from benchmarks.timing import interleaved
 from codegen_ad import differentiate
 
-TARGET = 3.0
+TARGET = 2.0
 
 
 @differentiate

@@ -55,6 +55,7 @@ class Binder:
         self.signature = inspect.signature(function)
         parameters = self.signature.parameters
         self.names = tuple(parameters)
+        self.is_open = any(p.kind is p.VAR_POSITIONAL for p in parameters.values())
         for kind, given in (("wrt", wrt), ("static", static)):
             for name in given:
                 if (parse(name)[0] if kind == "wrt" else name) not in parameters:
@@ -68,7 +69,7 @@ class Binder:
         self.wrt = wrt or (self.names[0],)
         self.static = frozenset(static)
         self.target = target
-        self._exact = roots(self.wrt)
+        self.roots = roots(self.wrt)
 
     def bind(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Any]:
         """The value of every parameter, defaults included, in order.
@@ -117,7 +118,7 @@ class Binder:
         if name in self.static:
             return _static(name, value)
         largest = CONSTANT_ON_DEVICE if self.target == "cuda" else UNROLL_TOTAL
-        return form_of(value, name, exact=largest if name in self._exact else 0)
+        return form_of(value, name, exact=largest if name in self.roots else 0)
 
 
 def form_of(value: object, where: str, *, exact: int) -> Form:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, cast
-
-import numpy as np
+from typing import Any, Protocol, TypeVar
 
 from codegen_ad.errors import CodegenError, InternalError, InvalidArgument
 from codegen_ad.runtime.arguments import Binder, leaves_of
@@ -20,11 +18,16 @@ from codegen_ad.runtime.compiled import Compiled, OtherCase
 from codegen_ad.runtime.dependencies import Dependency, digest, holds, manifest
 from codegen_ad.runtime.fingerprint import primary_key
 from codegen_ad.runtime.folder import open_folder
-from codegen_ad.runtime.foreign import device_interface
+from codegen_ad.runtime.repeated import nested_key, plain_key
 from codegen_ad.runtime.store import Entry, Store
 from codegen_ad.runtime.threads import Team
 from codegen_ad.runtime.watch import Watch
 from codegen_ad.signature import Signature
+
+T = TypeVar("T")
+
+Nested = Callable[[Sequence[Any], Sequence[Any]], Any]
+"""A remembered call with structures: it takes the arguments, and the arrays and numbers in them."""
 
 FAST_ENTRIES = 4096
 """How many argument patterns a function remembers before it starts afresh."""
@@ -96,7 +99,8 @@ class Kernels:
         self._inspect = inspect
         self._team = Team(threads)
         self._by_signature: dict[tuple[str, Signature], Prepared] = {}
-        self._fast: dict[Any, tuple[Prepared, Callable[..., Any]]] = {}
+        self._plain: dict[Any, tuple[Watch, Callable[..., Any]]] = {}
+        self._nested: dict[Any, tuple[Watch, Nested]] = {}
 
     def prepare(self, mode: str, arguments: Mapping[str, Any]) -> tuple[Prepared, list[Any]]:
         """The kernel for a call and the leaves to call it with, checked.
@@ -134,34 +138,47 @@ class Kernels:
         key = (mode, signature)
         prepared = self._by_signature.get(key)
         if prepared is None or not prepared.watch.unchanged():
-            self._fast.clear()
+            self._plain.clear()
+            self._nested.clear()
             prepared = self._find(mode, signature, arguments)
             self._by_signature[key] = prepared
         return prepared
 
     def fast(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
         """The remembered call for positional arguments like these, if nothing has changed."""
-        key = fast_key(mode, args)
+        key = plain_key(mode, args)
         if key is None:
-            return None
-        found = self._fast.get(key)
-        if found is None or not found[0].watch.unchanged():
-            return None
-        # A default of another kind needs another kernel.
-        if len(args) < len(self.binder.names) and not self.binder.is_current():
+            return self._fast_nested(mode, args)
+        found = self._plain.get(key)
+        if found is None or not found[0].unchanged() or not self._has_same_defaults(args):
             return None
         return found[1]
 
-    def remember(
-        self, mode: str, args: Sequence[Any], prepared: Prepared, call: Callable[..., Any]
-    ) -> None:
-        """Let `fast` answer with `call` from now on, if such arguments have a key."""
-        key = fast_key(mode, args)
-        if key is None or prepared.compiled.captured:
-            return
-        if len(self._fast) >= FAST_ENTRIES:
-            self._fast.clear()
-        self._fast[key] = (prepared, call)
+    def _fast_nested(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
+        known = nested_key(mode, args) if self._nested else None
+        if known is None:
+            return None
+        key, leaves = known
+        found = self._nested.get(key)
+        if found is None or not found[0].unchanged() or not self._has_same_defaults(args):
+            return None
+        call = found[1]
+        return lambda *args: call(args, leaves)
+
+    def _has_same_defaults(self, args: Sequence[Any]) -> bool:
+        """Whether what is left out is what it was; a default of another kind changes the kernel."""
+        binder = self.binder
+        return (len(args) == len(binder.names) and not binder.is_open) or binder.is_current()
+
+    def remember(self, key: Any, prepared: Prepared, call: Callable[..., Any]) -> None:
+        """Let `fast` answer with `call` from now on for calls with this plain key."""
+        if not prepared.compiled.captured:
+            _keep(self._plain, key, (prepared.watch, call))
+
+    def remember_nested(self, key: Any, prepared: Prepared, call: Nested) -> None:
+        """The same for calls with this nested key."""
+        if not prepared.compiled.captured:
+            _keep(self._nested, key, (prepared.watch, call))
 
     def _find(self, mode: str, signature: Signature, arguments: Mapping[str, Any]) -> Prepared:
         store = Store(open_folder())
@@ -202,24 +219,10 @@ def _list(entry: Entry) -> list[Any]:
     return list(found) if isinstance(found, list) else []  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
-def fast_key(mode: str, args: Sequence[Any]) -> Any:
-    """Shapes, strides and dtypes of arrays, on a GPU too, types of numbers; None for all else."""
-    key: list[Any] = [mode]
-    for arg in args:
-        kind = cast("Any", type(arg))
-        if kind is np.ndarray:
-            if not arg.ndim:
-                return None
-            flags = arg.flags
-            key.append((arg.shape, arg.strides, arg.dtype.str, flags.writeable, flags.aligned))
-        elif kind is float or kind is np.float64:
-            key.append(kind)
-        else:
-            interface = device_interface(arg)
-            if interface is None:
-                return None
-            key.append((interface["shape"], interface["typestr"], interface.get("strides")))
-    return tuple(key)
+def _keep(remembered: dict[Any, T], key: Any, call: T) -> None:
+    if len(remembered) >= FAST_ENTRIES:
+        remembered.clear()
+    remembered[key] = call
 
 
 def source_path(prepared: Prepared) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -13,10 +14,12 @@ from codegen_ad.runtime.arguments import rebuild
 from codegen_ad.runtime.compiled import flat, rebuild_output
 from codegen_ad.runtime.dispatch import Kernels, Prepared
 from codegen_ad.runtime.foreign import is_on_device
+from codegen_ad.runtime.repeated import left_out, nested_key, plain_key
 from codegen_ad.runtime.structures import directions, mapped
 from codegen_ad.signature import ArrayForm, ScalarForm
 
-Finish = Callable[[Any], Any]
+Finish = Callable[[Any, Mapping[str, Any]], Any]
+"""What the user gets, from what a kernel returned for these arguments."""
 
 
 def run(
@@ -39,8 +42,8 @@ def run(
         values = list(flat(prepared.compiled.call(leaves)))[data["values"] :]
         names = data["output_names"][data["values"] :]
         return {n.removeprefix("d_"): g for n, g in zip(names, values, strict=True)}
-    finish = _finisher(prepared, mode, arguments)
-    result = finish(prepared.compiled.call(leaves))
+    finish = _finisher(prepared, mode)
+    result = finish(prepared.compiled.call(leaves), arguments)
     if not kwargs and mode in ("value", "value_and_grad"):
         _remember(kernels, prepared, mode, args, leaves, finish)
     return result
@@ -70,44 +73,76 @@ def _remember(
     finish: Finish,
 ) -> None:
     """Keep the shortest way for calls whose arguments go to the kernel as they are."""
-    same = len(leaves) == len(args) and all(a is b for a, b in zip(args, leaves, strict=True))
-    if not same:
-        return
+    binder = kernels.binder
+    nested = nested_key(mode, args)
+    given = args if nested is None else nested[1]
+    rest = left_out(given, leaves)
+    if rest is None or (binder.static and (rest or nested is not None)):
+        return  # a static number looks like others
     function = prepared.compiled.run_for(leaves)
-    if _is_plain(prepared, mode):
-        kernels.remember(mode, args, prepared, function)
-    else:
-        kernels.remember(mode, args, prepared, lambda *leaves: finish(function(*leaves)))
+    run: Callable[..., Any] = partial(_call_with, function, rest) if rest else function
+    plain = plain_key(mode, args)
+    short = _shortcut(prepared, mode, run)
+    if plain is not None and short is not None:
+        kernels.remember(plain, prepared, short)
+        return
+    names = binder.names[: len(args)]
+    if binder.is_open or not binder.roots <= set(names):
+        return
+    if plain is not None:
+        kernels.remember(
+            plain, prepared, lambda *args: finish(run(*args), dict(zip(names, args, strict=True)))
+        )
+    elif nested is not None:
+        kernels.remember_nested(
+            nested[0],
+            prepared,
+            lambda args, given: finish(run(*given), dict(zip(names, args, strict=True))),
+        )
 
 
-def _is_plain(prepared: Prepared, mode: str) -> bool:
-    """Whether the kernel returns exactly what the user gets."""
+def _call_with(function: Callable[..., Any], rest: Sequence[Any], *given: Any) -> Any:
+    return function(*given, *rest)
+
+
+def _shortcut(
+    prepared: Prepared, mode: str, function: Callable[..., Any]
+) -> Callable[..., Any] | None:
+    """A call of the kernel that gives what the user gets, if that takes next to no work."""
     data = prepared.compiled.metadata
     gradients = data["gradients"]
     if data["output"][0] != "array" or data["output"][2] is not None:
-        return False
-    scalars = any(not g["shape"] and g["dtype"] != "f8" for g in gradients)
-    return mode == "value" or (len(gradients) == 1 and not scalars and _is_single(prepared))
-
-
-def _is_single(prepared: Prepared) -> bool:
+        return None
+    if mode == "value":
+        return function
+    if any(not g["shape"] and g["dtype"] != "f8" for g in gradients):
+        return None
     forms = dict(prepared.signature.parameters)
-    wrt = cast("list[str]", prepared.compiled.metadata["wrt"])
-    return len(wrt) == 1 and isinstance(forms.get(wrt[0]), ArrayForm | ScalarForm)
+    wrt = cast("list[str]", data["wrt"])
+    if not all(isinstance(forms.get(name), ArrayForm | ScalarForm) for name in wrt):
+        return None
+    if len(wrt) == 1:
+        return function
+
+    def call(*args: Any) -> Any:
+        value, *found = function(*args)
+        return value, tuple(found)
+
+    return call
 
 
-def _finisher(prepared: Prepared, mode: str, arguments: Mapping[str, Any]) -> Finish:
+def _finisher(prepared: Prepared, mode: str) -> Finish:
     data = prepared.compiled.metadata
     count, tree, kept, floats = data["values"], data["output"], data["gradients"], data["floats"]
     if mode == "value":
-        return lambda result: rebuild_output(tree, list(flat(result)))
+        return lambda result, _: rebuild_output(tree, list(flat(result)))
     chosen = tree[2][0] if data["has_aux"] else tree
     signature = prepared.signature
     found = targets(signature, cast("list[str]", data["wrt"]))
-    parts = [(target, value_at(arguments, target, signature)) for target in found]
     kind = mode.partition(":")[0]
 
-    def finish(result: Any) -> Any:
+    def finish(result: Any, arguments: Mapping[str, Any]) -> Any:
+        parts = [(target, value_at(arguments, target, signature)) for target in found]
         values = list(flat(result))
         derivatives = _typed(values[count:], kept)
         match kind:

@@ -38,6 +38,13 @@ class Watch:
         was rebound is compared by fingerprint, so an equal value does no harm.
         """
         if self._current:
+            for function, code, defaults, keywords in self._functions:
+                if (
+                    function.__code__ is not code
+                    or function.__defaults__ is not defaults
+                    or function.__kwdefaults__ is not keywords
+                ):
+                    return self._look()
             for names, name, known in self._names:
                 found = names.get(name, _GONE)
                 if found is not known and not _equal(found, known):
@@ -96,9 +103,7 @@ class Watch:
                 attributes[id(owner), name] = (owner, str(name), value)
             else:
                 others[id(owner), step] = (owner, step, value)
-        for function in functions.values():
-            for name in ("__code__", "__defaults__", "__kwdefaults__"):
-                attributes[id(function), name] = (function, name, getattr(function, name))
+        seen = tuple((f, f.__code__, f.__defaults__, f.__kwdefaults__) for f in functions.values())
         for dependency in self._dependencies:
             value = values[dependency.path]
             text = fingerprint(value)
@@ -107,6 +112,7 @@ class Watch:
                 return False
             if not is_immutable(value):
                 mutable.append((value, text))
+        self._functions = seen
         self._names = tuple(names.values())
         self._attributes = tuple(attributes.values())
         self._others = tuple(others.values())

@@ -11,7 +11,7 @@ import numpy as np
 from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend.arrays import indexing
 from codegen_ad.frontend.arrays.arithmetic import simplest
-from codegen_ad.frontend.calls.outside import attribute_of, import_
+from codegen_ad.frontend.calls.outside import attribute_of, import_, item_of
 from codegen_ad.frontend.complex_numbers import access as complex_access
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
@@ -128,7 +128,7 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
             found = owner.object[key]
         except Exception as error:
             m.fails(error)
-        return import_(m, found, (*owner.path, ("item", str(key))))
+        return import_(m, found, item_of(owner.path, key))
     held = rows.rows_of(m, owner)
     if held is not None:
         return rows.get(m, held, index)

@@ -77,7 +77,7 @@ def import_(m: Machine, found: Any, path: Provenance) -> Value:
             return capture(m, cast("np.ndarray[Any, Any]", found), path)
         case tuple():
             items = [
-                import_(m, item, (*path, ("item", str(i))))
+                import_(m, item, item_of(path, i))
                 for i, item in enumerate(cast("tuple[object, ...]", raw))
             ]
             return remade(type(raw), items)
@@ -87,15 +87,18 @@ def import_(m: Machine, found: Any, path: Provenance) -> Value:
             return Outside(found, path)
 
 
+def item_of(path: Provenance, key: object) -> Provenance:
+    """Where an item is found; what is static is part of the signature, and found nowhere else."""
+    return (*path, ("item", str(key))) if path else ()
+
+
 def _container(m: Machine, found: list[Any] | dict[Any, Any], path: Provenance) -> Value:
     if id(found) in m.outside:
         return m.outside[id(found)]
     if isinstance(found, list):
-        value: Value = m.list_of(
-            [import_(m, v, (*path, ("item", str(i)))) for i, v in enumerate(found)]
-        )
+        value: Value = m.list_of([import_(m, v, item_of(path, i)) for i, v in enumerate(found)])
     else:
-        value = m.dict_of({k: import_(m, v, (*path, ("item", str(k)))) for k, v in found.items()})
+        value = m.dict_of({k: import_(m, v, item_of(path, k)) for k, v in found.items()})
     m.outside[id(found)] = value
     m.kept.append(found)
     m.roots[value.cell] = m.store[value.cell]  # type: ignore[attr-defined]
