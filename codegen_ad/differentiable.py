@@ -321,6 +321,9 @@ class Differentiable(Generic[P, R]):
         kernels = self.kernels
         if self.options.target == "auto" and results.any_on_device(args, kwargs):
             kernels = self.on("cuda").kernels
+            call = None if kwargs or direction is not None else kernels.fast(mode, args)
+            if call is not None:
+                return call(*args)
         return results.run(kernels, mode, args, kwargs, direction)
 
 

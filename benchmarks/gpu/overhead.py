@@ -35,11 +35,14 @@ def rows(device: Device, bundle: Bundle) -> Iterator[Row]:
     there = {k: device.array(v) for k, v in given.items()}
     count = 2 if device.is_dry else COUNT
     took = _each(device, launch, count)
-    target = f"at most {LAUNCH_MICROSECONDS} µs"
-    reached = None if device.is_dry else took <= LAUNCH_MICROSECONDS
-    yield Row("a launch from Python", took, "µs", target=target, reached=reached)
+    yield _limited(device, "a launch from Python", took)
     took = _each(device, lambda: program.run(there, member.numbers), count)
-    yield Row("a call, data on the device", took, "µs")
+    yield Row("a first call, data on the device", took, "µs")
+    names, leaves = list(there), list(there.values())
+    repeated = program.repeat(names, leaves, member.numbers)
+    assert repeated is not None
+    took = _each(device, lambda: repeated(*leaves), count)
+    yield _limited(device, "a repeated call, data on the device", took)
     took = _each(device, lambda: program.run(given, member.numbers), count)
     yield Row(f"a call, {n} points of NumPy there and back", took, "µs")
     if device.is_dry:
@@ -47,6 +50,12 @@ def rows(device: Device, bundle: Bundle) -> Iterator[Row]:
     large = dict(zip(member.parameters, case.data(10**7, case.dtype), strict=True))
     took = _each(device, lambda: program.run(large, member.numbers), 3)
     yield Row("a call, 10⁷ points of NumPy there and back", took / 1e3, "ms")
+
+
+def _limited(device: Device, name: str, took: float) -> Row:
+    target = f"at most {LAUNCH_MICROSECONDS} µs"
+    reached = None if device.is_dry else took <= LAUNCH_MICROSECONDS
+    return Row(name, took, "µs", target=target, reached=reached)
 
 
 def _each(device: Device, work: Callable[[], object], count: int) -> float:

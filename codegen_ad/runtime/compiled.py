@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from types import CodeType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -22,6 +22,9 @@ from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.runtime.load import call_or_rebuild, load
 from codegen_ad.runtime.store import Entry
 from codegen_ad.runtime.threads import LARGE, Team
+
+if TYPE_CHECKING:
+    from codegen_ad.runtime.cuda.function import DeviceFunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +156,9 @@ class Compiled:
 
     def run_for(self, leaves: Sequence[Any]) -> Callable[..., Any]:
         """The function to call for leaves of such sizes; what it raises is in the user's terms."""
-        return self._for(leaves).run
+        if self.metadata.get("device") is None:
+            return self._for(leaves).run
+        return self._entrance(cast("DeviceFunction", self.function).repeated(leaves)).run
 
     def call(self, leaves: Sequence[Any]) -> Any:
         """Run the kernel on leaves that have been checked."""
@@ -208,7 +213,7 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     return held if cls is dict else cls(**held)
 
 
-def _device_function(entry: Entry, device: Mapping[str, Any]) -> Callable[..., Any]:
+def _device_function(entry: Entry, device: Mapping[str, Any]) -> DeviceFunction:
     """What runs an entry's kernels on a GPU; see `codegen_ad.build` for what the metadata says."""
     from codegen_ad.runtime.cuda.function import DeviceFunction
 

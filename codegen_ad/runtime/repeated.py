@@ -6,13 +6,13 @@ so it looks at no more than it must, and at arrays in the order in which that is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from codegen_ad.runtime.foreign import device_interface
+from codegen_ad.runtime.foreign import access_of, device_interface
 
 _CONTIGUOUS = 1
 """The flag of arrays in C order, whose strides follow from their shape."""
@@ -37,11 +37,18 @@ def plain_key(mode: str, args: Sequence[Any]) -> tuple[Any, ...] | None:
             else:
                 key += (arg.shape, flags, arg.dtype, arg.strides)
         elif not _add_number(kind, arg, key):
-            interface = device_interface(arg)
-            if interface is None:
+            access = access_of(kind)
+            layout = _layout(arg) if access is None else access.layout(arg)
+            if layout is None:
                 return None
-            key.append((interface["shape"], interface["typestr"], interface.get("strides")))
+            key.append(layout)
     return tuple(key)
+
+
+def _layout(value: object) -> Hashable:
+    """Shape, type and strides of an array on a GPU, by the protocol; None for anything else."""
+    found = device_interface(value)
+    return None if found is None else (found["shape"], found["typestr"], found.get("strides"))
 
 
 def nested_key(mode: str, args: Sequence[Any]) -> tuple[tuple[Any, ...], list[Any]] | None:

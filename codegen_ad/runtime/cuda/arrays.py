@@ -15,11 +15,14 @@ from typing import Any, cast
 import numpy as np
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.runtime.cuda.dlpack import imported
+from codegen_ad.runtime.cuda.dlpack import LEGACY
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.foreign import device_interface
 
 Shape = tuple[int, ...]
+
+DEFAULT = 0
+"""The default stream, which the driver also knows as `LEGACY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,11 @@ class View:
     stream: int | None = None
     words: Shape = field(init=False, compare=False)
 
+    @classmethod
+    def of(cls, address: int, shape: Shape, dtype: np.dtype[Any]) -> View:
+        """Memory in C order, which someone else keeps."""
+        return cls(address, shape, contiguous(shape, dtype.itemsize), dtype, None)
+
     def __post_init__(self) -> None:
         shape, dtype = self.shape, self.dtype
         words = (0, 0, prod(shape), dtype.itemsize, self.address, *shape, *self.strides)
@@ -65,6 +73,8 @@ class DeviceArray:
 
     It can be handed to any library that takes `__cuda_array_interface__`, and copied to NumPy.
     """
+
+    __codegen_device_array__ = True
 
     def __init__(
         self, driver: Driver, shape: Shape, dtype: Any, base: DeviceArray | None = None
@@ -125,11 +135,13 @@ class Kind:
     name : of the library's top module, or "codegen_ad".
     empty : makes an array of such a shape and dtype.
     stream : the stream that the library gives its work to.
+    address : where an array of it lies.
     """
 
     name: str
     empty: Callable[[Shape, Any], Any]
     stream: Callable[[], int]
+    address: Callable[[Any], int]
 
 
 def view_of(value: Any, name: str) -> View:
@@ -138,19 +150,21 @@ def view_of(value: Any, name: str) -> View:
     Raises
     ------
     InvalidArgument
-        If it is a tensor that records its own gradient.
+        If it is a tensor that records its own gradient, or does not lie on a GPU.
     """
     if isinstance(value, DeviceArray):
         return value.view()
     found = device_interface(value, name)
     if found is None:
-        address, shape, strides, dtype, owner = imported(value)
-        return View(address, shape, strides, dtype, owner)
+        raise InvalidArgument(f"{name} is no array on a GPU: {type(value).__name__}")
     dtype = np.dtype(found["typestr"])
     shape = tuple(int(n) for n in found["shape"])
     strides = found.get("strides")
     strides = contiguous(shape, dtype.itemsize) if strides is None else tuple(strides)
-    return View(int(found["data"][0]), shape, strides, dtype, value, found.get("stream"))
+    stream = found.get("stream")
+    stream = DEFAULT if stream == LEGACY else stream
+    owner = found.get("owner", value)
+    return View(int(found["data"][0]), shape, strides, dtype, owner, stream)
 
 
 def kind_of(value: object, driver: Driver) -> Kind:
@@ -165,20 +179,32 @@ def kind_of(value: object, driver: Driver) -> Kind:
             def empty(shape: Shape, dtype: Any) -> Any:
                 return torch.empty(shape, dtype=getattr(torch, np.dtype(dtype).name), device=device)
 
-            return Kind(root, empty, lambda: int(torch.cuda.current_stream(device).cuda_stream))
+            current = torch.cuda.current_stream
+            return Kind(
+                root, empty, lambda: int(current(device).cuda_stream), torch.Tensor.data_ptr
+            )
         case "cupy":
             cupy: Any = module
-            return Kind(root, cupy.empty, lambda: int(cupy.cuda.get_current_stream().ptr))
+            current = cupy.cuda.get_current_stream
+            return Kind(root, cupy.empty, lambda: int(current().ptr), lambda a: a.data.ptr)
         case "numba" | "numba_cuda":
             cuda: Any = sys.modules["numba.cuda"]
-            return Kind(root, cuda.device_array, lambda: 0)
+            return Kind(root, cuda.device_array, lambda: DEFAULT, _address)
         case _:
             return own_kind(driver)
 
 
 def own_kind(driver: Driver) -> Kind:
     """Arrays of this library."""
-    return Kind("codegen_ad", lambda shape, dtype: DeviceArray(driver, shape, dtype), lambda: 0)
+
+    def empty(shape: Shape, dtype: Any) -> DeviceArray:
+        return DeviceArray(driver, shape, dtype)
+
+    return Kind("codegen_ad", empty, lambda: DEFAULT, lambda array: array.address)
+
+
+def _address(array: Any) -> int:
+    return int(array.__cuda_array_interface__["data"][0])
 
 
 def stream_number(stream: object) -> int:
@@ -192,7 +218,7 @@ def stream_number(stream: object) -> int:
     if stream is None:
         return 0
     if isinstance(stream, int):
-        return stream
+        return DEFAULT if stream == LEGACY else stream
     protocol = getattr(stream, "__cuda_stream__", None)
     if protocol is not None:
         return int(protocol()[1])

@@ -13,6 +13,9 @@ import numpy as np
 
 from codegen_ad.errors import InvalidArgument
 
+LEGACY = 1
+"""The legacy default stream, in the terms of `__cuda_array_interface__`."""
+
 _KINDS = {0: "i", 1: "u", 2: "f", 5: "c", 6: "b"}
 
 
@@ -31,10 +34,11 @@ class _Tensor(ctypes.Structure):
     )
 
 
-def imported(value: Any) -> tuple[int, tuple[int, ...], tuple[int, ...], np.dtype[Any], object]:
-    """Address, shape, strides in bytes, dtype and owner of an array that speaks DLPack.
+def imported(value: Any) -> dict[str, Any]:
+    """What `__cuda_array_interface__` would say of an array that speaks DLPack.
 
-    The capsule is the owner: it stays untouched, so that whoever made it frees it.
+    The capsule owns the memory: it stays untouched, so that whoever made it frees it. What is
+    there is written before anything on the legacy default stream that comes later.
     """
     capsule = value.__dlpack__()
     get = ctypes.pythonapi.PyCapsule_GetPointer
@@ -45,9 +49,15 @@ def imported(value: Any) -> tuple[int, tuple[int, ...], tuple[int, ...], np.dtyp
         raise InvalidArgument(f"arrays of this type cannot be passed to a kernel: {value!r}")
     dtype = np.dtype("?" if kind == "b" else f"{kind}{tensor.bits // 8}")
     shape = tuple(tensor.shape[k] for k in range(tensor.ndim))
+    strides = None
     if tensor.strides:
         strides = tuple(tensor.strides[k] * dtype.itemsize for k in range(tensor.ndim))
-    else:
-        sizes = [dtype.itemsize * int(np.prod(shape[k + 1 :])) for k in range(tensor.ndim)]
-        strides = tuple(sizes)
-    return (tensor.data or 0) + tensor.byte_offset, shape, strides, dtype, capsule
+    return {
+        "shape": shape,
+        "typestr": dtype.str,
+        "data": ((tensor.data or 0) + tensor.byte_offset, False),
+        "strides": strides,
+        "version": 3,
+        "stream": LEGACY,
+        "owner": capsule,
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,11 @@ class DeviceFunction:
         given = dict(zip(self.parameters, leaves, strict=True))
         found = self.program(given).run(given, self.numbers, current_stream())
         return found[0] if len(found) == 1 else tuple(found)
+
+    def repeated(self, leaves: Sequence[Any]) -> Callable[..., Any]:
+        """What to call in place of this with leaves like these, which have been passed before."""
+        program = self.program(dict(zip(self.parameters, leaves, strict=True)))
+        return program.repeat(self.parameters, leaves, self.numbers) or self
 
     def program(self, given: Mapping[str, Any]) -> DeviceProgram:
         """The kernels, loaded on the device of the arguments."""

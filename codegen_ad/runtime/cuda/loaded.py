@@ -8,7 +8,7 @@ from typing import Any
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.runtime.cuda.ahead import Image
 from codegen_ad.runtime.cuda.driver import Driver
-from codegen_ad.runtime.cuda.packing import Packer
+from codegen_ad.runtime.cuda.packing import Layout, Packer
 from codegen_ad.runtime.cuda.table import Kernel
 
 
@@ -38,14 +38,23 @@ class LoadedKernel:
         stream : what it is given to.
         blocks : of the grid, where the kernel leaves that open.
         """
+        table = self._packer.pack(values)
+        self.driver.launch(*self.arguments(table, stream, blocks))
+
+    def lay(self, values: Sequence[Any]) -> Layout:
+        """The parameters, laid out in memory of their own."""
+        return self._packer.lay(values)
+
+    def arguments(self, table: int, stream: int, blocks: int | None) -> tuple[Any, ...]:
+        """What the driver's `launch` takes, with parameters that lie there."""
         kernel = self.kernel
-        self.driver.launch(
+        return (
             self._function,
             blocks or kernel.blocks,
             kernel.threads,
             kernel.shared,
             stream,
-            self._packer.pack(values),
+            table,
             kernel.cooperative,
         )
 

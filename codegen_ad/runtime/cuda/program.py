@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -21,9 +21,10 @@ from codegen_ad.runtime.cuda.arrays import (
 )
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
+from codegen_ad.runtime.cuda.repeat import Repeat
 from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, Parameter, value
 from codegen_ad.runtime.cuda.workspace import Workspace
-from codegen_ad.runtime.foreign import is_on_device
+from codegen_ad.runtime.foreign import access_of, is_on_device
 
 ImageOf = Callable[[Kernel, tuple[int, int]], Image]
 
@@ -33,7 +34,7 @@ PLANS = 256
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class Plan:
     """What follows from the sizes: shapes of the arrays by name, and blocks of each kernel."""
 
     shapes: Mapping[str, Shape]
@@ -48,6 +49,12 @@ class DeviceProgram:
     file : what the file says of itself.
     driver, device : where it runs.
     image_of : gives a kernel's machine code for an architecture.
+
+    Attributes
+    ----------
+    types : of the kernels' parameters, by name.
+    own : names of the arrays that a workspace keeps.
+    status : name of the array in which kernels leave what they find wrong; None without one.
     """
 
     def __init__(self, file: DeviceFile, driver: Driver, device: int, image_of: ImageOf) -> None:
@@ -59,13 +66,13 @@ class DeviceProgram:
         self.kernels = [
             LoadedKernel(driver, k, image_of(k, capability)) for k in file.kernels.values()
         ]
-        self._types = {
+        self.types = {
             n: p for k in file.kernels.values() for n, p in zip(k.names, k.parameters, strict=True)
         }
         roles = {name: what.role for name, what in file.arrays.items()}
-        self._own = tuple(name for name, role in roles.items() if role != "output")
-        self._status = next((name for name, role in roles.items() if role == "status"), None)
-        self._plans: dict[tuple[int, ...], _Plan] = {}
+        self.own = tuple(name for name, role in roles.items() if role != "output")
+        self.status = next((name for name, role in roles.items() if role == "status"), None)
+        self._plans: dict[tuple[int, ...], Plan] = {}
         self._workspaces: dict[int, Workspace] = {}
 
     def run(
@@ -109,28 +116,47 @@ class DeviceProgram:
             number = stream_number(stream)
         else:
             number = 0 if kind is None else kind.stream()
-        workspace = self._workspace(number)
+        workspace = self.workspace(number)
         with workspace.lock:
             values = {
-                n: self._taken(n, v, workspace, number)
-                for n, v in given.items()
-                if n in self._types
+                n: self._taken(n, v, workspace, number) for n, v in given.items() if n in self.types
             }
             shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
-            sizes = self.file.sizes_of(shapes, given)
-            plan = self._plan(sizes)
+            plan = self._plan(self.file.sizes_of(shapes, given))
             results = self._results(values, plan, workspace, kind, numbers)
-            for name in self._own:
+            for name in self.own:
                 values[name] = workspace.own(name, plan.shapes[name])
             for kernel, blocks in zip(self.kernels, plan.blocks, strict=True):
                 kernel.launch([values[n] for n in kernel.kernel.names], number, blocks)
-            self._raise_failure(workspace, number)
+            self.raise_failure(workspace, number)
             if kind is not None:
                 return results
             found = [workspace.held(name).to_numpy(number) for name in self.file.outputs]
         return [v.item() if is_number else v for v, is_number in zip(found, numbers, strict=True)]
 
-    def _plan(self, sizes: Mapping[str, int]) -> _Plan:
+    def repeat(
+        self, names: Sequence[str], leaves: Sequence[Any], numbers: Sequence[bool]
+    ) -> Repeat | None:
+        """The shortest way for calls with such arguments; None if some are copied or asked for.
+
+        It holds for arrays of the same libraries, shapes, strides, dtypes and device as these,
+        which have been passed to `run` before, and numbers of the same types.
+        """
+        given = dict(zip(names, leaves, strict=True))
+        for name, leaf in given.items():
+            wanted = self.types.get(name)
+            access = access_of(cast("Any", type(leaf)))
+            is_array = access is not None and access.layout(leaf) is not None
+            if wanted is not None and wanted.is_array != is_array:
+                return None
+        first = next((v for v in leaves if access_of(cast("Any", type(v))) is not None), None)
+        if first is None:
+            return None
+        shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
+        plan = self._plan(self.file.sizes_of(shapes, given))
+        return Repeat(self, names, leaves, plan, kind_of(first, self.driver), numbers)
+
+    def _plan(self, sizes: Mapping[str, int]) -> Plan:
         """Shapes and grids for such sizes, found once."""
         key = tuple(sizes.values())
         found = self._plans.get(key)
@@ -141,11 +167,12 @@ class DeviceProgram:
                 name: tuple(value(text, sizes) for text in what.shape)
                 for name, what in self.file.arrays.items()
             }
-            found = _Plan(shapes, tuple(k.kernel.grid(sizes) for k in self.kernels))
+            found = Plan(shapes, tuple(k.kernel.grid(sizes) for k in self.kernels))
             self._plans[key] = found
         return found
 
-    def _workspace(self, stream: int) -> Workspace:
+    def workspace(self, stream: int) -> Workspace:
+        """What is kept for a stream between calls."""
         found = self._workspaces.get(stream)
         if found is None:
             made = Workspace(self.driver, self.file.arrays, stream)
@@ -159,12 +186,12 @@ class DeviceProgram:
             self._check_device(name, view)
             if view.stream is not None and view.stream != stream:
                 self.driver.wait(stream, view.stream)
-            wanted = self._types[name]
+            wanted = self.types[name]
             if not wanted.is_array:
                 return self._number(view, stream)
             _check_layout(name, view, wanted)
             return view
-        return workspace.upload(name, given) if self._types[name].is_array else given
+        return workspace.upload(name, given) if self.types[name].is_array else given
 
     def _number(self, view: View, stream: int) -> Any:
         """A number that lies on the device: kernels take numbers by value, so this waits."""
@@ -186,7 +213,7 @@ class DeviceProgram:
     def _results(
         self,
         values: dict[str, Any],
-        plan: _Plan,
+        plan: Plan,
         workspace: Workspace,
         kind: Kind | None,
         numbers: Sequence[bool],
@@ -206,9 +233,9 @@ class DeviceProgram:
             results.append(made.reshape(()) if is_number else made)
         return results
 
-    def _raise_failure(self, workspace: Workspace, stream: int) -> None:
+    def raise_failure(self, workspace: Workspace, stream: int) -> None:
         """Raise what a kernel found wrong; this waits for it."""
-        name = self._status
+        name = self.status
         if name is None:
             return
         number = int(workspace.held(name).to_numpy(stream)[0])

@@ -28,10 +28,12 @@ class Workspace:
     Attributes
     ----------
     lock : held while the kernels of one call are given to the stream.
+    version : another number whenever an array lies at another address.
     """
 
     def __init__(self, driver: Driver, arrays: Mapping[str, Array], stream: int) -> None:
         self.lock = threading.Lock()
+        self.version = 0
         self._driver = driver
         self._arrays = arrays
         self._stream = stream
@@ -69,6 +71,7 @@ class Workspace:
         array = self._held.get(name)
         if array is not None and array.shape == shape and array.dtype == dtype:
             return array, False
+        self.version += 1
         # Given back first, so that both need not fit.
         self._held.pop(name, None)
         self._views.pop(name, None)
