@@ -64,6 +64,7 @@ abs: abs(A)
 ": A <= R
 ": i == 4
 &, |, ^, ~: (v > 0) & ~m
+": np.bitwise_and(m, v > 0) | np.bitwise_or(m, v > 1) ^ np.bitwise_xor(m, np.invert(m))
 ": (v > 0) ^ m
 """
 
@@ -112,6 +113,19 @@ np.fmod: np.fmod(v * 5, p)
 math functions: math.sqrt(s) * f
 ": math.exp(-s) * v
 ": math.atan2(s, 2.0) * math.pi
+": math.exp2(s) + math.expm1(s) + math.log2(s) + math.log10(s) + math.log1p(s)
+": math.log(s) + math.log(s, 3) + math.pow(s, 2.5) + math.cbrt(s)
+": math.sin(s) + math.cos(s) * math.tan(s)
+": math.asin(s / 2) + math.acos(s / 2) + math.atan(s)
+": math.sinh(s) + math.cosh(s) * math.tanh(s)
+": math.asinh(s) + math.acosh(s) + math.atanh(s / 2)
+": math.hypot(s, 2.0) + math.hypot(s, 1.0, s) + math.dist(v, w)
+": math.fabs(-s) + math.copysign(s, -2.0) + math.fmod(5 * s, 0.7)
+": math.floor(s) * s + math.ceil(s) + math.trunc(-s)
+": math.degrees(s) + math.radians(s)
+": math.fsum(v) + math.prod(v)
+": math.isclose(s, 1.7)
+": math.isnan(s) + math.isinf(s) + math.isfinite(s)
 np.fmax: np.fmax(v, w)
 ": np.fmax(odd, 0.5)
 np.fmin: np.fmin(A, R)
@@ -135,6 +149,8 @@ np.array_equiv: np.array_equiv(A, A)
 np.logical_xor: np.logical_xor(m, v > 0)
 np.isin: np.isin(i, [4, 0])
 ": np.isin(i, places, invert=True)
+np.isneginf: np.isneginf(odd)
+np.isposinf: np.isposinf(odd)
 np.isreal: np.isreal(v)
 np.iscomplex: np.iscomplex(v)
 np.real: np.real(v)

@@ -41,9 +41,14 @@ taken. Each construct is used by a function in `tests/frontend/constructs_*.py`,
 every mode."""
 
 REFUSED = """\
-## Refused functions of NumPy
+## Refused functions
 
 Each is refused by name, with the reason and what to write instead."""
+
+SCIPY = """\
+Any other function of `scipy.special`, `scipy.linalg` and `scipy.stats`, and all other modules of
+SciPy, are refused too: write the formula out, or give the derivative with
+`@codegen_ad.custom_derivative`."""
 
 
 def page() -> str:
@@ -60,7 +65,7 @@ def page() -> str:
         parts.append(_table(CONSTRUCT, [_construct(row) for row in table.rows]))
     parts.append("Statements and expressions that are refused:")
     parts.append(_table(("construct", "why", "instead"), _refused_syntax()))
-    parts += [REFUSED, _table(("functions", "why", "instead"), _refused_functions())]
+    parts += [REFUSED, _table(("functions", "why", "instead"), _refused_functions()), SCIPY]
     return "\n\n".join(parts) + "\n"
 
 

@@ -50,6 +50,15 @@ np.linalg.diagonal: np.linalg.diagonal(np.stack([Q, Q]))
 .flat: A.flat[3]
 .tolist: np.array([[s, 2.0], [3.0, 4.0]]).tolist()[0][0]
 .item: A.item((1, 2))
+np.shape: v.reshape(np.shape(v)) * s
+": np.zeros(np.broadcast_shapes((2, 1), np.shape(v))) + s
+np.size: np.size(A, 1) * s
+np.ndim: np.ndim(A) * s
+np.isscalar: np.isscalar(v)
+dtypes: np.float64(s) * np.float32(2.0)
+": np.int64(v) + np.int32(w)
+": np.finfo(float).eps * v + np.iinfo(np.int32).max
+": np.astype(v, np.float32)
 .astype: v.astype(np.float32)
 ": i.astype(float) * v
 .copy: v.copy()
@@ -129,6 +138,7 @@ np.array: np.array([[s, 0.0], [1.0, s]])
 ": np.array([v, w])
 ": np.array([v[:2], [1.0, s]])
 np.asarray: np.asarray([s, 1])
+": np.asanyarray(v) * np.ascontiguousarray(w) + np.asarray_chkfinite(w)
 np.copy: np.copy(v)
 np.arange: np.arange(v.size) * v
 ": np.arange(0.0, 2.0, 0.25) * s

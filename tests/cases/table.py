@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from tests.cases import elementwise_cases, reduction_cases, shape_cases
+from tests.cases import (
+    density_cases,
+    elementwise_cases,
+    fourier_cases,
+    linalg_cases,
+    reduction_cases,
+    shape_cases,
+    special_cases,
+)
 from tests.cases.engine import Case
 
-CASES: tuple[Case, ...] = (
-    *elementwise_cases.CASES,
-    *reduction_cases.CASES,
-    *shape_cases.CASES,
+_TOPICS = (
+    elementwise_cases,
+    reduction_cases,
+    shape_cases,
+    linalg_cases,
+    special_cases,
+    density_cases,
+    fourier_cases,
 )
-NOTES: dict[str, str] = {**elementwise_cases.NOTES, **reduction_cases.NOTES, **shape_cases.NOTES}
+CASES: tuple[Case, ...] = tuple(case for topic in _TOPICS for case in topic.CASES)
+NOTES: dict[str, str] = {k: note for topic in _TOPICS for k, note in topic.NOTES.items()}

@@ -22,8 +22,16 @@ FIRST = {case.function: case for case in reversed(CASES)}
 
 
 def test_there_are_many() -> None:
-    assert len(CASES) >= 400
+    """Operations, modes and classes of shapes that are checked, each combination counted once."""
     assert len({case.text for case in CASES}) == len(CASES)
+    found: set[tuple[str, str, tuple[str, ...]]] = set()
+    for case in CASES:
+        here = Run(case.text, DATA)
+        differentiated = here.differentiable and not here.coarse
+        modes = ("value", "reverse", "forward", "second") if differentiated else ("value",)
+        found |= {(case.function, mode, here.classes) for mode in modes}
+    assert len(found) >= 2000
+    assert len({(function, mode) for function, mode, _ in found}) >= 1000
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

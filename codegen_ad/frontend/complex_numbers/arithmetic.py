@@ -44,6 +44,10 @@ class Algebra:
             return value
         if is_number(value) or isinstance(value, Dim):
             return Complex(value, 0.0)
+        if self.sequence(value) is not None:
+            value = self.real(np.array, value)
+            if isinstance(value, Complex):
+                return value
         node = self.m.node(value)
         if not node.array.rank:
             return Complex(value, 0.0)

@@ -16,6 +16,8 @@ from codegen_ad.frontend.complex_numbers.arithmetic import Algebra
 from codegen_ad.frontend.complex_numbers.parts import Function
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Complex, Outside
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -96,6 +98,37 @@ def _unary(function: Callable[[Algebra, Complex], Value]) -> Function:
         return function(a, a.of(args[0]))
 
     return apply
+
+
+def _python(function: Callable[[Algebra, Complex], Value]) -> Function:
+    """A function of `cmath`: it takes and gives Python's numbers, of double precision."""
+
+    def number(a: Algebra, part: Value) -> Value:
+        node = a.m.node(part)
+        if node.array.rank:
+            a.m.refuse(
+                f"`{a.m.text()}` is given an array, where Python's `cmath` takes a number.",
+                "Use the function of NumPy.",
+            )
+        return a.m.fresh(make.cast(a.m.b, node, DType.FLOAT64), weak=True)
+
+    def apply(a: Algebra, x: Complex) -> Value:
+        found = function(a, Complex(*(number(a, part) for part in x)))
+        if isinstance(found, Complex):
+            return Complex(*(number(a, part) for part in found))
+        return number(a, found)
+
+    return _unary(apply)
+
+
+def _angle(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
+    """The argument of `z`, in radians or in degrees."""
+    options = dict(zip(("z", "deg"), args, strict=False)) | dict(kwargs)
+    degrees = options.pop("deg", False)
+    found = _unary(arithmetic.angle)(a, list(options.values()), {})
+    if not isinstance(degrees, bool):
+        a.m.refuse("`np.angle` needs a `deg` that is known.", "Use `np.degrees(np.angle(z))`.")
+    return a.real(np.degrees, found) if degrees else found
 
 
 def _operator(function: Callable[..., Any]) -> Function:
@@ -219,7 +252,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.not_equal: _operator(_OPERATOR.ne),
     builtins.abs: _unary(arithmetic.absolute),
     np.abs: _unary(arithmetic.absolute),
-    np.angle: _unary(arithmetic.angle),
+    np.angle: _angle,
     np.real: _unary(_real),
     np.imag: _imag,
     np.conjugate: _unary(arithmetic.conjugate),
@@ -233,16 +266,16 @@ FUNCTIONS: dict[Any, Function] = {
     np.sinh: _unary(arithmetic.sinh),
     np.cosh: _unary(arithmetic.cosh),
     np.tanh: _unary(arithmetic.tanh),
-    cmath.sqrt: _unary(arithmetic.sqrt),
-    cmath.exp: _unary(arithmetic.exp),
-    cmath.log: _unary(arithmetic.log),
-    cmath.sin: _unary(arithmetic.sin),
-    cmath.cos: _unary(arithmetic.cos),
-    cmath.tan: _unary(arithmetic.tan),
-    cmath.sinh: _unary(arithmetic.sinh),
-    cmath.cosh: _unary(arithmetic.cosh),
-    cmath.tanh: _unary(arithmetic.tanh),
-    cmath.phase: _unary(arithmetic.angle),
+    cmath.sqrt: _python(arithmetic.sqrt),
+    cmath.exp: _python(arithmetic.exp),
+    cmath.log: _python(arithmetic.log),
+    cmath.sin: _python(arithmetic.sin),
+    cmath.cos: _python(arithmetic.cos),
+    cmath.tan: _python(arithmetic.tan),
+    cmath.sinh: _python(arithmetic.sinh),
+    cmath.cosh: _python(arithmetic.cosh),
+    cmath.tanh: _python(arithmetic.tanh),
+    cmath.phase: _python(arithmetic.angle),
     np.isnan: _quantified(np.isnan, _OPERATOR.or_),
     np.isinf: _quantified(np.isinf, _OPERATOR.or_),
     np.isfinite: _quantified(np.isfinite, _OPERATOR.and_),

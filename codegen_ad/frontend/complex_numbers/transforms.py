@@ -11,7 +11,6 @@ import numpy as np
 from codegen_ad.frontend.complex_numbers.arithmetic import Algebra, conjugate
 from codegen_ad.frontend.complex_numbers.parts import Function
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes.symbolic import sign
 from codegen_ad.frontend.values import Complex
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node, Op
@@ -71,11 +70,10 @@ def _fitted(a: Algebra, node: Node, length: Dim) -> Node:
     have = node.array.shape[-1]
     if have == length:
         return node
-    order = sign(have - length)
-    if order is None:
+    if a.m.is_run_time(have - length):
         a.m.equate(have, length, a.m.text())
         return node
-    if order > 0:
+    if a.m.holds(have, length, a.m.text()):
         return _part(a, node, as_dim(0), 1, length)
     zeros = make.full(a.m.b, (*node.array.shape[:-1], length - have), 0, node.array.dtype)
     return make.concatenate(a.m.b, (node, zeros), node.array.rank - 1)

@@ -49,7 +49,11 @@ def argwhere(call: Call) -> Value:
 @signature("np.extract: condition arr")
 def extract(call: Call) -> Value:
     """The elements, in C order, where a condition holds."""
-    condition, x = (_flat(call, call.node(name)) for name in ("condition", "arr"))
+    condition, x = call.node("condition"), call.node("arr")
+    if condition.array.rank == x.array.rank:
+        for one, other in zip(condition.array.shape, x.array.shape, strict=True):
+            unify(call, one, other)
+    condition, x = _flat(call, condition), _flat(call, x)
     unify(call, x.array.shape[0], condition.array.shape[0])
     return call.fresh(make.gather(call.b, x, places(call, condition)[0]))
 

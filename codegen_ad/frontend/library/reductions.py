@@ -127,7 +127,12 @@ def fsum(call: Call) -> Value:
 @signature("math.prod: a * start=1")
 def math_prod(call: Call) -> Value:
     """The product of a sequence: a size if all its items are sizes."""
-    items = call.items("a")
+    items = call.ctx.try_items(call.value("a"))
+    if items is None:
+        x = call.node("a")
+        if x.array.rank != 1:
+            call.refuse("`math.prod` takes a vector or a list of numbers.", "Use `np.prod`.")
+        items = [call.fresh(reduced(call.b, PROD, x, (0,), keepdims=False))]
     if "start" in call.given:
         items = [call.value("start"), *items]
     size = _product_of_sizes(items)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import linecache
 import math
 import warnings
@@ -68,7 +69,7 @@ DATA: dict[str, Any] = {
     "nil": np.zeros((0, 0)),
     "O": np.zeros((4, 0)),
 }
-GLOBALS = {"np": np, "math": math, "scipy": scipy, "numpy": np}
+GLOBALS = {"np": np, "math": math, "cmath": cmath, "scipy": scipy, "numpy": np}
 
 
 def function_of(text: str) -> tuple[Any, list[str]]:

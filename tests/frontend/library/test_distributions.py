@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.stats
-from library_cases import DATA, GLOBALS, assert_same, function_of, reading_of
-from test_library_gradients import test_gradient as check_gradient
+from library_cases import GLOBALS, assert_same, reading_of
 
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.derive.reverse import differentiate
@@ -118,79 +117,29 @@ def test_gradients_are_slopes(name: str) -> None:
             np.testing.assert_array_equal(slope[away], 0.0, err_msg=message)
 
 
-TEXTS = """
-scipy.stats.norm.logpdf(v)
-scipy.stats.norm.logpdf(v, s)
-scipy.stats.norm.logpdf(v, loc=A[0, 0], scale=p)
-scipy.stats.norm.logpdf(A, K, p[:4])
-scipy.stats.norm.logpdf(A, scale=2.0)
-scipy.stats.norm.pdf(v, 1, 2)
-scipy.stats.norm.cdf(v, scale=p)
-scipy.stats.norm.sf(9 * v)
-scipy.stats.norm.logcdf(9 * v, s)
-scipy.stats.t.logpdf(v, 4)
-scipy.stats.t.logpdf(v, df=s, loc=1.0)
-scipy.stats.t.cdf(v, 4)
-scipy.stats.gamma.logpdf(p, a=2.0, scale=s)
+# Some or all of it lies outside the support, so there are no differences to compare with.
+OUTER = """
 scipy.stats.gamma.logpdf(v, 1)
 scipy.stats.gamma.logpdf(v, -1.0)
 scipy.stats.norm.logpdf(v, 0, -1.0)
 scipy.stats.norm.cdf(v, 0, -1.0)
 scipy.stats.expon.logpdf(v, 0, 0.0)
 scipy.stats.expon.logpdf(v)
-scipy.stats.expon.logsf(p, scale=u)
 scipy.stats.poisson.logpmf(i, p)
-scipy.stats.poisson.logpmf(i, 0.0)
-scipy.stats.poisson.pmf(2, p)
 scipy.stats.poisson.logpmf(i, mu=p, loc=-1)
 scipy.stats.binom.logpmf(i, 7, u)
-scipy.stats.binom.logpmf(i, 7, 0.0)
-scipy.stats.bernoulli.logpmf(m, u)
 scipy.stats.nbinom.logpmf(i, 2, u)
 scipy.stats.geom.cdf(i, u)
 scipy.stats.uniform.logpdf(v, -1.0, 1.5)
-scipy.stats.beta.pdf(u, 2, 3)
-scipy.stats.norm.logpdf(f, s, 0.3)
-scipy.stats.norm.logpdf(f, 0.3)
-scipy.stats.poisson.logpmf(j, f**2)
-scipy.stats.norm.logpdf(odd)
 scipy.stats.norm.logpdf(odd, s, 0.0)
 scipy.stats.expon.logpdf(odd, scale=s)
-scipy.stats.norm.logpdf(np.zeros((2, 0)), s)
-scipy.stats.norm.logpdf(1.5)
-scipy.stats.norm(s, 2.0).logpdf(v)
-scipy.stats.norm(scale=p).cdf(v)
-scipy.stats.t(4, loc=s).logpdf(A)
-scipy.stats.poisson(p).logpmf(np.abs(i))
-scipy.stats.multivariate_normal.logpdf(A[:, :3], v[:3], S)
-scipy.stats.multivariate_normal.logpdf(v[:3], cov=S)
-scipy.stats.multivariate_normal.logpdf(A[:, :3], v[:3])
-scipy.stats.multivariate_normal.logpdf(A, R[0], p[:4])
-scipy.stats.multivariate_normal.logpdf(v, 0.5, s)
-scipy.stats.multivariate_normal.logpdf(s)
-scipy.stats.multivariate_normal.pdf(T[:, :, :3], cov=S)
-scipy.stats.multivariate_normal(v[:3], S).logpdf(A[:, :3])
-scipy.stats.dirichlet.logpdf(np.array([0.2, 0.3, 0.5]), p[:3])
-scipy.stats.dirichlet.logpdf(np.array([[0.2, 0.3], [0.3, 0.3], [0.5, 0.4]]), p[:3])
-scipy.stats.multinomial.logpmf(np.array([1, 0, 4]), 5, u[:3] / np.sum(u[:3]))
 scipy.stats.multinomial.logpmf(np.array([[1, 0, 4], [2, 2, 0]]), 5, u[:3] / np.sum(u[:3]))
-scipy.stats.multinomial.pmf(np.array([1, 0, 4]), n=5, p=np.array([0.2, 0.3, 0.5]) * s / s)
 """.strip().splitlines()
 
 
-@pytest.mark.parametrize("text", TEXTS)
-def test_call(text: str) -> None:
+@pytest.mark.parametrize("text", OUTER)
+def test_outside_the_support(text: str) -> None:
     assert_same(text)
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_gradient_of_call(text: str) -> None:
-    function, names = function_of(text)
-    with np.errstate(all="ignore"):
-        finite = np.isfinite(function(*(DATA[n] for n in names))).all()
-    without = ("bernoulli", "R[0]", "(f", "(j", "(1.5)", "(odd", "zeros")
-    if finite and not any(words in text for words in without):
-        check_gradient(text)
 
 
 @pytest.mark.parametrize(
