@@ -220,6 +220,6 @@ NOTES = {
     "np.linalg.cholesky": "of the other triangle: 0",
     "np.linalg.qr": "`mode='complete'` of square matrices only",
     "np.linalg.svd": "`full_matrices=True` of square matrices only",
-    "np.linalg.lstsq": "the solution; the residuals are refused, the rest is there where sizes are known",
+    "np.linalg.lstsq": "no residuals; rank and singular values where sizes are known",
     "np.linalg.matrix_rank": "a step of the data",
 }

@@ -184,6 +184,7 @@ np.tril_indices_from(T)
 np.polyder(v, -1)
 np.sum(v, dtype=bool)
 math.fsum(A)
+math.prod(A)
 np.bitwise_and(i, i)
 math.hypot(v)
 math.log(0) * s

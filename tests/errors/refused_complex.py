@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 from typing import Any
 
 import numpy as np
@@ -91,3 +92,11 @@ def complex_bincount(x: Any) -> Any:
 def imaginary_part_into_a_real_array(x: Any) -> Any:
     x[0] = 1j * x[1]
     return x
+
+
+def angle_in_degrees_or_not(x: Any) -> Any:
+    return np.angle(x * 1j, deg=x[0] > 0)
+
+
+def array_given_to_cmath(x: Any) -> Any:
+    return cmath.exp(x * 1j).real
