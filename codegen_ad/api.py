@@ -1,4 +1,4 @@
-"""What users call: the decorator and `minimize`.
+"""What users call: the decorator and the fits.
 
 Importing this imports nothing heavy; a call of a compiled function imports NumPy and numba, and a
 cold one the stages that build a kernel.
@@ -15,6 +15,7 @@ from codegen_ad.options import Options, checkpoint_of, math_of, target_of, threa
 from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
+    from codegen_ad.fit.least_squares_result import LeastSquaresResult
     from codegen_ad.fit.result import FitResult
 
 P = ParamSpec("P")
@@ -185,13 +186,8 @@ def minimize(
     """
     from codegen_ad.fit.minimize import minimize as run
 
-    found: Differentiable[..., Any] = (
-        cast("Differentiable[..., Any]", function)
-        if isinstance(function, Differentiable)
-        else make(function, (), (), ())
-    )
     return run(
-        found,
+        _differentiable(function),
         x0,
         args,
         method=method,
@@ -204,6 +200,87 @@ def minimize(
         ftol=ftol,
         **options,
     )
+
+
+def least_squares(
+    function: Callable[..., Any],
+    x0: Any,
+    args: Sequence[Any] = (),
+    *,
+    steps: int = 1000,
+    ftol: float | None = None,
+    xtol: float | None = None,
+    gtol: float | None = None,
+    absolute_sigma: bool = False,
+    trace: bool = False,
+    progress: bool | None = None,
+    callback: Callable[[int, float, float], object] | None = None,
+    time_limit: float | None = None,
+) -> LeastSquaresResult:
+    """Fit by least squares with the Levenberg-Marquardt method, the whole loop as one kernel.
+
+    Residuals and the rows of their Jacobian J are computed together, and their products are added
+    up in one pass over the data: up to 16 parameters, J is never stored.
+
+    Parameters
+    ----------
+    function : returns the residuals: an array, or a tuple of arrays, of any shapes. Weights are the
+        function's own business: divide each residual by its standard deviation. The first argument
+        (or those that `wrt` names) is varied.
+    x0 : the first guess: a number, an array, or a structure of them; a tuple for several arguments.
+    args : the other arguments.
+    steps : how many steps to try at most.
+    ftol : stop when a step lowers the cost by no more than this part of it, and should not.
+    xtol : stop when steps are no larger than this part of the parameters, in units of their scales
+        (the largest norms of the columns of J so far).
+    gtol : stop when the cosine of the angle between the residuals and each column of J is at most
+        this. For each tolerance, None is what the dtype allows: 4 ε, √ε and ε^(2/3).
+    absolute_sigma : the residuals have standard deviation 1, as with measured errors in the
+        weights. Otherwise their variance is estimated by the sum of squares.
+    trace : keep the cost before each step.
+    progress : show a progress bar; None shows one on long runs in a terminal.
+    callback : `callback(step, cost, gradient_norm)`, about ten times a second; True stops the fit.
+    time_limit : seconds after which the fit stops.
+
+    Returns
+    -------
+    LeastSquaresResult
+        With `x`, their standard errors `errors`, the `covariance`, and half of the sum of squares
+        as `cost`.
+
+    Raises
+    ------
+    InvalidArgument
+        If arguments do not fit together, there are fewer residuals than parameters, or residuals
+        are not finite at the start.
+
+    Notes
+    -----
+    The trust region of MINPACK's lmder (J. J. Moré, 1978), on the normal equations.
+    """
+    from codegen_ad.fit.least_squares import least_squares as run
+
+    return run(
+        _differentiable(function),
+        x0,
+        args,
+        steps=steps,
+        ftol=ftol,
+        xtol=xtol,
+        gtol=gtol,
+        absolute_sigma=absolute_sigma,
+        trace=trace,
+        progress=progress,
+        callback=callback,
+        time_limit=time_limit,
+    )
+
+
+def _differentiable(function: Callable[..., Any]) -> Differentiable[..., Any]:
+    """The function with its derivatives, if it is not one that has them."""
+    if isinstance(function, Differentiable):
+        return cast("Differentiable[..., Any]", function)
+    return make(function, (), (), ())
 
 
 def _strings(value: str | Sequence[str]) -> tuple[str, ...]:

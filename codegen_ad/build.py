@@ -30,7 +30,7 @@ from codegen_ad.frontend.output import (
 from codegen_ad.frontend.reader import Leaf, Reading, read
 from codegen_ad.ir.node import Node, Origin, Program
 from codegen_ad.ir.verify import verify
-from codegen_ad.modes import TITLES, Derived, check_targets, derive, nested
+from codegen_ad.modes import TITLES, Derived, check_targets, derive, is_fit, nested
 from codegen_ad.options import Options, is_checking
 from codegen_ad.passes import pipeline
 from codegen_ad.passes.invariants import Divided, divide
@@ -71,8 +71,9 @@ def build(
     """
     stages = run(function, signature, mode, options, wrt, on_stage=on_stage)
     known = metadata(stages, wrt, options)
-    if mode.startswith("fit:"):
-        known["function"] = fit_name(stages.reading.program.name)
+    if is_fit(mode):
+        many = "_many" if mode.startswith("fit_many") else ""
+        known["function"] = fit_name(stages.reading.program.name) + many
     reading = stages.reading
     captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
     return Built(stages.text, known, [*reading.dependencies, *captured])
@@ -119,7 +120,7 @@ def run(
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
     divided = Divided(None, optimized)
-    if mode.startswith("fit:"):
+    if is_fit(mode):
         divided = divide(optimized, _targets(reading, optimized, targets), sizes)
         optimized = _checked(divided.each)
     shapes = [x.node.array.shape for x in reading.leaves]
@@ -149,13 +150,18 @@ def run(
             text = numba_cuda.source(kernel, about, counted, mode)
         except UnsupportedOnDevice as error:
             raise _placed(error, reading) from None
-    elif mode.startswith("fit:"):
+    elif is_fit(mode):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
         once = _once(divided, f"{name}_once", sizes, planned)
-        text = numba_cpu.fit_source(
-            kernel, about, counted, recipe_of(mode), varied, fit_name(name), once,
-            vectorise=vectorise,
-        )  # fmt: skip
+        shared = (varied, fit_name(name), once)
+        if mode.startswith("fit:"):
+            text = numba_cpu.fit_source(
+                kernel, about, counted, recipe_of(mode), *shared, vectorise=vectorise
+            )
+        else:
+            text = numba_cpu.least_squares_source(
+                kernel, about, counted, _each(reading, mode), *shared, vectorise=vectorise
+            )
     else:
         parts = cut(kernel, {s for d in rows for s in d.symbols()})
         text = numba_cpu.source(kernel, about, counted, vectorise=vectorise, parts=parts)
@@ -197,8 +203,19 @@ def _checked(program: Program) -> Program:
 def _kernel_name(name: str, mode: str) -> str:
     if mode == "value":
         return name
-    kind = "value_and_grad" if mode.startswith("fit:") else mode.replace(":", "_")
+    kind = mode.replace(":", "_")
+    if is_fit(mode):
+        kind = "value_and_grad" if mode.startswith("fit:") else "normal_equations"
     return f"{name}_{kind}"
+
+
+def _each(reading: Reading, mode: str) -> list[int] | None:
+    """The leaves of which each of many fits has its own; None where there is one fit."""
+    kind, _, names = mode.partition(":")
+    if kind != "fit_many":
+        return None
+    own = names.split(",")
+    return [k for k, x in enumerate(reading.leaves) if not x.captured and x.path[0] in own]
 
 
 def fit_name(name: str) -> str:

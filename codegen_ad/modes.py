@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from codegen_ad.derive.compressed import compressed
 from codegen_ad.derive.forward import has_forward_rules, pushforward
 from codegen_ad.derive.jacobian import jacobian
+from codegen_ad.derive.normal_equations import normal_equations
 from codegen_ad.derive.reverse import differentiate, free_names
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import InvalidArgument, NotDifferentiable
@@ -23,10 +24,14 @@ from codegen_ad.passes import pipeline
 SCALAR = frozenset({"value_and_grad", "fit", "taps", "hessian", "hvp"})
 """Modes that need one number to differentiate."""
 
+FITS = frozenset({"fit", "least_squares", "fit_many"})
+"""Modes whose kernel runs whole fits."""
+
 TITLES = {
     "vjp": "Value of `{call}` and its vector-Jacobian product.",
     "jvp": "Value of `{call}` and its Jacobian-vector product.",
     "jacobian": "Jacobian of `{call}` with respect to {names}.",
+    "normal_equations": "Normal equations of `{call}` in {names}.",
     "compressed": "Jacobian of `{call}` with respect to {names}, times the directions in s.",
     "hessian": "Hessian of `{call}` with respect to {names}.",
     "hvp": "Product of the Hessian of `{call}` with respect to {names} and a vector.",
@@ -34,7 +39,14 @@ TITLES = {
     "taps": "Value of `{call}` and its gradient with respect to {taps}.",
     "value_and_grad": "Value of `{call}` and its gradient with respect to {names}.",
     "fit": "Value of `{call}` and its gradient with respect to {names}.",
+    "least_squares": "Normal equations of `{call}` in {names}.",
+    "fit_many": "Normal equations of `{call}` in {names}.",
 }
+
+
+def is_fit(mode: str) -> bool:
+    """Whether kernels of this mode run whole fits."""
+    return mode.partition(":")[0] in FITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +101,8 @@ def derive(
         case "jacobian":
             only = _only(program, of)
             return Derived(jacobian(only, targets, option or "auto", checkpoints), 0)
+        case "normal_equations" | "least_squares" | "fit_many":
+            return Derived(normal_equations(_only(program, of), targets, checkpoints), 2)
         case "compressed":
             made, sizes = compressed(_only(program, of), targets, option, checkpoints)
             return Derived(made, 0, sizes)

@@ -31,6 +31,18 @@ from codegen_ad.backends.matrix_functions import (
     matrix_svd,
 )
 from codegen_ad.backends.special_math import SPECIAL
+from codegen_ad.backends.trust_region import (
+    all_finite,
+    bounded_step,
+    damped_step,
+    factorised,
+    gather,
+    inverse_curvature,
+    judged,
+    spread,
+    steepness,
+    widen,
+)
 from codegen_ad.backends.vector_error import (
     vector_erf,
     vector_erf_near,
@@ -90,7 +102,7 @@ from codegen_ad.backends.vector_trigonometry import (
     vector_turn_sin,
     vector_turns,
 )
-from codegen_ad.emit.view import Helper
+from codegen_ad.emit.view import Helper, head
 from codegen_ad.ops.determinants import matrix_cofactors
 from codegen_ad.ops.exponential import matrix_exponential, matrix_exponential_derivative
 
@@ -167,6 +179,16 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (transformed, CALLED),
     (dft, CALLED),
     (inverse_dft, CALLED),
+    (gather, CALLED),
+    (spread, CALLED),
+    (all_finite, CALLED),
+    (widen, CALLED),
+    (steepness, CALLED),
+    (factorised, CALLED),
+    (damped_step, CALLED),
+    (bounded_step, CALLED),
+    (judged, CALLED),
+    (inverse_curvature, CALLED),
 )
 """Each function with the options of its compilation; what others call comes first."""
 
@@ -174,7 +196,8 @@ CONSTANTS: tuple[tuple[str, ModuleType], ...] = (("TWO_OVER_PI", vector_trigonom
 """Arrays that the functions read, and the modules that hold their text."""
 
 _CALL = re.compile(r"\b(\w+)\(")
-_ANNOTATION = re.compile(r"(: | -> )(tuple\[[\w, ]*\]|(float|bool|str|Array|Any)\b)")
+_HEAD = re.compile(r"def \w+\(.*?:\n", re.S)
+_ANNOTATION = re.compile(r"(: | -> )(tuple\[[\w, ]*\]|(float|int|bool|str|Array|Any|None)\b)")
 
 
 def helpers(text: str) -> tuple[Helper, ...]:
@@ -186,10 +209,17 @@ def helpers(text: str) -> tuple[Helper, ...]:
     called = set(_CALL.findall(text))
     for function, options in reversed((*SPECIAL, *TABLE)):
         if function.__name__ in called:
-            head, body = inspect.getsource(function).rstrip().split("\n", 1)
-            found.append(Helper(options, "\n".join([_ANNOTATION.sub("", head), body])))
+            text = _HEAD.sub(lambda m: _bare(m[0]), inspect.getsource(function).rstrip(), count=1)
+            found.append(Helper(options, text))
             called.update(_CALL.findall(found[-1].text))
     return tuple(h for helper in reversed(found) for h in (helper, *_constants(helper)))
+
+
+def _bare(found: str) -> str:
+    """The head of a function without annotations, as formatters break it."""
+    name, _, inside = _ANNOTATION.sub("", found).removeprefix("def ").partition("(")
+    parameters = (part.strip() for part in inside.rpartition(")")[0].split(","))
+    return "\n".join(head(name, [p for p in parameters if p])) + "\n"
 
 
 def _constants(helper: Helper) -> Iterator[Helper]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from codegen_ad.backends.brought import helpers
 from codegen_ad.emit.cut_view import cut_view
 from codegen_ad.emit.fit_view import Once, Recipe, fit_view
+from codegen_ad.emit.least_squares_view import CALLED, least_squares_view
 from codegen_ad.emit.render import render
-from codegen_ad.emit.view import About, types_of, view
+from codegen_ad.emit.view import About, KernelView, types_of, view
 from codegen_ad.plan.chunking.chunks import Cut
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.cost import cost as count
@@ -48,12 +49,44 @@ def fit_source(
 ) -> str:
     """The text of a file whose function `name` runs a whole fit; `once` runs before its steps."""
     small, splits = split(kernel, targets)
-    core = view(small, about, cost, helpers, outputs_given=True, vectorise=vectorise)
-    first = None
-    if once is not None:
-        first = view(once.kernel, about, count(once.kernel), helpers, vectorise=vectorise)
-        core = replace(core, helpers=tuple(dict.fromkeys((*first.helpers, *core.helpers))))
+    core, first = _core(small, about, cost, once, vectorise=vectorise)
     inputs = () if once is None else once.inputs
     fit = fit_view(kernel, core, recipe, targets, splits, name, first, inputs)
     core = replace(core, types=types_of(kernel))
     return render(f"{NAME}/fit.py.jinja", k=core, f=fit, once=first)
+
+
+def least_squares_source(
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    each: Collection[int] | None,
+    targets: Sequence[int],
+    name: str,
+    once: Once | None = None,
+    *,
+    vectorise: bool = True,
+) -> str:
+    """The text of a file whose function `name` fits by the Levenberg-Marquardt method.
+
+    The kernel computes normal equations. With `each`, the function `name_many` runs many such fits,
+    with own values of the parameters of these numbers.
+    """
+    core, first = _core(kernel, about, cost, once, vectorise=vectorise)
+    inputs = () if once is None else once.inputs
+    fit = least_squares_view(kernel, core, targets, each, name, first, inputs)
+    stepping = helpers(" ".join(f"{function}()" for function in CALLED))
+    core = replace(core, helpers=tuple(dict.fromkeys((*core.helpers, *stepping))))
+    template = "least_squares" if each is None else "fit_many"
+    return render(f"{NAME}/{template}.py.jinja", k=core, f=fit, once=first)
+
+
+def _core(
+    kernel: Kernel, about: About, cost: Cost, once: Once | None, *, vectorise: bool
+) -> tuple[KernelView, KernelView | None]:
+    """The kernel in the loop of a fit, and the one before it; the first has all helpers."""
+    core = view(kernel, about, cost, helpers, outputs_given=True, vectorise=vectorise)
+    if once is None:
+        return core, None
+    first = view(once.kernel, about, count(once.kernel), helpers, vectorise=vectorise)
+    return replace(core, helpers=tuple(dict.fromkeys((*first.helpers, *core.helpers)))), first

@@ -97,14 +97,14 @@ def fit_view(
     if once is not None:
         given, kept = given[: -len(once.outputs)], given[-len(once.outputs) :]
         taken = ", ".join(data[k] for k in inputs)
-        start += _call(kept, f"{once.name}({taken})", 1)
+        start += call_lines(kept, f"{once.name}({taken})", 1)
     call: list[str] = []
     for k in range(len(kernel.parameters)):
         call += fitted[k].locals("") if k in fitted else [data[k]]
     call += [f.argument("d_") for f in fitted.values() if f.elements is None]
     results = ["value", *(n for f in fitted.values() if f.elements for n in f.locals("d_"))]
-    evaluate = _call(results, f"{core.name}({', '.join(call)})", 2)
-    evaluate_last = _call(results, f"{core.name}({', '.join(call)})", 1)
+    evaluate = call_lines(results, f"{core.name}({', '.join(call)})", 2)
+    evaluate_last = call_lines(results, f"{core.name}({', '.join(call)})", 1)
     norm = ["norm = 0.0"]
     step = list(recipe.once)
     keep: list[str] = []
@@ -134,7 +134,7 @@ def fit_view(
     )
 
 
-def _call(results: list[str], call: str, depth: int) -> list[str]:
+def call_lines(results: list[str], call: str, depth: int) -> list[str]:
     """A call and names for its results, which are unpacked one by one where they are many."""
     room = WIDTH - len(INDENT) * depth
     together = f"{', '.join(results)} = "

@@ -69,6 +69,15 @@ class Fitted:
         self.points = [np.array(values[k], ndmin=1, order="C") for k in self.places]
         self.data = [v for k, v in enumerate(values) if k not in self.places]
 
+    def parts(self, vector: NDArray[Any]) -> list[NDArray[Any]]:
+        """The parts of a vector over all elements, shaped like `points`."""
+        ends = np.cumsum([p.size for p in self.points])[:-1]
+        pieces = np.split(vector, ends, axis=-1)
+        return [
+            part.reshape((*vector.shape[:-1], *p.shape))
+            for part, p in zip(pieces, self.points, strict=True)
+        ]
+
     def structured(self, arrays: Sequence[NDArray[Any]]) -> Any:
         """Arrays like `points` in the structure of the first guess."""
         plain = (

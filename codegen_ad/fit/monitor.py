@@ -35,6 +35,10 @@ class Status(IntEnum):
     STEPS_DONE = 1
     STOPPED = 2
     NOT_FINITE = 3
+    SMALL_STEP = 4
+    SMALL_CHANGE = 5
+    TOO_FEW = 6
+    STALLED = 7
 
 
 class Reason(Enum):
@@ -77,12 +81,20 @@ class Outcome(NamedTuple):
                 return f"Stopped{by}; this is the best point up to then."
             case Status.NOT_FINITE:
                 return "The loss or its gradient is not finite; this is the best point before that."
+            case Status.SMALL_STEP:
+                return "Converged: steps are small beside the parameters."
+            case Status.SMALL_CHANGE:
+                return "Converged: a step would hardly lower the sum of squares."
+            case Status.TOO_FEW:
+                return "There are fewer residuals than parameters."
+            case Status.STALLED:
+                return "No step lowers the sum of squares, and the gradient says that one would."
 
     def is_success(self, *, tolerances: bool) -> bool:
         """Whether the run did what was asked; with tolerances, taking all steps is not enough."""
         if self.status is Status.STEPS_DONE:
             return not tolerances
-        return self.status is Status.CONVERGED
+        return self.status in (Status.CONVERGED, Status.SMALL_STEP, Status.SMALL_CHANGE)
 
 
 Callback = Callable[[int, float, float], object]
@@ -104,6 +116,7 @@ def watch(
     progress_bar: bool | None = None,
     callback: Callback | None = None,
     time_limit: float | None = None,
+    short: int = SHORT,
 ) -> Outcome:
     """Call `run` and see to it while it works.
 
@@ -123,6 +136,8 @@ def watch(
         Called from this thread, at most about ten times a second, and once with the last step.
     time_limit
         Seconds after which the run is stopped.
+    short
+        Runs of no more steps are called directly, where nothing else wants a thread.
 
     Raises
     ------
@@ -132,7 +147,7 @@ def watch(
         Whatever `run` or the callback raises; the kernel has returned by then.
     """
     first = progress[0]
-    if steps <= SHORT and callback is None and time_limit is None and not progress_bar:
+    if steps <= short and callback is None and time_limit is None and not progress_bar:
         outcome = _call(run)
     else:
         watcher = _Watcher(run, progress, stop, steps, progress_bar, callback, time_limit)

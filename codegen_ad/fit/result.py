@@ -5,6 +5,7 @@ This room only keeps and prints. `rich` is imported when a terminal of its kind 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from html import escape
@@ -20,8 +21,68 @@ LARGE = 12
 """Arrays of more elements are shown by their shape and range."""
 
 
+class Report(ABC, Mapping[str, Any]):
+    """A result of named fields, which is a mapping of them too, and prints as a table."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def title(self) -> str:
+        """The headline."""
+
+    @abstractmethod
+    def rows(self) -> list[tuple[str, str]]:
+        """What the table shows, line by line."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in list(self):
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return (field.name for field in fields(cast("Any", self)))
+
+    def __len__(self) -> int:
+        return len(fields(cast("Any", self)))
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        """The table as plain text."""
+        rows = self.rows()
+        width = max(len(label) for label, _ in rows)
+        lines = [self.title(), *(f"  {label:<{width}}  {text}" for label, text in rows)]
+        return "\n".join(lines)
+
+    def __rich__(self) -> Table:
+        """The table for a terminal."""
+        from rich.box import SIMPLE
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=self.title(), title_justify="left", box=SIMPLE, show_header=False)
+        table.add_column(style="bold", no_wrap=True)
+        table.add_column()
+        for label, text in self.rows():
+            table.add_row(Text(label), Text(text))
+        return table
+
+    def _repr_html_(self) -> str:
+        """The table for a notebook."""
+        rows = "".join(
+            f'<tr><th style="text-align: left">{escape(label)}</th>'
+            f'<td style="text-align: left"><code>{escape(text)}</code></td></tr>'
+            for label, text in self.rows()
+        )
+        return f"<table><caption>{escape(self.title())}</caption><tbody>{rows}</tbody></table>"
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class FitResult(Mapping[str, Any]):
+class FitResult(Report):
     """The result of a fit; `result.x` and `result["x"]` are the same.
 
     Attributes
@@ -51,73 +112,32 @@ class FitResult(Mapping[str, Any]):
     seconds: float
     method: str
 
-    def __getitem__(self, key: str) -> Any:
-        if key not in self.__dataclass_fields__:
-            raise KeyError(key)
-        return getattr(self, key)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.__dataclass_fields__)
-
-    def __len__(self) -> int:
-        return len(self.__dataclass_fields__)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self) -> str:
-        """The table as plain text."""
-        rows = _rows(self)
-        width = max(len(label) for label, _ in rows)
-        lines = [self._title(), *(f"  {label:<{width}}  {text}" for label, text in rows)]
-        return "\n".join(lines)
-
-    def __rich__(self) -> Table:
-        """The table for a terminal."""
-        from rich.box import SIMPLE
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(title=self._title(), title_justify="left", box=SIMPLE, show_header=False)
-        table.add_column(style="bold", no_wrap=True)
-        table.add_column()
-        for label, text in _rows(self):
-            table.add_row(Text(label), Text(text))
-        return table
-
-    def _repr_html_(self) -> str:
-        """The table for a notebook."""
-        rows = "".join(
-            f'<tr><th style="text-align: left">{escape(label)}</th>'
-            f'<td style="text-align: left"><code>{escape(text)}</code></td></tr>'
-            for label, text in _rows(self)
-        )
-        return f"<table><caption>{escape(self._title())}</caption><tbody>{rows}</tbody></table>"
-
-    def _title(self) -> str:
+    def title(self) -> str:
+        """The headline."""
         return f"Fit by {self.method}: {'succeeded' if self.success else 'did not succeed'}"
 
-
-def _rows(result: FitResult) -> list[tuple[str, str]]:
-    """What the table shows, line by line."""
-    rows = [("message", result.message), ("fun", _number(result.fun))]
-    rows += [(label, _array(leaf)) for label, leaf in _leaves("x", result.x)]
-    rows += [(label, _array(leaf)) for label, leaf in _leaves("jac", result.jac)]
-    rows += [("nit", str(result.nit)), ("nfev", str(result.nfev)), ("status", str(result.status))]
-    if result.trace is not None and len(result.trace):
-        first, last = _number(result.trace[0]), _number(result.trace[-1])
-        rows.append(("trace", f"{len(result.trace)} values, from {first} to {last}"))
-    rows.append(("seconds", f"{result.seconds:.3g}{_each(result)}"))
-    return rows
+    def rows(self) -> list[tuple[str, str]]:
+        """What the table shows, line by line."""
+        rows = [("message", self.message), ("fun", number(self.fun))]
+        rows += leaf_texts("x", self.x)
+        rows += leaf_texts("jac", self.jac)
+        rows += [("nit", str(self.nit)), ("nfev", str(self.nfev)), ("status", str(self.status))]
+        if self.trace is not None and len(self.trace):
+            first, last = number(self.trace[0]), number(self.trace[-1])
+            rows.append(("trace", f"{len(self.trace)} values, from {first} to {last}"))
+        rows.append(("seconds", f"{self.seconds:.3g}{_each(self)}"))
+        return rows
 
 
 def _each(result: FitResult) -> str:
     if not result.nit:
         return ""
     return f" ({1e6 * result.seconds / result.nit:.3g} µs a step)"
+
+
+def leaf_texts(label: str, value: object) -> list[tuple[str, str]]:
+    """Every array in a structure as a short text, with the expression that reaches it."""
+    return [(reached, _array(leaf)) for reached, leaf in _leaves(label, value)]
 
 
 def _leaves(label: str, value: object) -> Iterator[tuple[str, object]]:
@@ -146,7 +166,8 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
         yield from ((f"[{i}]", item) for i, item in items)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A number with eight digits."""
     return f"{value:.8g}"
 
 
@@ -156,9 +177,9 @@ def _array(value: Any) -> str:
         return "None"
     array = np.asarray(value)
     if array.ndim == 0:
-        return _number(float(array))
+        return number(float(array))
     if array.size > LARGE:
-        low, high = _number(array.min()), _number(array.max())
+        low, high = number(array.min()), number(array.max())
         return f"array of shape {array.shape}, from {low} to {high}"
     return _nested(array.tolist())
 
@@ -166,4 +187,4 @@ def _array(value: Any) -> str:
 def _nested(value: list[Any] | float) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_nested, value))}]"
-    return _number(value)
+    return number(value)

@@ -15,6 +15,7 @@ from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Monomial, product
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
 from codegen_ad.ir.types import ArrayType, Shape
+from codegen_ad.ops import make
 from codegen_ad.ops.costs import is_costly
 from codegen_ad.passes.rewrite import reopen
 
@@ -111,6 +112,8 @@ class _Search:
             if not self.varying.isdisjoint(node.needs):
                 self.varying.add(node)
                 continue
+            if _is_literal(node):
+                continue
             if _is_long(node) or not self.costly.isdisjoint(node.args):
                 self.costly.add(node)
             if node.sizes or not self.unfit.isdisjoint(node.needs) or self._has_own_size(node):
@@ -156,6 +159,13 @@ class _Search:
         """Whether it has a size that no input of the data tells."""
         types = (node.type,) if isinstance(node.type, ArrayType) else node.type.items
         return any(s not in self.known for t in types for d in t.shape for s in d.symbols())
+
+
+def _is_literal(node: Node) -> bool:
+    """Whether it is made of written numbers only, such as a unit vector of a Jacobian."""
+    if node.op.kind is Kind.UPDATE:
+        return all(map(_is_literal, node.args))
+    return make.constant_value(node) is not None
 
 
 def _is_long(node: Node) -> bool:

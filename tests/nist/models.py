@@ -133,11 +133,12 @@ MODELS: dict[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """A data set: two starting points, certified results, and the data."""
+    """A data set: two starting points, certified results with standard errors, and the data."""
 
     name: str
     starts: tuple[np.ndarray, np.ndarray]
     certified: np.ndarray
+    errors: np.ndarray
     rss: float
     x: np.ndarray
     y: np.ndarray
@@ -153,7 +154,9 @@ def problem(name: str) -> Problem:
     x = rows[:, 1] if rows.shape[1] == 2 else np.ascontiguousarray(rows[:, 1:].T)
     y = np.log(rows[:, 0]) if name == "Nelson" else rows[:, 0].copy()
     starts = columns[:, 0].copy(), columns[:, 1].copy()
-    return Problem(name, starts, columns[:, 2].copy(), float(rss), x.copy(), y)
+    return Problem(
+        name, starts, columns[:, 2].copy(), columns[:, 3].copy(), float(rss), x.copy(), y
+    )
 
 
 def _is_parameter(line: str) -> bool:
