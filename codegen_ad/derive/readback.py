@@ -8,7 +8,7 @@ its index; on the way back that is known, too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from codegen_ad.derive.bodies import Body, View
 from codegen_ad.ir.builder import Builder
@@ -16,7 +16,8 @@ from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.constants import SIZE, Size
+from codegen_ad.ops.constants import IOTA, SIZE, Size
+from codegen_ad.ops.movement import RESHAPE
 
 _I = Dim.symbol("%i")
 """The number of iterations before the present one."""
@@ -102,11 +103,11 @@ def _affine(node: Node, known: Mapping[Node, Dim]) -> Dim | None:
 def _stays(view: View, read: Node, indices: Mapping[Node, Dim]) -> int | None:
     """The carried array that a gather reads from, if what it reads is still there at the end.
 
-    Rows that are read and written move by one in each iteration, all the same way. A later
-    iteration writes over the row unless writes go ahead of reads; a write that goes to the row that
-    is read has to come before the read.
+    A row is all elements with one index along one axis. Rows that are read and written move by one
+    in each iteration, all the same way. A later iteration writes over the row unless writes go
+    ahead of reads; a write that goes to the row that is read has to come before the read.
     """
-    source, place = read.args[0], _row(read.args[1], indices, view)
+    source, place = read.args[0], _row(read.args[1:], indices, view)
     if place is None:
         return None
     for k, own in enumerate(view.carried):
@@ -114,12 +115,14 @@ def _stays(view: View, read: Node, indices: Mapping[Node, Dim]) -> int | None:
         if writes is None or not any(source is node for node in (own, *writes)):
             continue
         for number, write in enumerate(writes):
-            row = _row(write.args[2], indices, view)
-            ahead = None if row is None else row[0] - place[0]
-            if row is None or ahead is None or not ahead.is_constant or row[1] != place[1]:
+            row = _row(write.args[2:], indices, view)
+            ahead = None if row is None else row.first - place.first
+            if row is None or ahead is None or not ahead.is_constant:
+                return None
+            if (row.axis, row.step) != (place.axis, place.step):
                 return None
             is_done = source is not own and number <= writes.index(source)
-            if ahead.value * row[1] < (0 if is_done else 1):
+            if ahead.value * row.step < (0 if is_done else 1):
                 return None
         return k
     return None
@@ -137,8 +140,21 @@ def _writes(last: Node, first: Node) -> list[Node] | None:
     return found[::-1]
 
 
-def _row(node: Node, indices: Mapping[Node, Dim], view: View) -> tuple[Dim, int] | None:
-    """A row and its step for each iteration, 1 or -1; None if it may be counted from the end."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Where an iteration finds its row: `first` as a polynomial of `_I`, and what that grows by."""
+
+    axis: int
+    first: Dim
+    step: int
+
+
+def _row(places: Sequence[Node], indices: Mapping[Node, Dim], view: View) -> _Row | None:
+    """The row of each iteration that indices pick from; None if it may be counted from the end.
+
+    It is the first index that does not run along a whole axis.
+    """
+    axis, node = next(((a, i) for a, i in enumerate(places) if not _is_whole(i)), (0, places[0]))
     row = None if node.array.shape else _affine(node, indices)
     if row is None:
         return None
@@ -151,4 +167,9 @@ def _row(node: Node, indices: Mapping[Node, Dim], view: View) -> tuple[Dim, int]
         coefficient >= 0 and all(isinstance(a, str) and a[0] != "%" for a in monomial)
         for monomial, coefficient in lowest.terms
     )
-    return (row, step.value) if is_known else None
+    return _Row(axis, row, step.value) if is_known else None
+
+
+def _is_whole(index: Node) -> bool:
+    """Whether an index runs along an axis, as in `x[:, t]`."""
+    return (index.args[0] if index.op is RESHAPE else index).op is IOTA

@@ -6,17 +6,17 @@ accumulating.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import product
+from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
 from codegen_ad.ir.types import ArrayType, DType, Type, broadcast_shapes
-from codegen_ad.ops import constants, make
+from codegen_ad.ops import constants, make, movement
 from codegen_ad.ops.entry import Array, Sizes, Structural
 from codegen_ad.ops.movement import Span, slices_of
 
@@ -120,12 +120,36 @@ def _of_the_last(b: Builder, node: Node, g: Node) -> Node:
     shape = broadcast_shapes(*(i.array.shape for i in indices))
     if not shape or any(i.op is constants.IOTA and i.array.shape == shape for i in indices):
         return g  # one place, or all places different
-    number = make.reshape(b, make.iota(b, product(shape)), shape)
-    places = make.full(b, target.array.shape[: len(indices)], 0, DType.INT64)
-    winners = make.scatter(b, places, number, *indices, accumulate=False)
-    last = make.apply(b, "equal", make.gather(b, winners, *indices), number)
+    # Values at different places of an axis of their own are told apart by that already.
+    own = {i: along for i in indices if (along := _own_axis(i, indices, len(shape))) is not None}
+    some = [(a, i) for a, i in enumerate(indices) if i not in own]
+    if not some:
+        return g
+    kept = tuple(ONE if a in own.values() else d for a, d in enumerate(shape))
+    number = make.reshape(b, make.iota(b, product(kept)), kept)
+    places = make.full(b, tuple(target.array.shape[a] for a, _ in some), 0, DType.INT64)
+    found = [make.broadcast_to(b, i, kept) for _, i in some]
+    winners = make.scatter(b, places, number, *found, accumulate=False)
+    last = make.apply(b, "equal", make.gather(b, winners, *found), number)
+    last = make.broadcast_to(b, last, shape)
     rows = make.restore(b, last, g.array.shape, range(len(shape), g.array.rank))
     return make.where(b, rows, g, make.constant(b, 0, g.array.dtype))
+
+
+def _own_axis(index: Node, indices: Sequence[Node], rank: int) -> int | None:
+    """The axis of `rank` common ones along which `index` counts, and no other index changes."""
+    counts = (index.args[0] if index.op is movement.RESHAPE else index).op is constants.IOTA
+    axes = list(_changing(index, rank))
+    if not counts or len(axes) != 1:
+        return None
+    others = (a for i in indices if i is not index for a in _changing(i, rank))
+    return None if axes[0] in others else axes[0]
+
+
+def _changing(index: Node, rank: int) -> Iterator[int]:
+    """The axes along which an index is not of size 1."""
+    first = rank - index.array.rank
+    return (first + a for a, d in enumerate(index.array.shape) if d != ONE)
 
 
 def update_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:

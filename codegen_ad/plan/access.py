@@ -6,7 +6,7 @@ arithmetic raises `NeedsStorage`, and the planner gives that node (or its argume
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 
@@ -197,6 +197,21 @@ def access(node: Node, point: Point) -> Access:
             return Scattered((target, clamp(target, point)), (values, value), places)
         case _:
             raise NeedsStorage(node)
+
+
+def behind(
+    node: Node, point: Point, stands: Callable[[Node, Point], bool]
+) -> tuple[Node, Point] | None:
+    """The element of a node that `stands` which an element is: its own, or what it is a view of."""
+    while not stands(node, point):
+        try:
+            step = access(node, point)
+        except NeedsStorage:
+            return None
+        if not isinstance(step, Same):
+            return None
+        node, point = step.node, step.point
+    return node, point
 
 
 def clamp_rest(source: Node, rest: Point, skip: int) -> Point:

@@ -23,6 +23,7 @@ from codegen_ad.plan.access import (
     Same,
     Scattered,
     access,
+    behind,
     is_unrolled,
     unrolled_points,
 )
@@ -211,7 +212,8 @@ class Elements:
             for axis, ((i, p), dim) in enumerate(zip(indices, source.array.shape, strict=False))
         )
         full = (*places, *rest)
-        if scope.place(source, full) is None and scope.value(source, full) is None:
+        seen = behind(source, full, lambda n, p: scope.place(n, p) is not None)
+        if seen is None and scope.value(source, full) is None:
             chosen = self._chosen(scope, node, source, places, rest)
         else:
             chosen = self.value(scope, source, full)
@@ -274,12 +276,13 @@ class Elements:
         dim = self.index(scope, node, point)
         if dim is not None and inside(scope, dim, extent):
             return dim
+        node, point = self._index_itself(scope, node, point)
         if node.op.kind is Kind.FILTER and node.args[0].array.shape[0] == extent:
             place = self.value(scope, node, point)
             if isinstance(place, Var):
                 return Dim.symbol(place.name)
         home = scope.home(point)
-        key = (node, point, extent, axis)
+        key = (node, point, extent)
         if key in home.checks:
             return home.checks[key]
         if dim is not None and self._checked_before(home, dim, extent, axis, user):
@@ -292,6 +295,15 @@ class Elements:
         home.symbols.add(name)
         home.checks[key] = Dim.symbol(name)
         return home.checks[key]
+
+    def _index_itself(self, scope: Scope, node: Node, point: Point) -> tuple[Node, Point]:
+        """The element that an index is, wherever it is broadcast or reshaped to."""
+
+        def is_moved(node: Node, point: Point) -> bool:
+            known = scope.value(node, point) or scope.place(node, point)
+            return node.op.kind is Kind.MOVEMENT and known is None
+
+        return behind(node, point, lambda n, p: not is_moved(n, p)) or (node, point)
 
     def _checked_before(self, home: Scope, dim: Dim, extent: Dim, axis: int, user: Node) -> bool:
         """Check all values of a loop's variable before the loop, where every trip uses it."""

@@ -53,8 +53,8 @@ class Scope:
     powers: dict[tuple[Node, Point, int], Expr] = field(
         default_factory=dict[tuple[Node, Point, int], Expr]
     )
-    checks: dict[tuple[Node, Point, Dim, int], Dim] = field(
-        default_factory=dict[tuple[Node, Point, Dim, int], Dim]
+    checks: dict[tuple[Node, Point, Dim], Dim] = field(
+        default_factory=dict[tuple[Node, Point, Dim], Dim]
     )
     closing: list[Statement] = field(default_factory=list[Statement])
 

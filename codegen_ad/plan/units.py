@@ -28,6 +28,7 @@ from codegen_ad.plan.access import (
     Same,
     Scattered,
     access,
+    behind,
     is_by_rows,
     is_unrolled,
     summed_labels,
@@ -249,8 +250,9 @@ class Walker:
     ) -> None:
         """Add what reading at places that depend on data needs.
 
-        The source stands in memory, whole or (where only a place within the row is not known) for
-        one row; or it is computed at each place of a short axis and one result chosen.
+        The source, or what it is a view of, stands in memory, whole or (where only a place within
+        the row is not known) for one row; or it is computed at each place of a short axis and one
+        result chosen.
         """
         places: list[Dim | None] = []
         for (arg, there), extent in zip(indices, source.array.shape, strict=False):
@@ -259,14 +261,16 @@ class Walker:
             sure = place is not None and (is_free((place,)) or inside(scope, place, extent))
             places.append(place if sure else None)
         unknown = [axis for axis, place in enumerate(places) if place is None]
+        somewhere = tuple(self.fresh(ONE) if p is None else p for p in places)
+        seen = behind(source, (*somewhere, *rest), lambda n, _: self.can_stand(scope, n))
         choices: list[tuple[Dim, ...]] = [()]
         for axis, place in enumerate(places):
             found: tuple[Dim, ...] = (place,) if place is not None else ()
             if place is None:
                 choosing = len(unknown) == 1 and is_unrolled(source.array.shape[axis])
-                if choosing and not self.can_stand(scope, source):
+                if choosing and seen is None:
                     found = tuple(q for (q,) in unrolled_points((source.array.shape[axis],)))
-                elif self.can_stand(scope, source) or source in self.marks.local:
+                elif seen is not None or source in self.marks.local:
                     found = (self.fresh(ONE),)
                 elif any(p is not None and not p.is_constant for p in places):
                     raise Keep(source, 1)

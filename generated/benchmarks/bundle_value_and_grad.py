@@ -167,40 +167,40 @@ def bundle_value_and_grad_rows(
             i = start + step
             weights_i = weights[i]
             # line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]], weights, see…
-            part_1 = which[i, 1]
-            if part_1 < 0:
-                part_1 += n
-            if part_1 < 0 or part_1 >= n:
+            which_1 = which[i, 1]
+            if which_1 < 0:
+                which_1 += n
+            if which_1 < 0 or which_1 >= n:
                 raise IndexError("line 8: index is out of bounds for axis 0")
-            part_2 = which[i, 0]
-            if part_2 < 0:
-                part_2 += m
-            if part_2 < 0 or part_2 >= m:
+            which_0 = which[i, 0]
+            if which_0 < 0:
+                which_0 += m
+            if which_0 < 0 or which_0 >= m:
                 raise IndexError("line 8: index is out of bounds for axis 0")
             # line 17 of reprojection: v = point - centre
-            v_0 = points[part_1, 0] - cameras[part_2, 3]
-            cameras_part_2_0 = cameras[part_2, 0]
-            cameras_part_2_1 = cameras[part_2, 1]
-            cameras_part_2_2 = cameras[part_2, 2]
+            v_0 = points[which_1, 0] - cameras[which_0, 3]
+            cameras_which_0_0 = cameras[which_0, 0]
+            cameras_which_0_1 = cameras[which_0, 1]
+            cameras_which_0_2 = cameras[which_0, 2]
             # line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, keepdims=True))
             angle = math.sqrt(
-                cameras_part_2_0 * cameras_part_2_0 + cameras_part_2_1 * cameras_part_2_1 + cameras_part_2_2 * cameras_part_2_2,
+                cameras_which_0_0 * cameras_which_0_0 + cameras_which_0_1 * cameras_which_0_1 + cameras_which_0_2 * cameras_which_0_2,
             )
             # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.cos(…
             along_1 = vector_cos(angle)
             # line 16 of reprojection: axis = rotation / angle
-            axis_1 = cameras_part_2_1 / angle
+            axis_1 = cameras_which_0_1 / angle
             # line 17 of reprojection: v = point - centre
-            v_2 = points[part_1, 2] - cameras[part_2, 5]
+            v_2 = points[which_1, 2] - cameras[which_0, 5]
             # line 16 of reprojection: axis = rotation / angle
-            axis_2 = cameras_part_2_2 / angle
+            axis_2 = cameras_which_0_2 / angle
             # line 17 of reprojection: v = point - centre
-            v_1 = points[part_1, 1] - cameras[part_2, 4]
+            v_1 = points[which_1, 1] - cameras[which_0, 4]
             # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(angl…
             turned_1 = axis_1 * v_2 - axis_2 * v_1
             turned_2 = vector_sin(angle)
             # line 16 of reprojection: axis = rotation / angle
-            axis_0 = cameras_part_2_0 / angle
+            axis_0 = cameras_which_0_0 / angle
             # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.cos(…
             along_2 = axis_0 * v_0 + axis_1 * v_1 + axis_2 * v_2
             along_3 = 1.0 - along_1
@@ -211,7 +211,7 @@ def bundle_value_and_grad_rows(
             turned_2_1 = v_2 * along_1 + turned_3 * turned_2 + axis_2 * along
             # line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
             flat_0 = turned_0 / turned_2_1
-            cameras_part_2_9 = cameras[part_2, 9]
+            cameras_which_0_9 = cameras[which_0, 9]
             # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(angl…
             turned_4 = axis_2 * v_0 - axis_0 * v_2
             turned_1_1 = v_1 * along_1 + turned_4 * turned_2 + axis_1 * along
@@ -219,19 +219,19 @@ def bundle_value_and_grad_rows(
             flat_1 = turned_1_1 / turned_2_1
             # line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
             r2_1 = flat_0 * flat_0 + flat_1 * flat_1
-            cameras_part_2_10 = cameras[part_2, 10]
+            cameras_which_0_10 = cameras[which_0, 10]
             # line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2**2) * focal…
             projected_1 = r2_1 * r2_1
-            projected_2 = 1.0 + cameras_part_2_9 * r2_1 + cameras_part_2_10 * projected_1
+            projected_2 = 1.0 + cameras_which_0_9 * r2_1 + cameras_which_0_10 * projected_1
             projected_3 = flat_0 * projected_2
-            cameras_part_2_6 = cameras[part_2, 6]
-            projected_0 = projected_3 * cameras_part_2_6 + cameras[part_2, 7]
+            cameras_which_0_6 = cameras[which_0, 6]
+            projected_0 = projected_3 * cameras_which_0_6 + cameras[which_0, 7]
             # line 24 of reprojection: return weight[:, None] * (projected - seen)
             errors_1 = projected_0 - seen[i, 0]
             errors_0 = weights_i * errors_1
             # line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2**2) * focal…
             projected_4 = flat_1 * projected_2
-            projected_1_1 = projected_4 * cameras_part_2_6 + cameras[part_2, 8]
+            projected_1_1 = projected_4 * cameras_which_0_6 + cameras[which_0, 8]
             # line 24 of reprojection: return weight[:, None] * (projected - seen)
             errors_2 = projected_1_1 - seen[i, 1]
             errors_1_1 = weights_i * errors_2
@@ -247,15 +247,17 @@ def bundle_value_and_grad_rows(
             d_focal_1[i, 8] += d_projected_1
             # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2…
             d_focal_1[i, 6] += d_projected_0 * projected_3 + d_projected_1 * projected_4
-            d_projected_2 = d_projected_0 * cameras_part_2_6
-            d_projected_3 = d_projected_1 * cameras_part_2_6
+            d_projected_2 = d_projected_0 * cameras_which_0_6
+            d_projected_3 = d_projected_1 * cameras_which_0_6
             d_projected_4 = (
                 d_projected_2 * turned_0 / turned_2_1 + d_projected_3 * turned_1_1 / turned_2_1
             )
             d_focal_1[i, 10] += d_projected_4 * projected_1
             d_focal_1[i, 9] += d_projected_4 * r2_1
             d_projected_5 = d_projected_2 * projected_2
-            d_r2 = d_projected_4 * cameras_part_2_10 * 2.0 * r2_1 + d_projected_4 * cameras_part_2_9
+            d_r2 = (
+                d_projected_4 * cameras_which_0_10 * 2.0 * r2_1 + d_projected_4 * cameras_which_0_9
+            )
             # gradient of line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
             d_r2_1 = d_r2 * 2.0
             d_flat_0 = d_projected_5 + d_r2_1 * turned_0 / turned_2_1
@@ -272,9 +274,9 @@ def bundle_value_and_grad_rows(
             d_flat_3 = -(d_flat_0 * turned_0 / turned_2_1 / turned_2_1 + d_flat_1_1 * turned_1_1 / turned_2_1 / turned_2_1)
             # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
             d_turned_2 = (
-                d_flat_1 * cameras_part_2_0 / angle
-                + d_flat_2 * cameras_part_2_1 / angle
-                + d_flat_3 * cameras_part_2_2 / angle
+                d_flat_1 * cameras_which_0_0 / angle
+                + d_flat_2 * cameras_which_0_1 / angle
+                + d_flat_3 * cameras_which_0_2 / angle
             )
             # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
             d_along_1 = d_turned_2 * along_3
@@ -301,7 +303,7 @@ def bundle_value_and_grad_rows(
             # gradient of line 16 of reprojection: axis = rotation / angle
             d_axis_2 = (
                 d_turned_6
-                - (d_turned_5 * cameras_part_2_0 / angle / angle + d_axis_1_1 * cameras_part_2_1 / angle / angle + d_turned_10 * cameras_part_2_2 / angle / angle)
+                - (d_turned_5 * cameras_which_0_0 / angle / angle + d_axis_1_1 * cameras_which_0_1 / angle / angle + d_turned_10 * cameras_which_0_2 / angle / angle)
             )
             # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
             d_along_5 = d_turned_2 * along_2
@@ -315,24 +317,24 @@ def bundle_value_and_grad_rows(
             d_axis_3 = d_axis_1_1 / angle
             d_axis_4 = d_turned_10 / angle
             # gradient of line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, keepdi…
-            d_focal_1[i, 0] += d_axis_1 + d_angle_1 * cameras_part_2_0
-            d_focal_1[i, 1] += d_axis_3 + d_angle_1 * cameras_part_2_1
-            d_focal_1[i, 2] += d_axis_4 + d_angle_1 * cameras_part_2_2
+            d_focal_1[i, 0] += d_axis_1 + d_angle_1 * cameras_which_0_0
+            d_focal_1[i, 1] += d_axis_3 + d_angle_1 * cameras_which_0_1
+            d_focal_1[i, 2] += d_axis_4 + d_angle_1 * cameras_which_0_2
             # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_6 = d_along_1 * cameras_part_2_0 / angle
+            d_along_6 = d_along_1 * cameras_which_0_0 / angle
             # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
             d_v_0 = d_along_6 + (d_turned_4 * axis_2 - d_turned_3 * axis_1) + d_flat_1 * along_1
             # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_7 = d_along_1 * cameras_part_2_1 / angle
+            d_along_7 = d_along_1 * cameras_which_0_1 / angle
             # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
             d_v_1 = d_along_7 + (d_turned_3 * axis_0 - d_turned_8 * axis_2) + d_flat_2 * along_1
             # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_8 = d_along_1 * cameras_part_2_2 / angle
+            d_along_8 = d_along_1 * cameras_which_0_2 / angle
             # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
             d_v_2 = d_along_8 + (d_turned_8 * axis_1 - d_turned_4 * axis_0) + d_flat_3 * along_1
-            d_points[part_1, 0] += d_v_0
-            d_points[part_1, 1] += d_v_1
-            d_points[part_1, 2] += d_v_2
+            d_points[which_1, 0] += d_v_0
+            d_points[which_1, 1] += d_v_1
+            d_points[which_1, 2] += d_v_2
             # gradient of line 17 of reprojection: v = point - centre
             d_focal_1[i, 3] += -d_v_0
             d_focal_1[i, 4] += -d_v_1
@@ -342,14 +344,14 @@ def bundle_value_and_grad_rows(
             # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
             d_weights[i] = d_value_1 + (errors_0 * errors_1 + errors_1_1 * errors_2)
             # gradient of line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]],…
-            part_3 = which[i, 0]
-            if part_3 < 0:
-                part_3 += m
-            if part_3 < 0 or part_3 >= m:
+            which_0_1 = which[i, 0]
+            if which_0_1 < 0:
+                which_0_1 += m
+            if which_0_1 < 0 or which_0_1 >= m:
                 raise IndexError("line 8: index is out of bounds for axis 0")
             for j in range(k):
                 # gradient of line 12 of reprojection: rotation, centre = camera[:, :3], camera[:,…
-                d_cameras[part_3, j] += d_focal_1[i, j]
+                d_cameras[which_0_1, j] += d_focal_1[i, j]
         # line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
         sums[chunk, 0] = value_1
         sums[chunk, 1] = value_2

@@ -9,11 +9,10 @@ Cost for each of n*n: 16 operations, 1 exp; 88 bytes read, 32 written.
 Cost for each of d*n: 16 operations, 1 exp; 88 bytes read, 32 written.
 Cost for each of q: 6 operations, 1 log; 16 bytes read, 0 written.
 Cost for each of n*q: 11 operations; 80 bytes read, 48 written.
-Cost for each of d*n*q: 1 operations; 24 bytes read, 24 written.
 Cost for each of n*n*q: 11 operations; 56 bytes read, 8 written.
-Stored: alpha_1[d, n], alpha[n], alpha_2[n], d_alpha_1[d, n], d_alpha_2[n], d_alpha_3[d, n],
-d_alpha[n], d_A_1[n], d_B_1[d], d_alpha_4[n], d_alpha_5[n, n], d_alpha_6[n, d], A_1[n, 1], B_1[n,
-1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1], A_3[n, n], B_3[n, d], alpha_3[q, n], alpha_4[n].
+Stored: alpha[n], alpha_1[n], d_alpha_1[n], d_alpha[n], d_A_1[n], d_B_1[d], d_alpha_2[n],
+d_alpha_3[n, n], d_alpha_4[n, d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1],
+A_3[n, n], B_3[n, d], alpha_2[q, n], alpha_3[n].
 Predicted cost relative to the value alone: 2.2.
 """
 
@@ -82,18 +81,15 @@ def hmm_value_and_grad(logits, emission, start, seen):
     n = emission.shape[0]
     d = emission.shape[1]
     q = seen.shape[0]
-    alpha_1 = np.empty((d, n))
     alpha = np.empty(n)
-    alpha_2 = np.empty(n)
-    d_alpha_1 = np.empty((d, n))
-    d_alpha_2 = np.empty(n)
-    d_alpha_3 = np.empty((d, n))
+    alpha_1 = np.empty(n)
+    d_alpha_1 = np.empty(n)
     d_alpha = np.empty(n)
     d_A_1 = np.empty(n)
     d_B_1 = np.empty(d)
-    d_alpha_4 = np.zeros(n)
-    d_alpha_5 = np.zeros((n, n))
-    d_alpha_6 = np.zeros((n, d))
+    d_alpha_2 = np.zeros(n)
+    d_alpha_3 = np.zeros((n, n))
+    d_alpha_4 = np.zeros((n, d))
     A_1 = np.empty((n, 1))
     B_1 = np.empty((n, 1))
     A = np.empty((n, n))
@@ -141,76 +137,67 @@ def hmm_value_and_grad(logits, emission, start, seen):
         for j in range(d):
             # line 14: B = B / B.sum(axis=1, keepdims=True)
             B_3[i, j] = B[i, j] / B_5
-    alpha_3 = np.empty((q, n))
-    alpha_4 = np.empty(n)
+    alpha_2 = np.empty((q, n))
+    alpha_3 = np.empty(n)
     # line 17: for t in range(len(seen)):
-    alpha_4[:] = start
+    alpha_3[:] = start
     total = 0.0
     for t in range(q):
+        # line 18: alpha = (alpha @ A) * B[:, seen[t]]
+        alpha_4 = seen[t]
+        if alpha_4 < 0:
+            alpha_4 += d
+        if alpha_4 < 0 or alpha_4 >= d:
+            raise IndexError("line 18: index is out of bounds for axis 1")
         for i in range(n):
-            alpha_3[t, i] = alpha_4[i]
-            for j in range(d):
-                # line 18: alpha = (alpha @ A) * B[:, seen[t]]
-                alpha_1[j, i] = B_3[i, j]
-        alpha_5 = seen[t]
-        if alpha_5 < 0:
-            alpha_5 += d
-        if alpha_5 < 0 or alpha_5 >= d:
-            raise IndexError("line 18: index is out of bounds for axis 0")
-        for i in range(n):
-            alpha_6 = 0.0
+            alpha_5 = 0.0
+            alpha_2[t, i] = alpha_3[i]
             for j in range(n):
-                alpha_6 = plus(alpha_6, alpha_4[j] * A_3[j, i])
-            alpha[i] = alpha_6 * alpha_1[alpha_5, i]
+                alpha_5 = plus(alpha_5, alpha_3[j] * A_3[j, i])
+            alpha[i] = alpha_5 * B_3[i, alpha_4]
         scale = 0.0
         for i in range(n):
             # line 19: scale = alpha.sum()
             scale = plus(scale, alpha[i])
         for i in range(n):
             # line 20: alpha = alpha / scale
-            alpha_2[i] = alpha[i] / scale
+            alpha_1[i] = alpha[i] / scale
         # line 21: total += np.log(scale)
         total += math.log(scale)
         # line 17: for t in range(len(seen)):
-        alpha_4, alpha_2 = alpha_2, alpha_4
+        alpha_3, alpha_1 = alpha_1, alpha_3
     # line 22: return -total
     value = -total
     for j in range(q):
-        d_alpha_1[:] = 0.0
         for i in range(n):
-            d_alpha_7 = 0.0
+            d_alpha_5 = 0.0
             for k in range(n):
                 # gradient of line 17: for t in range(len(seen)):
-                d_alpha_7 = plus(d_alpha_7, alpha_3[-j + q - 1, k] * A_3[k, i])
-            for k in range(d):
-                d_alpha_3[k, i] = B_3[i, k]
-            d_alpha_2[i] = d_alpha_7
+                d_alpha_5 = plus(d_alpha_5, alpha_2[-j + q - 1, k] * A_3[k, i])
+            d_alpha_1[i] = d_alpha_5
         scale_1 = 0.0
-        d_alpha_8 = 0.0
-        d_alpha_9 = seen[-j + q - 1]
-        if d_alpha_9 < 0:
-            d_alpha_9 += d
-        if d_alpha_9 < 0 or d_alpha_9 >= d:
-            raise IndexError("line 17: index is out of bounds for axis 0")
+        d_alpha_6 = 0.0
+        d_alpha_7 = seen[-j + q - 1]
+        if d_alpha_7 < 0:
+            d_alpha_7 += d
+        if d_alpha_7 < 0 or d_alpha_7 >= d:
+            raise IndexError("line 17: index is out of bounds for axis 1")
         for i in range(n):
-            alpha_7 = d_alpha_2[i] * d_alpha_3[d_alpha_9, i]
-            scale_1 = plus(scale_1, alpha_7)
-            d_alpha_8 = plus(d_alpha_8, d_alpha_4[i] * alpha_7)
-        d_alpha_10 = 1.0 / scale_1
-        d_scale = -1.0 / scale_1 - d_alpha_8 * (d_alpha_10 / scale_1)
+            alpha_6 = d_alpha_1[i] * B_3[i, d_alpha_7]
+            scale_1 = plus(scale_1, alpha_6)
+            d_alpha_6 = plus(d_alpha_6, d_alpha_2[i] * alpha_6)
+        d_alpha_8 = 1.0 / scale_1
+        d_scale = -1.0 / scale_1 - d_alpha_6 * (d_alpha_8 / scale_1)
         for i in range(n):
-            d_alpha_11 = 0.0
-            recorded_i = alpha_3[-j + q - 1, i]
+            d_alpha_9 = 0.0
+            recorded_i = alpha_2[-j + q - 1, i]
             for k in range(n):
-                d_alpha_12 = (d_alpha_4[k] * d_alpha_10 + d_scale) * d_alpha_3[d_alpha_9, k]
-                d_alpha_11 = plus(d_alpha_11, d_alpha_12 * A_3[i, k])
-                d_alpha_5[i, k] += d_alpha_12 * recorded_i
-            d_alpha_1[d_alpha_9, i] += (d_alpha_4[i] * d_alpha_10 + d_scale) * d_alpha_2[i]
-            d_alpha[i] = d_alpha_11
-        for i in range(n):
-            for k in range(d):
-                d_alpha_6[i, k] += d_alpha_1[k, i]
-        d_alpha_4, d_alpha = d_alpha, d_alpha_4
+                d_alpha_10 = (d_alpha_2[k] * d_alpha_8 + d_scale) * B_3[k, d_alpha_7]
+                d_alpha_9 = plus(d_alpha_9, d_alpha_10 * A_3[i, k])
+                d_alpha_3[i, k] += d_alpha_10 * recorded_i
+            d_alpha_4[i, d_alpha_7] += (d_alpha_2[i] * d_alpha_8 + d_scale) * d_alpha_1[i]
+            d_alpha[i] = d_alpha_9
+        d_alpha_2, d_alpha = d_alpha, d_alpha_2
     d_logits = np.empty((n, n))
     d_emission = np.empty((n, d))
     for i in range(n):
@@ -224,7 +211,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
         A_8 = A_1[i, 0]
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
-            d_A_2 = plus(d_A_2, d_alpha_5[i, j] * A[i, j] / A_7 / A_7)
+            d_A_2 = plus(d_A_2, d_alpha_3[i, j] * A[i, j] / A_7 / A_7)
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
             d_A_3 = plus(d_A_3, 1.0 if logits[i, j] == A_8 else 0.0)
         # line 14: B = B / B.sum(axis=1, keepdims=True)
@@ -233,17 +220,17 @@ def hmm_value_and_grad(logits, emission, start, seen):
         B_8 = B_1[i, 0]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B_2 = plus(d_B_2, d_alpha_6[i, j] * B[i, j] / B_7 / B_7)
+            d_B_2 = plus(d_B_2, d_alpha_4[i, j] * B[i, j] / B_7 / B_7)
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_8 else 0.0)
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
-            d_A = d_alpha_5[i, j] / A_7 - d_A_2
+            d_A = d_alpha_3[i, j] / A_7 - d_A_2
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
             d_A_1[j] = d_A * A[i, j]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B = d_alpha_6[i, j] / B_7 - d_B_2
+            d_B = d_alpha_4[i, j] / B_7 - d_B_2
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_1[j] = d_B * B[i, j]
         d_A_4 = 0.0

@@ -4,18 +4,18 @@
 
 alphas: f8[p]    means: f8[p, q]    icf: f8[p, ((q*q + q)//2)]    x: f8[n, q]    gamma: f8    m: i8
 
-Cost for each of p: 10 operations, 1 exp; 49 bytes read, 33 written.
+Cost for each of p: 10 operations, 1 exp; 66 bytes read, 33 written.
 Cost for each of p*q: 12 operations, 1 exp; 64 bytes read, 32 written.
 Cost for each of ((q*q + q)//2)*p - p*q: 28 operations; 32 bytes read, 16 written.
 Cost for each of ((q*q + q)//2) - q: 11 operations; 0 bytes read, 8 written.
 Cost for each of n: 6 operations, 1 log; 24 bytes read, 40 written.
 Cost for each of n*p*q: 12 operations; 64 bytes read, 40 written.
-Cost for each of p*q*q: 1 operations; 40 bytes read, 16 written.
+Cost for each of p*q*q: 1 operations; 32 bytes read, 8 written.
 Cost for each of n*p*q*q: 9 operations; 40 bytes read, 16 written.
 Cost for each of n*p: 10 operations, 1 exp; 66 bytes read, 57 written.
-Stored: scaled_tile[p, q, 64], terms_tile[p, 64], rows_tile[p, 64], d_highest_tile[p, 64], part_1[q,
-q, p], d_part_1[q, q], terms_1[p], diagonals[p, q], weights_2[p], d_weights_1[p], d_scaled_1[p, q,
-q], d_scaled_2[p, q], x_tile[q, 64], d_part_2[q, q, p].
+Stored: scaled_tile[p, q, 64], terms_tile[p, 64], rows_tile[p, 64], d_highest_tile[p, 64], lower[p,
+q, q], d_part_1[q, q], terms_1[p], diagonals[p, q], weights_2[p], d_weights_1[p], d_scaled_1[p, q,
+q], d_scaled_2[p, q], x_tile[q, 64].
 Predicted cost relative to the value alone: 1.6.
 """
 
@@ -126,7 +126,7 @@ def vector_log(x):
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
 def mixture_value_and_grad_start(alphas, icf, p, q):
-    part_1 = np.zeros((q, q, p))
+    lower = np.zeros((p, q, q))
     d_part_1 = np.zeros((q, q), dtype=np.int64)
     terms_1 = np.empty(p)
     diagonals = np.empty((p, q))
@@ -155,13 +155,13 @@ def mixture_value_and_grad_start(alphas, icf, p, q):
             if row_1 < 0:
                 row_1 += q
             if row_1 < 0 or row_1 >= q:
-                raise IndexError("line 19: index is out of bounds for axis 0")
+                raise IndexError("line 19: index is out of bounds for axis 1")
             column = -column_1 + q - 2
             if column < 0:
                 column += q
             if column < 0 or column >= q:
-                raise IndexError("line 19: index is out of bounds for axis 1")
-            part_1[row_1, column, i] = icf_i
+                raise IndexError("line 19: index is out of bounds for axis 2")
+            lower[i, row_1, column] = icf_i
             # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
             squares_1 = plus(squares_1, icf_i * icf_i)
         alphas_i = alphas[i]
@@ -186,9 +186,8 @@ def mixture_value_and_grad_start(alphas, icf, p, q):
             column_3 += q
         if column_3 < 0 or column_3 >= q:
             raise IndexError("line 19: index is out of bounds for axis 1")
-        # line 17: column, row = np.triu_indices(d, 1)
         d_part_1[row_3, column_3] = i
-    return d_part_1, diagonals, part_1, prior_1, squares_1, terms_1, weights_1
+    return d_part_1, diagonals, lower, prior_1, squares_1, terms_1, weights_1
 
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
@@ -200,7 +199,7 @@ def mixture_value_and_grad_rows(
     means,
     x,
     diagonals,
-    part_1,
+    lower,
     terms_1,
     sums,
     d_alphas_parts,
@@ -247,13 +246,13 @@ def mixture_value_and_grad_rows(
                         scaled_tile_1[r] = 0.0
                     for k in range(q):
                         # line 19: lower[:, row, column] = icf[:, d:]
-                        part_2 = part_1[j, k, i]
+                        part_1 = lower[i, j, k]
                         means_i_k = means[i, k]
                         for r in range(rows):
                             # line 20: centred = x[:, None, :] - means
                             centred = x_tile[k, r] - means_i_k
                             # line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", low…
-                            scaled_tile_1[r] += part_2 * centred
+                            scaled_tile_1[r] += part_1 * centred
                     # line 16: diagonals = np.exp(logs)
                     diagonals_i_j = diagonals[i, j]
                     means_i_j = means[i, j]
@@ -337,12 +336,12 @@ def mixture_value_and_grad_rows(
                         d_centred_tile[r] = 0.0
                     for k in range(q):
                         # line 19: lower[:, row, column] = icf[:, d:]
-                        part_3 = part_1[k, j, i]
+                        part_2 = lower[i, k, j]
                         means_i_k = means[i, k]
                         d_scaled_3 = 0.0
                         for r in range(rows):
                             # gradient of line 20: centred = x[:, None, :] - means
-                            d_centred_tile[r] += d_terms_tile[r] * scaled_tile[i, k, r] * part_3
+                            d_centred_tile[r] += d_terms_tile[r] * scaled_tile[i, k, r] * part_2
                             # line 20: centred = x[:, None, :] - means
                             centred = x_tile[k, r] - means_i_k
                             # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nk…
@@ -403,11 +402,11 @@ def mixture_value_and_grad_end(
 ):
     """Compute the results from what the chunks of rows left."""
     chunks = sums.shape[0]
-    # line 28: return rows.sum() - n * weights - prior
-    value_2 = float(n)
     # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
     prior_2 = gamma * gamma
     prior_3 = float(m)
+    # line 28: return rows.sum() - n * weights - prior
+    value_2 = float(n)
     d_icf = np.zeros((p, (q * q + q) // 2))
     value_1 = 0.0
     weights_2 = np.empty(p)
@@ -431,38 +430,24 @@ def mixture_value_and_grad_end(
         for i in range(p):
             for j in range(q):
                 d_scaled_2[i, j] += d_scaled_2_parts[chunk, i, j]
-    weights_3 = 0.0
-    d_weights_2 = 0.0
-    d_part_2 = np.empty((q, q, p))
     for i in range(p):
         alphas_i = alphas[i]
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        weights_4 = vector_exp(alphas_i - weights_1)
-        weights_2[i] = weights_4
+        weights_2[i] = vector_exp(alphas_i - weights_1)
         for j in range(q):
             # line 16: diagonals = np.exp(logs)
             diagonals_i_j = diagonals[i, j]
             # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
             squares_2 = plus(squares_2, diagonals_i_j * diagonals_i_j)
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        d_weights_3 = alphas_i == weights_1
-        d_weights_1[i] = d_weights_3
-        # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        weights_3 = plus(weights_3, weights_4)
-        # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        d_weights_2 = plus(d_weights_2, 1.0 if d_weights_3 else 0.0)
-        for j in range(q):
-            for k in range(q):
-                # gradient of line 19: lower[:, row, column] = icf[:, d:]
-                d_part_2[j, k, i] = d_scaled_1[i, j, k]
-    # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-    d_weights_4 = value_2 / weights_3
-    d_weights_5 = (weights_3 * d_weights_4 - value_2) / d_weights_2
+        d_weights_1[i] = alphas_i == weights_1
+    weights_3 = 0.0
+    d_weights_2 = 0.0
     for i in range(p):
-        d_weights_6 = (d_weights_5 if d_weights_1[i] else 0.0) - d_weights_4 * weights_2[i]
-        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_terms_1 = d_alphas[i]
-        d_alphas[i] = d_weights_6 + d_terms_1
+        # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+        weights_3 = plus(weights_3, weights_2[i])
+        # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+        d_weights_2 = plus(d_weights_2, 1.0 if d_weights_1[i] else 0.0)
         for j in range((q * q + q) // 2 - q):
             # line 17: column, row = np.triu_indices(d, 1)
             column_1 = int(
@@ -484,9 +469,11 @@ def mixture_value_and_grad_end(
             d_squares_1 = prior_2 * icf[i, j + q]
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
             d_icf[i, j + q] += (
-                (-d_part_2[row_4, column_4, i] if d_part_1[row_4, column_4] == j else 0.0)
+                (-d_scaled_1[i, row_4, column_4] if d_part_1[row_4, column_4] == j else 0.0)
                 - d_squares_1
             )
+        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+        d_terms_1 = d_alphas[i]
         for j in range(q):
             # line 16: diagonals = np.exp(logs)
             diagonals_i_j = diagonals[i, j]
@@ -498,6 +485,13 @@ def mixture_value_and_grad_end(
             d_diagonals_1 = prior_3 + d_diagonals * diagonals_i_j
             # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
             d_icf[i, j] += d_diagonals_1 + d_terms_1
+    # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
+    d_weights_3 = value_2 / weights_3
+    d_weights_4 = (weights_3 * d_weights_3 - value_2) / d_weights_2
+    for i in range(p):
+        d_weights_5 = (d_weights_4 if d_weights_1[i] else 0.0) - d_weights_3 * weights_2[i]
+        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+        d_alphas[i] = d_weights_5 + d_alphas[i]
     # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
     weights = math.log(weights_3) + weights_1
     # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
@@ -514,7 +508,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, part_1, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
+    d_part_1, diagonals, lower, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
         alphas, icf, p, q
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
@@ -532,7 +526,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
         means,
         x,
         diagonals,
-        part_1,
+        lower,
         terms_1,
         sums,
         d_alphas_parts,
@@ -548,7 +542,7 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, part_1, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
+    d_part_1, diagonals, lower, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
         alphas, icf, p, q
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
@@ -566,7 +560,7 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
         means,
         x,
         diagonals,
-        part_1,
+        lower,
         terms_1,
         sums,
         d_alphas_parts,

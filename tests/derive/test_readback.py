@@ -115,8 +115,25 @@ def cleared(p: Any, y: Any) -> Any:
     return np.sum(x**2)
 
 
-KEPT = (path, rows, just_written, backwards, early)
-RECORDED = (wrapped, same_row, ahead, backwards_behind, twice, cleared)
+def columns(p: Any, y: Any) -> Any:
+    """Columns of a table, forward and backward in one array, by two indices."""
+    x = np.zeros((2, len(y) + 1, 2))
+    x[:, 0] = p[0]
+    for t in range(len(y)):
+        x[:, t + 1] = np.sin(x[:, t, ::-1]) * p[1] + y[t] * x[::-1, t] * p[2]
+    return np.sum(x[:, 1:, 0] * y) + np.sum(x[0] * x[1])
+
+
+def across(p: Any, y: Any) -> Any:
+    """Reads along one axis what is written along the other one."""
+    x = np.outer(y, y) * p[0]
+    for t in range(len(y) - 1):
+        x[:, t + 1] = np.sin(x[t]) * p[1] + p[2] * x[:, t]
+    return np.sum(x**2)
+
+
+KEPT = (path, rows, just_written, backwards, early, columns)
+RECORDED = (wrapped, same_row, ahead, backwards_behind, twice, cleared, across)
 Y = np.random.default_rng(8).uniform(0.2, 0.9, 6)
 P = np.array([0.7, 0.4, 0.9])
 
@@ -149,7 +166,7 @@ def test_gradients_are_right(function: Callable[..., Any]) -> None:
     np.testing.assert_allclose(optimized[1], gradient, rtol=1e-13)
 
 
-@pytest.mark.parametrize("function", [path, rows, backwards], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [path, rows, backwards, columns], ids=lambda f: f.__name__)
 def test_no_step_copies_the_array(function: Callable[..., Any]) -> None:
     """The row that a step reads and writes is kept in place of the array, in the adjoint too."""
     made = pipeline.run(derived(function))
