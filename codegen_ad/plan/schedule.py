@@ -17,7 +17,7 @@ from codegen_ad.ir.types import ArrayType
 from codegen_ad.ops import make
 from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.plan import control, memory, nests
+from codegen_ad.plan import control, joining, memory, nests
 from codegen_ad.plan.access import NeedsStorage, Point
 from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
@@ -335,16 +335,11 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
                 wholes.append((node, stored_whole(node, buffer, owned=True)))
             case _:
                 pass
-    groups = nests.partition(p, ready) + [g for nest in later for g in nests.partition(p, [nest])]
-    for extent, members in groups:
-        if extent is None:
-            nests.write_out(p, scope, members[0])
-            continue
-        inner, variable = nests.open_loop(p, scope, extent)
-        schedule(p, inner, [m.bind(extent, variable) for m in members])
-        nests.close_loop(scope, inner, variable, extent, p.elements.note(members[0].node))
+    _emit_nests(p, scope, ready)
+    for nest in later:
+        _emit_nests(p, scope, [nest])
     for sweep, buffer in swept:
-        sweeps.edges(p, scope, sweep, buffer, schedule)
+        sweeps.ends(p, scope, sweep, buffer, schedule)
     scope.stored.update(wholes)
     scope.local.update({(node, pattern): stored for node, pattern, stored in parts})
     scope.values.update({(node, point): variable for node, point, variable in totals})
@@ -359,3 +354,20 @@ def _emit_level(p: Planner, scope: Scope, work: Work, items: Sequence[Item]) -> 
                 memory.emit(p, scope, node, run=schedule)
             case _:
                 pass
+
+
+def _emit_nests(p: Planner, scope: Scope, ready: list[Nest]) -> None:
+    """The loops of nests that don't wait for each other."""
+    groups = nests.partition(p, ready)
+    looped = [(extent, members) for extent, members in groups if extent is not None]
+    loops = {loop.parts[0].extent: loop for loop in joining.joined(p, scope, looped)}
+    for extent, members in groups:
+        if extent is None:
+            nests.write_out(p, scope, members[0])
+        elif extent in loops:  # others are in a loop before
+            loop = loops[extent]
+            inner, variable = nests.open_loop(p, scope, loop.extent)
+            schedule(p, inner, loop.at(variable))
+            note = p.elements.note(loop.parts[0].nests[0].node)
+            nests.close_loop(scope, inner, variable, loop.extent, note)
+            joining.ends(p, scope, loop, schedule)

@@ -22,6 +22,7 @@ from codegen_ad.plan.nests import IntoBuffer, IntoSum, Nest
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import is_accumulating
+from codegen_ad.plan.writing import edges
 from codegen_ad.plan.writing.written import Sweep
 
 WIDEST = 8
@@ -83,7 +84,7 @@ def main_nest(found: Sweep, buffer: str) -> Nest:
     return Nest(found.links[-1], shape, (None,) * len(shape), sink)
 
 
-def edges(p: Planner, scope: Scope, found: Sweep, buffer: str, run: Run) -> None:
+def ends(p: Planner, scope: Scope, found: Sweep, buffer: str, run: Run) -> None:
     """Fill what the main nest leaves out: for each axis the elements near its ends.
 
     On the axes before, only the elements that are near no end are left.
@@ -96,34 +97,22 @@ def edges(p: Planner, scope: Scope, found: Sweep, buffer: str, run: Run) -> None
 def _edge(p: Planner, scope: Scope, found: Sweep, axis: int, buffer: str, run: Run) -> None:
     note = p.elements.note(found.links[-1])
     low, high, size = found.low[axis], found.high[axis], found.target.array.shape[axis]
-    count = p.names.fresh()
-    p.names.wishes[count] = ("edge",)
-    both = Dim.constant(low + high)
-    is_long = Apply("less", (Index(both), Index(size)), DType.BOOL)
-    shortest = Apply("where", (is_long, Index(both), Index(size)), DType.INT64)
-    scope.statements.append(Assign((count,), (shortest,), note))
+    count = edges.count(p, scope, size, low + high, note)
     shape = found.target.array.shape
     inner, point = scope, dict[int, Dim]()
     opened: list[tuple[Scope, Scope, str, Dim]] = []
     for a, dim in enumerate(shape):
         if is_unrolled(dim):
             continue
-        extent = found.extents[a] if a < axis else Dim.symbol(count) if a == axis else dim
+        extent = found.extents[a] if a < axis else count if a == axis else dim
         outer, name = inner, p.names.fresh()
         inner = Scope(outer, is_region=False, symbols={name}, extents={name: extent})
         opened.append((outer, inner, name, extent))
         variable = Dim.symbol(name)
         if a < axis:
             variable += found.low[a]
-        if a == axis and high:
-            place = p.names.fresh()
-            p.names.wishes[place] = ("place",)
-            from_end = Index(size - Dim.symbol(count) + variable)
-            near = Apply("less", (Index(variable), Index(Dim.constant(low))), DType.BOOL)
-            where = Apply("where", (near, Index(variable), from_end), DType.INT64)
-            inner.statements.append(Assign((place,), (where if low else from_end,), note))
-            inner.symbols.add(place)
-            variable = Dim.symbol(place)
+        if a == axis:
+            variable = edges.place(p, inner, (size, low, high), count, variable, note)
         point[a] = variable
     written_out = [a for a in range(len(shape)) if a not in point]
     for places in unrolled_points(tuple(shape[a] for a in written_out)):
