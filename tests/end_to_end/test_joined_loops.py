@@ -1,4 +1,4 @@
-"""Loops whose sizes differ by a few trips: one loop, and the trips that are left, for every size."""
+"""Loops whose sizes differ by a few trips: one loop, and the trips that are left, for all sizes."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from codegen_ad.ops import make
 from codegen_ad.ops.indexing import UPDATE, Update
 from codegen_ad.plan.access import Point, is_unrolled, unrolled_points
 from codegen_ad.plan.element import identity
-from codegen_ad.plan.kernel import Apply, Assign, Expr, For, If, Index, Store
+from codegen_ad.plan.kernel import Apply, Expr, For, If, Index, Store
 from codegen_ad.plan.nests import IntoBuffer, IntoSum, Nest
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope
