@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen_ad.api import differentiate, least_squares, minimize
+    from codegen_ad.api import differentiate, fit_many, least_squares, minimize
     from codegen_ad.custom import custom_derivative, stop_gradient
     from codegen_ad.differentiable import Differentiable
     from codegen_ad.errors import CodegenError
@@ -32,6 +32,7 @@ __all__ = [
     "custom_derivative",
     "differentiate",
     "elementwise_grad",
+    "fit_many",
     "grad",
     "hessian",
     "hvp",

@@ -16,6 +16,7 @@ from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
     from codegen_ad.fit.least_squares_result import LeastSquaresResult
+    from codegen_ad.fit.many_result import ManyFitsResult
     from codegen_ad.fit.result import FitResult
 
 P = ParamSpec("P")
@@ -272,6 +273,64 @@ def least_squares(
         trace=trace,
         progress=progress,
         callback=callback,
+        time_limit=time_limit,
+    )
+
+
+def fit_many(
+    function: Callable[..., Any],
+    x0: Any,
+    args: Sequence[Any] = (),
+    *,
+    per_fit: str | Sequence[str],
+    steps: int = 1000,
+    ftol: float | None = None,
+    xtol: float | None = None,
+    gtol: float | None = None,
+    absolute_sigma: bool = False,
+    progress: bool | None = None,
+    time_limit: float | None = None,
+) -> ManyFitsResult:
+    """Fit many data sets by least squares, each by itself, all in one compiled kernel.
+
+    Threads share the fits; results have the same bits for any number of them, and are those of
+    `least_squares` for each data set.
+
+    Parameters
+    ----------
+    function : returns the residuals of one fit; see `least_squares`.
+    x0 : the first guesses: as for one fit, with an axis more in front of every array, over fits.
+    args : the other arguments.
+    per_fit : the names of those arguments that have an axis over fits in front of their arrays,
+        too. The others are the same for all fits; `()` fits the same data from several starts.
+    steps, ftol, xtol, gtol, absolute_sigma : as in `least_squares`, for each fit.
+    progress : show a progress bar; None shows one on long runs in a terminal.
+    time_limit : seconds after which no more fits are begun, and those that run are stopped.
+
+    Returns
+    -------
+    ManyFitsResult
+        Arrays over fits. One that fails, or whose data are not finite, says so in `status` and
+        stops no other.
+
+    Raises
+    ------
+    InvalidArgument
+        If arguments do not fit together, or there are fewer residuals than parameters.
+    """
+    from codegen_ad.fit.many import fit_many as run
+
+    return run(
+        _differentiable(function),
+        x0,
+        args,
+        per_fit=per_fit,
+        steps=steps,
+        ftol=ftol,
+        xtol=xtol,
+        gtol=gtol,
+        absolute_sigma=absolute_sigma,
+        progress=progress,
         time_limit=time_limit,
     )
 

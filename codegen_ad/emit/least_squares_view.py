@@ -130,9 +130,7 @@ def least_squares_view(
     own = ["steps", *(p.name for p in parts), *given, *RESULTS]
     many = None
     if each is not None:
-        spread = {names[k] for k in each} | {p.name for p in parts if p.parameter.rank} | EACH
-        spread |= {p.name for p in parts if not p.parameter.rank}
-        many = _many(name, own, spread, {p.name for p in parts if not p.parameter.rank})
+        many = _many(name, own, {names[k] for k in each} | {p.name for p in parts} | EACH)
     lines = [*core.body, core.returned, *(h.text for h in core.helpers), "math.", "np."]
     if once is not None:
         lines += [*once.body, once.returned]
@@ -149,15 +147,10 @@ def least_squares_view(
     )
 
 
-def _many(name: str, own: list[str], spread: set[str], numbers: set[str]) -> ManyView:
-    """The loop over fits; of `numbers` a fit takes a part of one element."""
-
-    def argument(n: str) -> str:
-        if n in numbers:
-            return f"{n}[fit : fit + 1]"
-        return f"{n}[fit]" if n in spread else n
-
-    call = f"status[fit] = {name}({', '.join(map(argument, own))})"
+def _many(name: str, own: list[str], apart: set[str]) -> ManyView:
+    """The loop over fits; each has its own element of what is `apart`."""
+    arguments = ", ".join(f"{n}[fit]" if n in apart else n for n in own)
+    call = f"status[fit] = {name}({arguments})"
     return ManyView(
         head(f"{name}_many", ["first", "last", *own, "status"]),
         tuple(broken(call, WIDTH - 2 * len(INDENT))),

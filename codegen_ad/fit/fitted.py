@@ -79,9 +79,13 @@ class Fitted:
         ]
 
     def structured(self, arrays: Sequence[NDArray[Any]]) -> Any:
-        """Arrays like `points` in the structure of the first guess."""
+        """Arrays like `points` in the structure of the first guess.
+
+        Of many fits, all have one axis more in front.
+        """
         plain = (
-            a[0] if is_scalar else a for a, is_scalar in zip(arrays, self._scalars, strict=True)
+            a[..., 0][()] if is_scalar else a
+            for a, is_scalar in zip(arrays, self._scalars, strict=True)
         )
         found = [rebuild(f, v, plain) for f, v in zip(self._forms, self._first, strict=True)]
         return found[0] if len(found) == 1 else tuple(found)

@@ -60,7 +60,8 @@ def least_squares(
     watched, stop = np.array([0.0, np.nan, np.nan, np.inf]), np.zeros(1, dtype=np.int64)
     limits = tolerances(prepared, ftol, xtol, gtol)
     rest = (*fitted.data, limits, gradient, covariance, counts, kept, watched, stop)
-    compile_by(prepared, 0, [p.copy() for p in fitted.points], rest)
+    # Compiled or loaded by a call that takes no step, so that timing starts after.
+    prepared.compiled.call([0, *(p.copy() for p in fitted.points), *rest])
     rows = max((np.size(v) for v in fitted.data), default=1)
     started = time.perf_counter()
     outcome = watch(
@@ -76,10 +77,7 @@ def least_squares(
     seconds = time.perf_counter() - started
     name = kernels.binder.name
     if outcome.status is Status.TOO_FEW:
-        raise InvalidArgument(
-            f"{name}() returns {counts[2]} residuals, and there are {count} parameters to fit.\n"
-            "Pass more data, or fix some of the parameters."
-        )
+        raise too_few(name, int(counts[2]), count)
     if outcome.status is Status.NOT_FINITE and not counts[0]:
         raise InvalidArgument(f"the residuals of {name}() {_blamed(arguments)}")
     iterations, evaluations, residuals = counts.tolist()
@@ -121,6 +119,14 @@ def tolerances(
     return np.array([*found, 4 * rounding])
 
 
+def too_few(name: str, residuals: int, count: int) -> InvalidArgument:
+    """The error where residuals can't determine the parameters."""
+    return InvalidArgument(
+        f"{name}() returns {residuals} residuals, and there are {count} parameters to fit.\n"
+        "Pass more data, or fix some of the parameters."
+    )
+
+
 def scaled_covariance(
     inverse: NDArray[np.float64], cost: Any, residuals: Any, count: int, *, is_absolute: bool
 ) -> NDArray[np.float64]:
@@ -136,13 +142,6 @@ def scaled_covariance(
     with np.errstate(invalid="ignore"):
         found = inverse * variance[..., None, None]
     return np.where(np.isfinite(found), found, np.inf)
-
-
-def compile_by(
-    prepared: Prepared, steps: int, points: Sequence[NDArray[Any]], rest: Sequence[Any]
-) -> None:
-    """Compile or load the kernel by a call that takes no step, so that timing starts after."""
-    prepared.compiled.call([steps, *points, *rest])
 
 
 def _blamed(arguments: Mapping[str, Any]) -> str:

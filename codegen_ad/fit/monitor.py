@@ -117,6 +117,7 @@ def watch(
     callback: Callback | None = None,
     time_limit: float | None = None,
     short: int = SHORT,
+    unit: str = "step",
 ) -> Outcome:
     """Call `run` and see to it while it works.
 
@@ -138,6 +139,8 @@ def watch(
         Seconds after which the run is stopped.
     short
         Runs of no more steps are called directly, where nothing else wants a thread.
+    unit
+        What the progress bar counts. Only where it is steps does it show the loss.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def watch(
     if steps <= short and callback is None and time_limit is None and not progress_bar:
         outcome = _call(run)
     else:
-        watcher = _Watcher(run, progress, stop, steps, progress_bar, callback, time_limit)
+        watcher = _Watcher(run, progress, stop, steps, progress_bar, callback, time_limit, unit)
         outcome = watcher.watch()
     if outcome.reason is Reason.INTERRUPT and progress[0] == first:
         raise KeyboardInterrupt
@@ -184,7 +187,9 @@ class _Watcher:
         progress_bar: bool | None,
         callback: Callback | None,
         time_limit: float | None,
+        unit: str,
     ) -> None:
+        self._unit = unit
         self._run = run
         self._progress = progress
         self._stop = stop
@@ -270,10 +275,11 @@ class _Watcher:
         if self._bar is None and self._is_bar_due(elapsed):
             from tqdm import tqdm
 
-            self._bar = tqdm(total=self._steps, unit="step", file=sys.stderr, miniters=1)
+            self._bar = tqdm(total=self._steps, unit=self._unit, file=sys.stderr, miniters=1)
         if self._bar is not None:
             now = read_progress(self._progress)
-            self._bar.set_postfix_str(f"loss={now.loss:.6g}", refresh=False)
+            if self._unit == "step":
+                self._bar.set_postfix_str(f"loss={now.loss:.6g}", refresh=False)
             self._bar.update(now.step - self._first - self._bar.n)
 
     def _is_bar_due(self, elapsed: float) -> bool:

@@ -97,7 +97,7 @@ class Kernels:
         self._templates = templates
         self._versions = versions
         self._inspect = inspect
-        self._team = Team(threads)
+        self.team = Team(threads)
         self._by_signature: dict[tuple[str, Signature], Prepared] = {}
         self._plain: dict[Any, tuple[Watch, Callable[..., Any]]] = {}
         self._nested: dict[Any, tuple[Watch, Nested]] = {}
@@ -205,7 +205,7 @@ class Kernels:
     def _prepared(
         self, entry: Entry, signature: Signature, dependencies: Sequence[Dependency]
     ) -> Prepared:
-        compiled = Compiled(entry, self.root, self._team)
+        compiled = Compiled(entry, self.root, self.team)
         return Prepared(compiled, signature, Watch(self.root, dependencies))
 
     def latest(self, mode: str) -> Prepared | None:

@@ -1,0 +1,247 @@
+"""Fit many data sets with one function: every fit by itself, all of them by one compiled kernel.
+
+Threads share the fits; what comes out does not depend on how many there are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.fit import checks
+from codegen_ad.fit.fitted import Fitted, arguments_of
+from codegen_ad.fit.least_squares import HasKernels, scaled_covariance, tolerances, too_few
+from codegen_ad.fit.many_result import ManyFitsResult
+from codegen_ad.fit.monitor import Status, watch
+from codegen_ad.runtime.arguments import Binder, leaves_of
+from codegen_ad.runtime.dispatch import Kernels, Prepared
+
+BLOCK = 256
+"""So many fits are one call of the kernel: it takes microseconds to call, and counts progress."""
+
+FEW = 64
+"""No more fits than that stay in their thread."""
+
+CONVERGED = (Status.CONVERGED, Status.SMALL_STEP, Status.SMALL_CHANGE)
+
+
+def fit_many(
+    function: HasKernels,
+    x0: Any,
+    args: Sequence[Any] = (),
+    *,
+    per_fit: str | Sequence[str],
+    steps: int = 1000,
+    ftol: float | None = None,
+    xtol: float | None = None,
+    gtol: float | None = None,
+    absolute_sigma: bool = False,
+    progress: bool | None = None,
+    time_limit: float | None = None,
+) -> ManyFitsResult:
+    """See `codegen_ad.fit_many`."""
+    steps = checks.step_count("steps", steps)
+    limit = checks.time_limit("time_limit", time_limit)
+    is_absolute = checks.flag("absolute_sigma", absolute_sigma)
+    kernels = function.kernels
+    binder = kernels.binder
+    own = _own(binder, per_fit)
+    first, arguments = arguments_of(binder, x0, args, "fit_many")
+    fits = _count(arguments, own)
+    single = {n: _first(v) if n in own else v for n, v in arguments.items()}
+    mode = f"fit_many:{','.join(n for n in own if n not in binder.wrt)}"
+    prepared, values = kernels.prepare(mode, single)
+    fitted = Fitted(prepared.signature, binder.wrt, first, values)
+    run = _Run(kernels, prepared, fitted, arguments, own, fits, steps)
+    run.limits[:] = tolerances(prepared, ftol, xtol, gtol)
+    run.block(0, 0)  # compiled or loaded before the time is taken
+    started = time.perf_counter()
+    outcome = watch(
+        run,
+        run.progress,
+        run.stop,
+        steps=fits,
+        progress_bar=progress,
+        time_limit=limit,
+        short=0 if fits > FEW else fits,
+        unit="fit",
+    )
+    seconds = time.perf_counter() - started
+    count = run.gradient.shape[1]
+    if Status.TOO_FEW in run.status:
+        raise too_few(binder.name, int(run.counts[:, 2].max()), count)
+    cost = run.watched[:, 3].copy()
+    covariance = scaled_covariance(
+        run.covariance, cost, run.counts[:, 2], count, is_absolute=is_absolute
+    )
+    errors = np.sqrt(np.diagonal(covariance, axis1=-2, axis2=-1))
+    return ManyFitsResult(
+        x=fitted.structured(run.points),
+        errors=fitted.structured(fitted.parts(errors)),
+        covariance=covariance,
+        cost=cost,
+        nit=run.counts[:, 0].copy(),
+        nfev=run.counts[:, 1].copy(),
+        status=run.status,
+        success=np.isin(run.status, CONVERGED),
+        message=_message(run.status, outcome.message if run.stop[0] else None),
+        seconds=seconds,
+    )
+
+
+class _Run:
+    """A kernel, its arrays, and the call of it for all fits."""
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        prepared: Prepared,
+        fitted: Fitted,
+        arguments: Mapping[str, Any],
+        own: Sequence[str],
+        fits: int,
+        steps: int,
+    ) -> None:
+        self._kernels = kernels
+        self._call = prepared.compiled.call
+        self._fits = fits
+        self._lock = threading.Lock()
+        leaves: list[Any] = []
+        for name, form in prepared.signature.parameters:
+            found = leaves_of(arguments[name], form, name)
+            leaves += map(np.ascontiguousarray, found) if name in own else found
+        leaves += prepared.compiled.outside(kernels.root)
+        self.points = [
+            np.array(leaves[k], order="C").reshape(fits, *p.shape)
+            for k, p in zip(fitted.places, fitted.points, strict=True)
+        ]
+        data = [v for k, v in enumerate(leaves) if k not in fitted.places]
+        count = sum(p.size for p in fitted.points)
+        self.gradient = np.full((fits, count), np.nan)
+        self.covariance = np.full((fits, count, count), np.inf)
+        self.counts = np.zeros((fits, 3), dtype=np.int64)
+        self.watched = np.full((fits, 4), np.nan)
+        self.status = np.full(fits, Status.STOPPED, dtype=np.int64)
+        self.limits = np.empty(4)
+        self.stop = np.zeros(1, dtype=np.int64)
+        self.progress = np.array([0.0, np.nan, np.nan, np.nan])
+        self._arguments = [
+            steps, *self.points, *data, self.limits, self.gradient, self.covariance, self.counts,
+            np.empty(0), self.watched, self.stop, self.status,
+        ]  # fmt: skip
+
+    def block(self, first: int, last: int) -> None:
+        """Run the fits from `first` up to `last`."""
+        self._call([first, last, *self._arguments])
+
+    def __call__(self) -> int:
+        """Run all fits, or those that are done before `stop` is set."""
+        if self._fits <= FEW:
+            self._part(0, self._fits)
+        else:
+            self._kernels.team(self._part, self._fits)
+        return Status.STOPPED if self.stop[0] else Status.CONVERGED
+
+    def _part(self, first: int, last: int) -> None:
+        for start in range(first, last, BLOCK):
+            if self.stop[0]:
+                return
+            end = min(start + BLOCK, last)
+            self.block(start, end)
+            with self._lock:
+                self.progress[0] += end - start
+
+
+def _own(binder: Binder, per_fit: str | Sequence[str]) -> list[str]:
+    """The arguments of which each fit has its own: what is fitted, and those that are named."""
+    named = (per_fit,) if isinstance(per_fit, str) else tuple(per_fit)
+    for name in named:
+        if name not in binder.names:
+            known = ", ".join(n for n in binder.names if n not in binder.wrt)
+            raise InvalidArgument(
+                f"per_fit={name!r}: {binder.name}() has no parameter of that name; what may differ "
+                f"between fits is {known}"
+            )
+    return [n for n in binder.names if n in binder.wrt or n in named]
+
+
+def _count(arguments: Mapping[str, Any], own: Sequence[str]) -> int:
+    """How many fits there are: the size of the first axes."""
+    sizes: dict[str, int] = {}
+    for name in own:
+        for where, array in _arrays(name, arguments[name]):
+            if not array.ndim:
+                raise InvalidArgument(
+                    f"{where} is one number, and each fit needs its own: its first axis counts fits"
+                )
+            sizes[where] = array.shape[0]
+    where, fits = next(iter(sizes.items()), ("", 0))
+    for other, size in sizes.items():
+        if size != fits:
+            raise InvalidArgument(
+                f"{where} is for {fits} fits and {other} for {size}: first axes count fits"
+            )
+    if not fits:
+        raise InvalidArgument(f"{where or 'x0'} is for no fits: its first axis has no elements")
+    return fits
+
+
+def _arrays(where: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    for part, item in _items(value):
+        yield from _arrays(where + part, item)
+    if isinstance(value, np.ndarray | np.generic | int | float) and not isinstance(value, bool):
+        yield where, np.asarray(value)
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    """What a structure holds, with the expressions that reach it."""
+    if isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        return [(f"[{key!r}]", item) for key, item in held.items()]
+    if isinstance(value, tuple | list):
+        items = cast("Sequence[Any]", value)
+        return [(f"[{i}]", item) for i, item in enumerate(items)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return [(f".{n}", getattr(value, n)) for n in names]
+    return []
+
+
+def _first(value: Any) -> Any:
+    """What the first fit takes of a structure of arrays over fits."""
+    kind = cast("Any", type(value))
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(cast("NDArray[Any]", value))[0]
+    if isinstance(value, dict):
+        return {key: _first(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, tuple | list):
+        items = [_first(item) for item in cast("Sequence[Any]", value)]
+        return kind(*items) if hasattr(kind, "_fields") else kind(items)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        held = {f.name: _first(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **held)
+    return value
+
+
+def _message(status: NDArray[np.int64], stopped: str | None) -> str:
+    """How many fits converged, and what became of the others."""
+    done = int(np.isin(status, CONVERGED).sum())
+    others = [
+        f"{int((status == s).sum())} {said}"
+        for s, said in (
+            (Status.STEPS_DONE, "took all steps"),
+            (Status.STOPPED, "were stopped"),
+            (Status.NOT_FINITE, "met values that are not finite"),
+            (Status.STALLED, "found no lower sum of squares"),
+        )
+        if (status == s).any()
+    ]
+    text = "; ".join([f"{done} of {status.size} fits converged", *others])
+    return f"{text}." if stopped is None else f"{text}. {stopped.partition(';')[0]}."
