@@ -18,6 +18,7 @@ from codegen_ad.backends.fourier import (
     transformed,
 )
 from codegen_ad.backends.matrix_functions import (
+    add_product,
     matrix_cholesky,
     matrix_det,
     matrix_eigh,
@@ -159,6 +160,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_angle, EXACT),
     (vector_atan, EXACT),
     (vector_atan2, EXACT),
+    (add_product, CALLED),
     (matrix_solve, CALLED),
     (matrix_solve_triangular, CALLED),
     (matrix_inverse, CALLED),

@@ -184,3 +184,16 @@ def matrix_lstsq(a: Array, b: Array, cutoff: float, where: str) -> Array:
     if failed:
         raise np.linalg.LinAlgError(where)
     return x
+
+
+def add_product(total: Array, left: Array, right: Array, rows: int, part: Array) -> None:
+    """Add left @ right.T to `total`, over the first `rows` columns; `part` has room for it."""
+    for r in range(rows, left.shape[1]):
+        for i in range(left.shape[0]):
+            left[i, r] = 0.0
+        for i in range(right.shape[0]):
+            right[i, r] = 0.0
+    np.dot(left, right.T, out=part)
+    for i in range(part.shape[0]):
+        for j in range(part.shape[1]):
+            total[i, j] += part[i, j]

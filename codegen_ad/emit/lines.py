@@ -31,6 +31,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Note,
+    Product,
     Raise,
     Statement,
     Store,
@@ -84,6 +85,8 @@ class Writer(BlockWriter):
                 self.line(f"{buffer} = {text}", depth)
             case LibraryCall():
                 self._call(statement, depth)
+            case Product():
+                self._product(statement, depth)
             case Check():
                 self._check(statement, depth)
             case CheckRange(count, extent, axis, note):
@@ -196,6 +199,17 @@ class Writer(BlockWriter):
         where = self.where(origin) if origin is not None else ""
         for line in matrix_call(statement, where, room):
             self.line(line, depth)
+
+    def _product(self, statement: Product, depth: int) -> None:
+        result, right = (place(x.buffer, x.indices) for x in (statement.result, statement.right))
+        transposed, at = statement.transposed, statement.left.indices
+        left = self._argument(statement.left.buffer, transposed, at)
+        if statement.part is None:
+            self.line(f"np.dot({left}, {right}, out={result})", depth)
+        else:
+            rows = spell_dim(statement.rows)
+            call = f"add_product({result}, {left}, {right}, {rows}, {statement.part})"
+            self.line(call, depth)
 
     def _argument(self, name: str, transposed: bool, at: tuple[Dim, ...]) -> str:
         # Only a parameter can be strided in a way that BLAS can't read.

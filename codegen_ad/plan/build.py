@@ -129,7 +129,7 @@ def _attempt(
     fuse.fuse(kernel, p.names)
     tidy.remove_unused(kernel)
     reuse.reuse(kernel, p.names, program.notes)
-    tiles.tile(kernel, p.names, rows)
+    tiles.tile(kernel, p.names, rows, blas)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     return kernel

@@ -24,6 +24,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Load,
+    Product,
     Statement,
     Store,
     Tiles,
@@ -166,6 +167,8 @@ def _count(body: list[Statement], extent: Dim, loops: dict[Dim, Counter[str]]) -
             case Store(expr=expr):
                 counted["written"] += expr.dtype.size
                 _expression(expr, counted)
+            case Product(terms=terms, rows=rows):
+                loops.setdefault(extent * terms * rows, Counter())["simple"] += 2
             case _:
                 pass
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node, Origin
 from codegen_ad.ir.types import DType, Shape
 
@@ -170,6 +170,26 @@ class LibraryCall:
 
 
 @dataclass(slots=True)
+class Product:
+    """`result = left @ right` for the rows of a tile, matrices at leading indices of buffers.
+
+    `right` has the tile's rows along its last axis. `left` has none, and stands the other way round
+    if it is `transposed`. What `adds` has the rows along the last axis of both, and is
+    `result += left @ right.T`; `part` is room for the product. A row takes `terms` multiplications.
+    """
+
+    result: Load
+    left: Load
+    right: Load
+    terms: Dim
+    note: Note
+    transposed: bool = False
+    adds: bool = False
+    part: str | None = None
+    rows: Dim = ONE
+
+
+@dataclass(slots=True)
 class Check:
     """Make `name` a valid index of an axis of size `extent`: wrap a negative one, else raise."""
 
@@ -278,8 +298,8 @@ class Raise:
 
 
 Statement = (
-    Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Check
-    | CheckRange | For | Tiles | While | Grow | If | Raise
+    Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Product
+    | Check | CheckRange | For | Tiles | While | Grow | If | Raise
 )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ LOOP_NAMES = "ijklm"
 TAKEN = {
     "np",
     "math",
+    "add_product",
     "matrix_cholesky",
     "matrix_cofactors",
     "matrix_det",

@@ -75,6 +75,12 @@ class Names:
         node, _ = self.meaning.get(name, (None, ()))
         return self.fresh(node)
 
+    def moved(self, name: str, variable: str, other: str) -> str:
+        """Another name for the element of which `other` says what `variable` says of `name`'s."""
+        node, point = self.meaning.get(name, (None, ()))
+        here = {variable: Dim.symbol(other)}
+        return self.fresh(node, tuple(d.substitute(here) for d in point))
+
     def again(self, name: str) -> str:
         """Another name for the same element."""
         made = self.fresh(*self.meaning.get(name, (None, ())))

@@ -29,6 +29,7 @@ from codegen_ad.plan.kernel import (
     Load,
     Note,
     Number,
+    Product,
     Raise,
     Statement,
     Store,
@@ -183,6 +184,12 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             arrow = "written into" if statement.into or at else "gives"
             where = f" at {', '.join(map(str, at))}" if at else ""
             return f"call {function}({', '.join(given)}){where} {arrow} {', '.join(results)}"
+        case Product(result, left, right, transposed=transposed, adds=adds):
+            first, second = expression_text(left), expression_text(right)
+            first += ".T" if transposed else ""
+            second += ".T" if adds else ""
+            sign = "+=" if adds else "="
+            return f"{expression_text(result)} {sign} {first} @ {second}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case CheckRange(count, extent, axis):
@@ -232,6 +239,9 @@ def _read(statement: Statement) -> Iterator[str]:
             yield source
         case LibraryCall(arguments=arguments):
             yield from arguments
+        case Product(left=left, right=right):
+            yield left.buffer
+            yield right.buffer
         case While(condition=condition) | If(condition=condition):
             yield from _loaded(condition)
         case _:

@@ -19,6 +19,7 @@ from codegen_ad.plan.kernel import (
     For,
     Let,
     Load,
+    Product,
     Statement,
     Store,
     Tiles,
@@ -208,6 +209,11 @@ def row_of(loop: For | Tiles) -> Dim:
 def _is_added_to(loop: For | Tiles, buffer: str) -> bool:
     """Whether terms are added to places of a buffer, which is not read otherwise."""
     for statement, place in _places(loop, buffer):
+        if isinstance(statement, Product):
+            read = statement.left.buffer, statement.right.buffer
+            if not statement.adds or buffer in (statement.part, *read):
+                return False
+            continue
         if place is None or not isinstance(statement, Accumulate) or statement.how != "sum":
             return False
         target = statement.target

@@ -25,6 +25,7 @@ from codegen_ad.plan.kernel import (
     LibraryCall,
     Load,
     Number,
+    Product,
     Raise,
     Statement,
     Store,
@@ -70,7 +71,7 @@ def rename_statement(statement: Statement, rename: Rename) -> None:
 
 _NAME_FIELDS = {
     "name", "names", "buffer", "buffers", "target", "source", "variable", "count", "result",
-    "results", "arguments", "first", "rows", "row",
+    "results", "arguments", "first", "rows", "row", "part",
 }  # fmt: skip
 
 
@@ -106,6 +107,8 @@ def expressions(statement: Statement) -> list[Expr]:
             return [condition]
         case Raise(shown=shown):
             return list(shown)
+        case Product(result=result, left=left, right=right):
+            return [result, left, right]
         case _:
             return []
 
@@ -141,6 +144,9 @@ def dims(statement: Statement) -> Iterator[Dim]:
             yield from (window.first, window.count) if window is not None else ()
         case Check(extent=extent):
             yield extent
+        case Product(terms=terms, rows=rows):
+            yield terms
+            yield rows
         case CheckRange(count=count, extent=extent):
             yield count
             yield extent
@@ -185,6 +191,9 @@ def written(statement: Statement) -> Iterator[str]:
             yield target
         case LibraryCall(results=results):
             yield from results
+        case Product(result=result, part=part):
+            yield result.buffer
+            yield from () if part is None else (part,)
         case Check(name=name):
             yield name
         case Grow(buffers=buffers):

@@ -24,6 +24,7 @@ from codegen_ad.plan.kernel import (
     If,
     Load,
     Number,
+    Product,
     Raise,
     Statement,
     Store,
@@ -138,7 +139,7 @@ class _Distribution:
         self.waiting: list[Statement] = []  # where sums begin: they go where the first term is
 
     def add(self, statement: Statement) -> None:
-        if not self.rows.is_per_row(statement):
+        if isinstance(statement, Product) or not self.rows.is_per_row(statement):
             self._once(statement)
         elif _is_start(statement):
             self.waiting.append(statement)
@@ -161,6 +162,8 @@ class _Distribution:
 
     def _stays(self, loop: For) -> bool:
         """Whether a loop stays inside the loop over the rows."""
+        if any(isinstance(s, Product) for s in walk(loop.body)):
+            return False  # it is one for all rows of a tile
         if self.rows.varies(loop.extent.symbols()) or is_checked(loop):
             return True
         return self.depth == 0 and is_along_rows(self.rows, loop)

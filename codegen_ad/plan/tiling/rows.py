@@ -25,6 +25,7 @@ from codegen_ad.plan.kernel import (
     Kernel,
     Let,
     Load,
+    Product,
     Raise,
     Statement,
     Store,
@@ -34,7 +35,7 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.tidying.rename import dims, expressions, names_in, written
 
-UNDERSTOOD = (Let, Assign, Accumulate, Store, Fill, For, If, Check, CheckRange, Raise)
+UNDERSTOOD = (Let, Assign, Accumulate, Store, Fill, Product, For, If, Check, CheckRange, Raise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,11 @@ def _is_total(body: list[Statement], name: str) -> bool:
             case Accumulate(target, kind, expr) if target_name(target) == name:
                 how.add(kind)
                 if name in names_in(expr):
+                    return False
+                continue
+            case Product(result, left, right, adds=True) if result.buffer == name:
+                how.add("sum")
+                if name in (left.buffer, right.buffer):
                     return False
                 continue
             case _:

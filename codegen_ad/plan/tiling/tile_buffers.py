@@ -50,6 +50,13 @@ class Buffers:
         self.allocated.append(Allocate(name, (*shape, self.size), dtype, None, Note()))
         return name
 
+    def room(self, shape: Shape) -> str:
+        """A new buffer for a product that is added to a matrix."""
+        name = self.names.fresh()
+        self.names.wishes[name] = ("product",)
+        self.allocated.append(Allocate(name, shape, DType.FLOAT64, None, Note()))
+        return name
+
     def expand(self, items: Sequence[Item]) -> None:
         """Give an axis for rows to everything that passes from one group to another."""
         found = list(groups(items))

@@ -21,6 +21,7 @@ from codegen_ad.plan.kernel import (
     Kernel,
     Load,
     Note,
+    Product,
     Statement,
     Tiles,
     Var,
@@ -34,30 +35,39 @@ from codegen_ad.plan.tidying.rename import mentioned, names_in
 from codegen_ad.plan.tiling.distribute import Group, Item, Once, distribute, groups, pays
 from codegen_ad.plan.tiling.rows import arrays_of, rows_of
 from codegen_ad.plan.tiling.tile_buffers import Buffers
+from codegen_ad.plan.tiling.tile_products import with_products
 from codegen_ad.plan.tiling.tile_tables import tabulate
 
 TILE = 64
 """Rows of a tile: with 16 the mixture of the benchmarks takes twice as long, 128 gains little."""
 
 
-def tile(kernel: Kernel, names: Names, extents: Sequence[Dim]) -> None:
-    """Run the loops over `extents`, the sizes that count rows of data, on tiles where that pays."""
+def tile(kernel: Kernel, names: Names, extents: Sequence[Dim], blas: bool) -> None:
+    """Run the loops over `extents`, the sizes that count rows of data, on tiles where that pays.
+
+    With `blas`, products of matrices are calls of it.
+    """
     for top in list(kernel.body):
-        _tile_in(kernel, names, extents, kernel.body, top)
+        _tile_in(kernel, names, extents, blas, kernel.body, top)
 
 
 def _tile_in(
-    kernel: Kernel, names: Names, extents: Sequence[Dim], block: list[Statement], top: Statement
+    kernel: Kernel,
+    names: Names,
+    extents: Sequence[Dim],
+    blas: bool,
+    block: list[Statement],
+    top: Statement,
 ) -> None:
     candidates = [s for s in block if s is top] if block is kernel.body else list(block)
     for statement in candidates:
         if isinstance(statement, For) and statement.extent in extents and not statement.carried:
-            made = _tiled(kernel, names, statement)
+            made = _tiled(kernel, names, statement, blas)
             if made is not None:
                 _put(kernel, block, statement, top, made)
                 continue
         for inner in blocks(statement):
-            _tile_in(kernel, names, extents, inner, top)
+            _tile_in(kernel, names, extents, blas, inner, top)
 
 
 def _put(
@@ -81,16 +91,22 @@ def _put(
         kernel.body[outer:outer] = early
 
 
-def _tiled(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
+def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statement] | None:
     """The buffers and the tiles that a loop becomes, or None where it stays as it is."""
     if not any(isinstance(s, For) for s in walk(loop.body)):
         return None
-    before, after = _names_around(kernel, loop)
-    rows = rows_of(loop, arrays_of(kernel), before, after)
+    around, before = _names_around(kernel, loop)
+    arrays = arrays_of(kernel)
+    rows = rows_of(loop, arrays, around, before)
     if rows is None:
         return None
+    found = with_products(loop, rows, names) if blas else None
+    if found is not None:
+        loop = found.loop
+        rows = rows_of(loop, arrays | found.arrays, around, before)
+        assert rows is not None
     items = distribute(rows, loop.body)
-    if not pays(rows, items):
+    if found is None and not pays(rows, items):
         return None
     first, count, row = names.tile_loop(rows.variable)
     for group in groups(items):
@@ -98,7 +114,7 @@ def _tiled(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
     buffers = Buffers(rows, names, row, TILE)
     buffers.expand(items)
     taken, put_back = tabulate(buffers, items)
-    lower = _Lowering(buffers, For(row, Dim.symbol(count), [], Note()))
+    lower = _Lowering(buffers, count, row)
     body = [
         *(lower.over_rows([s]) for s in taken),
         *lower.items(items),
@@ -106,15 +122,21 @@ def _tiled(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
     ]
     for statement in body:
         substitute(statement, {rows.variable: Dim.symbol(first) + Dim.symbol(row)})
-    return [*buffers.allocated, Tiles(first, count, row, loop.extent, TILE, body, Note())]
+    matrices = [*found.allocated, *found.before] if found is not None else []
+    return [
+        *matrices,
+        *buffers.allocated,
+        Tiles(first, count, row, loop.extent, TILE, body, Note()),
+    ]
 
 
 class _Lowering:
     """Items become statements, groups loops over the rows of a tile."""
 
-    def __init__(self, buffers: Buffers, loop: For) -> None:
+    def __init__(self, buffers: Buffers, rows: str, row: str) -> None:
         self.buffers = buffers
-        self.loop = loop
+        self.rows = rows
+        self.loop = For(row, Dim.symbol(rows), [], Note())
 
     def over_rows(self, statements: list[Statement]) -> For:
         """A loop over the rows of the tile."""
@@ -127,13 +149,24 @@ class _Lowering:
             if isinstance(item, Group):
                 made += self._group(item)
             elif isinstance(item, Once):
-                made.append(item.statement)
+                made.append(self._once(item.statement))
             elif isinstance(item.statement, For):
                 made.append(replace(item.statement, body=self.items(item.inner[0])))
             else:
                 then, otherwise = map(self.items, item.inner)
                 made.append(replace(item.statement, then=then, otherwise=otherwise))
         return made
+
+    def _once(self, statement: Statement) -> Statement:
+        if not isinstance(statement, Product):
+            return statement
+        rows, part = Dim.symbol(self.rows), None
+        if statement.adds:
+            made = [
+                self.buffers.rows.arrays[x.buffer].made for x in (statement.left, statement.right)
+            ]
+            part = self.buffers.room(tuple(m.shape[0] for m in made if m is not None))
+        return replace(statement, rows=rows, part=part)
 
     def _group(self, group: Group) -> list[Statement]:
         """The loop of a group; what goes into one element of an array is added up before."""
