@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from examples import autograd_notes as notes
-from examples import chwirut
+from examples import chwirut, gaussian_peaks
 from examples import polynomial_fit as fit
 
 # Of the full run `train(x, y, target="numpy")`, 200,000 steps in float64.
@@ -242,3 +242,17 @@ def test_digits() -> None:
 def test_torch_is_found_only_where_it_is() -> None:
     assert fit.installed("numpy")
     assert fit.installed("torch") == (importlib.util.find_spec("torch") is not None)
+
+
+# Many Gaussian peaks ------------------------------------------------------------------------------
+
+
+def test_errors_of_the_peaks_are_as_large_as_the_fits_say(tmp_path: Path) -> None:
+    peaks, data = gaussian_peaks.images(2000)
+    found = gaussian_peaks.fit(data)
+    assert found.success.all()
+    score = (found.x - peaks) / found.errors
+    np.testing.assert_allclose(score.mean(axis=0), 0.0, atol=0.12)
+    np.testing.assert_allclose(score.std(axis=0), 1.0, atol=0.1)
+    assert found.cost.mean() == pytest.approx((25 - 5) / 2, rel=0.03)
+    assert saved(gaussian_peaks.plot(peaks, found), tmp_path) > 10_000

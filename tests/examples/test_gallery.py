@@ -11,7 +11,7 @@ import pytest
 
 from codegen_ad import differentiate
 from examples import autograd_notes as notes
-from examples import chwirut
+from examples import chwirut, gaussian_peaks
 from examples import polynomial_fit as fit
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ MATRIX = (np.ones((2, 2)),)
 NETWORK = notes.network_data()
 FIT = fit.example_arguments()
 STEP = 1e-6
+PEAKS = gaussian_peaks.EXAMPLE_ARGUMENTS["residuals"]()
 CHWIRUT = chwirut.EXAMPLE_ARGUMENTS["squares"]()
 
 # File, function, mode, and arguments like those of the example.
@@ -46,6 +47,8 @@ GALLERY: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
     ("autograd_notes/profiled", notes.profiled, "value_and_grad", MATRIX),
     ("chwirut/squares", chwirut.squares, "value_and_grad", CHWIRUT),
     ("chwirut/squares", chwirut.squares, "fit:adam", CHWIRUT),
+    ("gaussian_peaks/residuals", gaussian_peaks.residuals, "least_squares", PEAKS),
+    ("gaussian_peaks/residuals", gaussian_peaks.residuals, "fit_many:image", PEAKS),
 )
 
 
