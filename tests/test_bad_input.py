@@ -276,7 +276,7 @@ def test_place_outside_of_an_array(place: int):
 def test_singular_matrix():
     with pytest.raises(np.linalg.LinAlgError) as caught:
         differentiate(inverse).grad(np.zeros((3, 3)))
-    assert str(caught.value).startswith("line 2: a matrix is singular or not finite: return np.s")
+    assert str(caught.value).startswith("line 2: a matrix is singular: return np.sum")
     assert "test_bad_input.py" in caught.value.__notes__[0]
 
 

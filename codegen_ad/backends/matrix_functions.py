@@ -1,10 +1,10 @@
 """Functions of matrices that generated files bring along: NumPy's, made safe for compiled code.
 
-numba's own raise errors without a line, refuse empty matrices, and give results in Fortran order,
-which a variable that holds rows in C order can't take. These raise `LinAlgError(where)`, know empty
-matrices, and return C order. Their text is copied into the files that use them: each uses `np`,
-functions that stand before it, and nothing else. A compiled function can't raise out of an
-`except`, so each notes that it failed.
+numba's own raise errors without a line, refuse empty matrices and what is not finite, and give
+results in Fortran order, which a variable that holds rows in C order can't take. These raise
+`LinAlgError(where)`, know empty matrices, return C order, and hand NaN on where NumPy does. Their
+text is copied into the files that use them: each uses `np`, functions that stand before it, and
+nothing else. A compiled function can't raise out of an `except`, so each notes that it failed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,50 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def matrix_finite(a: Array) -> bool:
+    """Return whether all numbers of a matrix are finite."""
+    total = 0.0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            total += a[i, j] * 0.0
+    return total == 0.0
+
+
+def matrix_eliminate(u: Array, x: Array) -> float:
+    """Solve u @ y = x in place of x; return the determinant's sign, or 0 where u is singular.
+
+    On the diagonal of u are the pivots then. LAPACK does the same with finite numbers; others take
+    this way, because numba refuses them.
+    """
+    n = u.shape[0]
+    sign = 1.0
+    for k in range(n):
+        pivot = k
+        for i in range(k + 1, n):
+            if not abs(u[i, k]) <= abs(u[pivot, k]):
+                pivot = i
+        if pivot != k:
+            sign = -sign
+            for j in range(n):
+                u[k, j], u[pivot, j] = u[pivot, j], u[k, j]
+            for j in range(x.shape[1]):
+                x[k, j], x[pivot, j] = x[pivot, j], x[k, j]
+        if u[k, k] == 0.0:
+            return 0.0
+        for i in range(k + 1, n):
+            factor = u[i, k] / u[k, k]
+            for j in range(k + 1, n):
+                u[i, j] -= factor * u[k, j]
+            for j in range(x.shape[1]):
+                x[i, j] -= factor * x[k, j]
+    for k in range(n - 1, -1, -1):
+        for j in range(x.shape[1]):
+            for i in range(k + 1, n):
+                x[k, j] -= u[k, i] * x[i, j]
+            x[k, j] /= u[k, k]
+    return sign
+
+
 def matrix_solve(a: Array, b: Array, where: str) -> Array:
     """Return the solution x of a @ x = b."""
     x = np.empty(b.shape, b.dtype)
@@ -25,6 +69,11 @@ def matrix_solve(a: Array, b: Array, where: str) -> Array:
         x[:] = np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
     except Exception:
         failed = True
+    if failed:
+        x[:] = b
+        columns = x.reshape(a.shape[0], -1)
+        if not (matrix_finite(a) and matrix_finite(columns)):
+            failed = matrix_eliminate(a.copy(), columns) == 0.0
     if failed:
         raise np.linalg.LinAlgError(where)
     return x
@@ -38,29 +87,47 @@ def matrix_inverse(a: Array, where: str) -> Array:
         x[:] = np.linalg.inv(np.ascontiguousarray(a))
     except Exception:
         failed = True
+    if failed and not matrix_finite(a):
+        x[:] = 0.0
+        for i in range(a.shape[0]):
+            x[i, i] = 1.0
+        failed = matrix_eliminate(a.copy(), x) == 0.0
     if failed:
         raise np.linalg.LinAlgError(where)
     return x
 
 
 def matrix_det(a: Array) -> Any:
-    """Return the determinant; nan where an element is not finite."""
+    """Return the determinant."""
     det = a.dtype.type(0.0)
+    failed = False
     try:
         det = a.dtype.type(np.linalg.det(np.ascontiguousarray(a)))
     except Exception:
-        det = a.dtype.type(np.nan)
+        failed = True
+    if failed:
+        u = a.copy()
+        det = a.dtype.type(matrix_eliminate(u, u[:, :0]))
+        for i in range(a.shape[0]):
+            det = det * u[i, i]
     return det
 
 
 def matrix_slogdet(a: Array) -> Any:
     """Return the sign and the logarithm of the size of the determinant."""
     sign = size = a.dtype.type(0.0)
+    failed = False
     try:
         found = np.linalg.slogdet(np.ascontiguousarray(a))
         sign, size = a.dtype.type(found[0]), a.dtype.type(found[1])
     except Exception:
-        sign = size = a.dtype.type(np.nan)
+        failed = True
+    if failed:
+        u = a.copy()
+        sign = a.dtype.type(matrix_eliminate(u, u[:, :0]))
+        for i in range(a.shape[0]):
+            sign = -sign if u[i, i] < 0.0 else sign
+            size = size + np.log(abs(u[i, i]))
     return sign, size
 
 
@@ -107,6 +174,10 @@ def matrix_qr(a: Array, where: str) -> Any:
             r[:] = found[1]
         except Exception:
             failed = True
+    if failed and not matrix_finite(a):
+        q[:] = np.nan
+        r[:] = np.nan
+        failed = False
     if failed:
         raise np.linalg.LinAlgError(where)
     return q, r

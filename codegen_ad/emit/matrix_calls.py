@@ -23,7 +23,7 @@ class MatrixFunction:
     failure: str | None
 
 
-_SINGULAR = "a matrix is singular or not finite"
+_SINGULAR = "a matrix is singular"
 _NOT_FINITE = "a matrix is not finite"
 _DIVERGED = "a matrix is not finite, or LAPACK did not converge"
 
@@ -35,7 +35,7 @@ FUNCTIONS = {
     "slogdet": MatrixFunction("matrix_slogdet", None),
     "cholesky": MatrixFunction("matrix_cholesky", "a matrix is not positive definite"),
     "solve_triangular": MatrixFunction("matrix_solve_triangular", "a triangle is singular"),
-    "qr": MatrixFunction("matrix_qr", _NOT_FINITE),
+    "qr": MatrixFunction("matrix_qr", _DIVERGED),
     "eigh": MatrixFunction("matrix_eigh", _DIVERGED),
     "svd": MatrixFunction("matrix_svd", _DIVERGED),
     "pinv": MatrixFunction("matrix_pinv", _DIVERGED),

@@ -57,6 +57,13 @@ def matrix_cofactors(a: Any, where: str) -> Any:
         except Exception:
             failed = True
     if failed:
+        total = 0.0
+        for i in range(n):
+            for k in range(n):
+                total += a[i, k] * 0.0
+        out[:] = np.nan
+        failed = total == 0.0
+    if failed:
         raise np.linalg.LinAlgError(where)
     return out
 

@@ -42,6 +42,8 @@ TAKEN = {
     "matrix_cofactors",
     "matrix_det",
     "matrix_eigh",
+    "matrix_eliminate",
+    "matrix_finite",
     "matrix_exponential",
     "matrix_exponential_derivative",
     "matrix_inverse",

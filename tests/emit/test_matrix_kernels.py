@@ -175,7 +175,7 @@ def test_failures_of_the_gradient_name_it() -> None:
     def determinant(A, X):
         return np.sum(np.linalg.slogdet(A)[1]) + np.sum(X)
 
-    with pytest.raises(np.linalg.LinAlgError, match="singular or not finite, in the gradient of"):
+    with pytest.raises(np.linalg.LinAlgError, match="singular, in the gradient of"):
         plain(determinant, (np.zeros((1, 4, 4)), TALL))
 
 

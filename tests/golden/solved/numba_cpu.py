@@ -14,6 +14,52 @@ from numba import njit
 
 
 @njit(error_model="numpy", fastmath={"contract"})
+def matrix_finite(a):
+    """Return whether all numbers of a matrix are finite."""
+    total = 0.0
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            total += a[i, j] * 0.0
+    return total == 0.0
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def matrix_eliminate(u, x):
+    """Solve u @ y = x in place of x; return the determinant's sign, or 0 where u is singular.
+
+    On the diagonal of u are the pivots then. LAPACK does the same with finite numbers; others take
+    this way, because numba refuses them.
+    """
+    n = u.shape[0]
+    sign = 1.0
+    for k in range(n):
+        pivot = k
+        for i in range(k + 1, n):
+            if not abs(u[i, k]) <= abs(u[pivot, k]):
+                pivot = i
+        if pivot != k:
+            sign = -sign
+            for j in range(n):
+                u[k, j], u[pivot, j] = u[pivot, j], u[k, j]
+            for j in range(x.shape[1]):
+                x[k, j], x[pivot, j] = x[pivot, j], x[k, j]
+        if u[k, k] == 0.0:
+            return 0.0
+        for i in range(k + 1, n):
+            factor = u[i, k] / u[k, k]
+            for j in range(k + 1, n):
+                u[i, j] -= factor * u[k, j]
+            for j in range(x.shape[1]):
+                x[i, j] -= factor * x[k, j]
+    for k in range(n - 1, -1, -1):
+        for j in range(x.shape[1]):
+            for i in range(k + 1, n):
+                x[k, j] -= u[k, i] * x[i, j]
+            x[k, j] /= u[k, k]
+    return sign
+
+
+@njit(error_model="numpy", fastmath={"contract"})
 def matrix_solve(a, b, where):
     """Return the solution x of a @ x = b."""
     x = np.empty(b.shape, b.dtype)
@@ -22,6 +68,11 @@ def matrix_solve(a, b, where):
         x[:] = np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
     except Exception:
         failed = True
+    if failed:
+        x[:] = b
+        columns = x.reshape(a.shape[0], -1)
+        if not (matrix_finite(a) and matrix_finite(columns)):
+            failed = matrix_eliminate(a.copy(), columns) == 0.0
     if failed:
         raise np.linalg.LinAlgError(where)
     return x
@@ -42,9 +93,7 @@ def solved_value_and_grad(A, b):
     d_value_1[2, 2] = A[2, 2]
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
     value_1 = matrix_solve(
-        A,
-        b,
-        "line 3: a matrix is singular or not finite: return np.sum(np.linalg.solve(A, b) ** 2)",
+        A, b, "line 3: a matrix is singular: return np.sum(np.linalg.solve(A, b) ** 2)"
     )
     d_value_2 = np.empty(3)
     value_2 = value_1[0]
@@ -60,7 +109,7 @@ def solved_value_and_grad(A, b):
     d_b = matrix_solve(
         d_value_1,
         d_value_2,
-        "line 3: a matrix is singular or not finite, in the gradient of: return np.sum(np.linalg.…",
+        "line 3: a matrix is singular, in the gradient of: return np.sum(np.linalg.solve(A, b) **…",
     )
     d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
