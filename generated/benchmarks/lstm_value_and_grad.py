@@ -6,15 +6,13 @@ main: f8[p, 4*k]    extra: f8[d, k]    state: f8[r, k]    sequence: f8[n, k]
 
 Cost for each of n - 1: 5 operations, 1 log; 0 bytes read, 0 written.
 Cost for each of k*n - k: 25 operations, 3 exp; 200 bytes read, 56 written.
-Cost for each of ((p)//2)*k*n - ((p)//2)*k: 171 operations, 12 exp, 6 tanh; 984 bytes read, 288 written.
-Cost for each of 4*((p)//2)*k*n - 4*((p)//2)*k: 2 operations; 16 bytes read, 16 written.
+Cost for each of ((p)//2)*k*n - ((p)//2)*k: 125 operations, 12 exp, 6 tanh; 640 bytes read, 288 written.
 Stored: x[k], cell[k], hidden[k], x_1[k], x_2[k], d_total_1[r, k], total_1[((p)//2), k],
 total_2[((p)//2), k], total_3[((p)//2), k], total_4[((p)//2), k], total_5[((p)//2), k],
 total_6[((p)//2), k], total_7[((p)//2), k], total_8[((p)//2), k], total_9[((p)//2), k],
 total_10[((p)//2), k], total_11[((p)//2), k], cell_1[k], hidden_1[k], x_3[k], d_prediction[k],
-d_x[k], d_x_1[4*k], d_x_2[k], d_x_3[k], d_x_4[k], d_weight[4*k], d_total_2[r, k], total_12[n - 1, r,
-k], state_1[r, k].
-Predicted cost relative to the value alone: 3.1.
+d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_2[r, k], total_12[n - 1, r, k], state_1[r, k].
+Predicted cost relative to the value alone: 2.7.
 """
 
 import math
@@ -121,11 +119,9 @@ def lstm_value_and_grad(main, extra, state, sequence):
     x_3 = np.empty(k)
     d_prediction = np.empty(k)
     d_x = np.empty(k)
-    d_x_1 = np.empty(4 * k)
+    d_x_1 = np.empty(k)
     d_x_2 = np.empty(k)
     d_x_3 = np.empty(k)
-    d_x_4 = np.empty(k)
-    d_weight = np.empty(4 * k)
     d_total_2 = np.zeros((r, k))
     d_extra = np.zeros((d, k))
     d_main = np.zeros((p, 4 * k))
@@ -349,134 +345,80 @@ def lstm_value_and_grad(main, extra, state, sequence):
         for i in range(k):
             d_x[i] = d_prediction[i] * extra[1, i]
         for i in range(p // 2):
-            d_x_1[:] = 0.0
             # gradient of line 17: for layer in range(layers):
-            d_x_5 = 2 * (p // 2) - 2 * i - 1
+            d_x_4 = 2 * (p // 2) - 2 * i - 1
+            if d_x_4 < 0:
+                d_x_4 += r
+            if d_x_4 < 0 or d_x_4 >= r:
+                raise IndexError("line 17: index is out of bounds for axis 0")
+            for l in range(k):
+                d_x_1[l] = d_total_2[d_x_4, l]
+            for l in range(k):
+                d_total_2[d_x_4, l] = 0.0
+            d_x_5 = 2 * (p // 2) - 2 * i - 2
             if d_x_5 < 0:
                 d_x_5 += r
             if d_x_5 < 0 or d_x_5 >= r:
                 raise IndexError("line 17: index is out of bounds for axis 0")
             for l in range(k):
                 d_x_2[l] = d_total_2[d_x_5, l]
-            for l in range(k):
-                d_total_2[d_x_5, l] = 0.0
-            d_x_6 = 2 * (p // 2) - 2 * i - 2
+            d_x_6 = 2 * (p // 2) - 2 * i - 1
             if d_x_6 < 0:
-                d_x_6 += r
-            if d_x_6 < 0 or d_x_6 >= r:
+                d_x_6 += p
+            if d_x_6 < 0 or d_x_6 >= p:
                 raise IndexError("line 17: index is out of bounds for axis 0")
-            for l in range(k):
-                d_x_3[l] = d_total_2[d_x_6, l]
-            d_weight[:] = d_x_1
             d_x_7 = 2 * (p // 2) - 2 * i - 2
             if d_x_7 < 0:
                 d_x_7 += p
             if d_x_7 < 0 or d_x_7 >= p:
                 raise IndexError("line 17: index is out of bounds for axis 0")
             for l in range(k):
-                d_total_2[d_x_6, l] = 0.0
-                d_x_8 = d_x[l] + d_x_3[l]
+                d_total_2[d_x_5, l] = 0.0
+                d_x_8 = d_x[l] + d_x_2[l]
                 recorded_l = total_1[p // 2 - i - 1, l]
                 recorded_l_1 = total_2[p // 2 - i - 1, l]
-                d_cell = d_x_2[l] + d_x_8 / recorded_l * (1.0 - recorded_l_1 * recorded_l_1)
+                d_cell = d_x_1[l] + d_x_8 / recorded_l * (1.0 - recorded_l_1 * recorded_l_1)
                 recorded_l_2 = total_4[p // 2 - i - 1, l]
-                d_x_4[l] = (
-                    d_cell * total_3[p // 2 - i - 1, l] / recorded_l_2 / recorded_l_2 * total_5[p // 2 - i - 1, l] * main[d_x_7, l]
-                    + d_x_8 * recorded_l_1 / recorded_l / recorded_l * total_6[p // 2 - i - 1, l] * main[d_x_7, 2 * k + l]
-                )
-                recorded_l_3 = total_8[p // 2 - i - 1, l]
-                d_weight[3 * k + l] += (
+                d_x_9 = (
                     d_cell
-                    / total_7[p // 2 - i - 1, l]
-                    * (1.0 - recorded_l_3 * recorded_l_3)
-                    * total_10[p // 2 - i - 1, l]
-                )
-            for l in range(k):
-                recorded_l_1 = total_2[p // 2 - i - 1, l]
-                recorded_l_4 = total_7[p // 2 - i - 1, l]
-                d_weight[k + l] += (
-                    (d_x_2[l] + (d_x[l] + d_x_3[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1))
-                    * total_8[p // 2 - i - 1, l]
-                    / recorded_l_4
-                    / recorded_l_4
-                    * total_9[p // 2 - i - 1, l]
-                    * total_10[p // 2 - i - 1, l]
-                )
-            for l in range(k):
-                recorded_l_1 = total_2[p // 2 - i - 1, l]
-                recorded_l_2 = total_4[p // 2 - i - 1, l]
-                d_weight[l] += (
-                    (d_x_2[l] + (d_x[l] + d_x_3[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1))
                     * total_3[p // 2 - i - 1, l]
                     / recorded_l_2
                     / recorded_l_2
                     * total_5[p // 2 - i - 1, l]
-                    * total_11[p // 2 - i - 1, l]
                 )
-            for l in range(k):
-                recorded_l = total_1[p // 2 - i - 1, l]
-                d_weight[2 * k + l] += (
-                    (d_x[l] + d_x_3[l])
-                    * total_2[p // 2 - i - 1, l]
-                    / recorded_l
-                    / recorded_l
-                    * total_6[p // 2 - i - 1, l]
-                    * total_11[p // 2 - i - 1, l]
+                d_main[d_x_6, l] += d_x_9
+                d_x_10 = d_x_8 * recorded_l_1 / recorded_l / recorded_l * total_6[p // 2 - i - 1, l]
+                d_main[d_x_6, 2 * k + l] += d_x_10
+                d_x_3[l] = d_x_9 * main[d_x_7, l] + d_x_10 * main[d_x_7, 2 * k + l]
+                recorded_l_3 = total_7[p // 2 - i - 1, l]
+                recorded_l_4 = total_8[p // 2 - i - 1, l]
+                d_x_11 = d_cell / recorded_l_3 * (1.0 - recorded_l_4 * recorded_l_4)
+                d_main[d_x_6, 3 * k + l] += d_x_11
+                d_x_12 = (
+                    d_cell * recorded_l_4 / recorded_l_3 / recorded_l_3 * total_9[p // 2 - i - 1, l]
                 )
+                d_main[d_x_6, k + l] += d_x_12
+                recorded_l_5 = total_10[p // 2 - i - 1, l]
+                d_main[d_x_7, 3 * k + l] += d_x_11 * recorded_l_5
+                d_main[d_x_7, k + l] += d_x_12 * recorded_l_5
+                recorded_l_6 = total_11[p // 2 - i - 1, l]
+                d_main[d_x_7, l] += d_x_9 * recorded_l_6
+                d_main[d_x_7, 2 * k + l] += d_x_10 * recorded_l_6
             for l in range(k):
                 recorded_l_1 = total_2[p // 2 - i - 1, l]
                 d_cell = (
-                    d_x_2[l]
-                    + (d_x[l] + d_x_3[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1)
+                    d_x_1[l]
+                    + (d_x[l] + d_x_2[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1)
                 )
-                recorded_l_4 = total_7[p // 2 - i - 1, l]
-                recorded_l_3 = total_8[p // 2 - i - 1, l]
-                d_x_9 = d_cell / recorded_l_4 * (1.0 - recorded_l_3 * recorded_l_3)
-                d_x_1[3 * k + l] += d_x_9
-                d_total_2[d_x_6, l] += (
-                    d_x_9 * main[d_x_7, 3 * k + l]
-                    + d_cell * recorded_l_3 / recorded_l_4 / recorded_l_4 * total_9[p // 2 - i - 1, l] * main[d_x_7, k + l]
+                recorded_l_3 = total_7[p // 2 - i - 1, l]
+                recorded_l_4 = total_8[p // 2 - i - 1, l]
+                d_total_2[d_x_5, l] += (
+                    d_cell / recorded_l_3 * (1.0 - recorded_l_4 * recorded_l_4) * main[d_x_7, 3 * k + l]
+                    + d_cell * recorded_l_4 / recorded_l_3 / recorded_l_3 * total_9[p // 2 - i - 1, l] * main[d_x_7, k + l]
                 )
-                d_total_2[d_x_5, l] += d_cell / total_4[p // 2 - i - 1, l]
-            for l in range(k):
-                recorded_l_1 = total_2[p // 2 - i - 1, l]
-                recorded_l_4 = total_7[p // 2 - i - 1, l]
-                d_x_1[k + l] += (
-                    (d_x_2[l] + (d_x[l] + d_x_3[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1))
-                    * total_8[p // 2 - i - 1, l]
-                    / recorded_l_4
-                    / recorded_l_4
-                    * total_9[p // 2 - i - 1, l]
-                )
-            for l in range(k):
-                recorded_l_1 = total_2[p // 2 - i - 1, l]
-                recorded_l_2 = total_4[p // 2 - i - 1, l]
-                d_x_1[l] += (
-                    (d_x_2[l] + (d_x[l] + d_x_3[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1))
-                    * total_3[p // 2 - i - 1, l]
-                    / recorded_l_2
-                    / recorded_l_2
-                    * total_5[p // 2 - i - 1, l]
-                )
-            for l in range(k):
-                recorded_l = total_1[p // 2 - i - 1, l]
-                d_x_1[2 * k + l] += (
-                    (d_x[l] + d_x_3[l])
-                    * total_2[p // 2 - i - 1, l]
-                    / recorded_l
-                    / recorded_l
-                    * total_6[p // 2 - i - 1, l]
-                )
-            d_x_10 = 2 * (p // 2) - 2 * i - 1
-            if d_x_10 < 0:
-                d_x_10 += p
-            if d_x_10 < 0 or d_x_10 >= p:
-                raise IndexError("line 17: index is out of bounds for axis 0")
-            for l in range(4 * k):
-                d_main[d_x_10, l] += d_x_1[l]
-                d_main[d_x_7, l] += d_weight[l]
+                d_total_2[d_x_4, l] += d_cell / total_4[p // 2 - i - 1, l]
             # gradient of line 15: for t in range(n - 1):
-            d_x, d_x_4 = d_x_4, d_x
+            d_x, d_x_3 = d_x_3, d_x
         for i in range(k):
             d_prediction_i = d_prediction[i]
             d_extra[2, i] += d_prediction_i

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import differentiate
-from codegen_ad.plan.kernel import For, Load, walk
+from codegen_ad.plan.kernel import Allocate, For, Load, walk
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
@@ -54,6 +54,34 @@ def repeated(a, i, x):
     return (out**3).sum()
 
 
+def columns_of_rows(a, i, w):
+    """Parts of rows that are picked, some of them twice: each is added where it is from."""
+    row = a[i]
+    turned, rest = row[:, :3], row[:, 3:]
+    r = (turned * w[:3]).sum(axis=1) * rest[:, 0] + np.sin(row[:, 4:6]).sum(axis=1)
+    return (r**2).sum() + (row[1:, 2] * row[1:, 1:2][:, 0]).sum()
+
+
+def in_steps(a, i):
+    """The same in a loop, for rows and for columns."""
+    total = 0.0
+    for k in i:
+        total = total * a[k, 1] + (a[k][2:4] ** 2).sum() * a[k][5] + a[:, k][1:].sum() * total
+    return total
+
+
+def overwritten(a, i):
+    """A row is added that was made in parts, and one that replaces others."""
+    a = a * 1.0
+    step = np.zeros((len(i), a.shape[1]))
+    step[:, 1:3] += a[i, :2]
+    step[:, 2:] += a[i, 2:] ** 2
+    np.add.at(a, i, step)
+    np.add.at(a, i, step * a[i])
+    a[i[:2]] = step[:2]
+    return (a**2).sum()
+
+
 def rows(M, i, v):
     """Rows and elements of the same matrix."""
     return (M[i] @ v).sum() + (M[i, 1] * M[0, i % 3] ** 2).sum() + M[2].sum()
@@ -92,6 +120,9 @@ FUNCTIONS = [
     (rows, (normal(4, 3), places(4), normal(3))),
     (squared_rows, (lambda n: RNG.normal(size=(max(n, 1), 4)), places(1))),
     (adds_itself, (normal(6), lambda n: np.array([1, 1]))),
+    (columns_of_rows, (normal(9, 12), places(9), normal(3))),
+    (in_steps, (normal(12, 12), places(12))),
+    (overwritten, (normal(9, 12), places(9))),
     (best_columns, (normal(12, 9), normal(-1, 12), normal(-1))),
 ]
 
@@ -139,3 +170,10 @@ def test_all_places_of_a_table_take_one_loop() -> None:
 def test_columns_take_one_loop() -> None:
     kernel, _ = plan_of(columns, *at(5, *FUNCTIONS[2][1]))
     assert len(loops(kernel)) == 1
+
+
+def test_parts_of_rows_are_added_where_they_are_from() -> None:
+    kernel, _ = plan_of(columns_of_rows, *at(5, normal(9, 12), places(9), normal(3)))
+    made = [s for s in walk(kernel.body) if isinstance(s, Allocate)]
+    rows = [s for s in made if str(s.shape[0]) == "n" and len(s.shape) == 2]
+    assert not rows, "the gradient of the rows is made nowhere"

@@ -6,14 +6,14 @@ they run in the loops that compute what they add, together with what else is com
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.ops.indexing import Update
+from codegen_ad.ops.indexing import SCATTER, UPDATE, Update
 from codegen_ad.plan import memory, nests
 from codegen_ad.plan.access import NeedsStorage, Point, aligned, is_unrolled
 from codegen_ad.plan.element import free_points
@@ -32,7 +32,7 @@ from codegen_ad.plan.units import (
     written_in_place,
 )
 from codegen_ad.plan.writing import sweeps
-from codegen_ad.plan.writing.written import Sweep, Writes
+from codegen_ad.plan.writing.written import Part, Sweep, Writes
 
 if TYPE_CHECKING:
     from codegen_ad.plan.schedule import Item, Work
@@ -116,17 +116,47 @@ def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
         return _needs_of_sweep(p, scope, writes.sweep)
     p.walker.whole(scope, target, out)
     out.reads.setdefault(target, set())
-    for link in writes.links:
-        p.walker.sizes(scope, link, out)  # of where each of them writes
+    for part in _parts(p, scope, writes):
+        p.walker.sizes(scope, part.link, out)  # of where each of them writes
         needs = Needs()
-        for written in link.args[1:]:
+        for written in (part.values, *part.link.args[2:]):
             memory.elements_of(p, scope, written, needs)
         if target in needs.reads:
-            _check_overlap(p, scope, writes, link)
+            _check_overlap(p, scope, writes, part)
         out.add(needs)
-        own = not is_shifted(writes.links) or link is writes.links[0]
-        out.nests.append((_looped(link.args[1].array.shape) if own else [], needs.passing))
+        own = not is_shifted(writes.links) or part.link is writes.links[0]
+        out.nests.append((_looped(part.values.array.shape) if own else [], needs.passing))
     return out
+
+
+def _parts(p: Planner, scope: Scope, writes: Writes) -> Iterator[Part]:
+    """What each of the writes adds.
+
+    Where a scatter adds parts of rows, zeros elsewhere, such as the gradients of columns of what
+    was gathered, each part is added by itself, and no row is made.
+    """
+    for link in writes.links:
+        values = link.args[1]
+        if link.op is not SCATTER or not _is_added_once(p, scope, values, link):
+            yield Part(link)
+            continue
+        updates = _chain(p, scope, values, lambda n: n.op is UPDATE and is_accumulating(n))
+        if make.constant_value(updates[0].args[0]) == 0:
+            yield from (Part(link, update) for update in updates)
+        else:
+            yield Part(link)
+
+
+def _is_added_once(p: Planner, scope: Scope, values: Node, link: Node) -> bool:
+    """Whether values are the result of adding to parts of an array, which only `link` adds up."""
+    return (
+        is_accumulating(link)
+        and values.op is UPDATE
+        and is_accumulating(values)
+        and p.region(scope).is_last_use(values, link)
+        and values not in scope.stored
+        and not memory.is_filled(p, values)
+    )
 
 
 def _needs_of_sweep(p: Planner, scope: Scope, swept: Sweep) -> Needs:
@@ -148,12 +178,12 @@ def _looped(shape: tuple[Dim, ...]) -> list[Dim]:
     return [d for d in shape if not is_unrolled(d)]
 
 
-def _check_overlap(p: Planner, scope: Scope, writes: Writes, link: Node) -> None:
+def _check_overlap(p: Planner, scope: Scope, writes: Writes, part: Part) -> None:
     """Values that read what is being overwritten get memory, except element by element."""
-    values, target = link.args[1], writes.target
+    link, values, target = part.link, part.values, writes.target
     if values is target:
         return  # the target itself is copied
-    if len(writes.links) > 1:
+    if len(writes.links) > 1 or part.update is not None:
         raise NeedsStorage(values)
     if all(is_unrolled(d) for d in values.array.shape):
         return  # all values are computed before the first is stored
@@ -278,16 +308,20 @@ def begin(
     if copy:
         before, note = scope.stored[writes.target].buffer, p.elements.note(writes.links[0])
         scope.statements.append(CopyInto(buffer, before, note))
-    return [_nest(p, link, buffer) for link in writes.links], buffer
+    return [_nest(p, part, buffer) for part in _parts(p, scope, writes)], buffer
 
 
-def _nest(p: Planner, link: Node, buffer: str) -> Nest:
-    target, values, *indices = link.args
+def _nest(p: Planner, part: Part, buffer: str) -> Nest:
+    link, values = part.link, part.values
+    target, whole, *indices = link.args
     shape = values.array.shape
-    head = len(shape) - (target.array.rank - len(indices))
+    head = whole.array.rank - (target.array.rank - len(indices))
+
+    def row(point: Point) -> Point:
+        return point if part.update is None else update_place(part.update, point)
 
     def asked(point: Point) -> list[tuple[Node, Point]]:
-        return [(i, aligned(i, point[:head])) for i in indices]
+        return [(i, aligned(i, row(point)[:head])) for i in indices]
 
     def place(inner: Scope, point: Point) -> Point:
         if isinstance(link.params, Update):
@@ -298,7 +332,7 @@ def _nest(p: Planner, link: Node, buffer: str) -> Nest:
                 zip(asked(point), target.array.shape, strict=False)
             )
         )
-        return (*where, *point[head:])
+        return (*where, *row(point)[head:])
 
     sink = IntoBuffer(buffer, place, is_accumulating(link), itself=False, asked=asked)
     return Nest(values, shape, (None,) * len(shape), sink)

@@ -34,6 +34,19 @@ class Sweep:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Values that a write puts somewhere: all of its own, or those of an update that makes them."""
+
+    link: Node
+    update: Node | None = None
+
+    @property
+    def values(self) -> Node:
+        """The values."""
+        return (self.update or self.link).args[1]
+
+
+@dataclass(frozen=True, slots=True)
 class Writes:
     """What is written into the memory of `target`, first to last; only the last result is read.
 
