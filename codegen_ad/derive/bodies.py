@@ -6,8 +6,9 @@ carried and the captured values; the rules decide where these come from.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen_ad.derive.regions import Named
 from codegen_ad.derive.structured import (
@@ -20,7 +21,7 @@ from codegen_ad.derive.structured import (
     placeholders,
     used,
 )
-from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.builder import RESULT, Builder
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Region, toposort
 from codegen_ad.ir.types import ArrayType, DType
@@ -62,7 +63,13 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The body of the adjoint, before anything is recorded; its inputs stand for themselves."""
+    """The body of the adjoint, before anything is recorded; its inputs stand for themselves.
+
+    Attributes
+    ----------
+    nexts : the carried values at the end of the iteration.
+    originals : the value of the loop's body that each value of the primal in here stands for.
+    """
 
     j: Node
     index: Node
@@ -73,6 +80,7 @@ class Body:
     captured: Sequence[Node]
     stacks: Sequence[Node]
     originals: Mapping[Node, Node]
+    nexts: Sequence[Node]
     next_gs: Sequence[Node]
     sums: Sequence[Node]
 
@@ -80,6 +88,16 @@ class Body:
     def nodes(self) -> list[Node]:
         """All that the cotangents follow from, arguments first."""
         return toposort((*self.next_gs, *self.sums))
+
+    def substitute(
+        self, b: Builder, mapping: Mapping[Node, Node], others: Sequence[Node] = ()
+    ) -> tuple[Body, list[Node]]:
+        """The body with values replaced, and `others` of its values in it."""
+        parts = (self.nexts, self.next_gs, self.sums, others)
+        mapping = {self.index: self.index, **mapping}  # its users look for this very node
+        made = iter(b.substitute([node for part in parts for node in part], mapping))
+        nexts, next_gs, sums, found = ([next(made) for _ in part] for part in parts)
+        return replace(self, nexts=nexts, next_gs=next_gs, sums=sums), found
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +168,12 @@ def adjoint_body(
     stacked: Sequence[int],
     pull: Pull,
     checkpoints: Checkpoints | None = None,
-) -> Body:
-    """The body of the adjoint, on inputs of its own.
+) -> tuple[Body, View]:
+    """The body of the adjoint, on inputs of its own, and the loop that it stands for.
 
-    `live` are the carried values that have cotangents, `captured` the captured ones whose
-    cotangents are summed, and `stacked` the stacks that have cotangents. Loops inside record all
-    they need, or `checkpoints`.
+    The latter is `view` unless loops inside have more results now. `live` are the carried values
+    that have cotangents, `captured` the captured ones whose cotangents are summed, and `stacked`
+    the stacks that have cotangents. Loops inside record all they need, or `checkpoints`.
     """
     params = view.params
     integer = ArrayType(DType.INT64)
@@ -172,7 +190,6 @@ def adjoint_body(
     args = (*own_carried, *own_captured)
     images = inline(b, order, params.body.inputs, args if view.index is None else (index, *args))
     primal = dict(zip(order, images, strict=True))
-    originals = {image: original for original, image in reversed(primal.items())}
     seeds = [(own_captured[k], s) for k, s in zip(captured, starts, strict=True)]
     seeds += [(primal[params.body.outputs[k]], g) for k, g in zip(live, gs, strict=True)]
     seeds += [
@@ -180,9 +197,14 @@ def adjoint_body(
         for k, stack in zip(stacked, stacks, strict=True)
     ]
     targets = [*(own_carried[k] for k in live), *(own_captured[k] for k in captured)]
-    pulled, _ = pull(b, seeds, targets, (), checkpoints)
+    pulled, settled = pull(b, seeds, targets, images, checkpoints)
     complete = [full(b, t, g) for t, g in zip(targets, pulled, strict=True)]
-    return Body(
+    primal = dict(zip(order, settled, strict=True))
+    originals = {image: original for original, image in reversed(primal.items())}
+    if any(map(operator.is_not, settled, images)):
+        own = dict(zip((index, *args) if view.index else args, params.body.inputs, strict=True))
+        view, originals = _with_longer_loops(b, view, own, primal, complete)
+    body = Body(
         j,
         index,
         trip,
@@ -192,9 +214,37 @@ def adjoint_body(
         own_captured,
         stacks,
         originals,
+        [primal[o] for o in params.body.outputs[: params.carried]],
         complete[: len(live)],
         complete[len(live) :],
     )
+    return body, view
+
+
+def _with_longer_loops(
+    b: Builder,
+    view: View,
+    own: Mapping[Node, Node],
+    primal: Mapping[Node, Node],
+    adjoint: Sequence[Node],
+) -> tuple[View, dict[Node, Node]]:
+    """The loop with loops that record, and what the values of the adjoint's body are in its body.
+
+    `own` are the inputs of the loop's body by those of the adjoint's, `primal` the values of
+    the adjoint's body by those of the loop's, and `adjoint` what it yields.
+    """
+    inside = set(toposort(primal.values()))
+    records = [
+        node
+        for node in toposort(adjoint)
+        if node.op is RESULT and node.args[0] in inside and node not in inside
+    ]
+    values = list(dict.fromkeys((*primal.values(), *records)))
+    with b.at(None, gradient=False):
+        originals = dict(zip(values, b.substitute(values, own), strict=True))
+    outputs = tuple(originals[primal[o]] for o in view.params.body.outputs)
+    body = Region(view.params.body.inputs, outputs)
+    return replace(view, params=replace(view.params, body=body)), originals
 
 
 def adjoint_loop(

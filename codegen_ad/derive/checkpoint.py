@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from codegen_ad.derive.binomial import binomial
 from codegen_ad.derive.bodies import Adjoint
-from codegen_ad.derive.records import TYPICAL_SIZE, numbers, typical
+from codegen_ad.derive.records import numbers
 from codegen_ad.derive.segments import segments
 from codegen_ad.derive.states import States
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node, toposort
+from codegen_ad.ops.costs import TYPICAL_SIZE, typical
 
 
 def checkpointed(

@@ -2,10 +2,11 @@
 
 It carries the cotangents of the carried values, and adds up those of the captured ones. Its body
 computes again what follows from the loop index and the captured values alone. What else it needs
-is recorded on the way forward: either the values it uses, or the carried ones they follow from,
-whichever are fewer numbers. A recurrence that is linear records nothing.
+is recorded on the way forward, or follows from what is (`records.py`). A recurrence that is linear
+records nothing.
 
-Loops inside a loop are run again on the way back, so what they record lives for one iteration.
+What loops inside a loop record is recorded by the loop around them, or lives for one iteration: the
+loops inside are then run again on the way back, whichever costs less.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from dataclasses import replace
 from codegen_ad.derive.bodies import Adjoint, Body, View, adjoint_body, adjoint_loop, live
 from codegen_ad.derive.checkpoint import checkpointed
 from codegen_ad.derive.readback import without_records
-from codegen_ad.derive.records import record, to_record
-from codegen_ad.derive.structured import Cotangents, Pull, Pulled, full
+from codegen_ad.derive.records import Records, record, to_record
+from codegen_ad.derive.structured import Cotangents, Pull, Pulled, full, placeholders
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import product
 from codegen_ad.ir.node import Node
@@ -53,20 +54,21 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         if given.of_results[k] is not None
     ]
     with b.scope():
-        body = adjoint_body(b, view, moving, captured, stacked, pull)
-        body, found_again = without_records(b, view, body, b.results(node))
-    recorded = _recorded(body)
-    if given.checkpoints is not None and not recorded and any(n.regions for n in body.nodes):
+        body, longer = adjoint_body(b, view, moving, captured, stacked, pull)
+        body, found_again = without_records(b, longer, body, b.results(node))
+    sparing = given.checkpoints is not None
+    records = to_record(body, sparing=sparing)
+    if given.checkpoints is not None and not records.values and any(n.regions for n in body.nodes):
         # This loop is run again as a whole, so the loops inside are the outermost that record.
         with b.scope():
-            body = adjoint_body(b, view, moving, captured, stacked, pull, given.checkpoints)
-            body, found_again = without_records(b, view, body, b.results(node))
-        recorded = _recorded(body)
+            body, longer = adjoint_body(b, view, moving, captured, stacked, pull, given.checkpoints)
+            body, found_again = without_records(b, longer, body, b.results(node))
+        records = to_record(body, sparing=sparing)
 
     of_results = given.of_results
     outer_gs = [full(b, view.args[k], of_results[k]) for k in moving]
     factor = None
-    if not recorded and not stacked and all(map(operator.is_, body.next_gs, body.gs)):
+    if not records.values and not stacked and all(map(operator.is_, body.next_gs, body.gs)):
         factor = _late_factor(b, node, outer_gs, [view.captured[k] for k in captured])
     if factor is not None:
         outer_gs = [make.constant(b, 1, factor.array.dtype)]
@@ -76,16 +78,18 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         for k in captured
     ]
     outer_stacks = [full(b, b.results(node)[k], of_results[k]) for k in stacked]
+    body, recorded, follows = _following(b, longer, body, records)
     changed = [k for k in range(len(moving)) if body.next_gs[k] is not body.gs[k]]
     added = [k for k in range(len(captured)) if body.sums[k] is not body.starts[k]]
     adjoint = Adjoint(
         node,
-        view,
+        longer,
         body,
         recorded,
         (
             *((body.gs[k], body.next_gs[k], outer_gs[k]) for k in changed),
             *((body.starts[k], body.sums[k], outer_starts[k]) for k in added),
+            *((own, body.carried[k], b.results(node)[k]) for k, own in follows.items()),
         ),
         {
             **dict(zip(body.gs, outer_gs, strict=True)),
@@ -93,7 +97,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
             **dict(zip(body.stacks, outer_stacks, strict=True)),
             **found_again,
         },
-        reverse=bool(changed),
+        reverse=bool(changed) or bool(follows),
     )
     found, results = _run(b, adjoint, given)
     cotangents: list[Node | None] = [None] * len(node.args)
@@ -101,7 +105,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         cotangents[offset + k] = g
     for k, g in zip(changed, found, strict=False):
         cotangents[offset + moving[k]] = g
-    for k, g in zip(added, found[len(changed) :], strict=True):
+    for k, g in zip(added, found[len(changed) :], strict=False):
         total = g if factor is None else make.multiply(b, g, factor)
         cotangents[offset + params.carried + captured[k]] = total
     if factor is not None:
@@ -127,8 +131,30 @@ def _late_factor(b: Builder, node: Node, gs: Sequence[Node], wanted: Sequence[No
     return gs[0] if alike and depends(gs[0], [node]) else None
 
 
-def _recorded(body: Body) -> list[Node]:
-    return to_record((*body.next_gs, *body.sums), body.carried, body.originals)
+def _following(
+    b: Builder, view: View, body: Body, records: Records
+) -> tuple[Body, Sequence[Node], dict[int, Node]]:
+    """The body with inputs for next values that the adjoint carries, by position; what it records.
+
+    On the way back, the next value of a carried one is what the iteration before found recorded.
+    """
+    if not records.following:
+        return body, records.values, {}
+    follows = dict(
+        zip(
+            records.following,
+            placeholders(b, [view.carried[k] for k in records.following]),
+            strict=True,
+        )
+    )
+    with b.scope():
+        made, recorded = body.substitute(
+            b, {body.nexts[k]: own for k, own in follows.items()}, records.values
+        )
+    originals = {**body.originals}
+    for node, image in zip(records.values, recorded, strict=True):
+        originals.setdefault(image, body.originals[node])
+    return replace(made, originals=originals), recorded, follows
 
 
 def _run(b: Builder, adjoint: Adjoint, given: Cotangents) -> tuple[list[Node], list[Node] | None]:
@@ -143,7 +169,7 @@ def _run(b: Builder, adjoint: Adjoint, given: Cotangents) -> tuple[list[Node], l
         if found is not None:
             return found
     originals = [adjoint.body.originals[r] for r in adjoint.recorded]
-    results, stacks = record(b, adjoint.node, originals)
+    results, stacks = record(b, adjoint.node, params.body, originals)
     trip = make.size(b, params.length)  # which the loop has settled: its records are that long
     of = dict(zip(adjoint.recorded, stacks, strict=True))
     return adjoint_loop(b, adjoint, trip, params.length, adjoint.starts, of), results

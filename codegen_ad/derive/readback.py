@@ -16,7 +16,8 @@ from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.constants import IOTA, SIZE, Size
+from codegen_ad.ops.affine import affine
+from codegen_ad.ops.constants import IOTA
 from codegen_ad.ops.movement import RESHAPE
 
 _I = Dim.symbol("%i")
@@ -54,15 +55,11 @@ def without_records(
     if not mapping:
         return body, {}
     images = [node for node in body.nodes if node in body.originals]
-    outputs = b.substitute((*body.next_gs, *body.sums, *images), mapping)
-    count, total = len(body.next_gs), len(body.next_gs) + len(body.sums)
+    rewritten, found = body.substitute(b, mapping, images)
     originals = dict(body.originals)
-    for node, image in zip(images, outputs[total:], strict=True):
+    for node, image in zip(images, found, strict=True):
         originals.setdefault(image, body.originals[node])
-    rewritten = replace(
-        body, next_gs=outputs[:count], sums=outputs[count:total], originals=originals
-    )
-    return rewritten, captures
+    return replace(rewritten, originals=originals), captures
 
 
 def _counters(view: View) -> Iterator[tuple[int, Dim]]:
@@ -72,7 +69,7 @@ def _counters(view: View) -> Iterator[tuple[int, Dim]]:
             continue
         x, y = after.args
         if (x is own and make.constant_value(y) == 1) or (y is own and make.constant_value(x) == 1):
-            yield k, _affine(view.args[k], {}) or Dim.symbol(f"%{k}")
+            yield k, affine(view.args[k], {}) or Dim.symbol(f"%{k}")
 
 
 def _indices(view: View, counters: Mapping[int, Dim]) -> dict[Node, Dim]:
@@ -81,23 +78,6 @@ def _indices(view: View, counters: Mapping[int, Dim]) -> dict[Node, Dim]:
     if view.index is not None:
         known[view.index] = _I
     return known
-
-
-def _affine(node: Node, known: Mapping[Node, Dim]) -> Dim | None:
-    """An integer as a polynomial of sizes and of what is known."""
-    if node in known:
-        return known[node]
-    value = make.constant_value(node)
-    if value is not None and not node.array.shape:
-        return Dim.constant(int(value))
-    if node.op is SIZE and isinstance(node.params, Size):
-        return node.params.dim
-    if node.op.name not in ("add", "subtract"):
-        return None
-    x, y = (_affine(a, known) for a in node.args)
-    if x is None or y is None:
-        return None
-    return x + y if node.op.name == "add" else x - y
 
 
 def _stays(view: View, read: Node, indices: Mapping[Node, Dim]) -> int | None:
@@ -155,7 +135,7 @@ def _row(places: Sequence[Node], indices: Mapping[Node, Dim], view: View) -> _Ro
     It is the first index that does not run along a whole axis.
     """
     axis, node = next(((a, i) for a, i in enumerate(places) if not _is_whole(i)), (0, places[0]))
-    row = None if node.array.shape else _affine(node, indices)
+    row = None if node.array.shape else affine(node, indices)
     if row is None:
         return None
     start = row.substitute({"%i": ZERO})

@@ -15,6 +15,7 @@ from codegen_ad.passes.dead import dead
 from codegen_ad.passes.erase import erase
 from codegen_ad.passes.hoist import hoist_scalars
 from codegen_ad.passes.merge import merge
+from codegen_ad.passes.rows import rows
 from codegen_ad.passes.simplify import simplify
 
 OnPass = Callable[[str, Program], None]
@@ -76,6 +77,8 @@ def run(
             ("merge", merge),
             # After merging, which looks for what both loops compute in the same words.
             ("accumulate", accumulate),
+            # Only now is it settled which loops there are, and what they take.
+            ("rows", rows),
             # Last, because every pass before may leave something unread.
             ("dead", dead),
         ),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
+from codegen_ad.ir.builder import Result
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Kind, Node, Region
+from codegen_ad.ir.node import Kind, Node, Region, toposort
 from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops.control import Branch, Loop, While
 from codegen_ad.ops.trips import is_independent
@@ -17,9 +18,9 @@ from codegen_ad.plan import kernel, library, sums
 from codegen_ad.plan.kernel import Apply, Assign, CopyInto, Expr, For, Grow, If, Index, Number, Var
 from codegen_ad.plan.memory import row_store
 from codegen_ad.plan.nests import Nest
-from codegen_ad.plan.planner import Planner
+from codegen_ad.plan.planner import Planner, Row
 from codegen_ad.plan.scope import Scope, Stored
-from codegen_ad.plan.units import Unit, stored_whole
+from codegen_ad.plan.units import Structured, Unit, stored_whole
 
 PlanRegion = Callable[[Planner, Scope, Sequence[Node], Sequence[Nest | Unit]], list[Expr | Stored]]
 Carried = list[tuple[Node, str]]
@@ -152,7 +153,7 @@ def _advance(
 
 def _finish(p: Planner, scope: Scope, node: Node, names: Sequence[str]) -> None:
     for index, result in _results(p, scope, node).items():
-        if index >= len(names):
+        if index >= len(names) or (node, index) in p.rows:
             continue
         type = result.array
         if type.shape:
@@ -185,7 +186,7 @@ def _loop(
     scope.statements.append(
         For(variable, extent, body.statements, p.elements.note(node), carried=waits)
     )
-    _finish(p, scope, node, [*names, *stacks])
+    _finish(p, scope, node, [*names, *(stack.buffer for stack in stacks)])
 
 
 def _body(
@@ -194,14 +195,22 @@ def _body(
     node: Node,
     region: Region,
     names: list[str],
-    stacks: list[str],
+    stacks: Sequence[Row],
     row: Dim,
     plan_region: PlanRegion,
     added: Sequence[tuple[int, int, str]] = (),
 ) -> None:
     outputs = region.outputs
     pushed = outputs[len(names) :]
-    rows = [row_store(p, value, stack, row) for value, stack in zip(pushed, stacks, strict=True)]
+    rows: list[Nest | Unit] = []
+    for value, stack in zip(pushed, stacks, strict=True):
+        place = Row(stack.buffer, (*stack.at, row))
+        stack_inside = _only_kept(value, outputs)
+        if stack_inside is not None:
+            p.rows[stack_inside] = place
+            rows.append(Structured(value.args[0]))
+        else:
+            rows.append(row_store(p, value, place.buffer, place.at))
     found = sums.enter(p, body, region, added)
     others = [k for k in range(len(names)) if k not in found.outputs]
     wanted = [outputs[k] for k in others]
@@ -209,6 +218,18 @@ def _body(
     # Terms first: they may read what the other values were.
     sums.add(p, body, found, results[len(wanted) :])
     _advance(p, body, [names[k] for k in others], wanted, results[: len(wanted)], node)
+
+
+def _only_kept(value: Node, outputs: Sequence[Node]) -> tuple[Node, int] | None:
+    """The loop inside, and which result, if a value is a stack that nothing else asks for."""
+    if not isinstance(value.params, Result) or outputs.count(value) != 1:
+        return None
+    (loop,), index = value.args, value.params.index
+    if not isinstance(loop.params, Loop) or index < loop.params.carried:
+        return None
+    if any(value in node.needs for node in toposort(outputs)):
+        return None
+    return loop, index
 
 
 def _trip_count(p: Planner, scope: Scope, node: Node, trip: Node, length: Dim) -> Dim:
@@ -232,13 +253,14 @@ def _is_bound(p: Planner, scope: Scope, name: str) -> bool:
 
 def _stacks(
     p: Planner, scope: Scope, node: Node, carried: int, stacked: int, length: Dim
-) -> list[str]:
-    names: list[str] = []
+) -> list[Row]:
+    found: list[Row] = []
     for index in range(carried, carried + stacked):
         type: ArrayType = node.items[index]
         result = _results(p, scope, node).get(index, node)
-        names.append(p.allocate(scope, result, type.shape, type.dtype))
-    return names
+        place = p.rows.get((node, index))
+        found.append(place or Row(p.allocate(scope, result, type.shape, type.dtype)))
+    return found
 
 
 def _while(
@@ -258,12 +280,12 @@ def _while(
     zero = Number("0", DType.INT64)
     scope.statements.append(Assign((count,), (zero,), note))
     scope.region().symbols.add(count)
-    stacks: list[str] = []
+    stacks: list[Row] = []
     for index in range(params.carried, params.carried + params.stacked):
         type = node.items[index]
         shape = (Dim.constant(16), *type.shape[1:])
         result = _results(p, scope, node).get(index, node)
-        stacks.append(p.allocate(scope, result, shape, type.dtype))
+        stacks.append(Row(p.allocate(scope, result, shape, type.dtype)))
     test = Scope(scope, is_region=True)
     _enter(p, scope, test, params.cond, 0, names, captured)
     (condition,) = plan_region(p, test, params.cond.outputs, ())
@@ -271,12 +293,12 @@ def _while(
     body = Scope(scope, is_region=True)
     _enter(p, scope, body, params.body, 0, names, captured)
     if stacks:
-        body.statements.append(Grow(tuple(stacks), count, note))
+        body.statements.append(Grow(tuple(stack.buffer for stack in stacks), count, note))
     _body(p, body, node, params.body, names, stacks, Dim.symbol(count), plan_region)
     one = Apply("add", (Index(Dim.symbol(count)), Number("1", DType.INT64)), DType.INT64)
     body.statements.append(Assign((count,), (one,), note))
     scope.statements.append(kernel.While(test.statements, condition, body.statements, count, note))
-    _finish(p, scope, node, [*names, *stacks, count])
+    _finish(p, scope, node, [*names, *(stack.buffer for stack in stacks), count])
 
 
 def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: PlanRegion) -> None:

@@ -175,10 +175,10 @@ def _scan(p: Planner, scope: Scope, node: Node) -> None:
     scope.stored[node] = stored_whole(node, buffer, owned=True)
 
 
-def row_store(p: Planner, node: Node, buffer: str, row: Dim) -> Nest:
+def row_store(p: Planner, node: Node, buffer: str, row: Point) -> Nest:
     """A nest that puts a node into one row of a stack."""
     shape = node.array.shape
-    sink = IntoBuffer(buffer, lambda _, q: (row, *q), accumulate=False, itself=False)
+    sink = IntoBuffer(buffer, lambda _, q: (*row, *q), accumulate=False, itself=False)
     return Nest(node, shape, (None,) * len(shape), sink)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Notes, toposort
 from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.access import Point
 from codegen_ad.plan.element import Elements
 from codegen_ad.plan.kernel import Allocate, Fill, Statement
 from codegen_ad.plan.provisional import Names
@@ -51,6 +52,14 @@ class Sum:
     variable: str
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A place for one value among others of its kind: in `buffer`, behind the indices `at`."""
+
+    buffer: str
+    at: Point = ()
+
+
 @dataclass(slots=True)
 class Planner:
     """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell.
@@ -59,7 +68,8 @@ class Planner:
     `swept` says whether updates of shifted parts may be one sweep.
 
     `sums` are results that are added to a variable of the region around, `totals` arrays as the
-    bodies of loops take them that only add to them.
+    bodies of loops take them that only add to them. `rows` are results of loops inside of loops,
+    stacks that are written to where they are kept, one row of a stack of the loop around.
     """
 
     notes: Notes
@@ -75,6 +85,7 @@ class Planner:
     regions: dict[Scope, Region] = field(default_factory=dict[Scope, Region])
     totals: set[Node] = field(default_factory=set[Node])
     sums: dict[Node, Sum] = field(default_factory=dict[Node, Sum])
+    rows: dict[tuple[Node, int], Row] = field(default_factory=dict[tuple[Node, int], Row])
 
     elements: Elements = field(init=False)
     walker: Walker = field(init=False)

@@ -272,7 +272,7 @@ def _keep_shared(p: Planner, scope: Scope, work: Work, levels: list[list[Item]])
     for node in shared:
         users = [u for g in groups for u in g.get(node, ())]
         boundary = any(u is None or count.get(u, 1) == 1 for u in users)
-        if boundary and is_expensive(node, scope, p.marks, inner=not scope.is_region):
+        if boundary and is_expensive(node, scope, p.marks, inner=scope is not p.root):
             raise Keep(node, None if scope.is_region else scope.depth)
 
 

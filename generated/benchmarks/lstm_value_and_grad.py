@@ -4,15 +4,15 @@
 
 main: f8[p, 4*k]    extra: f8[d, k]    state: f8[r, k]    sequence: f8[n, k]
 
-Cost for each of n - 1: 5 operations, 1 log; 0 bytes read, 0 written.
-Cost for each of k*n - k: 25 operations, 3 exp; 200 bytes read, 56 written.
-Cost for each of ((p)//2)*k*n - ((p)//2)*k: 125 operations, 12 exp, 6 tanh; 640 bytes read, 288 written.
-Stored: x[k], cell[k], hidden[k], x_1[k], x_2[k], d_total_1[r, k], total_1[((p)//2), k],
-total_2[((p)//2), k], total_3[((p)//2), k], total_4[((p)//2), k], total_5[((p)//2), k],
-total_6[((p)//2), k], total_7[((p)//2), k], total_8[((p)//2), k], total_9[((p)//2), k],
-total_10[((p)//2), k], total_11[((p)//2), k], cell_1[k], hidden_1[k], x_3[k], d_prediction[k],
-d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_2[r, k], total_12[n - 1, r, k], state_1[r, k].
-Predicted cost relative to the value alone: 2.7.
+Cost for each of n - 1: 4 operations, 1 log; 8 bytes read, 8 written.
+Cost for each of k*n - k: 19 operations, 1 exp; 144 bytes read, 64 written.
+Cost for each of ((p)//2)*k*n - ((p)//2)*k: 88 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
+Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], x_1[k],
+d_prediction[k], d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_1[r, k], total_1[n - 1, k], total_2[n
+- 1, k], total_3[n - 1], total_4[n - 1, ((p)//2), k], total_5[n - 1, ((p)//2), k], total_6[n - 1,
+((p)//2), k], total_7[n - 1, ((p)//2), k], total_8[n - 1, ((p)//2), k], total_9[n - 1, ((p)//2), k],
+total_10[n - 1, ((p)//2), k], total_11[n - 1, ((p)//2), k], state_1[r, k].
+Predicted cost relative to the value alone: 1.9.
 """
 
 import math
@@ -98,34 +98,32 @@ def lstm_value_and_grad(main, extra, state, sequence):
     r = state.shape[0]
     n = sequence.shape[0]
     x = np.empty(k)
+    forget_1 = np.empty(k)
     cell = np.empty(k)
+    forget_2 = np.empty(k)
     hidden = np.empty(k)
+    forget_3 = np.empty(k)
+    change = np.empty(k)
     x_1 = np.empty(k)
-    x_2 = np.empty(k)
-    d_total_1 = np.empty((r, k))
-    total_1 = np.empty((p // 2, k))
-    total_2 = np.empty((p // 2, k))
-    total_3 = np.empty((p // 2, k))
-    total_4 = np.empty((p // 2, k))
-    total_5 = np.empty((p // 2, k))
-    total_6 = np.empty((p // 2, k))
-    total_7 = np.empty((p // 2, k))
-    total_8 = np.empty((p // 2, k))
-    total_9 = np.empty((p // 2, k))
-    total_10 = np.empty((p // 2, k))
-    total_11 = np.empty((p // 2, k))
-    cell_1 = np.empty(k)
-    hidden_1 = np.empty(k)
-    x_3 = np.empty(k)
     d_prediction = np.empty(k)
     d_x = np.empty(k)
     d_x_1 = np.empty(k)
     d_x_2 = np.empty(k)
     d_x_3 = np.empty(k)
-    d_total_2 = np.zeros((r, k))
+    d_total_1 = np.zeros((r, k))
     d_extra = np.zeros((d, k))
     d_main = np.zeros((p, 4 * k))
-    total_12 = np.empty((n - 1, r, k))
+    total_1 = np.empty((n - 1, k))
+    total_2 = np.empty((n - 1, k))
+    total_3 = np.empty(n - 1)
+    total_4 = np.empty((n - 1, p // 2, k))
+    total_5 = np.empty((n - 1, p // 2, k))
+    total_6 = np.empty((n - 1, p // 2, k))
+    total_7 = np.empty((n - 1, p // 2, k))
+    total_8 = np.empty((n - 1, p // 2, k))
+    total_9 = np.empty((n - 1, p // 2, k))
+    total_10 = np.empty((n - 1, p // 2, k))
+    total_11 = np.empty((n - 1, p // 2, k))
     state_1 = np.empty((r, k))
     # line 15: for t in range(n - 1):
     state_1[:] = state
@@ -134,214 +132,121 @@ def lstm_value_and_grad(main, extra, state, sequence):
         for i in range(k):
             # line 16: x = sequence[t] * extra[0]
             x[i] = sequence[t, i] * extra[0, i]
-            for j in range(r):
-                total_12[t, j, i] = state_1[j, i]
         for layer in range(p // 2):
-            # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-            weight_1 = 2 * layer + 1
-            if weight_1 < 0:
-                weight_1 += r
-            if weight_1 < 0 or weight_1 >= r:
-                raise IndexError("line 19: index is out of bounds for axis 0")
-            weight_2 = 2 * layer
-            if weight_2 < 0:
-                weight_2 += r
-            if weight_2 < 0 or weight_2 >= r:
-                raise IndexError("line 19: index is out of bounds for axis 0")
-            for i in range(k):
-                cell[i] = state_1[weight_1, i]
-                hidden[i] = state_1[weight_2, i]
             # line 18: weight, bias = main[2 * layer], main[2 * layer + 1]
-            weight_3 = 2 * layer
+            weight_1 = 2 * layer
+            if weight_1 < 0:
+                weight_1 += p
+            if weight_1 < 0 or weight_1 >= p:
+                raise IndexError("line 18: index is out of bounds for axis 0")
+            weight_2 = 2 * layer + 1
+            if weight_2 < 0:
+                weight_2 += p
+            if weight_2 < 0 or weight_2 >= p:
+                raise IndexError("line 18: index is out of bounds for axis 0")
+            # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
+            weight_3 = 2 * layer + 1
             if weight_3 < 0:
-                weight_3 += p
-            if weight_3 < 0 or weight_3 >= p:
-                raise IndexError("line 18: index is out of bounds for axis 0")
-            weight_4 = 2 * layer + 1
+                weight_3 += r
+            if weight_3 < 0 or weight_3 >= r:
+                raise IndexError("line 19: index is out of bounds for axis 0")
+            weight_4 = 2 * layer
             if weight_4 < 0:
-                weight_4 += p
-            if weight_4 < 0 or weight_4 >= p:
-                raise IndexError("line 18: index is out of bounds for axis 0")
+                weight_4 += r
+            if weight_4 < 0 or weight_4 >= r:
+                raise IndexError("line 19: index is out of bounds for axis 0")
             for i in range(k):
                 x_i = x[i]
+                total_4[t, layer, i] = x_i
                 # line 22: outgate = sigmoid(x * weight[2 * b : 3 * b] + bias[2 * b : 3 * b])
-                part_1 = x_i * main[weight_3, i + 2 * k] + main[weight_4, i + 2 * k]
+                part_1 = x_i * main[weight_1, i + 2 * k] + main[weight_2, i + 2 * k]
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                outgate = 1.0 / (1.0 + vector_exp(-part_1))
+                forget_1[i] = vector_exp(-part_1)
+                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
+                cell[i] = state_1[weight_3, i]
                 # line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                part_2 = x_i * main[weight_3, i] + main[weight_4, i]
+                part_2 = x_i * main[weight_1, i] + main[weight_2, i]
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget = 1.0 / (1.0 + vector_exp(-part_2))
+                forget_2[i] = vector_exp(-part_2)
+                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
+                hidden[i] = state_1[weight_4, i]
+            for i in range(k):
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                total_5[t, layer, i] = forget_1[i]
+                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
+                total_6[t, layer, i] = cell[i]
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                total_7[t, layer, i] = forget_2[i]
                 # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
                 hidden_i = hidden[i]
+                total_8[t, layer, i] = hidden_i
                 # line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b])
-                part_3 = hidden_i * main[weight_3, i + k] + main[weight_4, i + k]
+                part_3 = hidden_i * main[weight_1, i + k] + main[weight_2, i + k]
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                ingate = 1.0 / (1.0 + vector_exp(-part_3))
+                forget_3[i] = vector_exp(-part_3)
                 # line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
-                change = vector_tanh(
-                    hidden_i * main[weight_3, i + 3 * k] + main[weight_4, i + 3 * k]
+                change[i] = vector_tanh(
+                    hidden_i * main[weight_1, i + 3 * k] + main[weight_2, i + 3 * k]
                 )
+            for i in range(k):
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                forget_4 = forget_3[i]
+                total_9[t, layer, i] = forget_4
+                # line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
+                change_i = change[i]
+                total_10[t, layer, i] = change_i
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                forget = 1.0 / (1.0 + forget_2[i])
+                ingate = 1.0 / (1.0 + forget_4)
                 # line 24: cell = cell * forget + ingate * change
-                cell_2 = cell[i] * forget + ingate * change
+                cell_1 = cell[i] * forget + ingate * change_i
                 # line 25: x = outgate * np.tanh(cell)
-                x_1[i] = outgate * vector_tanh(cell_2)
-            for i in range(k):
-                state_1[weight_2, i] = x_1[i]
-            for i in range(k):
-                # line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                part_2 = x[i] * main[weight_3, i] + main[weight_4, i]
+                x_2 = vector_tanh(cell_1)
+                total_11[t, layer, i] = x_2
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget = 1.0 / (1.0 + vector_exp(-part_2))
-                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-                hidden_i = hidden[i]
-                # line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b])
-                part_3 = hidden_i * main[weight_3, i + k] + main[weight_4, i + k]
+                outgate = 1.0 / (1.0 + forget_1[i])
+                # line 25: x = outgate * np.tanh(cell)
+                x_1[i] = outgate * x_2
+            for i in range(k):
+                state_1[weight_4, i] = x_1[i]
+            for i in range(k):
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                ingate = 1.0 / (1.0 + vector_exp(-part_3))
-                # line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
-                change = vector_tanh(
-                    hidden_i * main[weight_3, i + 3 * k] + main[weight_4, i + 3 * k]
-                )
+                forget = 1.0 / (1.0 + forget_2[i])
+                ingate = 1.0 / (1.0 + forget_3[i])
                 # line 24: cell = cell * forget + ingate * change
-                state_1[weight_1, i] = cell[i] * forget + ingate * change
+                state_1[weight_3, i] = cell[i] * forget + ingate * change[i]
             # line 17: for layer in range(layers):
             x, x_1 = x_1, x
-        logs_1 = 0.0
+        d_total_2 = 0.0
         for i in range(k):
-            # line 27: prediction = x * extra[1] + extra[2]
-            prediction = x[i] * extra[1, i] + extra[2, i]
-            # line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
-            logs_1 = plus(logs_1, vector_exp(prediction))
-        total_13 = 0.0
-        logs_2 = math.log(logs_1 + 2.0)
+            x_3 = x[i]
+            total_1[t, i] = x_3
+            # gradient of line 15: for t in range(n - 1):
+            d_total_3 = vector_exp(x_3 * extra[1, i] + extra[2, i])
+            total_2[t, i] = d_total_3
+            d_total_2 = plus(d_total_2, d_total_3)
+        d_total_4 = 0.0
+        d_total_5 = d_total_2 + 2.0
+        total_3[t] = d_total_5
+        d_total_6 = math.log(d_total_5)
         for i in range(k):
-            # line 27: prediction = x * extra[1] + extra[2]
-            prediction = x[i] * extra[1, i] + extra[2, i]
-            # line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
-            logs = prediction - logs_2
-            # line 29: total += (sequence[t + 1] * logs).sum()
-            total_13 = plus(total_13, sequence[t + 1, i] * logs)
-        total += total_13
+            d_total_4 = plus(
+                d_total_4, sequence[t + 1, i] * (x[i] * extra[1, i] + extra[2, i] - d_total_6)
+            )
+        total += d_total_4
     # line 30: return -total / ((n - 1) * b)
     value_1 = float(k * n - k)
     value = -(total / value_1)
     # gradient of line 30: return -total / ((n - 1) * b)
     d_total = -1.0 / value_1
     for j in range(n - 1):
-        d_total_3 = 0.0
+        d_total_7 = 0.0
         for i in range(k):
             # gradient of line 15: for t in range(n - 1):
-            d_total_3 = plus(d_total_3, sequence[-j + n - 1, i])
-            x_2[i] = sequence[-j + n - 2, i] * extra[0, i]
-            for l in range(r):
-                d_total_1[l, i] = total_12[-j + n - 2, l, i]
-        for layer in range(p // 2):
-            # line 18: weight, bias = main[2 * layer], main[2 * layer + 1]
-            weight_5 = 2 * layer
-            if weight_5 < 0:
-                weight_5 += p
-            if weight_5 < 0 or weight_5 >= p:
-                raise IndexError("line 18: index is out of bounds for axis 0")
-            weight_6 = 2 * layer + 1
-            if weight_6 < 0:
-                weight_6 += p
-            if weight_6 < 0 or weight_6 >= p:
-                raise IndexError("line 18: index is out of bounds for axis 0")
-            # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-            weight_7 = 2 * layer + 1
-            if weight_7 < 0:
-                weight_7 += r
-            if weight_7 < 0 or weight_7 >= r:
-                raise IndexError("line 19: index is out of bounds for axis 0")
-            weight_8 = 2 * layer
-            if weight_8 < 0:
-                weight_8 += r
-            if weight_8 < 0 or weight_8 >= r:
-                raise IndexError("line 19: index is out of bounds for axis 0")
-            for i in range(k):
-                x_i = x_2[i]
-                total_11[layer, i] = x_i
-                # line 22: outgate = sigmoid(x * weight[2 * b : 3 * b] + bias[2 * b : 3 * b])
-                part_4 = x_i * main[weight_5, i + 2 * k] + main[weight_6, i + 2 * k]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget_1 = vector_exp(-part_4)
-                total_6[layer, i] = forget_1
-                total_1[layer, i] = 1.0 + forget_1
-                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-                cell_1[i] = d_total_1[weight_7, i]
-                # line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                part_5 = x_i * main[weight_5, i] + main[weight_6, i]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget_2 = vector_exp(-part_5)
-                total_5[layer, i] = forget_2
-                total_4[layer, i] = 1.0 + forget_2
-                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-                hidden_1[i] = d_total_1[weight_8, i]
-            for i in range(k):
-                cell_i = cell_1[i]
-                total_3[layer, i] = cell_i
-                hidden_i_1 = hidden_1[i]
-                total_10[layer, i] = hidden_i_1
-                # line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b])
-                part_6 = hidden_i_1 * main[weight_5, i + k] + main[weight_6, i + k]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget_3 = vector_exp(-part_6)
-                total_9[layer, i] = forget_3
-                forget_4 = 1.0 + forget_3
-                total_7[layer, i] = forget_4
-                # line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
-                change_1 = vector_tanh(
-                    hidden_i_1 * main[weight_5, i + 3 * k] + main[weight_6, i + 3 * k]
-                )
-                total_8[layer, i] = change_1
-                x_i = x_2[i]
-                # line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                part_5 = x_i * main[weight_5, i] + main[weight_6, i]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget_5 = 1.0 / (1.0 + vector_exp(-part_5))
-                ingate_1 = 1.0 / forget_4
-                # line 24: cell = cell * forget + ingate * change
-                cell_3 = cell_i * forget_5 + ingate_1 * change_1
-                # line 25: x = outgate * np.tanh(cell)
-                x_4 = vector_tanh(cell_3)
-                total_2[layer, i] = x_4
-                # line 22: outgate = sigmoid(x * weight[2 * b : 3 * b] + bias[2 * b : 3 * b])
-                part_4 = x_i * main[weight_5, i + 2 * k] + main[weight_6, i + 2 * k]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                outgate_1 = 1.0 / (1.0 + vector_exp(-part_4))
-                # line 25: x = outgate * np.tanh(cell)
-                x_3[i] = outgate_1 * x_4
-            for i in range(k):
-                d_total_1[weight_8, i] = x_3[i]
-            for i in range(k):
-                # line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                part_5 = x_2[i] * main[weight_5, i] + main[weight_6, i]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget_5 = 1.0 / (1.0 + vector_exp(-part_5))
-                # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-                hidden_i_1 = hidden_1[i]
-                # line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b])
-                part_6 = hidden_i_1 * main[weight_5, i + k] + main[weight_6, i + k]
-                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                ingate_1 = 1.0 / (1.0 + vector_exp(-part_6))
-                # line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
-                change_1 = vector_tanh(
-                    hidden_i_1 * main[weight_5, i + 3 * k] + main[weight_6, i + 3 * k]
-                )
-                # line 24: cell = cell * forget + ingate * change
-                d_total_1[weight_7, i] = cell_1[i] * forget_5 + ingate_1 * change_1
-            # gradient of line 15: for t in range(n - 1):
-            x_2, x_3 = x_3, x_2
-        d_total_4 = 0.0
+            d_total_7 = plus(d_total_7, sequence[-j + n - 1, i])
+        d_total_8 = d_total_7 * d_total / total_3[-j + n - 2]
         for i in range(k):
-            d_total_4 = plus(d_total_4, vector_exp(x_2[i] * extra[1, i] + extra[2, i]))
-        d_total_5 = d_total_3 * d_total / (d_total_4 + 2.0)
-        for i in range(k):
-            d_prediction[i] = (
-                d_total * sequence[-j + n - 1, i]
-                - d_total_5 * vector_exp(x_2[i] * extra[1, i] + extra[2, i])
-            )
+            d_prediction[i] = d_total * sequence[-j + n - 1, i] - d_total_8 * total_2[-j + n - 2, i]
         for i in range(k):
             d_x[i] = d_prediction[i] * extra[1, i]
         for i in range(p // 2):
@@ -352,16 +257,16 @@ def lstm_value_and_grad(main, extra, state, sequence):
             if d_x_4 < 0 or d_x_4 >= r:
                 raise IndexError("line 17: index is out of bounds for axis 0")
             for l in range(k):
-                d_x_1[l] = d_total_2[d_x_4, l]
+                d_x_1[l] = d_total_1[d_x_4, l]
             for l in range(k):
-                d_total_2[d_x_4, l] = 0.0
+                d_total_1[d_x_4, l] = 0.0
             d_x_5 = 2 * (p // 2) - 2 * i - 2
             if d_x_5 < 0:
                 d_x_5 += r
             if d_x_5 < 0 or d_x_5 >= r:
                 raise IndexError("line 17: index is out of bounds for axis 0")
             for l in range(k):
-                d_x_2[l] = d_total_2[d_x_5, l]
+                d_x_2[l] = d_total_1[d_x_5, l]
             d_x_6 = 2 * (p // 2) - 2 * i - 1
             if d_x_6 < 0:
                 d_x_6 += p
@@ -373,55 +278,53 @@ def lstm_value_and_grad(main, extra, state, sequence):
             if d_x_7 < 0 or d_x_7 >= p:
                 raise IndexError("line 17: index is out of bounds for axis 0")
             for l in range(k):
-                d_total_2[d_x_5, l] = 0.0
+                d_total_1[d_x_5, l] = 0.0
                 d_x_8 = d_x[l] + d_x_2[l]
-                recorded_l = total_1[p // 2 - i - 1, l]
-                recorded_l_1 = total_2[p // 2 - i - 1, l]
-                d_cell = d_x_1[l] + d_x_8 / recorded_l * (1.0 - recorded_l_1 * recorded_l_1)
-                recorded_l_2 = total_4[p // 2 - i - 1, l]
-                d_x_9 = (
-                    d_cell
-                    * total_3[p // 2 - i - 1, l]
-                    / recorded_l_2
-                    / recorded_l_2
-                    * total_5[p // 2 - i - 1, l]
+                recorded_l = total_5[-j + n - 2, p // 2 - i - 1, l]
+                d_x_9 = 1.0 + recorded_l
+                recorded_l_1 = total_11[-j + n - 2, p // 2 - i - 1, l]
+                d_cell = d_x_1[l] + d_x_8 / d_x_9 * (1.0 - recorded_l_1 * recorded_l_1)
+                recorded_l_2 = total_7[-j + n - 2, p // 2 - i - 1, l]
+                d_x_10 = 1.0 + recorded_l_2
+                d_x_11 = (
+                    d_cell * total_6[-j + n - 2, p // 2 - i - 1, l] / d_x_10 / d_x_10 * recorded_l_2
                 )
-                d_main[d_x_6, l] += d_x_9
-                d_x_10 = d_x_8 * recorded_l_1 / recorded_l / recorded_l * total_6[p // 2 - i - 1, l]
-                d_main[d_x_6, 2 * k + l] += d_x_10
-                d_x_3[l] = d_x_9 * main[d_x_7, l] + d_x_10 * main[d_x_7, 2 * k + l]
-                recorded_l_3 = total_7[p // 2 - i - 1, l]
-                recorded_l_4 = total_8[p // 2 - i - 1, l]
-                d_x_11 = d_cell / recorded_l_3 * (1.0 - recorded_l_4 * recorded_l_4)
-                d_main[d_x_6, 3 * k + l] += d_x_11
-                d_x_12 = (
-                    d_cell * recorded_l_4 / recorded_l_3 / recorded_l_3 * total_9[p // 2 - i - 1, l]
-                )
-                d_main[d_x_6, k + l] += d_x_12
-                recorded_l_5 = total_10[p // 2 - i - 1, l]
-                d_main[d_x_7, 3 * k + l] += d_x_11 * recorded_l_5
-                d_main[d_x_7, k + l] += d_x_12 * recorded_l_5
-                recorded_l_6 = total_11[p // 2 - i - 1, l]
-                d_main[d_x_7, l] += d_x_9 * recorded_l_6
-                d_main[d_x_7, 2 * k + l] += d_x_10 * recorded_l_6
+                d_main[d_x_6, l] += d_x_11
+                d_x_12 = d_x_8 * recorded_l_1 / d_x_9 / d_x_9 * recorded_l
+                d_main[d_x_6, 2 * k + l] += d_x_12
+                d_x_3[l] = d_x_11 * main[d_x_7, l] + d_x_12 * main[d_x_7, 2 * k + l]
+                recorded_l_3 = total_9[-j + n - 2, p // 2 - i - 1, l]
+                d_x_13 = 1.0 + recorded_l_3
+                recorded_l_4 = total_10[-j + n - 2, p // 2 - i - 1, l]
+                d_x_14 = d_cell / d_x_13 * (1.0 - recorded_l_4 * recorded_l_4)
+                d_main[d_x_6, 3 * k + l] += d_x_14
+                d_x_15 = d_cell * recorded_l_4 / d_x_13 / d_x_13 * recorded_l_3
+                d_main[d_x_6, k + l] += d_x_15
+                recorded_l_5 = total_8[-j + n - 2, p // 2 - i - 1, l]
+                d_main[d_x_7, 3 * k + l] += d_x_14 * recorded_l_5
+                d_main[d_x_7, k + l] += d_x_15 * recorded_l_5
+                recorded_l_6 = total_4[-j + n - 2, p // 2 - i - 1, l]
+                d_main[d_x_7, l] += d_x_11 * recorded_l_6
+                d_main[d_x_7, 2 * k + l] += d_x_12 * recorded_l_6
             for l in range(k):
-                recorded_l_1 = total_2[p // 2 - i - 1, l]
+                recorded_l_1 = total_11[-j + n - 2, p // 2 - i - 1, l]
                 d_cell = (
                     d_x_1[l]
-                    + (d_x[l] + d_x_2[l]) / total_1[p // 2 - i - 1, l] * (1.0 - recorded_l_1 * recorded_l_1)
+                    + (d_x[l] + d_x_2[l]) / (1.0 + total_5[-j + n - 2, p // 2 - i - 1, l]) * (1.0 - recorded_l_1 * recorded_l_1)
                 )
-                recorded_l_3 = total_7[p // 2 - i - 1, l]
-                recorded_l_4 = total_8[p // 2 - i - 1, l]
-                d_total_2[d_x_5, l] += (
-                    d_cell / recorded_l_3 * (1.0 - recorded_l_4 * recorded_l_4) * main[d_x_7, 3 * k + l]
-                    + d_cell * recorded_l_4 / recorded_l_3 / recorded_l_3 * total_9[p // 2 - i - 1, l] * main[d_x_7, k + l]
+                recorded_l_3 = total_9[-j + n - 2, p // 2 - i - 1, l]
+                d_x_13 = 1.0 + recorded_l_3
+                recorded_l_4 = total_10[-j + n - 2, p // 2 - i - 1, l]
+                d_total_1[d_x_5, l] += (
+                    d_cell / d_x_13 * (1.0 - recorded_l_4 * recorded_l_4) * main[d_x_7, 3 * k + l]
+                    + d_cell * recorded_l_4 / d_x_13 / d_x_13 * recorded_l_3 * main[d_x_7, k + l]
                 )
-                d_total_2[d_x_4, l] += d_cell / total_4[p // 2 - i - 1, l]
+                d_total_1[d_x_4, l] += d_cell / (1.0 + total_7[-j + n - 2, p // 2 - i - 1, l])
             # gradient of line 15: for t in range(n - 1):
             d_x, d_x_3 = d_x_3, d_x
         for i in range(k):
             d_prediction_i = d_prediction[i]
             d_extra[2, i] += d_prediction_i
-            d_extra[1, i] += d_prediction_i * x_2[i]
+            d_extra[1, i] += d_prediction_i * total_1[-j + n - 2, i]
             d_extra[0, i] += d_x[i] * sequence[-j + n - 2, i]
     return value, d_main, d_extra

@@ -6,17 +6,17 @@ W: f8[n, d]    b: f8[n]    U: f8[m - n, m]    c: f8[m - n]    V: f8[s, m - n]   
 y: f8[n_y_0, s]
 
 Cost for each of n_x_0: 2 operations; 0 bytes read, 0 written.
-Cost for each of n*n_x_0: 7 operations, 2 tanh; 88 bytes read, 72 written.
-Cost for each of m*n_x_0 - n*n_x_0: 8 operations, 2 tanh; 72 bytes read, 56 written.
-Cost for each of d*n*n_x_0: 8 operations; 48 bytes read, 16 written.
-Cost for each of m*m*n_x_0 - m*n*n_x_0: 8 operations; 48 bytes read, 16 written.
-Cost for each of n_x_0*s: 5 operations; 16 bytes read, 0 written.
-Cost for each of m*n_x_0*s - n*n_x_0*s: 8 operations; 48 bytes read, 16 written.
-Stored: first_1[d], first[n], second_1[m], second[m - n], d_first_1[d], first_2[n], d_first_2[m],
-second_2[m - n], d_first_3[m - n], d_first_4[m], d_first_5[d], d_second[m - n], d_first[n],
-first_3[n], second_3[m - n], first_4[n_x_0, n], first_5[n_x_0, m - n], first_6[n], second_4[m - n],
-d_first_6[n], d_second_1[m - n].
-Predicted cost relative to the value alone: 2.5.
+Cost for each of n*n_x_0: 6 operations, 1 tanh; 88 bytes read, 72 written.
+Cost for each of m*n_x_0 - n*n_x_0: 12 operations, 1 tanh; 96 bytes read, 56 written.
+Cost for each of d*n*n_x_0: 6 operations; 32 bytes read, 16 written.
+Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 32 bytes read, 16 written.
+Cost for each of n_x_0*s: 4 operations; 16 bytes read, 8 written.
+Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 32 bytes read, 16 written.
+Stored: first_1[d], first[n], second_1[m], second[m - n], d_first_1[m - n], d_first_2[n],
+d_first_3[m - n], d_first_4[m], d_first_5[d], d_first_6[m], d_first_7[d], d_second[m - n],
+d_first[n], first_2[n], second_2[m - n], first_3[n_x_0, n], first_4[n_x_0, m - n], first_5[n_x_0,
+s], first_6[n], second_3[m - n], d_first_8[n], d_second_1[m - n].
+Predicted cost relative to the value alone: 1.7.
 """
 
 import numpy as np
@@ -104,36 +104,37 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     first = np.empty(n)
     second_1 = np.empty(m)
     second = np.empty(m - n)
-    d_first_1 = np.empty(d)
-    first_2 = np.empty(n)
-    d_first_2 = np.empty(m)
-    second_2 = np.empty(m - n)
+    d_first_1 = np.empty(m - n)
+    d_first_2 = np.empty(n)
     d_first_3 = np.empty(m - n)
     d_first_4 = np.empty(m)
     d_first_5 = np.empty(d)
+    d_first_6 = np.empty(m)
+    d_first_7 = np.empty(d)
     d_second = np.empty(m - n)
     d_first = np.empty(n)
-    first_3 = np.zeros(n)
-    second_3 = np.zeros(m - n)
+    first_2 = np.zeros(n)
+    second_2 = np.zeros(m - n)
     d_W = np.zeros((n, d))
     d_U = np.zeros((m - n, m))
     d_V = np.zeros((s, m - n))
-    first_4 = np.empty((n_x_0, n))
-    first_5 = np.empty((n_x_0, m - n))
+    first_3 = np.empty((n_x_0, n))
+    first_4 = np.empty((n_x_0, m - n))
+    first_5 = np.empty((n_x_0, s))
     first_6 = np.empty(n)
     # line 9: for t in range(len(x)):
-    first_6[:] = first_3
-    second_4 = np.empty(m - n)
-    second_4[:] = second_3
+    first_6[:] = first_2
+    second_3 = np.empty(m - n)
+    second_3[:] = second_2
     total = 0.0
     # line 12: total += ((V @ second - y[t]) ** 2).sum()
     if n_x_0 > n_y_0:
         raise IndexError("line 12: index is out of bounds for axis 0")
     for t in range(n_x_0):
         for i in range(n):
-            first_4[t, i] = first_6[i]
+            first_3[t, i] = first_6[i]
         for i in range(m - n):
-            first_5[t, i] = second_4[i]
+            first_4[t, i] = second_3[i]
         for i in range(d - n):
             # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
             first_1[i] = x[t, i]
@@ -147,13 +148,13 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
         for i in range(n):
             second_1[i] = first[i]
         for i in range(m - n):
-            second_1[i + n] = second_4[i]
+            second_1[i + n] = second_3[i]
         for i in range(m - n):
-            second_5 = 0.0
+            second_4 = 0.0
             for j in range(m):
                 # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                second_5 = plus(second_5, U[i, j] * second_1[j])
-            second[i] = vector_tanh(second_5 + c[i])
+                second_4 = plus(second_4, U[i, j] * second_1[j])
+            second[i] = vector_tanh(second_4 + c[i])
         total_1 = 0.0
         for i in range(s):
             total_2 = 0.0
@@ -161,79 +162,78 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 # line 12: total += ((V @ second - y[t]) ** 2).sum()
                 total_2 = plus(total_2, V[i, j] * second[j])
             total_3 = total_2 - y[t, i]
+            first_5[t, i] = total_3
             total_1 = plus(total_1, total_3 * total_3)
         total += total_1
         # line 9: for t in range(len(x)):
-        first_6, first, second_4, second = first, first_6, second, second_4
+        first_6, first, second_3, second = first, first_6, second, second_3
     # line 13: return total / len(x)
     value_1 = float(n_x_0)
     value = total / value_1
-    d_first_6 = np.empty(n)
+    d_first_8 = np.empty(n)
     # gradient of line 9: for t in range(len(x)):
-    d_first_6[:] = first_3
+    d_first_8[:] = first_2
     d_second_1 = np.empty(m - n)
-    d_second_1[:] = second_3
+    d_second_1[:] = second_2
     d_b = np.empty(n)
-    d_b[:] = first_3
+    d_b[:] = first_2
     d_c = np.empty(m - n)
-    d_c[:] = second_3
+    d_c[:] = second_2
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
     for j in range(n_x_0):
-        for i in range(d - n):
-            # gradient of line 9: for t in range(len(x)):
-            d_first_1[i] = x[-j + n_x_0 - 1, i]
-        for i in range(n):
-            d_first_1[d + i - n] = first_4[-j + n_x_0 - 1, i]
-        for i in range(n):
-            d_first_7 = 0.0
-            for k in range(d):
-                d_first_7 = plus(d_first_7, W[i, k] * d_first_1[k])
-            first_2[i] = vector_tanh(d_first_7 + b[i])
-        for i in range(n):
-            d_first_2[i] = first_2[i]
-        for i in range(m - n):
-            d_first_2[i + n] = first_5[-j + n_x_0 - 1, i]
-        for i in range(m - n):
-            d_first_8 = 0.0
-            for k in range(m):
-                d_first_8 = plus(d_first_8, U[i, k] * d_first_2[k])
-            second_2[i] = vector_tanh(d_first_8 + c[i])
-        d_first_3[:] = 0.0
-        d_first_9 = -j + n_x_0 - 1
-        if d_first_9 < 0:
-            d_first_9 += n_y_0
-        if d_first_9 < 0 or d_first_9 >= n_y_0:
-            raise IndexError("line 9: index is out of bounds for axis 0")
-        d_first_10 = d_total * 2.0
+        d_first_1[:] = 0.0
+        # gradient of line 9: for t in range(len(x)):
+        d_first_9 = d_total * 2.0
         for i in range(s):
-            d_first_11 = 0.0
+            recorded_i = first_5[-j + n_x_0 - 1, i]
+            d_first_10 = d_first_9 * recorded_i
             for k in range(m - n):
-                d_first_11 = plus(d_first_11, V[i, k] * second_2[k])
-            d_first_12 = d_first_11 - y[d_first_9, i]
-            d_first_13 = d_first_10 * d_first_12
-            for k in range(m - n):
-                d_first_3[k] += d_first_12 * V[i, k]
-                d_V[i, k] += d_first_13 * second_2[k]
+                d_first_1[k] += recorded_i * V[i, k]
+                d_V[i, k] += d_first_10 * second_3[k]
+        for i in range(n):
+            d_first_2[i] = first_3[-j + n_x_0 - 1, i]
+        for i in range(m - n):
+            d_first_3[i] = first_4[-j + n_x_0 - 1, i]
         d_first_4[:] = 0.0
         for i in range(m - n):
-            second_i = second_2[i]
-            d_first_14 = (d_second_1[i] + d_first_3[i] * d_first_10) * (1.0 - second_i * second_i)
-            d_c[i] += d_first_14
+            second_i = second_3[i]
+            d_first_11 = (d_second_1[i] + d_first_1[i] * d_first_9) * (1.0 - second_i * second_i)
+            d_c[i] += d_first_11
             for k in range(m):
-                d_first_4[k] += d_first_14 * U[i, k]
-                d_U[i, k] += d_first_14 * d_first_2[k]
-        d_first_5[:] = 0.0
+                d_first_4[k] += d_first_11 * U[i, k]
+        for i in range(d - n):
+            d_first_5[i] = x[-j + n_x_0 - 1, i]
         for i in range(n):
-            first_i = first_2[i]
-            d_first_15 = (d_first_6[i] + d_first_4[i]) * (1.0 - first_i * first_i)
-            d_b[i] += d_first_15
+            d_first_5[d + i - n] = d_first_2[i]
+        for i in range(n):
+            d_first_6[i] = first_6[i]
+        for i in range(m - n):
+            d_first_6[i + n] = d_first_3[i]
+        d_first_7[:] = 0.0
+        for i in range(n):
+            first_i = first_6[i]
+            d_first_12 = (d_first_8[i] + d_first_4[i]) * (1.0 - first_i * first_i)
+            d_b[i] += d_first_12
             for k in range(d):
-                d_first_5[k] += d_first_15 * W[i, k]
-                d_W[i, k] += d_first_15 * d_first_1[k]
+                d_first_7[k] += d_first_12 * W[i, k]
+                d_W[i, k] += d_first_12 * d_first_5[k]
         for i in range(m - n):
             d_second[i] = d_first_4[i + n]
+            second_i = second_3[i]
+            d_first_11 = (d_second_1[i] + d_first_1[i] * d_first_9) * (1.0 - second_i * second_i)
+            for k in range(m):
+                d_U[i, k] += d_first_11 * d_first_6[k]
         for i in range(n):
-            d_first[i] = d_first_5[d + i - n]
-        d_first_6, d_first, d_second_1, d_second = d_first, d_first_6, d_second, d_second_1
+            d_first[i] = d_first_7[d + i - n]
+        d_first_8, d_first, d_second_1, d_second, first_6, d_first_2, second_3, d_first_3 = (
+            d_first,
+            d_first_8,
+            d_second,
+            d_second_1,
+            d_first_2,
+            first_6,
+            d_first_3,
+            second_3,
+        )
     return value, d_W, d_b, d_U, d_c, d_V
