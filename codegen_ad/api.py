@@ -153,6 +153,7 @@ def minimize(
     progress: bool | None = None,
     callback: Callable[[int, float, float], object] | None = None,
     time_limit: float | None = None,
+    target: str | None = None,
     gtol: float | None = None,
     ftol: float | None = None,
     **options: Any,
@@ -170,6 +171,8 @@ def minimize(
     progress : show a progress bar; None shows one on long runs in a terminal.
     callback : `callback(step, loss, gradient_norm)`, about ten times a second; True stops the fit.
     time_limit : seconds after which the fit stops.
+    target : "cpu"; "cuda" for a GPU, which takes data of NumPy and data that lie there; "auto" for
+        a GPU where the fit is large enough and there is one. Left out, the function's own.
     gtol : stop when the gradient's norm is no larger.
     ftol : stop when a step changes the loss by no more than this times max(|loss|, 1).
     **options : the method's own: `learning_rate`, `momentum`, `nesterov`, `beta1`, `beta2`,
@@ -178,12 +181,16 @@ def minimize(
     Returns
     -------
     FitResult
-        With SciPy's fields; `x` is the best point that was met.
+        With SciPy's fields; `x` is the best point that was met, in NumPy.
 
     Raises
     ------
     InvalidArgument
         If an option is unknown or out of range, or the arguments do not fit together.
+    UnsupportedOnDevice
+        If such a fit can't run on a GPU.
+    NoDevice, DriverTooOld, OutOfDeviceMemory
+        If there is no GPU, its driver is too old, or it has no room for the data.
     """
     from codegen_ad.fit.minimize import minimize as run
 
@@ -197,6 +204,7 @@ def minimize(
         progress=progress,
         callback=callback,
         time_limit=time_limit,
+        target=target,
         gtol=gtol,
         ftol=ftol,
         **options,

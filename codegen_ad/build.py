@@ -6,7 +6,8 @@ This and `explain` are the modules that know every stage; neither does any work 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from codegen_ad.backends import numba_cpu, numba_cuda
@@ -38,7 +39,8 @@ from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.chunking.chunks import Cut, cut
-from codegen_ad.plan.cost import cost
+from codegen_ad.plan.cost import Cost, cost
+from codegen_ad.plan.device.arrays import names_of
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built
@@ -74,6 +76,8 @@ def build(
     if is_fit(mode):
         many = "_many" if mode.startswith("fit_many") else ""
         known["function"] = fit_name(stages.reading.program.name) + many
+        if "device" in known:
+            known["device"] |= {"fit": True}
     reading = stages.reading
     captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
     return Built(stages.text, known, [*reading.dependencies, *captured])
@@ -133,6 +137,8 @@ def run(
     # The edges of a sweep are loops of a few trips, for which a device would leave its grid.
     planned = partial(plan, outer=nesting(data, shapes), rows=rows, blas=blas, swept=not on_device)
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
+    if on_device and mode.startswith("fit:"):
+        reserved |= numba_cuda.reserved(recipe_of(mode))
     kernel = planned(optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved)
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
@@ -145,16 +151,17 @@ def run(
     )
     vectorise = options.math == "vector"
     parts: Cut | None = None
-    if on_device:
-        try:
-            text = numba_cuda.source(kernel, about, counted, mode)
-        except UnsupportedOnDevice as error:
-            raise _placed(error, reading) from None
-    elif is_fit(mode):
+    if is_fit(mode):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
-        once = _once(divided, f"{name}_once", sizes, planned)
+        # What is computed once stands in a device's kernel with the step, and shares parameters.
+        given = {p.name for p in kernel.parameters} | {symbol for symbol, _, _ in sizes}
+        own = reserved | names_of(kernel) - given if on_device else reserved
+        once = _once(divided, f"{name}_once", sizes, partial(planned, reserved=own))
         shared = (varied, fit_name(name), once)
-        if mode.startswith("fit:"):
+        if on_device:
+            with _placing(reading):
+                text = _fit_on_device(mode, (kernel, about, counted), shared)
+        elif mode.startswith("fit:"):
             text = numba_cpu.fit_source(
                 kernel, about, counted, recipe_of(mode), *shared, vectorise=vectorise
             )
@@ -162,6 +169,9 @@ def run(
             text = numba_cpu.least_squares_source(
                 kernel, about, counted, _each(reading, mode), *shared, vectorise=vectorise
             )
+    elif on_device:
+        with _placing(reading):
+            text = numba_cuda.source(kernel, about, counted)
     else:
         parts = cut(kernel, {s for d in rows for s in d.symbols()})
         text = numba_cpu.source(kernel, about, counted, vectorise=vectorise, parts=parts)
@@ -231,6 +241,45 @@ def recipe_of(mode: str) -> Recipe:
     title = method.title[0].upper() + method.title[1:]
     numbers = tuple(n.name for n in method.numbers)
     return Recipe(title, numbers, method.state, step.once, step.each)
+
+
+def team_of(mode: str) -> tuple[str, tuple[int, ...]]:
+    """What runs a fit of a mode like `fit:adam:warp:each=1,2` on a device.
+
+    Returns the kind of team, and the numbers of the leaves that each fit has its own of.
+    """
+    flags = mode.split(":")[2:]
+    team = next((f for f in flags if f in numba_cuda.TEAMS), "block")
+    own = next((f.removeprefix("each=") for f in flags if f.startswith("each=")), "")
+    return team, tuple(int(k) for k in own.split(",") if k)
+
+
+def _fit_on_device(
+    mode: str,
+    planned: tuple[Kernel, About, Cost],
+    shared: tuple[Sequence[int], str, Once | None],
+) -> str:
+    """The file of a fit for a device."""
+    if not mode.startswith("fit:"):
+        raise UnsupportedOnDevice(
+            "Least squares by Levenberg and Marquardt are not written for a GPU.\n"
+            'Leave target="cuda" out: they then run on the processor.'
+        )
+    kernel, about, counted = planned
+    team, numbers = team_of(mode)
+    per_fit = {kernel.parameters[k].name for k in numbers}
+    return numba_cuda.fit_source(
+        kernel, about, counted, recipe_of(mode), *shared, team=team, per_fit=per_fit
+    )
+
+
+@contextmanager
+def _placing(reading: Reading) -> Generator[None]:
+    """Say where in the function stands what a device can't do."""
+    try:
+        yield
+    except UnsupportedOnDevice as error:
+        raise _placed(error, reading) from None
 
 
 def _placed(error: ProgramError, reading: Reading) -> ProgramError:

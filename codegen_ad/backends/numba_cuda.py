@@ -15,20 +15,37 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   `role`. "output" arrays are what the kernels return (a number in one element), "scratch" is
   memory that only the kernels use, of no particular content; "counter" is zero before the first
   launch, and is zero again after each; "status" is zero before a call and holds the number of a
-  failure behind it.
+  failure behind it; "state" is what a fit hands from one launch to the next (below), "barrier" is
+  zero before each launch.
 - `SIZES` says where each size is read: (parameter, axis), or how it is found from sizes before it
   and from whole numbers that are passed, as text.
 - `OUTPUTS` names the output arrays in the order of the function's results.
 - `FAILURES[k - 1]` is the exception and the message that `status[0] == k` stands for.
+
+The kernel of a fit takes rows of "state", one for each fit: `point`, `best` and `best_gradient`
+hold all numbers that are fitted, one after another, and so do the method's own arrays, which end in
+`_all`; `record` holds the last loss, the square of its gradient's norm and the best loss, `counts`
+the steps taken and how the fit ended (`fit.monitor.Status`, with STOPPED while it has not). A
+launch evaluates the loss until `until` evaluations have been made; after `total` steps a fit has
+ended. `weights` has a row for each step from `first` on: what the method computes once a step.
+`trace` takes the losses where it has columns. Parameters that each fit has its own of have one axis
+more, the first. A "cooperative" kernel waits for all of its blocks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence, Set
+from contextlib import contextmanager
+
+from codegen_ad.emit.device_fit_lines import reserved
+from codegen_ad.emit.device_fit_view import TEAMS, device_fit_view
 from codegen_ad.emit.device_view import RESERVED, device_view
+from codegen_ad.emit.fit_view import Once, Recipe
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device.fit import fit_plan, is_for_grid
 from codegen_ad.plan.device.loops import Refused, check_possible
 from codegen_ad.plan.device.passes import device_plan
 from codegen_ad.plan.device.team import TeamPlan, team_plan
@@ -36,27 +53,64 @@ from codegen_ad.plan.device.whole import DevicePlan
 from codegen_ad.plan.kernel import Kernel, walk
 
 NAME = "numba_cuda"
-__all__ = ["NAME", "RESERVED", "source"]
+__all__ = ["NAME", "RESERVED", "TEAMS", "fit_source", "reserved", "source"]
 
 _INSTEAD = 'Leave target="cuda" out: it then runs on the processor.'
 
 
-def source(kernel: Kernel, about: About, cost: Cost, mode: str) -> str:
+def source(kernel: Kernel, about: About, cost: Cost) -> str:
     """The text of the kernels' file.
 
     Raises
     ------
     UnsupportedOnDevice
-        If the kernel, or the mode, is not for many threads.
+        If the kernel is not for many threads.
     """
-    if mode.startswith("fit:"):
-        raise UnsupportedOnDevice(f"Whole fits are not written for a GPU.\n{_INSTEAD}")
-    try:
+    with _refusing():
         k = device_view(_planned(kernel), about, cost)
+    return render(f"{NAME}/kernel.py.jinja", k=k)
+
+
+def fit_source(
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    recipe: Recipe,
+    targets: Sequence[int],
+    name: str,
+    once: Once | None = None,
+    *,
+    team: str,
+    per_fit: Set[str] = frozenset(),
+) -> str:
+    """The text of a file whose kernel `name` runs whole fits; `once` runs before their steps.
+
+    Parameters
+    ----------
+    team : what runs one fit: "warp", "block", or "grid", which is a block where a step has work
+        that blocks of a grid can't share.
+    per_fit : the parameters that each fit has its own of; others are of all.
+
+    Raises
+    ------
+    UnsupportedOnDevice
+        If the fit is not for many threads.
+    """
+    with _refusing():
+        plan = fit_plan(kernel, targets, None if once is None else once.kernel)
+    team = "block" if team == "grid" and not is_for_grid(plan) else team
+    k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
+    return render(f"{NAME}/fit.py.jinja", k=k, f=f)
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Say in the user's terms what can't be planned."""
+    try:
+        yield
     except Refused as refused:
         message = f"This can't run on a GPU: {refused.reason}.\n{_INSTEAD}"
         raise UnsupportedOnDevice(message, origin=refused.statement.note.origin) from None
-    return render(f"{NAME}/kernel.py.jinja", k=k)
 
 
 def _planned(kernel: Kernel) -> DevicePlan | TeamPlan:

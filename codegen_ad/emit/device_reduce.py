@@ -43,9 +43,14 @@ class Group:
         return sum(t.count for t in self.totals)
 
     @property
+    def numbers(self) -> list[str]:
+        """The names of those that are no arrays."""
+        return [t.name for t in self.totals if not t.shape]
+
+    @property
     def padded(self) -> int:
         """The power of 2 that is not below their number."""
-        return 1 << max(self.columns - 1, 0).bit_length()
+        return above(self.columns)
 
     def rows(self, threads: int) -> int:
         """Rows of the shared array: one for each warp, and one for each team that adds blocks."""
@@ -61,6 +66,11 @@ class Group:
     def combined(self, a: str, b: str) -> str:
         """Two values as one."""
         return COMBINE[self.how].format(a=a, b=b)
+
+
+def above(count: int) -> int:
+    """The power of 2 that is not below a number."""
+    return 1 << max(count - 1, 0).bit_length()
 
 
 def groups(totals: Sequence[Total]) -> tuple[Group, ...]:
@@ -101,18 +111,26 @@ class Reducer:
     def in_warps(self) -> None:
         """Each warp writes its sums into its row of the shared array."""
         group = self.group
-        names = [t.name for t in group.totals if not t.shape]
+        names = group.numbers
         for start in range(0, len(names), WARP):
-            self._exchange(names[start : start + WARP], start)
+            chunk = names[start : start + WARP]
+            self.exchange(chunk)
+            where = f"lane + {start}" if start else "lane"
+            self.line(f"if lane < {len(chunk)}:")
+            self.line(f"{group.sums}[warp, {where}] = {self.prefix}own", 1)
         column = len(names)
         for total in group.totals:
             if total.shape:
                 self._array(total, column)
                 column += total.count
 
-    def _exchange(self, names: list[str], start: int) -> None:
+    def exchange(self, names: Sequence[str]) -> None:
+        """Lanes exchange up to 32 numbers: the variable `own` is then the sum of one of them.
+
+        Lane k has that of number k, and so has each lane a multiple of the power of 2 above.
+        """
         group, p = self.group, self.prefix
-        size = 1 << (len(names) - 1).bit_length()
+        size = above(len(names))
         values = [*names, *(group.nothing for _ in range(size - len(names)))]
         step = size // 2
         while step:
@@ -133,9 +151,6 @@ class Reducer:
         while step < WARP:
             self._both(own, own, SHUFFLE.format(value=own, distance=step))
             step *= 2
-        where = f"lane + {start}" if start else "lane"
-        self.line(f"if lane < {len(names)}:")
-        self.line(f"{group.sums}[warp, {where}] = {own}", 1)
 
     def _both(self, name: str, kept: str, given: str) -> None:
         """Combine what a lane kept with what it was given."""
@@ -148,8 +163,19 @@ class Reducer:
 
     def _array(self, total: Total, column: int) -> None:
         group, p = self.group, self.prefix
-        axes = [f"{p}{n}" for n in "ijklm"[: len(total.shape)]]
         self.line(f"{p}column = {column}")
+        depth, _ = self.each(total)
+        self.line("if lane == 0:", depth)
+        self.line(f"{group.sums}[warp, {p}column] = {p}own", depth + 1)
+        self.line(f"{p}column += 1", depth)
+
+    def each(self, total: Total) -> tuple[int, str]:
+        """Loops over an array's elements, each added up by the lanes as the variable `own`.
+
+        Returns how deep the innermost loop's body stands, and the element's index.
+        """
+        group, p = self.group, self.prefix
+        axes = [f"{p}{n}" for n in "ijklm"[: len(total.shape)]]
         for depth, (axis, dim) in enumerate(zip(axes, total.shape, strict=True)):
             self.line(f"for {axis} in range({dim}):", depth)
         depth = len(axes)
@@ -159,54 +185,14 @@ class Reducer:
             given = SHUFFLE.format(value=f"{p}own", distance=step)
             self.line(f"{p}given = {given}", depth)
             self.line(f"{p}own = {group.combined(f'{p}own', f'{p}given')}", depth)
-        self.line("if lane == 0:", depth)
-        self.line(f"{group.sums}[warp, {p}column] = {p}own", depth + 1)
-        self.line(f"{p}column += 1", depth)
+        return depth, index
 
-    def for_all(self, first: dict[str, str]) -> None:
-        """Behind a barrier: every thread adds the warps' sums, in order.
-
-        `first` are the names of what totals began with.
-        """
-        group, p = self.group, self.prefix
-        column = 0
-        for total in group.totals:
-            if not total.shape:
-                self._sum_of_warps(total.name, str(column), 0)
-                if total.name in first:
-                    both = group.combined(first[total.name], total.name)
-                    self.line(f"{total.name} = {both}")
-            else:
-                self._to_array(total, column, p)
-            column += total.count
-
-    def _to_array(self, total: Total, column: int, p: str) -> None:
-        """Threads put the elements of an array where they belong."""
-        self.line(f"{p}at = thread - {column}" if column else f"{p}at = thread")
-        self.line(f"if ({p}at >= 0) & ({p}at < {total.count}):")
-        self._sum_of_warps(f"{p}total", "thread", 1)
-        places: list[str] = []
-        below = total.count
-        for axis, dim in enumerate(total.shape):
-            below //= dim.value
-            place = f"{p}at // {below}" if below > 1 else f"{p}at"
-            places.append(f"{place} % {dim.value}" if axis else place)
-        element = f"{total.name}[{', '.join(places)}]"
-        value = f"{p}total"
-        if total.adds:
-            value = self.group.combined(element, value)
-        self.line(f"{element} = {value}", 1)
-
-    def _sum_of_warps(self, name: str, column: str, depth: int) -> None:
-        group, p = self.group, self.prefix
-        self.line(f"{name} = {group.sums}[0, {column}]", depth)
-        if self.threads > WARP:
-            self.line(f"for {p}row in range(1, {self.threads // WARP}):", depth)
-            cell = f"{group.sums}[{p}row, {column}]"
-            if group.how == "sum":
-                self.line(f"{name} += {cell}", depth + 1)
-            else:
-                self.line(f"{name} = {group.combined(name, cell)}", depth + 1)
+    def add(self, name: str, term: str, depth: int = 0) -> None:
+        """Write that a variable takes a term in."""
+        if self.group.how == "sum":
+            self.line(f"{name} += {term}", depth)
+        else:
+            self.line(f"{name} = {self.group.combined(name, term)}", depth)
 
     def in_blocks(self) -> None:
         """One row of partial sums for each block, its warps in order."""
@@ -218,11 +204,7 @@ class Reducer:
         self.line(f"{p}total = {group.sums}[0, thread]", 1)
         if count > 1:
             self.line(f"for {p}row in range(1, {count}):", 1)
-            both = group.combined(f"{p}total", f"{group.sums}[{p}row, thread]")
-            if group.how == "sum":
-                self.line(f"{p}total += {group.sums}[{p}row, thread]", 2)
-            else:
-                self.line(f"{p}total = {both}", 2)
+            self.add(f"{p}total", f"{group.sums}[{p}row, thread]", 2)
         self.line(f"{target} = {p}total", 1)
 
     def of_blocks(self) -> None:
@@ -235,11 +217,7 @@ class Reducer:
         self.line(f"{p}total = {group.nothing}")
         self.line(f"if {p}column < {group.columns}:")
         self.line(f"while {p}row < blocks:", 1)
-        cell = f"{group.partial}[{p}row, {p}column]"
-        if group.how == "sum":
-            self.line(f"{p}total += {cell}", 2)
-        else:
-            self.line(f"{p}total = {group.combined(f'{p}total', cell)}", 2)
+        self.add(f"{p}total", f"{group.partial}[{p}row, {p}column]", 2)
         self.line(f"{p}row += {teams}", 2)
         self.line(f"{group.sums}[thread >> {size.bit_length() - 1}, {p}column] = {p}total")
 

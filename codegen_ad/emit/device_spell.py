@@ -33,6 +33,14 @@ DEVICE = {
 _BITWISE: dict[type[ast.boolop], ast.operator] = {ast.And: ast.BitAnd(), ast.Or: ast.BitOr()}
 
 
+def typed(line: str, dtype: DType) -> str:
+    """An assignment, given as text, with literals of a dtype."""
+    (statement,) = ast.parse(line).body
+    assert isinstance(statement, ast.Assign | ast.AugAssign)
+    statement.value = _Device(dtype).visit(statement.value)
+    return ast.unparse(statement)
+
+
 class DeviceSpelling:
     """Spells expressions; `unsigned` are the variables that hold unsigned integers."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen_ad.emit.device_lines import Failures
+from codegen_ad.emit.exchanges import Block
 from codegen_ad.emit.pass_lines import Partials, pass_lines
 from codegen_ad.emit.spell import spell, spell_text
 from codegen_ad.emit.team_lines import team_lines
@@ -21,8 +22,8 @@ from codegen_ad.plan.kernel import Parameter
 RESERVED = frozenset(
     (
         "block", "blocks", "counter", "cuda", "lane", "last", "partial", "status", "stride", "sums",
-        "thread", "told", "totals", "u64", "warp", "ALL", "KERNELS", "ARRAYS", "SIZES", "OUTPUTS",
-        "FAILURES",
+        "thread", "told", "totals", "turn", "u64", "warp",
+        "ALL", "KERNELS", "ARRAYS", "SIZES", "OUTPUTS", "FAILURES",
     )
 )  # fmt: skip
 """Names that kernels of a device need for themselves."""
@@ -47,6 +48,7 @@ class PassView:
     rows: str
     blocks: int
     threads: int
+    cooperative: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
     partials = Partials(taken)
     views: list[PassView] = []
     if isinstance(plan, TeamPlan):
-        lines = team_lines(plan, about.function, failures, THREADS, taken)
+        lines = team_lines(plan, about.function, failures, Block(), taken)
         views.append(_kernel(plan, kernel.name, lines, [], ("None", 1, THREADS)))
     else:
         for number, one in enumerate(plan.passes):
@@ -83,7 +85,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
             views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))
     used = {name for v in views for name, _ in v.arguments}
     buffers = [*plan.buffers, *partials.buffers(), *_ENDS]
-    arrays = tuple((b.name, _array(b)) for b in buffers if b.name in used)
+    arrays = tuple((b.name, array_text(b)) for b in buffers if b.name in used)
     return DeviceView(
         about.source,
         about.summary,
@@ -94,8 +96,8 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         tuple(views),
         arrays,
         _sizes(plan),
-        _tuple([spell_text(o) for o in plan.outputs]),
-        _lines([f"({spell_text(e)}, {spell_text(m)})" for e, m in failures.known]),
+        tuple_text([spell_text(o) for o in plan.outputs]),
+        failures_text(failures),
     )
 
 
@@ -127,10 +129,10 @@ def _kernel(
     found: list[tuple[str, str]] = []
     for parameter in plan.parameters:
         if parameter.name in used:
-            found.append((parameter.name, _parameter_type(parameter)))
+            found.append((parameter.name, parameter_type(parameter)))
     for buffer in (*plan.buffers, *partials, *_ENDS):
         if buffer.name in used:
-            found.append((buffer.name, _type(buffer.dtype, len(buffer.shape))))
+            found.append((buffer.name, type_text(buffer.dtype, len(buffer.shape))))
     return PassView(name, head(name, [n for n, _ in found]), tuple(body), tuple(found), *grid)
 
 
@@ -153,21 +155,25 @@ def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
     )
 
 
-def _lines(items: Sequence[str]) -> str:
-    """A tuple with its items one a line."""
+def failures_text(failures: Failures) -> str:
+    """The failures that the kernels may report, one a line."""
+    items = [f"({spell_text(e)}, {spell_text(m)})" for e, m in failures.known]
     return "\n".join(["(", *(f"    {item}," for item in items), ")"]) if items else "()"
 
 
-def _type(dtype: DType, rank: int) -> str:
+def type_text(dtype: DType, rank: int) -> str:
+    """An array's type as numba spells it."""
     return f"{_TYPES[dtype]}[{', '.join([*[':'] * (rank - 1), '::1'])}]"
 
 
-def _parameter_type(parameter: Parameter) -> str:
-    return _type(parameter.dtype, parameter.rank) if parameter.rank else _TYPES[parameter.dtype]
+def parameter_type(parameter: Parameter) -> str:
+    """A parameter's type as numba spells it."""
+    return type_text(parameter.dtype, parameter.rank) if parameter.rank else _TYPES[parameter.dtype]
 
 
-def _array(buffer: Buffer) -> str:
-    shape = _tuple([spell_text(str(d)) for d in buffer.shape])
+def array_text(buffer: Buffer) -> str:
+    """What the table says of an array."""
+    shape = tuple_text([spell_text(str(d)) for d in buffer.shape])
     dtype = spell_text(buffer.dtype.numpy_name)
     return f'{{"role": {spell_text(buffer.role)}, "dtype": {dtype}, "shape": {shape}}}'
 
@@ -178,5 +184,6 @@ def _sizes(plan: DevicePlan | TeamPlan) -> tuple[tuple[str, str], ...]:
     return (*read, *((name, spell_text(spell(expr))) for name, expr in plan.counts))
 
 
-def _tuple(items: Sequence[str]) -> str:
+def tuple_text(items: Sequence[str]) -> str:
+    """A tuple of texts that are source."""
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"

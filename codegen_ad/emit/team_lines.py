@@ -6,29 +6,34 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
-from codegen_ad.emit.device_reduce import WARP, Group, Reducer, free_prefix, groups
+from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
+from codegen_ad.emit.exchanges import Exchange, columns_of
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.team import Alone, Around, Share, Step, TeamPlan, Uniform, Wait
-from codegen_ad.plan.device.whole import fresh
+from codegen_ad.plan.device.whole import Buffer, Own, fresh
 from codegen_ad.plan.kernel import For, If, Statement, Var, While
 
 
 class TeamWriter:
-    """Writes steps with a device's writer; `threads` is the size of the team.
+    """Writes steps with a device's writer, for the team that an exchange is about.
 
-    `taken` are the names that the plan uses.
+    `taken` are the names that the plans use.
     """
 
-    def __init__(self, writer: DeviceWriter, plan: TeamPlan, threads: int, taken: Set[str]) -> None:
+    def __init__(
+        self, writer: DeviceWriter, plans: Sequence[TeamPlan], exchange: Exchange, taken: Set[str]
+    ) -> None:
         self.writer = writer
-        self.threads = threads
+        self.exchange = exchange
         self.taken = taken
         self.prefix = free_prefix("sum_", taken)
-        self.sums: dict[tuple[DType, int], tuple[str, int]] = {}
+        self.sums: dict[tuple[DType, int], tuple[str, str, int]] = {}
         self.told: dict[DType, tuple[str, int]] = {}
-        for step in _all(plan.steps):
+        self._own: dict[str, None] = {}
+        for step in (s for plan in plans for s in _all(plan.steps)):
             if isinstance(step, Share):
                 self._named(groups(step.totals))
+                self._own |= {_own(o): None for o in step.own}
             elif isinstance(step, Alone):
                 self._room(step.told)
 
@@ -39,10 +44,11 @@ class TeamWriter:
         for group in found:
             key = group.dtype, counts.get(group.dtype, 0)
             counts[group.dtype] = key[1] + 1
-            wish = f"sums_{len(self.sums)}" if self.sums else "sums"
-            name, columns = self.sums.get(key, (fresh(wish, set(self.taken)), 0))
-            self.sums[key] = name, max(columns, group.columns)
-            named.append(replace(group, sums=name))
+            ending = f"_{len(self.sums)}" if self.sums else ""
+            wished = (fresh(f"{n}{ending}", set(self.taken)) for n in ("sums", "partial"))
+            sums, partial, columns = self.sums.get(key, (*wished, 0))
+            self.sums[key] = sums, partial, max(columns, columns_of(group))
+            named.append(replace(group, sums=sums, partial=partial))
         return tuple(named)
 
     def _room(self, told: Sequence[Var]) -> None:
@@ -51,18 +57,23 @@ class TeamWriter:
             name, count = self.told.get(dtype, (fresh(wish, set(self.taken)), 0))
             self.told[dtype] = name, max(count, sum(v.dtype is dtype for v in told))
 
-    def start(self) -> None:
-        """Who a thread is, and the shared arrays."""
-        w = self.writer
-        w.line("thread = cuda.threadIdx.x", 0)
-        if self.sums:
-            w.line(f"lane = thread & {WARP - 1}", 0)
-            w.line(f"warp = thread >> {WARP.bit_length() - 1}", 0)
-        for (dtype, _), (name, columns) in self.sums.items():
-            shape = f"({self.threads // WARP}, {columns})"
-            w.line(f"{name} = cuda.shared.array({shape}, np.{dtype.numpy_name})", 0)
+    def start(self, *, sums: bool = False) -> None:
+        """Who a thread is, with `sums` as if it added any; arrays of the team and of threads."""
+        w, exchange = self.writer, self.exchange
+        lines = exchange.begin(sums=sums or bool(self.sums))
+        for (dtype, _), (name, _, columns) in self.sums.items():
+            lines += exchange.shared(name, columns, dtype)
         for dtype, (name, count) in self.told.items():
-            w.line(f"{name} = cuda.shared.array({count}, np.{dtype.numpy_name})", 0)
+            lines.append(f"{name} = cuda.shared.array({count}, np.{dtype.numpy_name})")
+        for line in (*lines, *self._own):
+            w.line(line, 0)
+
+    def buffers(self) -> list[Buffer]:
+        """The arrays of the device through which sums go."""
+        found: list[Buffer] = []
+        for (dtype, _), (_, partial, columns) in self.sums.items():
+            found += self.exchange.buffers(partial, columns, dtype)
+        return found
 
     def block(self, steps: Sequence[Step], depth: int) -> None:
         """Write steps, indented."""
@@ -80,11 +91,11 @@ class TeamWriter:
                 self._statement(statement, depth)
                 w.may_leave = False
             case Wait():
-                w.line("cuda.syncthreads()", depth)
+                self.wait(depth)
             case Share():
                 self._share(step, depth)
             case Alone(statements, told):
-                w.line("if thread == 0:", depth)
+                w.line(f"if {self.exchange.leader}:", depth)
                 for statement in statements:
                     self._statement(statement, depth + 1)
                 self._tell(told, depth)
@@ -116,40 +127,35 @@ class TeamWriter:
     def _share(self, step: Share, depth: int) -> None:
         w, loop = self.writer, step.loop
         found = self._named(groups(step.totals))
-        first: dict[str, str] = {}
+        first: list[str] = []
         for group in found:
             for total in group.totals:
-                if not total.shape:
-                    first[total.name] = f"{self.prefix}{total.name}_first"
-                    w.line(f"{first[total.name]} = {total.name}", depth)
-                    w.line(f"{total.name} = {group.nothing}", depth)
-                else:
+                if total.shape:
                     self._begin_array(total.own, total.shape, group, depth)
+                elif total.adds:
+                    before = f"{self.prefix}{total.name}_first"
+                    w.line(f"{before} = {total.name}", depth)
+                    w.line(f"{total.name} = {group.nothing}", depth)
+                    first.append(f"{total.name} = {group.combined(before, total.name)}")
         variable = loop.variable
-        w.line(f"{variable} = u64(thread)", depth)
+        w.line(f"{variable} = u64({self.exchange.thread})", depth)
         w.unsigned.add(variable)
         w.line(f"while {variable} < {w.bound(loop.extent)}:", depth)
         w.own = {t.name: t.own for t in step.totals if t.own}
         w.block(loop.body, depth + 1)
         w.own = {}
-        w.line(f"{variable} += u64({self.threads})", depth + 1)
+        w.line(f"{variable} += u64({self.exchange.team})", depth + 1)
         w.unsigned.discard(variable)
         if not found:
             return
-        reducers = [Reducer(g, self.threads, self.prefix) for g in found]
-        for reducer in reducers:
-            reducer.in_warps()
-            self._take(reducer, depth)
-        w.line("cuda.syncthreads()", depth)
-        for reducer in reducers:
-            reducer.for_all(first)
-            self._take(reducer, depth)
-        w.line("cuda.syncthreads()", depth)
+        reducers = [Reducer(g, self.exchange.threads, self.prefix) for g in found]
+        for line in (*self.exchange.totals(reducers), *first):
+            w.line(line, depth)
 
-    def _take(self, reducer: Reducer, depth: int) -> None:
-        for line in reducer.lines:
+    def wait(self, depth: int) -> None:
+        """Let all threads wait for each other."""
+        for line in self.exchange.wait():
             self.writer.line(line, depth)
-        reducer.lines.clear()
 
     def _begin_array(self, own: str, shape: Sequence[object], group: Group, depth: int) -> None:
         axes = "ijklm"[: len(shape)]
@@ -170,31 +176,28 @@ class TeamWriter:
             places.append((value, f"{self.told[value.dtype][0]}[{at}]"))
         for value, place in places:
             self.writer.line(f"{place} = {value.name}", depth + 1)
-        self.writer.line("cuda.syncthreads()", depth)
+        self.wait(depth)
         for value, place in places:
             self.writer.line(f"{value.name} = {place}", depth)
 
 
 def team_lines(
-    plan: TeamPlan, function: str, failures: Failures, threads: int, taken: Set[str]
+    plan: TeamPlan, function: str, failures: Failures, exchange: Exchange, taken: Set[str]
 ) -> list[str]:
     """The body of the one kernel."""
     writer = DeviceWriter(function, failures)
-    team = TeamWriter(writer, plan, threads, taken)
+    team = TeamWriter(writer, (plan,), exchange, taken)
     team.start()
-    made: dict[str, None] = {}
-    for step in _all(plan.steps):
-        if isinstance(step, Share):
-            for own in step.own:
-                dims = ", ".join(map(str, own.shape))
-                shape = dims if len(own.shape) == 1 else f"({dims})"
-                text = f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})"
-                if text not in made:
-                    made[text] = None
-                    writer.line(text, 0)
     for step in plan.steps:
         team.step(step, 0)
     return writer.lines
+
+
+def _own(own: Own) -> str:
+    """The line that gives every thread an array."""
+    dims = ", ".join(map(str, own.shape))
+    shape = dims if len(own.shape) == 1 else f"({dims})"
+    return f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})"
 
 
 def _all(steps: Sequence[Step]) -> Iterator[Step]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.runtime.arguments import Binder, rebuild
+from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.signature import ArrayForm, Form, Signature, leaves
 
 
@@ -110,10 +111,14 @@ def _as_float(value: Any) -> Any:
         return [_as_float(v) for v in value]
     if kind is dict:
         return {k: _as_float(v) for k, v in value.items()}
+    if is_on_device(value):
+        from codegen_ad.runtime.cuda.passing import on_host
+
+        return _as_float(on_host(value, "x0"))
     return value
 
 
 def _check_rows(arguments: Mapping[str, Any], wrt: Sequence[str]) -> None:
     for name, value in arguments.items():
-        if isinstance(value, np.ndarray) and value.size == 0 and name not in wrt:  # pyright: ignore[reportUnknownMemberType]
+        if name not in wrt and hasattr(value, "shape") and 0 in value.shape:
             raise InvalidArgument(f"{name} is empty: there is nothing to fit to")

@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from codegen_ad.errors import InvalidArgument
 from codegen_ad.fit import checks
 
@@ -103,6 +106,17 @@ class Choice:
     values: tuple[float, ...]
     flags: tuple[str, ...]
     step: Step
+
+    def weights(self, first: int, until: int) -> NDArray[np.float64]:
+        """What `step.once` computes, a row for each step behind the first ones, up to `until`."""
+        numbers = (n.name for n in self.method.numbers)
+        known = dict(zip(numbers, self.values, strict=True))
+        steps = np.arange(first + 1, until + 1, dtype=np.float64)
+        rows = np.empty((len(steps), len(self.step.once)))
+        for k, line in enumerate(self.step.once):
+            # The lines are those of the table below.
+            rows[:, k] = eval(line.split(" = ")[1], {"__builtins__": {}}, {**known, "step": steps})
+        return rows
 
 
 def choose(method: str, options: Mapping[str, object]) -> Choice:

@@ -36,16 +36,19 @@ class Split:
     points: tuple[Point, ...]
 
 
-def split(kernel: Kernel, targets: Sequence[int]) -> tuple[Kernel, dict[int, Split]]:
-    """The kernel with scalars for the small ones of the parameters numbered `targets`.
+def split(
+    kernel: Kernel, targets: Sequence[int], *, largest: int = LARGEST
+) -> tuple[Kernel, dict[int, Split]]:
+    """The kernel with scalars for those of the parameters numbered `targets` that are small.
 
-    The gradients are the outputs behind the first, in the order of `targets`. A parameter is split
-    if it is read by known places only, and its gradient written once at each, outside loops.
+    Those have at most `largest` elements. The gradients are the outputs behind the first, in the
+    order of `targets`. A parameter is split if it is read by known places only, and its gradient
+    written once at each, outside loops.
     """
     found: dict[int, Split] = {}
     for target, gradient in zip(targets, kernel.outputs[1:], strict=True):
         parameter = kernel.parameters[target]
-        if isinstance(gradient, str) and _is_small(parameter.shape):
+        if isinstance(gradient, str) and _is_small(parameter.shape, largest):
             values = _stored(kernel, gradient, parameter.shape)
             if values is not None and _is_read_by_place(kernel, parameter.name):
                 kernel, names = _split_one(kernel, parameter, gradient, values)
@@ -54,13 +57,13 @@ def split(kernel: Kernel, targets: Sequence[int]) -> tuple[Kernel, dict[int, Spl
     return kernel, found
 
 
-def _is_small(shape: Shape) -> bool:
+def _is_small(shape: Shape, largest: int) -> bool:
     total = 1
     for dim in shape:
         if not dim.is_constant:
             return False
         total *= dim.value
-    return bool(shape) and 0 < total <= LARGEST
+    return bool(shape) and 0 < total <= largest
 
 
 def _mentions(statement: Statement, name: str) -> Iterator[object]:

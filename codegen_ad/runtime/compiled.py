@@ -215,6 +215,10 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
 
 def _device_function(entry: Entry, device: Mapping[str, Any]) -> DeviceFunction:
     """What runs an entry's kernels on a GPU; see `codegen_ad.build` for what the metadata says."""
+    if device.get("fit"):
+        from codegen_ad.runtime.cuda.fits import DeviceFit
+
+        return DeviceFit(entry.source_path, device["parameters"])
     from codegen_ad.runtime.cuda.function import DeviceFunction
 
     numbers = [not shape for shape in device["shapes"]]

@@ -35,6 +35,7 @@ class SimulatedDriver:
     ----------
     orders : in which run orders each launch runs; their results must agree.
     capability, memory, driver_version : what the device claims to be.
+    resident : how many blocks it claims to run at once.
     log : the names of what was done that takes time on a device.
     """
 
@@ -42,6 +43,7 @@ class SimulatedDriver:
     capability: tuple[int, int] = (9, 0)
     memory: int = 10**9
     driver_version: int = 13000
+    resident: int = 4
     log: list[str] = field(default_factory=list[str])
     blocks: dict[int, Any] = field(default_factory=dict[int, Any])
     device: int = 0
@@ -79,6 +81,9 @@ class SimulatedDriver:
         if self._loaded[module][1].name != entry:
             raise DeviceError(f"the module has no kernel {entry}")
         return module
+
+    def together(self, function: int, threads: int) -> int:
+        return self.resident
 
     def allocate(self, size: int) -> int:
         if size > self.free_memory():

@@ -28,7 +28,8 @@ def heat_value_and_grad(
     thread = cuda.threadIdx.x
     lane = thread & 31
     warp = thread >> 5
-    sums = cuda.shared.array((8, 1), np.float64)
+    turn = 0
+    sums = cuda.shared.array((2, 8, 1), np.float64)
     # line 4: for _ in range(steps):
     trips_1 = cuda.selp((steps >= 0) | (steps != steps), steps, 0)
     l = u64(thread)
@@ -63,8 +64,6 @@ def heat_value_and_grad(
         cuda.syncthreads()
     value_1 = 0.0
     cuda.syncthreads()
-    sum_value_1_first = value_1
-    value_1 = 0.0
     i = u64(thread)
     while i < u64(n):
         for j in range(u64(d)):
@@ -85,13 +84,13 @@ def heat_value_and_grad(
     sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
     sum_own = sum_own + sum_given
     if lane < 1:
-        sums[warp, lane] = sum_own
+        sums[turn, warp, lane] = sum_own
     cuda.syncthreads()
-    value_1 = sums[0, 0]
+    sum_own = sums[turn, 0, 0]
     for sum_row in range(1, 8):
-        value_1 += sums[sum_row, 0]
-    value_1 = sum_value_1_first + value_1
-    cuda.syncthreads()
+        sum_own += sums[turn, sum_row, 0]
+    value_1 = sum_own
+    turn = 1 - turn
     cuda.syncthreads()
     value = 0.5 * value_1
     d_c = 0.0
@@ -104,8 +103,6 @@ def heat_value_and_grad(
                 d_u_1[l, m] = d_u[l, m]
             l += u64(256)
         cuda.syncthreads()
-        d_u_2 = 0.0
-        sum_d_u_2_first = d_u_2
         d_u_2 = 0.0
         i = u64(thread)
         while i < u64(n - 2):
@@ -125,13 +122,13 @@ def heat_value_and_grad(
         sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
         sum_own = sum_own + sum_given
         if lane < 1:
-            sums[warp, lane] = sum_own
+            sums[turn, warp, lane] = sum_own
         cuda.syncthreads()
-        d_u_2 = sums[0, 0]
+        sum_own = sums[turn, 0, 0]
         for sum_row in range(1, 8):
-            d_u_2 += sums[sum_row, 0]
-        d_u_2 = sum_d_u_2_first + d_u_2
-        cuda.syncthreads()
+            sum_own += sums[turn, sum_row, 0]
+        d_u_2 = sum_own
+        turn = 1 - turn
         cuda.syncthreads()
         i = u64(thread)
         while i < u64(n - 2):

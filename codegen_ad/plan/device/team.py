@@ -30,7 +30,7 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
-from codegen_ad.plan.device.whole import Buffer, Own, Total, fresh
+from codegen_ad.plan.device.whole import Buffer, Own, Total, fresh, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -40,6 +40,7 @@ from codegen_ad.plan.kernel import (
     If,
     Kernel,
     Let,
+    Number,
     Parameter,
     Statement,
     Var,
@@ -111,7 +112,37 @@ def team_plan(kernel: Kernel) -> TeamPlan:
     """
     taken = names_of(kernel)
     names, results = with_results(kernel, taken)
+    return _planned(kernel, [*by_element(kernel, taken), *results], names, taken, set())
+
+
+def repeated_plan(kernel: Kernel, results: Sequence[Let]) -> TeamPlan:
+    """The same for a kernel that runs over and over, whose numbers all threads know at its end.
+
+    Parameters
+    ----------
+    kernel : its outputs that are arrays are those of the plan.
+    results : the numbers that all threads are to know.
+
+    Raises
+    ------
+    Refused
+        If a statement can't be run on a device.
+    """
+    taken = names_of(kernel)
+    arrays = tuple(o for o in kernel.outputs if isinstance(o, str))
     body = [*by_element(kernel, taken), *results]
+    # What one run reads, the next one may write, and its arrays are read between the two.
+    again = set(arrays).union(*(read(s) for s in body))
+    return _planned(kernel, body, arrays, taken, again)
+
+
+def _planned(
+    kernel: Kernel,
+    body: list[Statement],
+    names: tuple[str, ...],
+    taken: set[str],
+    again: set[str],
+) -> TeamPlan:
     body, outputs = _not_exchanged(body, names, taken)
     planner = _Team(kernel, body)
     steps = planner.block(body)
@@ -122,7 +153,7 @@ def team_plan(kernel: Kernel) -> TeamPlan:
         if s.buffer not in private
     )
     counts = counts_of(buffers, kernel)
-    waiting = _Waits()
+    waiting = _Waits(again)
     return TeamPlan(
         kernel, tuple(waiting.block(steps)), kernel.parameters, buffers, outputs, counts
     )
@@ -165,10 +196,7 @@ class _Team:
             if isinstance(statement, For) and is_wide(statement):
                 share = self._share(statement)
                 if share is not None:
-                    totals = tuple(
-                        replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name))
-                        for t in share.totals
-                    )
+                    totals = tuple(replace(t, adds=_adds(t, kept)) for t in share.totals)
                     loops[id(statement)] = replace(share, totals=totals)
             kept.append(statement)
         steps: list[Step] = []
@@ -219,6 +247,22 @@ class _Team:
                 if name in outside and name not in self.arrays:
                     found[name] = Var(name, dtype)
         return found.values()
+
+
+def _adds(total: Total, before: list[Statement]) -> bool:
+    """Whether a total is added to something; zeros that an array begins with are removed."""
+    if total.shape:
+        return not drop_fill(before, total.name)
+    nothing = identity(total.how, total.dtype)
+    for statement in reversed(before):
+        match statement:
+            case Assign((name,), (Number(text),)) if name == total.name and nothing is not None:
+                return float(text) != float(nothing.text)
+            case _ if total.name in defined(statement):
+                return True
+            case _:
+                pass
+    return True
 
 
 def _numbers(statement: Statement) -> Iterable[tuple[str, DType]]:
@@ -284,8 +328,8 @@ def _in(expr: Expr) -> Iterable[str]:
 class _Waits:
     """Sets waits: behind everything that writes, and before it where something has read."""
 
-    def __init__(self) -> None:
-        self.reads: set[str] = set()
+    def __init__(self, reads: set[str]) -> None:
+        self.reads = set(reads)
 
     def block(self, steps: Sequence[Step]) -> list[Step]:
         """The steps with waits between them."""

@@ -48,7 +48,7 @@ def fresh(wish: str, taken: set[str]) -> str:
 class Total:
     """What every thread adds up for itself: a number, or a small array under the name `own`.
 
-    `adds` says that the array holds something already, to which the total is added.
+    `adds` says that it holds something already, to which the total is added.
     """
 
     name: str

@@ -64,6 +64,10 @@ class Driver(Protocol):
         """A kernel of a module."""
         ...
 
+    def together(self, function: int, threads: int) -> int:
+        """How many blocks of so many threads run at once on the device in use."""
+        ...
+
     def allocate(self, size: int) -> int:
         """Memory on the device in use; `OutOfDeviceMemory` if there is not enough."""
         ...

@@ -10,7 +10,8 @@ from typing import Any
 from codegen_ad.runtime.cuda.ahead import Capability, Image
 from codegen_ad.runtime.cuda.cubins import FOLDER, Cubins, Request
 from codegen_ad.runtime.cuda.devices import platform
-from codegen_ad.runtime.cuda.program import DeviceProgram, device_of_arguments
+from codegen_ad.runtime.cuda.passing import device_of_arguments
+from codegen_ad.runtime.cuda.program import DeviceProgram
 from codegen_ad.runtime.cuda.streams import current_stream
 from codegen_ad.runtime.cuda.table import Kernel, read
 

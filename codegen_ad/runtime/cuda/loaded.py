@@ -58,6 +58,10 @@ class LoadedKernel:
             kernel.cooperative,
         )
 
+    def together(self) -> int:
+        """How many blocks of the kernel run at once on the device."""
+        return self.driver.together(self._function, self.kernel.threads)
+
     def check(self, values: Sequence[Any]) -> None:
         """Raise unless arrays have the dtypes, axes and layout that the kernel is compiled for.
 

@@ -9,20 +9,19 @@ from typing import Any, cast
 
 import numpy as np
 
-from codegen_ad.errors import InvalidArgument, WrongDevice
 from codegen_ad.runtime.cuda.ahead import Image
 from codegen_ad.runtime.cuda.arrays import (
     Kind,
     Shape,
-    View,
     kind_of,
     stream_number,
     view_of,
 )
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
+from codegen_ad.runtime.cuda.passing import Passing
 from codegen_ad.runtime.cuda.repeat import Repeat
-from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, Parameter, value
+from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, value
 from codegen_ad.runtime.cuda.workspace import Workspace
 from codegen_ad.runtime.foreign import access_of, is_on_device
 
@@ -72,6 +71,7 @@ class DeviceProgram:
         roles = {name: what.role for name, what in file.arrays.items()}
         self.own = tuple(name for name, role in roles.items() if role != "output")
         self.status = next((name for name, role in roles.items() if role == "status"), None)
+        self._passing = Passing(driver, device)
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._workspaces: dict[int, Workspace] = {}
 
@@ -119,7 +119,9 @@ class DeviceProgram:
         workspace = self.workspace(number)
         with workspace.lock:
             values = {
-                n: self._taken(n, v, workspace, number) for n, v in given.items() if n in self.types
+                n: self._passing.taken(n, v, self.types[n], workspace.upload, number)
+                for n, v in given.items()
+                if n in self.types
             }
             shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
             plan = self._plan(self.file.sizes_of(shapes, given))
@@ -179,37 +181,6 @@ class DeviceProgram:
             found = self._workspaces.setdefault(stream, made)
         return found
 
-    def _taken(self, name: str, given: Any, workspace: Workspace, stream: int) -> Any:
-        """An argument as the kernels take it."""
-        if is_on_device(given):
-            view = view_of(given, name)
-            self._check_device(name, view)
-            if view.stream is not None and view.stream != stream:
-                self.driver.wait(stream, view.stream)
-            wanted = self.types[name]
-            if not wanted.is_array:
-                return self._number(view, stream)
-            _check_layout(name, view, wanted)
-            return view
-        return workspace.upload(name, given) if self.types[name].is_array else given
-
-    def _number(self, view: View, stream: int) -> Any:
-        """A number that lies on the device: kernels take numbers by value, so this waits."""
-        found = np.empty((), view.dtype)
-        self.driver.to_host(found.ctypes.data, view.address, found.nbytes, stream)
-        self.driver.synchronize(stream)
-        return found[()]
-
-    def _check_device(self, name: str, view: View) -> None:
-        if not view.words[2]:
-            return  # without elements there is no address to ask about
-        device = self.driver.device_of(view.address)
-        if device != self.device:
-            raise WrongDevice(
-                f"{name} lies on GPU {device}, and other arguments on GPU {self.device}.\n"
-                "Copy all arguments to the same one."
-            )
-
     def _results(
         self,
         values: dict[str, Any],
@@ -242,27 +213,3 @@ class DeviceProgram:
         if number:
             kind, message = self.file.failures[number - 1]
             raise getattr(builtins, kind)(message)
-
-
-def _check_layout(name: str, view: View, wanted: Parameter) -> None:
-    """Raise unless an array on the device is what the kernels were compiled for."""
-    if view.dtype != wanted.dtype or len(view.shape) != wanted.ndim:
-        raise InvalidArgument(
-            f"{name} has {len(view.shape)} axes and dtype {view.dtype} on the GPU, where "
-            f"{wanted.ndim} and {wanted.dtype} are needed"
-        )
-    if not view.is_contiguous:
-        raise InvalidArgument(
-            f"{name} is not contiguous: on a GPU, pass a copy of it in C order "
-            "(cupy.ascontiguousarray, tensor.contiguous())"
-        )
-
-
-def device_of_arguments(driver: Driver, given: Mapping[str, Any]) -> int:
-    """The device that the first array lies on that lies on one; 0 without any."""
-    for name, v in given.items():
-        if is_on_device(v):
-            view = view_of(v, name)
-            if view.words[2]:
-                return driver.device_of(view.address)
-    return 0

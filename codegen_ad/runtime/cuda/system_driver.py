@@ -105,6 +105,13 @@ class SystemDriver:
     def function(self, module: int, entry: str) -> int:
         return int(self._do("cuModuleGetFunction", self.api.CUmodule(module), entry.encode()))
 
+    def together(self, function: int, threads: int) -> int:
+        kind = self.api.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT
+        count = int(self._do("cuDeviceGetAttribute", kind, self._do("cuCtxGetDevice")))
+        kernel = self.api.CUfunction(function)
+        each = self._do("cuOccupancyMaxActiveBlocksPerMultiprocessor", kernel, threads, 0)
+        return count * int(each)
+
     def allocate(self, size: int) -> int:
         status, address = self.api.cuMemAlloc(max(size, 1))
         if status == self.api.CUresult.CUDA_ERROR_OUT_OF_MEMORY:

@@ -1,0 +1,293 @@
+"""The kernel of a device's whole fit, part by part, as lines of Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence, Set
+
+from codegen_ad.emit.breaking import INDENT, WIDTH, broken
+from codegen_ad.emit.device_lines import DeviceWriter, Failures
+from codegen_ad.emit.device_reduce import WARP
+from codegen_ad.emit.device_view import parameter_type, type_text
+from codegen_ad.emit.exchanges import Exchange, Grid, element
+from codegen_ad.emit.fit_view import Recipe
+from codegen_ad.emit.spell import spell, spell_literal, spell_text
+from codegen_ad.emit.team_lines import TeamWriter
+from codegen_ad.emit.view import About, code_only
+from codegen_ad.ir.types import DType
+from codegen_ad.plan.device.arrays import names_of
+from codegen_ad.plan.device.fit import MOST, FitPlan, Fitted
+from codegen_ad.plan.device.whole import Buffer, fresh
+
+STATE = ("point", "best", "best_gradient", "record", "counts")
+RESERVED = frozenset(
+    (
+        *STATE, "arrived", "best_own", "best_slope", "best_value", "expected", "finite", "fit",
+        "first", "ftol", "gtol", "hyper", "is_best", "large", "last", "norm", "outcome", "own",
+        "previous", "slack", "slope", "small", "step", "total", "trace", "until", "weights",
+        "math", "abs",
+    )
+)  # fmt: skip
+
+
+def reserved(recipe: Recipe) -> frozenset[str]:
+    """Names that a fit needs beside those of `device_view.RESERVED`."""
+    state = (*recipe.state, *(f"{s}_all" for s in recipe.state))
+    method = {*recipe.numbers, *state, *(line.split(" = ")[0] for line in recipe.once)}
+    kept = {"own", "slope", "best_own", "best_slope", *recipe.state}
+    return RESERVED | method | {f"{name}_{k}" for name in kept for k in range(1, MOST // WARP)}
+
+
+def _plus(name: str, number: int) -> str:
+    return f"{name} + {number}" if number > 0 else f"{name} - {-number}" if number else name
+
+
+class FitWriter:
+    """Writes the parts of one fit."""
+
+    def __init__(
+        self, plan: FitPlan, about: About, recipe: Recipe, exchange: Exchange, per_fit: Set[str]
+    ) -> None:
+        self.plan = plan
+        self.recipe = recipe
+        self.exchange = exchange
+        self.per_fit = per_fit
+        self.failures = Failures()
+        self.writer = DeviceWriter(about.function, self.failures)
+        plans = [plan.step, *([plan.once] if plan.once is not None else [])]
+        self.taken = {n for p in plans for n in names_of(p.kernel)}
+        self.taken |= {b.name for p in plans for b in p.buffers} | names_of(plan.kernel)
+        self.team = TeamWriter(self.writer, plans, exchange, self.taken)
+        self.state = [f"{s}_all" for s in recipe.state]
+        # What a lane keeps, and the array in which it is handed on.
+        self.held = [("own", "point"), *((s, f"{s}_all") for s in recipe.state)]
+        self.held += [("best_own", "best"), ("best_slope", "best_gradient")]
+        scratch = [b for p in plans for b in p.buffers]
+        # Each fit has its own row of these.
+        self.rows = {b.name for b in scratch} | {p.name for p in plan.data if p.name in per_fit}
+        self.scratch = scratch
+        self.at = fresh("at", self.taken)
+        self.whole = [f for f in plan.fitted if not f.names]
+
+    def literal(self, value: float) -> str:
+        """A number of the fit's dtype."""
+        return spell_literal(value, self.plan.dtype)
+
+    @property
+    def endings(self) -> list[str]:
+        """What the names of a lane's parameters end with: a lane keeps every 32nd."""
+        return [f"_{k}" if k else "" for k in range(-(-self.plan.count // WARP))]
+
+    def slots(self, lines: Callable[[str], Sequence[str]]) -> list[str]:
+        """Lines for each parameter that a lane keeps."""
+        found: list[str] = []
+        for ending in self.endings:
+            for line in lines(ending):
+                found += broken(line, WIDTH - 2 * len(INDENT))
+        return found
+
+    def _in_lanes(self, depth: int, lines: Callable[[str, str], Sequence[str]]) -> list[str]:
+        """Lines for each parameter that a lane keeps, in those lanes that keep one."""
+        found: list[str] = []
+        margin = INDENT * depth
+        for k, ending in enumerate(self.endings):
+            count = min(self.plan.count - WARP * k, WARP)
+            place = f"lane + {WARP * k}" if k else "lane"
+            inner = [f"{margin}{line}" for line in lines(ending, f"[fit, {place}]")]
+            if count < WARP:
+                inner = [f"{margin}if lane < {count}:", *(INDENT + line for line in inner)]
+            found += inner
+        return found
+
+    # Before the loop ------------------------------------------------------------------------------
+
+    def begin(self) -> list[str]:
+        """Who a thread is, its arrays, and which fit it works on."""
+        w, plan = self.writer, self.plan
+        self.team.start(sums=True)
+        for f in self.whole:
+            shape = ", ".join(map(str, f.parameter.shape))
+            shape = shape if f.parameter.rank == 1 else f"({shape})"
+            kind = plan.dtype.numpy_name
+            w.line(f"{f.parameter.name} = cuda.local.array({shape}, np.{kind})", 0)
+        w.line("fit = 0" if isinstance(self.exchange, Grid) else "fit = cuda.blockIdx.x", 0)
+        return w.lines[:]
+
+    def start(self) -> list[str]:
+        """What it is given, and what is computed once."""
+        w = self.writer
+        mark = len(w.lines)
+        numbers = [*self.recipe.numbers, "gtol", "ftol"]
+        lines = [f"{name} = hyper[{k}]" for k, name in enumerate(numbers)]
+        lines += ["step, outcome = counts[fit, 0], counts[fit, 1]"]
+        lines += ["previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]"]
+        lines += [f"{n}{e} = {self.literal(0.0)}" for e in self.endings for n, _ in self.held]
+        lines += self._in_lanes(
+            0, lambda e, at: [f"{n}{e} = {array}{at}" for n, array in self.held]
+        )
+        for line in lines:
+            w.line(line, 0)
+        self._once()
+        return w.lines[mark:]
+
+    def _once(self) -> None:
+        """What no parameter changes: computed by the first launch, and kept."""
+        once, w = self.plan.once, self.writer
+        if once is None:
+            return
+        w.line("if step == 0:", 0)
+        w.line("# What no parameter changes is computed once, before the first step.", 1)
+        for step in once.steps:
+            self.team.step(step, 1)
+        self.team.wait(0)
+        for parameter, made in self.plan.aliases:
+            if not parameter.rank:
+                w.line(f"{parameter.name} = {made}[0]", 0)
+            elif parameter.name != made:
+                w.line(f"{parameter.name} = {made}", 0)
+
+    def views(self, lines: Sequence[str]) -> list[str]:
+        """The rows of a fit and the sizes that lines use."""
+        used = set(re.findall(r"\w+", "\n".join(code_only(lines))))
+        sizes = [(s, p, a) for s, p, a in self.plan.kernel.sizes if s in used]
+        used |= {p for _, p, _ in sizes}
+        found = [f"{name} = {name}[fit]" for name in sorted(self.rows & used)]
+        return [*found, *(f"{s} = {p}.shape[{axis}]" for s, p, axis in sizes)]
+
+    # In the loop ----------------------------------------------------------------------------------
+
+    def evaluate(self) -> list[str]:
+        """Value, the squared norm of the gradient, and the slope of a lane's parameter."""
+        w, plan = self.writer, self.plan
+        mark = len(w.lines)
+        for k, line in enumerate(self.recipe.once):
+            name = line.split(" = ")[0]
+            w.line(f"{name} = weights[step - first, {k}]", 1)
+        for f in plan.fitted:
+            for k, name in enumerate(f.names, f.first):
+                w.line(f"{name} = {self._told('own', k)}", 1)
+            if not f.names:
+                self._to_array(f)
+        for step in plan.step.steps:
+            self.team.step(step, 1)
+        w.line(f"norm = {self.literal(0.0)}", 1)
+        for f in plan.fitted:
+            for slope in f.slopes:
+                w.line(f"norm += {slope.name} * {slope.name}", 1)
+            if not f.names:
+                w.line(f"for {self.at} in range({f.count}):", 1)
+                at = element(f.gradient, f.parameter.shape, self.at)
+                w.line(f"norm += {at} * {at}", 2)
+        for number, ending in enumerate(self.endings):
+            self._slope(number, ending)
+        found = [line.removeprefix(INDENT) for line in w.lines[mark:]]
+        return found
+
+    def _told(self, name: str, k: int) -> str:
+        ending = self.endings[k // WARP]
+        return f"cuda.shfl_sync(ALL, {name}{ending}, {k % WARP})"
+
+    def _parts(self, f: Fitted) -> list[tuple[int, int, int]]:
+        """The elements of a parameter by the number of the lanes' variable: first and last."""
+        found: list[tuple[int, int, int]] = []
+        k = f.first
+        while k < f.first + f.count:
+            end = min((k // WARP + 1) * WARP, f.first + f.count)
+            found.append((k // WARP, k, end))
+            k = end
+        return found
+
+    def _to_array(self, f: Fitted) -> None:
+        """Every thread writes a parameter into its array."""
+        w = self.writer
+        for slot, low, high in self._parts(f):
+            first = low - f.first
+            span = f"{first}, {high - f.first}" if first else f"{high - f.first}"
+            w.line(f"for {self.at} in range({span}):", 1)
+            lane = low % WARP - first
+            at = _plus(self.at, lane)
+            told = f"cuda.shfl_sync(ALL, own{self.endings[slot]}, {at})"
+            w.line(f"{element(f.parameter.name, f.parameter.shape, self.at)} = {told}", 2)
+
+    def _slope(self, number: int, ending: str) -> None:
+        """The derivative in what a lane keeps."""
+        w = self.writer
+        name = f"slope{ending}"
+        begun = False
+        for f in self.plan.fitted:
+            for k, slope in enumerate(f.slopes, f.first):
+                if k // WARP != number:
+                    continue
+                value = slope.name
+                if begun:
+                    value = f"cuda.selp(lane == {k % WARP}, {slope.name}, {name})"
+                w.line(f"{name} = {value}", 1)
+                begun = True
+            for slot, low, high in self._parts(f) if not f.names else ():
+                if slot != number:
+                    continue
+                if not begun:
+                    w.line(f"{name} = {self.literal(0.0)}", 1)
+                    begun = True
+                at = _plus("lane", low - f.first - low % WARP)
+                at = at if at == "lane" else f"({at})"
+                w.line(f"if (lane >= {low % WARP}) & (lane < {(high - 1) % WARP + 1}):", 1)
+                w.line(f"{name} = {element(f.gradient, f.parameter.shape, at)}", 2)
+
+    def finish(self) -> list[str]:
+        """What is left for the next launch, or for the caller."""
+        first_warp = self.exchange.first_warp
+        lines = list(self.exchange.wait())
+        inner = self._in_lanes(
+            int(bool(first_warp)), lambda e, at: [f"{array}{at} = {n}{e}" for n, array in self.held]
+        )
+        if first_warp:
+            lines.append(f"if {first_warp}:")
+        return [*lines, *inner]
+
+    # The tables -----------------------------------------------------------------------------------
+
+    def buffers(self) -> list[Buffer]:
+        """The arrays beside the user's and what the caller passes."""
+        kind = self.plan.dtype
+        own = [Buffer(n, ("fits", str(self.plan.count)), kind, "state") for n in STATE[:3]]
+        own.append(Buffer("record", ("fits", "3"), kind, "state"))
+        own.append(Buffer("counts", ("fits", "2"), DType.INT64, "state"))
+        own += [Buffer(n, ("fits", str(self.plan.count)), kind, "state") for n in self.state]
+        for b in self.scratch:
+            own.append(Buffer(b.name, ("fits", *map(str, b.shape)), b.dtype, "scratch"))
+        own += self.team.buffers()
+        own.append(Buffer("arrived", ("1",), DType.INT32, "barrier"))
+        own.append(Buffer("status", ("1",), DType.INT32, "status"))
+        return own
+
+    def arguments(self, used: Set[str]) -> list[tuple[str, str]]:
+        """The parameters of the kernel with their types."""
+        kind = self.plan.dtype
+        given: list[tuple[str, str]] = []
+        for p in self.plan.data:
+            if p.name in used:
+                own = type_text(p.dtype, p.rank + 1)
+                given.append((p.name, own if p.name in self.rows else parameter_type(p)))
+        given.append(("hyper", type_text(kind, 1)))
+        if self.recipe.once:
+            given.append(("weights", type_text(kind, 2)))
+        given.append(("trace", type_text(kind, 2)))
+        given += [(n, "int64") for n in (("first",) if self.recipe.once else ())]
+        given += [(n, "int64") for n in ("until", "total")]
+        state = {*STATE, *self.state}
+        mine = [(b.name, type_text(b.dtype, len(b.shape))) for b in self.buffers()]
+        return [
+            *((n, t) for n, t in mine if n in state),
+            *given,
+            *((n, t) for n, t in mine if n not in state and n in used),
+        ]
+
+    def sizes(self) -> tuple[tuple[str, str], ...]:
+        """Where sizes are read, and how others are found from these."""
+        found = [("fits", '("trace", 0)')]
+        for s, p, axis in self.plan.kernel.sizes:
+            found.append((s, f'("{p}", {axis + (p in self.rows)})'))
+        plans = [self.plan.step, *([self.plan.once] if self.plan.once is not None else [])]
+        counts = {n: e for p in plans for n, e in p.counts}
+        return (*found, *((n, spell_text(spell(e))) for n, e in counts.items()))

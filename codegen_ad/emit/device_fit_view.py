@@ -1,0 +1,141 @@
+"""What the template of a device's whole fit is handed: the optimiser's loop, as lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from dataclasses import dataclass
+
+from codegen_ad.emit.device_fit_lines import STATE, FitWriter
+from codegen_ad.emit.device_spell import typed
+from codegen_ad.emit.device_view import (
+    DeviceView,
+    PassView,
+    array_text,
+    failures_text,
+    tuple_text,
+)
+from codegen_ad.emit.exchanges import GRID, Block, Exchange, Grid, Warp
+from codegen_ad.emit.fit_view import Recipe
+from codegen_ad.emit.spell import spell_text
+from codegen_ad.emit.view import About, code_only, head, types_of
+from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device.fit import FitPlan
+from codegen_ad.plan.device.team import Share
+
+TEAMS: dict[str, tuple[Exchange, str]] = {
+    "warp": (Warp(), "one warp for each fit"),
+    "block": (Block(), "one block of {threads} threads for each fit"),
+    "grid": (Grid(), f"{GRID} blocks of {{threads}} threads, which wait for each other"),
+}
+"""The kinds of teams that run a fit, by name, and what the file says of them."""
+
+_SLACK = 2e-15
+_MOST_BLOCKS = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFitView:
+    """A fit as text: lines around which the template writes the loop."""
+
+    title: str
+    start: tuple[str, ...]
+    evaluate: tuple[str, ...]
+    value: str
+    infinity: str
+    slack: str
+    zero: str
+    one: str
+    keep: tuple[str, ...]
+    leader: str
+    step: tuple[str, ...]
+    finish: tuple[str, ...]
+
+
+def device_fit_view(
+    plan: FitPlan,
+    about: About,
+    cost: Cost,
+    recipe: Recipe,
+    name: str,
+    team: str,
+    per_fit: Set[str] = frozenset(),
+) -> tuple[DeviceView, DeviceFitView]:
+    """The file and the loop.
+
+    Parameters
+    ----------
+    team : "warp", "block" or "grid".
+    per_fit : the parameters of the user's function that each fit has its own of.
+    """
+    exchange, how = TEAMS[team]
+    count = exchange.threads * (GRID if team == "grid" else 1)
+    writer = FitWriter(plan, about, recipe, exchange, per_fit)
+    begin, start, evaluate = writer.begin(), writer.start(), writer.evaluate()
+    start = [*begin, *writer.views((*start, *evaluate)), *start]
+    keep = writer.slots(
+        lambda s: [
+            f"best_{n}{s} = cuda.selp(is_best, {n}{s}, best_{n}{s})" for n in ("own", "slope")
+        ]
+    )
+    each = [typed(line, plan.dtype) for line in recipe.each]
+    step = writer.slots(lambda s: [_renamed(line, s, recipe) for line in each])
+    finish = writer.finish()
+    number = writer.literal
+    loop = DeviceFitView(
+        recipe.title,
+        tuple(start),
+        tuple(evaluate),
+        plan.value.name,
+        number(float("inf")),
+        number(_SLACK),
+        number(0.0),
+        number(1.0),
+        tuple(keep),
+        exchange.leader,
+        tuple(step),
+        tuple(finish),
+    )
+    used = set(re.findall(r"\w+", "\n".join(code_only((*start, *evaluate, *finish)))))
+    arguments = writer.arguments(used)
+    buffers = [b for b in writer.buffers() if b.name in used | {*STATE, *writer.state}]
+    blocks = GRID if team == "grid" else _MOST_BLOCKS
+    rows = _rows(plan) if team == "grid" else spell_text(f"{exchange.threads} * fits")
+    kernel = PassView(
+        name, head(name, [n for n, _ in arguments]), (), tuple(arguments), rows, blocks,
+        exchange.threads, cooperative=team == "grid",
+    )  # fmt: skip
+    view = DeviceView(
+        about.source,
+        about.summary,
+        types_of(plan.kernel),
+        cost.lines(),
+        (
+            f"The whole fit runs in one launch: {how.format(threads=exchange.threads)}.",
+            f"Order of sums: thread t takes rows t, t + {count}, ...; then lanes in pairs"
+            + (", warps" if team != "warp" else "")
+            + (", blocks" if team == "grid" else "")
+            + ".",
+        ),
+        True,
+        (kernel,),
+        tuple((b.name, array_text(b)) for b in buffers),
+        writer.sizes(),
+        tuple_text([spell_text(n) for n in STATE[1:]]),
+        failures_text(writer.failures),
+    )
+    return view, loop
+
+
+def _rows(plan: FitPlan) -> str:
+    """How many rows a grid shares out, as the table has it: no more blocks are launched."""
+    known = {s for s, _, _ in plan.kernel.sizes}
+    for step in plan.step.steps:
+        if isinstance(step, Share) and known.issuperset(step.loop.extent.symbols()):
+            return spell_text(str(step.loop.extent))
+    return "None"
+
+
+def _renamed(line: str, slot: str, recipe: Recipe) -> str:
+    names = {"x": f"own{slot}", "g": f"slope{slot}", **{s: f"{s}{slot}" for s in recipe.state}}
+    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: names.get(m[0], m[0]), line)

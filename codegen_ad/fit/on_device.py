@@ -1,0 +1,177 @@
+"""Fits on a GPU: where a fit belongs, and its launches, between which the host looks at it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_ad.errors import DriverTooOld, MissingDependency, NoDevice
+from codegen_ad.fit.fitted import Fitted
+from codegen_ad.fit.methods import Choice
+from codegen_ad.fit.monitor import Status
+from codegen_ad.runtime.arguments import Binder, leaves_of
+from codegen_ad.runtime.compiled import Compiled
+
+WARP_ROWS = 256
+"""One fit of at most so many rows is the work of one warp."""
+
+MANY_WARP_ROWS = 4096
+"""So it is up to so many where fits are many: they fill the device without waiting for others."""
+
+MANY = 256
+"""From so many fits on, they are many."""
+
+BLOCK_ROWS = 2**16
+"""One fit of more rows is worth the barriers of a grid, each of which takes a microsecond or two;
+several fits are not."""
+
+WORTH = 2**17
+"""With target="auto", fits of fewer rows, those of all fits taken together, run on the processor: a
+small one takes as long there, by the model of docs/cuda.md."""
+
+FIRST_STEPS = 256
+LAUNCH_SECONDS = 0.05
+MOST_STEPS = 2**16
+"""Steps of the first launch, the time that others are to take, and the most steps of one."""
+
+
+def team(rows: int, fits: int = 1) -> str:
+    """What runs a fit of so many rows, beside so many others: a warp, a block or a grid."""
+    if rows <= (MANY_WARP_ROWS if fits >= MANY else WARP_ROWS):
+        return "warp"
+    return "grid" if rows > BLOCK_ROWS and fits == 1 else "block"
+
+
+def rows_of(binder: Binder, arguments: Mapping[str, Any]) -> int:
+    """How many rows the data of a fit have: the longest axis of all that is not fitted."""
+    signature = binder.form(arguments)
+    shapes = [
+        tuple(leaf.shape)
+        for name, form in signature.parameters
+        if name not in binder.wrt
+        for leaf in leaves_of(arguments[name], form, name)
+        if hasattr(leaf, "shape")
+    ]
+    return max((max(shape, default=1) for shape in shapes), default=1)
+
+
+def is_worth_it(rows: int, fits: int = 1) -> bool:
+    """Whether fits of so many rows run on a GPU where nobody said so."""
+    if rows * fits < WORTH:
+        return False
+    from codegen_ad.runtime.cuda.devices import platform
+
+    try:
+        platform().driver()
+    except (NoDevice, MissingDependency, DriverTooOld):
+        return False
+    return True
+
+
+def brought_home(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments with copies in NumPy of arrays that lie on a GPU."""
+    from codegen_ad.runtime.cuda.passing import on_host
+    from codegen_ad.runtime.foreign import is_on_device
+
+    return {n: on_host(v, n) if is_on_device(v) else v for n, v in arguments.items()}
+
+
+class Launches:
+    """Fits on a device and their launches, each as long as nobody need wait for it.
+
+    Attributes
+    ----------
+    steps : how many there are at most.
+    run : what lies on the device.
+    """
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        values: Sequence[Any],
+        points: NDArray[Any],
+        choice: Choice,
+        tolerances: Sequence[float | None],
+        steps: int,
+        *,
+        trace: bool,
+    ) -> None:
+        self.steps = steps
+        self._compiled = compiled
+        self._choice = choice
+        limits = [-1.0 if t is None else t for t in tolerances]
+        hyper = np.array([*choice.values, *limits])
+        fit: Any = compiled.function
+        self.run = fit.start(values, points, hyper, steps, trace=trace)
+        self._done = 0
+        self._count = FIRST_STEPS
+
+    def launch(self) -> bool:
+        """Launch once; whether any fit goes on."""
+        until = min(self._done + self._count, self.steps + 1)
+        begin = time.perf_counter()
+        weights = self._choice.weights(self._done, until)
+        self._compiled.call([self.run, until, weights])
+        seconds = max(time.perf_counter() - begin, 1e-6)
+        count = self._count * LAUNCH_SECONDS / seconds
+        self._count = max(1, min(int(count), MOST_STEPS, 16 * self._count))
+        self._done = until
+        return bool((self.run.counts[:, 1] == Status.STOPPED).any()) and until <= self.steps
+
+
+class DeviceRun:
+    """One fit on a device, as `watch` calls it and `minimize` reads it."""
+
+    def __init__(
+        self,
+        compiled: Compiled,
+        values: Sequence[Any],
+        fitted: Fitted,
+        choice: Choice,
+        tolerances: Sequence[float | None],
+        steps: int,
+        *,
+        trace: bool,
+    ) -> None:
+        points = np.concatenate([p.ravel() for p in fitted.points])[None]
+        self._fitted = fitted
+        self._launches = Launches(compiled, values, points, choice, tolerances, steps, trace=trace)
+        self.structured = fitted.structured
+        self.progress = np.array([0.0, np.nan, np.nan, np.inf])
+        self.stop = np.zeros(1, dtype=np.int64)
+        self.points: list[NDArray[Any]] = []
+        self.gradients: list[NDArray[Any]] = []
+
+    def compile(self) -> None:
+        """Nothing: the kernel is loaded where the data are copied."""
+
+    def __call__(self) -> int:
+        """Launch until the fit has ended or is stopped; the status."""
+        run = self._launches.run
+        while not self.stop[0]:
+            goes_on = self._launches.launch()
+            (previous, norm, best), (step, _) = run.record[0].tolist(), run.counts[0]
+            self.progress[:] = step, previous, math.sqrt(norm) if norm >= 0 else norm, best
+            if not goes_on:
+                break
+        self.points = self._leaves(run.array("best")[0])
+        self.gradients = self._leaves(run.array("best_gradient")[0])
+        return int(run.counts[0, 1])
+
+    def _leaves(self, flat: NDArray[Any]) -> list[NDArray[Any]]:
+        """What is fitted, out of all numbers in a row."""
+        parts = zip(self._fitted.parts(flat), self._fitted.points, strict=True)
+        return [part.astype(p.dtype) for part, p in parts]
+
+    def evaluations(self, taken: int, status: Status) -> int:
+        """How often loss and gradient were computed; the best point's are kept with it."""
+        return taken + (status in (Status.STEPS_DONE, Status.NOT_FINITE))
+
+    def kept(self, taken: int) -> NDArray[np.float64]:
+        """The trace of the steps taken."""
+        return self._launches.run.array("trace")[0, :taken].astype(np.float64)

@@ -1,0 +1,187 @@
+"""A whole fit on a device: what a team of threads does in a step, and who keeps which parameter.
+
+Lane k of every warp keeps parameter k and what the method remembers of it; lanes tell each other
+the parameters before a step, and every warp finds the same bits. No parameter goes through memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from codegen_ad.ir.types import DType
+from codegen_ad.plan.device.arrays import NOTHING, names_of
+from codegen_ad.plan.device.loops import Refused, check_possible
+from codegen_ad.plan.device.team import (
+    Alone,
+    Around,
+    Share,
+    Step,
+    TeamPlan,
+    repeated_plan,
+    team_plan,
+)
+from codegen_ad.plan.device.whole import fresh
+from codegen_ad.plan.elements import split
+from codegen_ad.plan.kernel import Expr, Kernel, Let, Parameter, Var, copied, walk
+
+MOST = 128
+"""Fits of at most so many parameters are run on a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A parameter that is fitted.
+
+    Attributes
+    ----------
+    parameter : as the user's function takes it.
+    first : the number of its first element among all that are fitted.
+    names : the variables that hold its elements; empty where an array of each thread's does.
+    slopes : the variables with the derivatives; empty where an array in memory has them.
+    gradient : the name of that array.
+    """
+
+    parameter: Parameter
+    first: int
+    names: tuple[str, ...]
+    slopes: tuple[Var, ...]
+    gradient: str
+
+    @property
+    def count(self) -> int:
+        """The number of elements."""
+        return _count(self.parameter)
+
+
+@dataclass(frozen=True, slots=True)
+class FitPlan:
+    """A fit.
+
+    Attributes
+    ----------
+    kernel : value and gradient, as planned.
+    step : the same for a team; all threads know `value` and the slopes at its end.
+    fitted : what is fitted, in order.
+    value : the variable that holds the value.
+    dtype : in which parameters, method and value are computed.
+    once : what is computed before the first step; None if nothing is.
+    aliases : parameters of the step, and what `once` computes for them.
+    """
+
+    kernel: Kernel
+    step: TeamPlan
+    fitted: tuple[Fitted, ...]
+    value: Var
+    dtype: DType
+    once: TeamPlan | None = None
+    aliases: tuple[tuple[Parameter, str], ...] = ()
+
+    @property
+    def count(self) -> int:
+        """The number of elements that are fitted."""
+        return sum(f.count for f in self.fitted)
+
+    @property
+    def data(self) -> tuple[Parameter, ...]:
+        """The parameters that the caller passes beside what is fitted."""
+        known = {p.name for p, _ in self.aliases} | {f.parameter.name for f in self.fitted}
+        return tuple(p for p in self.kernel.parameters if p.name not in known)
+
+
+def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None) -> FitPlan:
+    """The plan of a fit.
+
+    Parameters
+    ----------
+    kernel : computes value and gradient.
+    targets : the numbers of the parameters that are fitted, in the order of the gradients.
+    once : computes the last parameters of `kernel` from others of the same names.
+
+    Raises
+    ------
+    Refused
+        If there are too many parameters, or a statement can't be run on a device.
+    """
+    parameters = [kernel.parameters[t] for t in targets]
+    _check_count(parameters)
+    for one in (kernel, *([once] if once is not None else [])):
+        for statement in walk(one.body):
+            check_possible(statement)
+    own = replace(kernel, body=[copied(s) for s in kernel.body])
+    small, splits = split(own, targets, largest=MOST)
+    taken = names_of(small)
+    if once is not None:
+        taken |= names_of(once)
+    outputs = iter(small.outputs)
+    results: list[Let] = []
+
+    def known(output: Expr | str, wish: str) -> Var:
+        """A number of the results as a variable that all threads know."""
+        assert not isinstance(output, str)
+        if isinstance(output, Var):
+            return output
+        results.append(Let(fresh(wish, taken), output, None, NOTHING))
+        return Var(results[-1].name, output.dtype)
+
+    value = known(next(outputs), "value")
+    fitted: list[Fitted] = []
+    first = 0
+    for target, parameter in zip(targets, parameters, strict=True):
+        names: tuple[str, ...] = () if parameter.rank else (parameter.name,)
+        if target in splits:
+            names = splits[target].names
+        slopes = tuple(known(next(outputs), f"slope_{name}") for name in names)
+        gradient = "" if names else next(outputs)
+        assert isinstance(gradient, str)
+        fitted.append(Fitted(parameter, first, names, slopes, gradient))
+        first += fitted[-1].count
+    step = repeated_plan(small, results)
+    single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
+    dtype = DType.FLOAT32 if single else DType.FLOAT64
+    if once is None:
+        return FitPlan(kernel, step, tuple(fitted), value, dtype)
+    assert {p.name for p in once.parameters} <= {p.name for p in kernel.parameters}
+    before = team_plan(once)
+    kept = kernel.parameters[-len(before.outputs) :]
+    aliases = tuple(zip(kept, before.outputs, strict=True))
+    return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases)
+
+
+def is_for_grid(plan: FitPlan) -> bool:
+    """Whether blocks of a grid can share the work of a step: all that they tell is numbers."""
+    plans = (plan.step, *([plan.once] if plan.once is not None else []))
+    return all(_is_for_grid(s) for p in plans for s in p.steps)
+
+
+def _is_for_grid(step: Step) -> bool:
+    match step:
+        case Alone():
+            return False
+        case Share(totals=totals):
+            return not any(t.shape for t in totals)
+        case Around(blocks=inner):
+            return all(_is_for_grid(s) for block in inner for s in block)
+        case _:
+            return True
+
+
+def _check_count(parameters: Sequence[Parameter]) -> None:
+    limit = f"up to {MOST} are kept there, one in each lane of a warp"
+    total = 0
+    for parameter in parameters:
+        if not all(d.is_constant for d in parameter.shape):
+            raise Refused(_NOWHERE, f"{parameter.name} has too many elements to be fitted: {limit}")
+        total += _count(parameter)
+    if total > MOST:
+        raise Refused(_NOWHERE, f"{total} numbers are too many to be fitted: {limit}")
+
+
+_NOWHERE = Let("_", Var("_", DType.BOOL), None, NOTHING)
+
+
+def _count(parameter: Parameter) -> int:
+    found = 1
+    for dim in parameter.shape:
+        found *= dim.value
+    return found
