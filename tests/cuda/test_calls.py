@@ -169,11 +169,10 @@ def test_without_a_device_the_call_says_so() -> None:
             differentiate(loss).on("cuda").value_and_grad(*DATA)
 
 
-def test_fits_say_that_they_stay_on_the_processor(driver: SimulatedDriver) -> None:
-    with pytest.raises(UnsupportedOnDevice):
-        codegen_ad.minimize(
-            differentiate(target="cuda")(loss), DATA[0], DATA[1:], steps=3, learning_rate=0.1
-        )
+def test_least_squares_say_that_they_stay_on_the_processor(driver: SimulatedDriver) -> None:
+    residuals = differentiate(target="cuda")(lambda p, x, y: p[0] * np.exp(p[1] * x) - y)
+    with pytest.raises(UnsupportedOnDevice, match="not written for a GPU"):
+        codegen_ad.least_squares(residuals, DATA[0], DATA[1:])
 
 
 @pytest.mark.parametrize("mode", ["hvp", "jvp", "hessian"])

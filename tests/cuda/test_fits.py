@@ -100,8 +100,9 @@ def test_a_fit_gives_what_the_processor_gives(
     golden.check(f"generated/cuda/{name}_fit_{method}_{team}.py", text)
     monkeypatch.setattr(on_device, "team", lambda rows, fits=1: team)
     driver.orders = ORDERS if team != "grid" else ("forward", 3)
-    # The processor keeps parameters of single precision in double precision.
-    same(*both(function, x0, data, steps=2, **options), 1e-13 if x0.dtype == "f8" else 1e-5)
+    # The processor steps in double precision from gradients in single precision, sums of which
+    # cancel: Adam divides by them.
+    same(*both(function, x0, data, steps=2, **options), 1e-13 if x0.dtype == "f8" else 5e-5)
 
 
 def test_which_team_a_fit_is_for() -> None:
