@@ -42,8 +42,8 @@ class Context(Protocol):
         """
         ...
 
-    def fresh(self, node: Node, *, weak: bool = False) -> Value:
-        """A new array that shares memory with nothing."""
+    def fresh(self, node: Node, *, weak: bool = False, ordered: bool = False) -> Value:
+        """A new array that shares memory with nothing; in C order for certain if `ordered`."""
         ...
 
     def view(self, value: Value, step: Step) -> Value:

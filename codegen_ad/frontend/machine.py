@@ -161,9 +161,11 @@ class Machine:
 
     # Storages --------------------------------------------------------------------------------
 
-    def fresh(self, node: Node, *, weak: bool = False, label: str = "") -> Array:
+    def fresh(
+        self, node: Node, *, weak: bool = False, label: str = "", ordered: bool = False
+    ) -> Array:
         """A new array that shares memory with nothing."""
-        cell = Cell(label)
+        cell = Cell(label, ordered)
         self.store[cell] = node
         return Array(cell, weak=weak)
 

@@ -26,9 +26,13 @@ Provenance = tuple[PathStep, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
-    """The identity of something that can change; what it holds is in the `Store`."""
+    """The identity of something that can change; what it holds is in the `Store`.
+
+    `ordered` tells an array that lies in memory in C order for certain.
+    """
 
     label: str = ""
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

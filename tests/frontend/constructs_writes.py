@@ -104,6 +104,20 @@ def reshaped(a: Any) -> Any:
     return (flat[::5] ** 2).sum() * np.diagonal(b[:, :3])[1] * b.reshape(2, 6)[1].sum()
 
 
+@uses("writes through reshapes", "of arrays that are in C order: `np.zeros`, `.copy()`", a=A)
+def written_through_reshapes(a: Any) -> Any:
+    b = a.copy()
+    halves = b.reshape(2, 6)
+    halves[1, ::2] += a[0, 0]
+    line = b.ravel()
+    line[3] *= halves[0, 1]
+    c = np.zeros((3, 4))
+    for k in range(3):
+        c.reshape(-1)[4 * k] = b.T[1, k] ** 2
+    c.reshape(2, 2, 3)[1] += a[0, 1]
+    return (b**2).sum() * halves[1, 0] + (c * line.reshape(3, 4)).sum()
+
+
 @uses("rows as views", a=A)
 def rows(a: Any) -> Any:
     b = a.copy()

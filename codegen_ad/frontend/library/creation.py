@@ -21,7 +21,8 @@ def _filled(call: Call, value: int) -> Value:
     call.only_default("like", "device")
     _plain_order(call)
     shape = shape_of(call, call.value("shape"))
-    return _new(call, make.full(call.b, shape, value, call.dtype("dtype", DType.FLOAT64)))
+    filled = make.full(call.b, shape, value, call.dtype("dtype", DType.FLOAT64))
+    return _new(call, filled, ordered=True)
 
 
 def _plain_order(call: Call) -> None:
@@ -31,9 +32,9 @@ def _plain_order(call: Call) -> None:
         )
 
 
-def _new(call: Call, x: Node) -> Value:
+def _new(call: Call, x: Node, *, ordered: bool = False) -> Value:
     """A new array; one without axes is written in place too, unlike a number."""
-    new = call.fresh(x)
+    new = call.ctx.fresh(x, ordered=ordered)
     assert isinstance(new, Array)
     return new if x.array.rank else replace(new, boxed=True)
 
@@ -64,7 +65,7 @@ def full(call: Call) -> Value:
     """An array filled with a value, which may be data."""
     call.only_default("like", "device")
     _plain_order(call)
-    return _new(call, _full(call, shape_of(call, call.value("shape")), None))
+    return _new(call, _full(call, shape_of(call, call.value("shape")), None), ordered=True)
 
 
 def _full(call: Call, shape: Shape, dtype: DType | None) -> Node:
@@ -200,7 +201,10 @@ def copied(call: Call) -> Value:
     """A new array of the same values; of a number that number."""
     value = call.value("a")
     is_number = isinstance(value, Array) and not value.boxed
-    return call.fresh(call.node("a")) if is_number else _new(call, call.node("a"))
+    ordered = call.static("order") == "C"
+    if is_number:
+        return call.ctx.fresh(call.node("a"), ordered=ordered)
+    return _new(call, call.node("a"), ordered=ordered)
 
 
 @signature("astype: a dtype order='K' casting='unsafe' subok=True copy=True")

@@ -13,7 +13,7 @@ from codegen_ad.frontend.arrays.views import Broadcast, Reshaped, Sliced, Transp
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.values import is_number
+from codegen_ad.frontend.values import Array, is_number
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, ZERO, Dim, product
 from codegen_ad.ir.types import Shape
@@ -46,6 +46,13 @@ def is_always_view(source: Shape, target: Shape) -> bool:
     return not rest
 
 
+def is_ordered(value: Value) -> bool:
+    """Whether an array lies in memory in C order, without gaps, for certain."""
+    if not isinstance(value, Array) or not value.cell.ordered:
+        return False
+    return all(isinstance(step, Reshaped) for step in value.steps)
+
+
 def reshaped(call: Call, value: Value, shape: Sequence[Dim], *, order: str = "C") -> Value:
     """A view of another shape, in which one size may be -1."""
     source = call.node_of(value).array.shape
@@ -64,7 +71,8 @@ def reshaped(call: Call, value: Value, shape: Sequence[Dim], *, order: str = "C"
         return _settled_when_called(call, value, tuple(target))
     if source == tuple(target):
         return same(call, value)
-    return call.ctx.view(value, Reshaped(tuple(target), is_always_view(source, tuple(target))))
+    certain = is_ordered(value) or is_always_view(source, tuple(target))
+    return call.ctx.view(value, Reshaped(tuple(target), certain))
 
 
 def _quotient(call: Call, number: Dim, rest: Dim) -> Dim:
@@ -89,7 +97,7 @@ def _settled_when_called(call: Call, value: Value, target: Shape) -> Value:
     """
     source = call.node_of(value).array.shape
     have, want = product(source), product(target)
-    if (have - want).is_constant or (len(source) == 1 and want.is_constant):
+    if (have - want).is_constant or (have.name is not None and want.is_constant):
         unify(call, have, want)
         return reshaped(call, value, target)
     at_least(call, have, want)
