@@ -16,6 +16,7 @@ from codegen_ad.derive.structured import (
     Cotangents,
     Pull,
     active,
+    called,
     full,
     inline,
     placeholders,
@@ -272,7 +273,7 @@ def adjoint_loop(
             index = make.add(b, own_first, row)
         mapping: dict[Node, Node] = {body.index: index}
         for value, stack in stacks.items():
-            own = b.input("recorded", stack.array)
+            own = b.input(called(b, value) or "recorded", stack.array)
             outer[own] = stack
             mapping[value] = make.gather(b, own, row)
         outputs = b.substitute([after for _, after, _ in adjoint.carried], mapping)

@@ -24,6 +24,7 @@ from dataclasses import dataclass
 
 from codegen_ad.derive.bodies import Body
 from codegen_ad.derive.mincut import UNLIMITED, Network
+from codegen_ad.derive.structured import called
 from codegen_ad.ir.builder import INPUT, Builder
 from codegen_ad.ir.node import Kind, Node, Params, Region, toposort
 from codegen_ad.ir.types import TupleType
@@ -218,4 +219,15 @@ def record(
         results = list(b.results(b.node(node.op, node.args, longer)))
     first = params.carried + params.stacked
     stacks = results[first : first + len(values)]
+    for value, stack in zip(values, stacks, strict=True):
+        _name(b, value, stack)
     return [r for r in results if r not in stacks], stacks
+
+
+def _name(b: Builder, value: Node, stack: Node) -> None:
+    """Call a record after what it is of, or let it be a part of the same statement."""
+    name = called(b, value)
+    if name is not None:
+        b.notes.names.setdefault(stack, f"{name}_steps")
+    elif (origin := b.notes.origins.get(value)) is not None:
+        b.notes.origins[stack] = origin

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.builder import Builder, Input
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Origin, Region, toposort
 from codegen_ad.ir.types import TupleType
@@ -148,3 +148,10 @@ def used(regions: Sequence[Region], inputs: Sequence[Sequence[Node]]) -> list[in
         for k in range(len(inputs[0]))
         if any(own[k] in nodes for own, nodes in zip(inputs, reached, strict=True))
     ]
+
+
+def called(b: Builder, node: Node) -> str | None:
+    """The user's name of a value, or of what a loop carries, if it has one."""
+    if node in b.notes.names:
+        return b.notes.names[node]
+    return node.params.name if isinstance(node.params, Input) else None

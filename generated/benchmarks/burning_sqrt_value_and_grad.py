@@ -133,12 +133,9 @@ def burning_value_and_grad(u, target, c, rate, steps):
             for k in range(n - 4):
                 for l in range(d - 4):
                     d_u_4 = d_u[k + 2, l + 2]
-                    recorded = u_5[back_steps_1 - i - 1, k + 2, l + 2]
+                    u_7 = u_5[back_steps_1 - i - 1, k + 2, l + 2]
                     d_u_5 = (
-                        d_u_4
-                        - d_u_4 * (rate * recorded)
-                        + d_u_4 * (1.0 - recorded) * rate
-                        + d_u_3 * d_u_4
+                        d_u_4 - d_u_4 * (rate * u_7) + d_u_4 * (1.0 - u_7) * rate + d_u_3 * d_u_4
                     )
                     d_u_2[k + 2, l + 2] = (
                         d_u[k + 2, l + 3] * c
@@ -164,11 +161,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     if place_4 >= 2 and 1 <= l < d - 1:
                         d_u_2[place_4, l] += d_u[place_4 - 1, l] * c
                     if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
-                        recorded_place_4_l = u_5[back_steps_1 - i - 1, place_4, l]
+                        u_place_4_l = u_5[back_steps_1 - i - 1, place_4, l]
                         d_u_2[place_4, l] += (
                             d_u_place_4_l
-                            - d_u_place_4_l * (rate * recorded_place_4_l)
-                            + d_u_place_4_l * (1.0 - recorded_place_4_l) * rate
+                            - d_u_place_4_l * (rate * u_place_4_l)
+                            + d_u_place_4_l * (1.0 - u_place_4_l) * rate
                             + d_u_3 * d_u_place_4_l
                         )
             edge_5 = 4 if 4 < d else d
@@ -188,11 +185,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     if 1 <= place_5 < d - 1:
                         d_u_2[k + 2, place_5] += d_u[k + 1, place_5] * c
                     if 1 <= place_5 < d - 1:
-                        recorded_place_5 = u_5[back_steps_1 - i - 1, k + 2, place_5]
+                        u_place_5 = u_5[back_steps_1 - i - 1, k + 2, place_5]
                         d_u_2[k + 2, place_5] += (
                             d_u_place_5
-                            - d_u_place_5 * (rate * recorded_place_5)
-                            + d_u_place_5 * (1.0 - recorded_place_5) * rate
+                            - d_u_place_5 * (rate * u_place_5)
+                            + d_u_place_5 * (1.0 - u_place_5) * rate
                             + d_u_3 * d_u_place_5
                         )
             d_u, d_u_2 = d_u_2, d_u

@@ -5,7 +5,7 @@
 F: f8[3, 3]    log_q: f8[3]    log_r: f8    H: f8[3]    start: f8[3]    y: f8[k]
 
 Cost for each of k: 573 operations, 1 log; 592 bytes read, 608 written.
-Stored: mean_1[k, 3, 3], mean_2[k, 3], mean_3[k, 3], mean_4[k].
+Stored: P_steps[k, 3, 3], PH_steps[k, 3], mean_steps[k, 3], innovation_steps[k].
 Predicted cost relative to the value alone: 2.9.
 """
 
@@ -49,23 +49,23 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     Q[2, 0] = Q_1[2, 0]
     Q[2, 1] = Q_1[2, 1]
     Q[2, 2] = Q_4
-    mean_1 = np.empty((k, 3, 3))
-    mean_2 = np.empty((k, 3))
-    mean_3 = np.empty((k, 3))
-    mean_4 = np.empty(k)
-    mean_5 = np.empty(3)
+    P_steps = np.empty((k, 3, 3))
+    PH_steps = np.empty((k, 3))
+    mean_steps = np.empty((k, 3))
+    innovation_steps = np.empty(k)
+    mean_1 = np.empty(3)
     # line 16: for t in range(len(y)):
-    mean_5[:] = start
+    mean_1[:] = start
     total = 0.0
     # line 13: r = np.exp(log_r)
     r = math.exp(log_r)
     for t in range(k):
-        mean_0 = mean_5[0]
-        mean_1_1 = mean_5[1]
-        mean_2_1 = mean_5[2]
-        mean_3[t, 0] = mean_0
-        mean_3[t, 1] = mean_1_1
-        mean_3[t, 2] = mean_2_1
+        mean_0 = mean_1[0]
+        mean_1_1 = mean_1[1]
+        mean_2 = mean_1[2]
+        mean_steps[t, 0] = mean_0
+        mean_steps[t, 1] = mean_1_1
+        mean_steps[t, 2] = mean_2
         P_0_0 = P_1[0, 0]
         P_0_1 = P_1[0, 1]
         P_0_2 = P_1[0, 2]
@@ -75,15 +75,15 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         P_2_0 = P_1[2, 0]
         P_2_1 = P_1[2, 1]
         P_2_2 = P_1[2, 2]
-        mean_1[t, 0, 0] = P_0_0
-        mean_1[t, 0, 1] = P_0_1
-        mean_1[t, 0, 2] = P_0_2
-        mean_1[t, 1, 0] = P_1_0
-        mean_1[t, 1, 1] = P_1_1
-        mean_1[t, 1, 2] = P_1_2
-        mean_1[t, 2, 0] = P_2_0
-        mean_1[t, 2, 1] = P_2_1
-        mean_1[t, 2, 2] = P_2_2
+        P_steps[t, 0, 0] = P_0_0
+        P_steps[t, 0, 1] = P_0_1
+        P_steps[t, 0, 2] = P_0_2
+        P_steps[t, 1, 0] = P_1_0
+        P_steps[t, 1, 1] = P_1_1
+        P_steps[t, 1, 2] = P_1_2
+        P_steps[t, 2, 0] = P_2_0
+        P_steps[t, 2, 1] = P_2_1
+        P_steps[t, 2, 2] = P_2_2
         F_0_0 = F[0, 0]
         F_0_1 = F[0, 1]
         F_0_2 = F[0, 2]
@@ -123,16 +123,16 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         P_2_2_1 = P_8 * F_2_0 + P_9 * F_2_1 + P_10 * F_2_2 + Q[2, 2]
         # line 19: PH = P @ H
         PH_2 = P_2_0_1 * H_0 + P_2_1_1 * H_1 + P_2_2_1 * H_2
-        mean_2[t, 0] = PH_0
-        mean_2[t, 1] = PH_1
-        mean_2[t, 2] = PH_2
+        PH_steps[t, 0] = PH_0
+        PH_steps[t, 1] = PH_1
+        PH_steps[t, 2] = PH_2
         # line 17: mean = F @ mean
-        mean_0_1 = F_0_0 * mean_0 + F_0_1 * mean_1_1 + F_0_2 * mean_2_1
-        mean_1_2 = F_1_0 * mean_0 + F_1_1 * mean_1_1 + F_1_2 * mean_2_1
-        mean_2_2 = F_2_0 * mean_0 + F_2_1 * mean_1_1 + F_2_2 * mean_2_1
+        mean_0_1 = F_0_0 * mean_0 + F_0_1 * mean_1_1 + F_0_2 * mean_2
+        mean_1_2 = F_1_0 * mean_0 + F_1_1 * mean_1_1 + F_1_2 * mean_2
+        mean_2_1 = F_2_0 * mean_0 + F_2_1 * mean_1_1 + F_2_2 * mean_2
         # line 21: innovation = y[t] - H @ mean
-        innovation = y[t] - (H_0 * mean_0_1 + H_1 * mean_1_2 + H_2 * mean_2_2)
-        mean_4[t] = innovation
+        innovation = y[t] - (H_0 * mean_0_1 + H_1 * mean_1_2 + H_2 * mean_2_1)
+        innovation_steps[t] = innovation
         # line 20: variance = H @ PH + r
         variance = H_0 * PH_0 + H_1 * PH_1 + H_2 * PH_2 + r
         # line 22: gain = PH / variance
@@ -142,7 +142,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         # line 23: mean = mean + gain * innovation
         mean[0] = mean_0_1 + gain_0 * innovation
         mean[1] = mean_1_2 + gain_1 * innovation
-        mean[2] = mean_2_2 + gain_2 * innovation
+        mean[2] = mean_2_1 + gain_2 * innovation
         # line 24: P = P - np.outer(gain, PH)
         P_11 = 1.0 / variance
         P[0, 0] = P_0_0_1 - PH_0 * PH_0 * P_11
@@ -157,7 +157,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         # line 25: total += np.log(variance) + innovation**2 / variance
         total += math.log(variance) + innovation * innovation / variance
         # line 16: for t in range(len(y)):
-        mean_5, mean, P_1, P = mean, mean_5, P, P_1
+        mean_1, mean, P_1, P = mean, mean_1, P, P_1
     # line 26: return 0.5 * total
     value = 0.5 * total
     d_P_1 = np.empty((3, 3))
@@ -171,20 +171,20 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     for j in range(k):
         d_mean_0 = d_mean_1[0]
         H_0_1 = H[0]
-        recorded_0 = mean_2[-j + k - 1, 0]
+        PH_0_1 = PH_steps[-j + k - 1, 0]
         H_1_1 = H[1]
-        recorded_1 = mean_2[-j + k - 1, 1]
+        PH_1_1 = PH_steps[-j + k - 1, 1]
         H_2_1 = H[2]
-        recorded_2 = mean_2[-j + k - 1, 2]
-        variance_1 = H_0_1 * recorded_0 + H_1_1 * recorded_1 + H_2_1 * recorded_2 + r
+        PH_2_1 = PH_steps[-j + k - 1, 2]
+        variance_1 = H_0_1 * PH_0_1 + H_1_1 * PH_1_1 + H_2_1 * PH_2_1 + r
         d_mean_2 = 0.5 / variance_1
-        recorded = mean_4[-j + k - 1]
+        innovation_1 = innovation_steps[-j + k - 1]
         d_mean_1_1 = d_mean_1[1]
         d_mean_2_1 = d_mean_1[2]
         d_mean_3 = 1.0 / variance_1
         d_innovation = (
-            d_mean_2 * 2.0 * recorded
-            + (d_mean_0 * recorded_0 + d_mean_1_1 * recorded_1 + d_mean_2_1 * recorded_2) * d_mean_3
+            d_mean_2 * 2.0 * innovation_1
+            + (d_mean_0 * PH_0_1 + d_mean_1_1 * PH_1_1 + d_mean_2_1 * PH_2_1) * d_mean_3
         )
         d_mean_0_1 = d_mean_0 - d_innovation * H_0_1
         F_0_0_1 = F[0, 0]
@@ -205,31 +205,29 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_P_0_1 = d_P_1[0, 1]
         d_P_0_2 = d_P_1[0, 2]
         d_gain_0 = (
-            d_mean_0 * recorded
-            - (d_P_0_0 * recorded_0 + d_P_0_1 * recorded_1 + d_P_0_2 * recorded_2)
+            d_mean_0 * innovation_1 - (d_P_0_0 * PH_0_1 + d_P_0_1 * PH_1_1 + d_P_0_2 * PH_2_1)
         )
         d_P_1_0 = d_P_1[1, 0]
         d_P_2_0 = d_P_1[2, 0]
         d_P_1_1 = d_P_1[1, 1]
         d_P_1_2 = d_P_1[1, 2]
         d_gain_1 = (
-            d_mean_1_1 * recorded
-            - (d_P_1_0 * recorded_0 + d_P_1_1 * recorded_1 + d_P_1_2 * recorded_2)
+            d_mean_1_1 * innovation_1 - (d_P_1_0 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_1_2 * PH_2_1)
         )
         d_P_2_1 = d_P_1[2, 1]
         d_P_2_2 = d_P_1[2, 2]
         d_gain_2 = (
-            d_mean_2_1 * recorded
-            - (d_P_2_0 * recorded_0 + d_P_2_1 * recorded_1 + d_P_2_2 * recorded_2)
+            d_mean_2_1 * innovation_1 - (d_P_2_0 * PH_0_1 + d_P_2_1 * PH_1_1 + d_P_2_2 * PH_2_1)
         )
         d_mean_4 = (
-            (d_gain_0 * recorded_0 + d_gain_1 * recorded_1 + d_gain_2 * recorded_2)
-            * (d_mean_3 / variance_1)
+            (d_gain_0 * PH_0_1 + d_gain_1 * PH_1_1 + d_gain_2 * PH_2_1) * (d_mean_3 / variance_1)
         )
-        d_variance = d_mean_2 - 0.5 * (recorded * recorded) / variance_1 / variance_1 - d_mean_4
+        d_variance = (
+            d_mean_2 - 0.5 * (innovation_1 * innovation_1) / variance_1 / variance_1 - d_mean_4
+        )
         d_PH_0 = (
             d_gain_0 * d_mean_3
-            - (d_P_0_0 * recorded_0 + d_P_1_0 * recorded_1 + d_P_2_0 * recorded_2) * d_mean_3
+            - (d_P_0_0 * PH_0_1 + d_P_1_0 * PH_1_1 + d_P_2_0 * PH_2_1) * d_mean_3
             + d_variance * H_0_1
         )
         d_P_0_0_1 = d_P_0_0 + d_PH_0 * H_0_1
@@ -238,7 +236,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_mean_5 = d_P_0_0_1 * F_0_0_1 + d_P_0_1_1 * F_1_0_1 + d_P_0_2_1 * F_2_0_1
         d_PH_1 = (
             d_gain_1 * d_mean_3
-            - (d_P_0_1 * recorded_0 + d_P_1_1 * recorded_1 + d_P_2_1 * recorded_2) * d_mean_3
+            - (d_P_0_1 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_2_1 * PH_2_1) * d_mean_3
             + d_variance * H_1_1
         )
         d_P_1_0_1 = d_P_1_0 + d_PH_1 * H_0_1
@@ -247,7 +245,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_mean_6 = d_P_1_0_1 * F_0_0_1 + d_P_1_1_1 * F_1_0_1 + d_P_1_2_1 * F_2_0_1
         d_PH_2 = (
             d_gain_2 * d_mean_3
-            - (d_P_0_2 * recorded_0 + d_P_1_2 * recorded_1 + d_P_2_2 * recorded_2) * d_mean_3
+            - (d_P_0_2 * PH_0_1 + d_P_1_2 * PH_1_1 + d_P_2_2 * PH_2_1) * d_mean_3
             + d_variance * H_2_1
         )
         d_P_2_0_1 = d_P_2_0 + d_PH_2 * H_0_1
@@ -269,24 +267,24 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_P[2, 0] = d_mean_5 * F_0_2_1 + d_mean_6 * F_1_2_1 + d_mean_7 * F_2_2_1
         d_P[2, 1] = d_mean_8 * F_0_2_1 + d_mean_9 * F_1_2_1 + d_mean_10 * F_2_2_1
         d_P[2, 2] = d_mean_11 * F_0_2_1 + d_mean_12 * F_1_2_1 + d_mean_13 * F_2_2_1
-        recorded_0_0 = mean_1[-j + k - 1, 0, 0]
-        recorded_1_0 = mean_1[-j + k - 1, 1, 0]
-        recorded_2_0 = mean_1[-j + k - 1, 2, 0]
-        d_mean_14 = F_0_0_1 * recorded_0_0 + F_0_1_1 * recorded_1_0 + F_0_2_1 * recorded_2_0
-        d_mean_15 = F_1_0_1 * recorded_0_0 + F_1_1_1 * recorded_1_0 + F_1_2_1 * recorded_2_0
-        d_mean_16 = F_2_0_1 * recorded_0_0 + F_2_1_1 * recorded_1_0 + F_2_2_1 * recorded_2_0
-        recorded_0_1 = mean_1[-j + k - 1, 0, 1]
-        recorded_1_1 = mean_1[-j + k - 1, 1, 1]
-        recorded_2_1 = mean_1[-j + k - 1, 2, 1]
-        d_mean_17 = F_0_0_1 * recorded_0_1 + F_0_1_1 * recorded_1_1 + F_0_2_1 * recorded_2_1
-        d_mean_18 = F_1_0_1 * recorded_0_1 + F_1_1_1 * recorded_1_1 + F_1_2_1 * recorded_2_1
-        d_mean_19 = F_2_0_1 * recorded_0_1 + F_2_1_1 * recorded_1_1 + F_2_2_1 * recorded_2_1
-        recorded_0_2 = mean_1[-j + k - 1, 0, 2]
-        recorded_1_2 = mean_1[-j + k - 1, 1, 2]
-        recorded_2_2 = mean_1[-j + k - 1, 2, 2]
-        d_mean_20 = F_0_0_1 * recorded_0_2 + F_0_1_1 * recorded_1_2 + F_0_2_1 * recorded_2_2
-        d_mean_21 = F_1_0_1 * recorded_0_2 + F_1_1_1 * recorded_1_2 + F_1_2_1 * recorded_2_2
-        d_mean_22 = F_2_0_1 * recorded_0_2 + F_2_1_1 * recorded_1_2 + F_2_2_1 * recorded_2_2
+        P_0_0_2 = P_steps[-j + k - 1, 0, 0]
+        P_1_0_2 = P_steps[-j + k - 1, 1, 0]
+        P_2_0_2 = P_steps[-j + k - 1, 2, 0]
+        d_mean_14 = F_0_0_1 * P_0_0_2 + F_0_1_1 * P_1_0_2 + F_0_2_1 * P_2_0_2
+        d_mean_15 = F_1_0_1 * P_0_0_2 + F_1_1_1 * P_1_0_2 + F_1_2_1 * P_2_0_2
+        d_mean_16 = F_2_0_1 * P_0_0_2 + F_2_1_1 * P_1_0_2 + F_2_2_1 * P_2_0_2
+        P_0_1_2 = P_steps[-j + k - 1, 0, 1]
+        P_1_1_2 = P_steps[-j + k - 1, 1, 1]
+        P_2_1_2 = P_steps[-j + k - 1, 2, 1]
+        d_mean_17 = F_0_0_1 * P_0_1_2 + F_0_1_1 * P_1_1_2 + F_0_2_1 * P_2_1_2
+        d_mean_18 = F_1_0_1 * P_0_1_2 + F_1_1_1 * P_1_1_2 + F_1_2_1 * P_2_1_2
+        d_mean_19 = F_2_0_1 * P_0_1_2 + F_2_1_1 * P_1_1_2 + F_2_2_1 * P_2_1_2
+        P_0_2_2 = P_steps[-j + k - 1, 0, 2]
+        P_1_2_2 = P_steps[-j + k - 1, 1, 2]
+        P_2_2_2 = P_steps[-j + k - 1, 2, 2]
+        d_mean_20 = F_0_0_1 * P_0_2_2 + F_0_1_1 * P_1_2_2 + F_0_2_1 * P_2_2_2
+        d_mean_21 = F_1_0_1 * P_0_2_2 + F_1_1_1 * P_1_2_2 + F_1_2_1 * P_2_2_2
+        d_mean_22 = F_2_0_1 * P_0_2_2 + F_2_1_1 * P_1_2_2 + F_2_2_1 * P_2_2_2
         d_F[0, 0] += d_P_0_0_1 * d_mean_14 + d_P_1_0_1 * d_mean_15 + d_P_2_0_1 * d_mean_16
         d_F[0, 1] += d_P_0_0_1 * d_mean_17 + d_P_1_0_1 * d_mean_18 + d_P_2_0_1 * d_mean_19
         d_F[0, 2] += d_P_0_0_1 * d_mean_20 + d_P_1_0_1 * d_mean_21 + d_P_2_0_1 * d_mean_22
@@ -296,27 +294,27 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_F[2, 0] += d_P_0_2_1 * d_mean_14 + d_P_1_2_1 * d_mean_15 + d_P_2_2_1 * d_mean_16
         d_F[2, 1] += d_P_0_2_1 * d_mean_17 + d_P_1_2_1 * d_mean_18 + d_P_2_2_1 * d_mean_19
         d_F[2, 2] += d_P_0_2_1 * d_mean_20 + d_P_1_2_1 * d_mean_21 + d_P_2_2_1 * d_mean_22
-        d_F[0, 0] += d_mean_5 * recorded_0_0 + d_mean_8 * recorded_0_1 + d_mean_11 * recorded_0_2
-        d_F[0, 1] += d_mean_5 * recorded_1_0 + d_mean_8 * recorded_1_1 + d_mean_11 * recorded_1_2
-        d_F[0, 2] += d_mean_5 * recorded_2_0 + d_mean_8 * recorded_2_1 + d_mean_11 * recorded_2_2
-        d_F[1, 0] += d_mean_6 * recorded_0_0 + d_mean_9 * recorded_0_1 + d_mean_12 * recorded_0_2
-        d_F[1, 1] += d_mean_6 * recorded_1_0 + d_mean_9 * recorded_1_1 + d_mean_12 * recorded_1_2
-        d_F[1, 2] += d_mean_6 * recorded_2_0 + d_mean_9 * recorded_2_1 + d_mean_12 * recorded_2_2
-        d_F[2, 0] += d_mean_7 * recorded_0_0 + d_mean_10 * recorded_0_1 + d_mean_13 * recorded_0_2
-        d_F[2, 1] += d_mean_7 * recorded_1_0 + d_mean_10 * recorded_1_1 + d_mean_13 * recorded_1_2
-        d_F[2, 2] += d_mean_7 * recorded_2_0 + d_mean_10 * recorded_2_1 + d_mean_13 * recorded_2_2
-        recorded_0_3 = mean_3[-j + k - 1, 0]
-        recorded_1_3 = mean_3[-j + k - 1, 1]
-        recorded_2_3 = mean_3[-j + k - 1, 2]
-        d_F[0, 0] += d_mean_0_1 * recorded_0_3
-        d_F[0, 1] += d_mean_0_1 * recorded_1_3
-        d_F[0, 2] += d_mean_0_1 * recorded_2_3
-        d_F[1, 0] += d_mean_1_2 * recorded_0_3
-        d_F[1, 1] += d_mean_1_2 * recorded_1_3
-        d_F[1, 2] += d_mean_1_2 * recorded_2_3
-        d_F[2, 0] += d_mean_2_2 * recorded_0_3
-        d_F[2, 1] += d_mean_2_2 * recorded_1_3
-        d_F[2, 2] += d_mean_2_2 * recorded_2_3
+        d_F[0, 0] += d_mean_5 * P_0_0_2 + d_mean_8 * P_0_1_2 + d_mean_11 * P_0_2_2
+        d_F[0, 1] += d_mean_5 * P_1_0_2 + d_mean_8 * P_1_1_2 + d_mean_11 * P_1_2_2
+        d_F[0, 2] += d_mean_5 * P_2_0_2 + d_mean_8 * P_2_1_2 + d_mean_11 * P_2_2_2
+        d_F[1, 0] += d_mean_6 * P_0_0_2 + d_mean_9 * P_0_1_2 + d_mean_12 * P_0_2_2
+        d_F[1, 1] += d_mean_6 * P_1_0_2 + d_mean_9 * P_1_1_2 + d_mean_12 * P_1_2_2
+        d_F[1, 2] += d_mean_6 * P_2_0_2 + d_mean_9 * P_2_1_2 + d_mean_12 * P_2_2_2
+        d_F[2, 0] += d_mean_7 * P_0_0_2 + d_mean_10 * P_0_1_2 + d_mean_13 * P_0_2_2
+        d_F[2, 1] += d_mean_7 * P_1_0_2 + d_mean_10 * P_1_1_2 + d_mean_13 * P_1_2_2
+        d_F[2, 2] += d_mean_7 * P_2_0_2 + d_mean_10 * P_2_1_2 + d_mean_13 * P_2_2_2
+        mean_0_2 = mean_steps[-j + k - 1, 0]
+        mean_1_3 = mean_steps[-j + k - 1, 1]
+        mean_2_2 = mean_steps[-j + k - 1, 2]
+        d_F[0, 0] += d_mean_0_1 * mean_0_2
+        d_F[0, 1] += d_mean_0_1 * mean_1_3
+        d_F[0, 2] += d_mean_0_1 * mean_2_2
+        d_F[1, 0] += d_mean_1_2 * mean_0_2
+        d_F[1, 1] += d_mean_1_2 * mean_1_3
+        d_F[1, 2] += d_mean_1_2 * mean_2_2
+        d_F[2, 0] += d_mean_2_2 * mean_0_2
+        d_F[2, 1] += d_mean_2_2 * mean_1_3
+        d_F[2, 2] += d_mean_2_2 * mean_2_2
         d_Q[0, 0] += d_P_0_0_1
         d_Q[0, 1] += d_P_0_1_1
         d_Q[0, 2] += d_P_0_2_1

@@ -5,7 +5,7 @@
 p: f8[4]    start: f8[n]    seen: f8[k, d]    dt: f8
 
 Cost for each of k: 216 operations; 112 bytes read, 64 written.
-Stored: u_1[k], u_2[k], u_3[k], u_4[k].
+Stored: u_steps[k], v_steps[k], total_1[k], total_2[k].
 Predicted cost relative to the value alone: 3.4.
 """
 
@@ -17,19 +17,19 @@ from numba import njit
 def lotka_volterra_value_and_grad(p, start, seen, dt):
     k = seen.shape[0]
     d_p = np.zeros(4)
-    u_1 = np.empty(k)
-    u_2 = np.empty(k)
-    u_3 = np.empty(k)
-    u_4 = np.empty(k)
+    u_steps = np.empty(k)
+    v_steps = np.empty(k)
+    total_1 = np.empty(k)
+    total_2 = np.empty(k)
     # line 12: for t in range(len(seen)):
     u = start[0]
     v = start[1]
     total = 0.0
     for t in range(k):
-        u_1[t] = u
-        u_2[t] = v
+        u_steps[t] = u
+        v_steps[t] = v
         # line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
-        u_5 = dt / 6.0
+        u_1 = dt / 6.0
         p_0 = p[0]
         p_1 = p[1]
         # line 5 of slope: return (
@@ -62,20 +62,20 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         # line 5 of slope: return (
         u4 = p_0 * part_6 - p_1 * part_6 * part_7
         # line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
-        u_6 = u + u_5 * (u1 + 2.0 * u2 + 2.0 * u3 + u4)
+        u_2 = u + u_1 * (u1 + 2.0 * u2 + 2.0 * u3 + u4)
         # line 19: total += (u - seen[t, 0]) ** 2 + (v - seen[t, 1]) ** 2
-        total_1 = u_6 - seen[t, 0]
-        u_3[t] = total_1
+        total_3 = u_2 - seen[t, 0]
+        total_1[t] = total_3
         # line 5 of slope: return (
         v4 = p_2 * part_6 * part_7 - p_3 * part_7
         # line 18: v = v + dt / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
-        v_1 = v + u_5 * (v1 + 2.0 * v2 + 2.0 * v3 + v4)
+        v_1 = v + u_1 * (v1 + 2.0 * v2 + 2.0 * v3 + v4)
         # line 19: total += (u - seen[t, 0]) ** 2 + (v - seen[t, 1]) ** 2
-        total_2 = v_1 - seen[t, 1]
-        u_4[t] = total_2
-        total += total_1 * total_1 + total_2 * total_2
+        total_4 = v_1 - seen[t, 1]
+        total_2[t] = total_4
+        total += total_3 * total_3 + total_4 * total_4
         # line 12: for t in range(len(seen)):
-        u, v = u_6, v_1
+        u, v = u_2, v_1
     # line 20: return total / len(seen)
     value_1 = float(k)
     value = total / value_1
@@ -86,30 +86,30 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
     for j in range(k):
         # gradient of line 12: for t in range(len(seen)):
         d_u_1 = d_total * 2.0
-        d_v_1 = d_v + d_u_1 * u_4[-j + k - 1]
+        d_v_1 = d_v + d_u_1 * total_2[-j + k - 1]
         d_v4 = d_v_1 * dt / 6.0
-        recorded = u_2[-j + k - 1]
+        v_2 = v_steps[-j + k - 1]
         p_2_1 = p[2]
-        recorded_1 = u_1[-j + k - 1]
+        u_3 = u_steps[-j + k - 1]
         d_u_2 = dt / 2.0
         p_0_1 = p[0]
         p_1_1 = p[1]
-        d_u_3 = p_1_1 * recorded_1
-        d_u_4 = recorded_1 + d_u_2 * (p_0_1 * recorded_1 - d_u_3 * recorded)
+        d_u_3 = p_1_1 * u_3
+        d_u_4 = u_3 + d_u_2 * (p_0_1 * u_3 - d_u_3 * v_2)
         d_u_5 = p_1_1 * d_u_4
-        d_u_6 = p_2_1 * recorded_1
+        d_u_6 = p_2_1 * u_3
         p_3_1 = p[3]
-        d_u_7 = recorded + d_u_2 * (d_u_6 * recorded - p_3_1 * recorded)
-        d_u_8 = recorded_1 + d_u_2 * (p_0_1 * d_u_4 - d_u_5 * d_u_7)
+        d_u_7 = v_2 + d_u_2 * (d_u_6 * v_2 - p_3_1 * v_2)
+        d_u_8 = u_3 + d_u_2 * (p_0_1 * d_u_4 - d_u_5 * d_u_7)
         d_u_9 = p_2_1 * d_u_8
         d_u_10 = p_2_1 * d_u_4
-        d_u_11 = recorded + d_u_2 * (d_u_10 * d_u_7 - p_3_1 * d_u_7)
-        d_u_12 = recorded + dt * (d_u_9 * d_u_11 - p_3_1 * d_u_11)
+        d_u_11 = v_2 + d_u_2 * (d_u_10 * d_u_7 - p_3_1 * d_u_7)
+        d_u_12 = v_2 + dt * (d_u_9 * d_u_11 - p_3_1 * d_u_11)
         d_u_13 = d_v4 * d_u_12
         d_u_14 = d_v4 * 2.0
         d_u_15 = p_1_1 * d_u_8
-        d_u_16 = recorded_1 + dt * (p_0_1 * d_u_8 - d_u_15 * d_u_11)
-        d_u_17 = d_u + d_u_1 * u_3[-j + k - 1]
+        d_u_16 = u_3 + dt * (p_0_1 * d_u_8 - d_u_15 * d_u_11)
+        d_u_17 = d_u + d_u_1 * total_1[-j + k - 1]
         d_u4 = d_u_17 * dt / 6.0
         d_u_18 = d_v4 * (p_2_1 * d_u_16) - d_v4 * p_3_1 - d_u4 * (p_1_1 * d_u_16)
         d_v3 = d_u_14 + d_u_18 * dt
@@ -126,15 +126,15 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         d_u2 = d_u_26 * dt / 2.0 + d_u_22
         d_u_27 = d_v2 * d_u_10 - d_v2 * p_3_1 - d_u2 * d_u_5
         d_v1 = d_v4 + d_u_27 * dt / 2.0
-        d_u_28 = d_v1 * recorded
+        d_u_28 = d_v1 * v_2
         d_p[3] += -d_u_13 - d_u_19 - d_u_24 - d_u_28
-        d_p[2] += d_u_13 * d_u_16 + d_u_19 * d_u_8 + d_u_24 * d_u_4 + d_u_28 * recorded_1
+        d_p[2] += d_u_13 * d_u_16 + d_u_19 * d_u_8 + d_u_24 * d_u_4 + d_u_28 * u_3
         d_u_29 = d_u2 * d_u_7
         d_u_30 = d_u_24 * p_2_1 - d_u_29 * p_1_1 + d_u2 * p_0_1
         d_u1 = d_u4 + d_u_30 * dt / 2.0
-        d_u_31 = d_u1 * recorded
-        d_p[1] += -(d_u_20 * d_u_16) - d_u_25 * d_u_8 - d_u_29 * d_u_4 - d_u_31 * recorded_1
-        d_p[0] += d_u4 * d_u_16 + d_u3 * d_u_8 + d_u2 * d_u_4 + d_u1 * recorded_1
+        d_u_31 = d_u1 * v_2
+        d_p[1] += -(d_u_20 * d_u_16) - d_u_25 * d_u_8 - d_u_29 * d_u_4 - d_u_31 * u_3
+        d_p[0] += d_u4 * d_u_16 + d_u3 * d_u_8 + d_u2 * d_u_4 + d_u1 * u_3
         d_v_2 = d_v_1 + d_u_18 + d_u_23 + d_u_27 - d_v1 * p_3_1 + d_v1 * d_u_6 - d_u1 * d_u_3
         d_u, d_v = (
             d_u_17 + d_u_21 + d_u_26 + d_u_28 * p_2_1 + d_u_30 - d_u_31 * p_1_1 + d_u1 * p_0_1,

@@ -8,10 +8,11 @@ Cost for each of n - 1: 4 operations, 1 log; 8 bytes read, 8 written.
 Cost for each of k*n - k: 19 operations, 1 exp; 144 bytes read, 64 written.
 Cost for each of ((p)//2)*k*n - ((p)//2)*k: 88 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
 Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], x_1[k],
-d_prediction[k], d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_1[r, k], total_1[n - 1, k], total_2[n
-- 1, k], total_3[n - 1], total_4[n - 1, ((p)//2), k], total_5[n - 1, ((p)//2), k], total_6[n - 1,
-((p)//2), k], total_7[n - 1, ((p)//2), k], total_8[n - 1, ((p)//2), k], total_9[n - 1, ((p)//2), k],
-total_10[n - 1, ((p)//2), k], total_11[n - 1, ((p)//2), k], state_1[r, k].
+d_prediction[k], d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_1[r, k], x_2[n - 1, k], total_1[n -
+1, k], total_2[n - 1], x_steps_steps[n - 1, ((p)//2), k], forget_4[n - 1, ((p)//2), k],
+cell_steps_steps[n - 1, ((p)//2), k], forget_5[n - 1, ((p)//2), k], hidden_steps_steps[n - 1,
+((p)//2), k], forget_6[n - 1, ((p)//2), k], change_steps_steps[n - 1, ((p)//2), k], x_3[n - 1,
+((p)//2), k], state_1[r, k].
 Predicted cost relative to the value alone: 1.9.
 """
 
@@ -113,17 +114,17 @@ def lstm_value_and_grad(main, extra, state, sequence):
     d_total_1 = np.zeros((r, k))
     d_extra = np.zeros((d, k))
     d_main = np.zeros((p, 4 * k))
+    x_2 = np.empty((n - 1, k))
     total_1 = np.empty((n - 1, k))
-    total_2 = np.empty((n - 1, k))
-    total_3 = np.empty(n - 1)
-    total_4 = np.empty((n - 1, p // 2, k))
-    total_5 = np.empty((n - 1, p // 2, k))
-    total_6 = np.empty((n - 1, p // 2, k))
-    total_7 = np.empty((n - 1, p // 2, k))
-    total_8 = np.empty((n - 1, p // 2, k))
-    total_9 = np.empty((n - 1, p // 2, k))
-    total_10 = np.empty((n - 1, p // 2, k))
-    total_11 = np.empty((n - 1, p // 2, k))
+    total_2 = np.empty(n - 1)
+    x_steps_steps = np.empty((n - 1, p // 2, k))
+    forget_4 = np.empty((n - 1, p // 2, k))
+    cell_steps_steps = np.empty((n - 1, p // 2, k))
+    forget_5 = np.empty((n - 1, p // 2, k))
+    hidden_steps_steps = np.empty((n - 1, p // 2, k))
+    forget_6 = np.empty((n - 1, p // 2, k))
+    change_steps_steps = np.empty((n - 1, p // 2, k))
+    x_3 = np.empty((n - 1, p // 2, k))
     state_1 = np.empty((r, k))
     # line 15: for t in range(n - 1):
     state_1[:] = state
@@ -157,7 +158,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 raise IndexError("line 19: index is out of bounds for axis 0")
             for i in range(k):
                 x_i = x[i]
-                total_4[t, layer, i] = x_i
+                x_steps_steps[t, layer, i] = x_i
                 # line 22: outgate = sigmoid(x * weight[2 * b : 3 * b] + bias[2 * b : 3 * b])
                 part_1 = x_i * main[weight_1, i + 2 * k] + main[weight_2, i + 2 * k]
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
@@ -172,14 +173,14 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 hidden[i] = state_1[weight_4, i]
             for i in range(k):
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                total_5[t, layer, i] = forget_1[i]
+                forget_4[t, layer, i] = forget_1[i]
                 # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
-                total_6[t, layer, i] = cell[i]
+                cell_steps_steps[t, layer, i] = cell[i]
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                total_7[t, layer, i] = forget_2[i]
+                forget_5[t, layer, i] = forget_2[i]
                 # line 19: hidden, cell = state[2 * layer], state[2 * layer + 1]
                 hidden_i = hidden[i]
-                total_8[t, layer, i] = hidden_i
+                hidden_steps_steps[t, layer, i] = hidden_i
                 # line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b])
                 part_3 = hidden_i * main[weight_1, i + k] + main[weight_2, i + k]
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
@@ -190,23 +191,23 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 )
             for i in range(k):
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
-                forget_4 = forget_3[i]
-                total_9[t, layer, i] = forget_4
+                forget_7 = forget_3[i]
+                forget_6[t, layer, i] = forget_7
                 # line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
                 change_i = change[i]
-                total_10[t, layer, i] = change_i
+                change_steps_steps[t, layer, i] = change_i
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 forget = 1.0 / (1.0 + forget_2[i])
-                ingate = 1.0 / (1.0 + forget_4)
+                ingate = 1.0 / (1.0 + forget_7)
                 # line 24: cell = cell * forget + ingate * change
                 cell_1 = cell[i] * forget + ingate * change_i
                 # line 25: x = outgate * np.tanh(cell)
-                x_2 = vector_tanh(cell_1)
-                total_11[t, layer, i] = x_2
+                x_4 = vector_tanh(cell_1)
+                x_3[t, layer, i] = x_4
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 outgate = 1.0 / (1.0 + forget_1[i])
                 # line 25: x = outgate * np.tanh(cell)
-                x_1[i] = outgate * x_2
+                x_1[i] = outgate * x_4
             for i in range(k):
                 state_1[weight_4, i] = x_1[i]
             for i in range(k):
@@ -219,15 +220,15 @@ def lstm_value_and_grad(main, extra, state, sequence):
             x, x_1 = x_1, x
         d_total_2 = 0.0
         for i in range(k):
-            x_3 = x[i]
-            total_1[t, i] = x_3
+            x_5 = x[i]
+            x_2[t, i] = x_5
             # gradient of line 15: for t in range(n - 1):
-            d_total_3 = vector_exp(x_3 * extra[1, i] + extra[2, i])
-            total_2[t, i] = d_total_3
+            d_total_3 = vector_exp(x_5 * extra[1, i] + extra[2, i])
+            total_1[t, i] = d_total_3
             d_total_2 = plus(d_total_2, d_total_3)
         d_total_4 = 0.0
         d_total_5 = d_total_2 + 2.0
-        total_3[t] = d_total_5
+        total_2[t] = d_total_5
         d_total_6 = math.log(d_total_5)
         for i in range(k):
             d_total_4 = plus(
@@ -244,9 +245,9 @@ def lstm_value_and_grad(main, extra, state, sequence):
         for i in range(k):
             # gradient of line 15: for t in range(n - 1):
             d_total_7 = plus(d_total_7, sequence[-j + n - 1, i])
-        d_total_8 = d_total_7 * d_total / total_3[-j + n - 2]
+        d_total_8 = d_total_7 * d_total / total_2[-j + n - 2]
         for i in range(k):
-            d_prediction[i] = d_total * sequence[-j + n - 1, i] - d_total_8 * total_2[-j + n - 2, i]
+            d_prediction[i] = d_total * sequence[-j + n - 1, i] - d_total_8 * total_1[-j + n - 2, i]
         for i in range(k):
             d_x[i] = d_prediction[i] * extra[1, i]
         for i in range(p // 2):
@@ -280,51 +281,55 @@ def lstm_value_and_grad(main, extra, state, sequence):
             for l in range(k):
                 d_total_1[d_x_5, l] = 0.0
                 d_x_8 = d_x[l] + d_x_2[l]
-                recorded_l = total_5[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l = forget_4[-j + n - 2, p // 2 - i - 1, l]
                 d_x_9 = 1.0 + recorded_l
-                recorded_l_1 = total_11[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_1 = x_3[-j + n - 2, p // 2 - i - 1, l]
                 d_cell = d_x_1[l] + d_x_8 / d_x_9 * (1.0 - recorded_l_1 * recorded_l_1)
-                recorded_l_2 = total_7[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_2 = forget_5[-j + n - 2, p // 2 - i - 1, l]
                 d_x_10 = 1.0 + recorded_l_2
                 d_x_11 = (
-                    d_cell * total_6[-j + n - 2, p // 2 - i - 1, l] / d_x_10 / d_x_10 * recorded_l_2
+                    d_cell
+                    * cell_steps_steps[-j + n - 2, p // 2 - i - 1, l]
+                    / d_x_10
+                    / d_x_10
+                    * recorded_l_2
                 )
                 d_main[d_x_6, l] += d_x_11
                 d_x_12 = d_x_8 * recorded_l_1 / d_x_9 / d_x_9 * recorded_l
                 d_main[d_x_6, 2 * k + l] += d_x_12
                 d_x_3[l] = d_x_11 * main[d_x_7, l] + d_x_12 * main[d_x_7, 2 * k + l]
-                recorded_l_3 = total_9[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_3 = forget_6[-j + n - 2, p // 2 - i - 1, l]
                 d_x_13 = 1.0 + recorded_l_3
-                recorded_l_4 = total_10[-j + n - 2, p // 2 - i - 1, l]
-                d_x_14 = d_cell / d_x_13 * (1.0 - recorded_l_4 * recorded_l_4)
+                change_steps_l = change_steps_steps[-j + n - 2, p // 2 - i - 1, l]
+                d_x_14 = d_cell / d_x_13 * (1.0 - change_steps_l * change_steps_l)
                 d_main[d_x_6, 3 * k + l] += d_x_14
-                d_x_15 = d_cell * recorded_l_4 / d_x_13 / d_x_13 * recorded_l_3
+                d_x_15 = d_cell * change_steps_l / d_x_13 / d_x_13 * recorded_l_3
                 d_main[d_x_6, k + l] += d_x_15
-                recorded_l_5 = total_8[-j + n - 2, p // 2 - i - 1, l]
-                d_main[d_x_7, 3 * k + l] += d_x_14 * recorded_l_5
-                d_main[d_x_7, k + l] += d_x_15 * recorded_l_5
-                recorded_l_6 = total_4[-j + n - 2, p // 2 - i - 1, l]
-                d_main[d_x_7, l] += d_x_11 * recorded_l_6
-                d_main[d_x_7, 2 * k + l] += d_x_12 * recorded_l_6
+                hidden_steps_l = hidden_steps_steps[-j + n - 2, p // 2 - i - 1, l]
+                d_main[d_x_7, 3 * k + l] += d_x_14 * hidden_steps_l
+                d_main[d_x_7, k + l] += d_x_15 * hidden_steps_l
+                x_steps_l = x_steps_steps[-j + n - 2, p // 2 - i - 1, l]
+                d_main[d_x_7, l] += d_x_11 * x_steps_l
+                d_main[d_x_7, 2 * k + l] += d_x_12 * x_steps_l
             for l in range(k):
-                recorded_l_1 = total_11[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_1 = x_3[-j + n - 2, p // 2 - i - 1, l]
                 d_cell = (
                     d_x_1[l]
-                    + (d_x[l] + d_x_2[l]) / (1.0 + total_5[-j + n - 2, p // 2 - i - 1, l]) * (1.0 - recorded_l_1 * recorded_l_1)
+                    + (d_x[l] + d_x_2[l]) / (1.0 + forget_4[-j + n - 2, p // 2 - i - 1, l]) * (1.0 - recorded_l_1 * recorded_l_1)
                 )
-                recorded_l_3 = total_9[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_3 = forget_6[-j + n - 2, p // 2 - i - 1, l]
                 d_x_13 = 1.0 + recorded_l_3
-                recorded_l_4 = total_10[-j + n - 2, p // 2 - i - 1, l]
+                change_steps_l = change_steps_steps[-j + n - 2, p // 2 - i - 1, l]
                 d_total_1[d_x_5, l] += (
-                    d_cell / d_x_13 * (1.0 - recorded_l_4 * recorded_l_4) * main[d_x_7, 3 * k + l]
-                    + d_cell * recorded_l_4 / d_x_13 / d_x_13 * recorded_l_3 * main[d_x_7, k + l]
+                    d_cell / d_x_13 * (1.0 - change_steps_l * change_steps_l) * main[d_x_7, 3 * k + l]
+                    + d_cell * change_steps_l / d_x_13 / d_x_13 * recorded_l_3 * main[d_x_7, k + l]
                 )
-                d_total_1[d_x_4, l] += d_cell / (1.0 + total_7[-j + n - 2, p // 2 - i - 1, l])
+                d_total_1[d_x_4, l] += d_cell / (1.0 + forget_5[-j + n - 2, p // 2 - i - 1, l])
             # gradient of line 15: for t in range(n - 1):
             d_x, d_x_3 = d_x_3, d_x
         for i in range(k):
             d_prediction_i = d_prediction[i]
             d_extra[2, i] += d_prediction_i
-            d_extra[1, i] += d_prediction_i * total_1[-j + n - 2, i]
+            d_extra[1, i] += d_prediction_i * x_2[-j + n - 2, i]
             d_extra[0, i] += d_x[i] * sequence[-j + n - 2, i]
     return value, d_main, d_extra

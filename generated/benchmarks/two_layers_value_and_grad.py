@@ -14,8 +14,8 @@ Cost for each of n_x_0*s: 4 operations; 16 bytes read, 8 written.
 Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 32 bytes read, 16 written.
 Stored: first_1[d], first[n], second_1[m], second[m - n], d_first_1[m - n], d_first_2[n],
 d_first_3[m - n], d_first_4[m], d_first_5[d], d_first_6[m], d_first_7[d], d_second[m - n],
-d_first[n], first_2[n], second_2[m - n], first_3[n_x_0, n], first_4[n_x_0, m - n], first_5[n_x_0,
-s], first_6[n], second_3[m - n], d_first_8[n], d_second_1[m - n].
+d_first[n], first_2[n], second_2[m - n], first_steps[n_x_0, n], second_steps[n_x_0, m - n],
+total_1[n_x_0, s], first_3[n], second_3[m - n], d_first_8[n], d_second_1[m - n].
 Predicted cost relative to the value alone: 1.7.
 """
 
@@ -118,12 +118,12 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     d_W = np.zeros((n, d))
     d_U = np.zeros((m - n, m))
     d_V = np.zeros((s, m - n))
-    first_3 = np.empty((n_x_0, n))
-    first_4 = np.empty((n_x_0, m - n))
-    first_5 = np.empty((n_x_0, s))
-    first_6 = np.empty(n)
+    first_steps = np.empty((n_x_0, n))
+    second_steps = np.empty((n_x_0, m - n))
+    total_1 = np.empty((n_x_0, s))
+    first_3 = np.empty(n)
     # line 9: for t in range(len(x)):
-    first_6[:] = first_2
+    first_3[:] = first_2
     second_3 = np.empty(m - n)
     second_3[:] = second_2
     total = 0.0
@@ -132,19 +132,19 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
         raise IndexError("line 12: index is out of bounds for axis 0")
     for t in range(n_x_0):
         for i in range(n):
-            first_3[t, i] = first_6[i]
+            first_steps[t, i] = first_3[i]
         for i in range(m - n):
-            first_4[t, i] = second_3[i]
+            second_steps[t, i] = second_3[i]
         for i in range(d - n):
             # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
             first_1[i] = x[t, i]
         for i in range(n):
-            first_1[d + i - n] = first_6[i]
+            first_1[d + i - n] = first_3[i]
         for i in range(n):
-            first_7 = 0.0
+            first_4 = 0.0
             for j in range(d):
-                first_7 = plus(first_7, W[i, j] * first_1[j])
-            first[i] = vector_tanh(first_7 + b[i])
+                first_4 = plus(first_4, W[i, j] * first_1[j])
+            first[i] = vector_tanh(first_4 + b[i])
         for i in range(n):
             second_1[i] = first[i]
         for i in range(m - n):
@@ -155,18 +155,18 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
                 second_4 = plus(second_4, U[i, j] * second_1[j])
             second[i] = vector_tanh(second_4 + c[i])
-        total_1 = 0.0
+        total_2 = 0.0
         for i in range(s):
-            total_2 = 0.0
+            total_3 = 0.0
             for j in range(m - n):
                 # line 12: total += ((V @ second - y[t]) ** 2).sum()
-                total_2 = plus(total_2, V[i, j] * second[j])
-            total_3 = total_2 - y[t, i]
-            first_5[t, i] = total_3
-            total_1 = plus(total_1, total_3 * total_3)
-        total += total_1
+                total_3 = plus(total_3, V[i, j] * second[j])
+            total_4 = total_3 - y[t, i]
+            total_1[t, i] = total_4
+            total_2 = plus(total_2, total_4 * total_4)
+        total += total_2
         # line 9: for t in range(len(x)):
-        first_6, first, second_3, second = first, first_6, second, second_3
+        first_3, first, second_3, second = first, first_3, second, second_3
     # line 13: return total / len(x)
     value_1 = float(n_x_0)
     value = total / value_1
@@ -186,15 +186,15 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
         # gradient of line 9: for t in range(len(x)):
         d_first_9 = d_total * 2.0
         for i in range(s):
-            recorded_i = first_5[-j + n_x_0 - 1, i]
+            recorded_i = total_1[-j + n_x_0 - 1, i]
             d_first_10 = d_first_9 * recorded_i
             for k in range(m - n):
                 d_first_1[k] += recorded_i * V[i, k]
                 d_V[i, k] += d_first_10 * second_3[k]
         for i in range(n):
-            d_first_2[i] = first_3[-j + n_x_0 - 1, i]
+            d_first_2[i] = first_steps[-j + n_x_0 - 1, i]
         for i in range(m - n):
-            d_first_3[i] = first_4[-j + n_x_0 - 1, i]
+            d_first_3[i] = second_steps[-j + n_x_0 - 1, i]
         d_first_4[:] = 0.0
         for i in range(m - n):
             second_i = second_3[i]
@@ -207,12 +207,12 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
         for i in range(n):
             d_first_5[d + i - n] = d_first_2[i]
         for i in range(n):
-            d_first_6[i] = first_6[i]
+            d_first_6[i] = first_3[i]
         for i in range(m - n):
             d_first_6[i + n] = d_first_3[i]
         d_first_7[:] = 0.0
         for i in range(n):
-            first_i = first_6[i]
+            first_i = first_3[i]
             d_first_12 = (d_first_8[i] + d_first_4[i]) * (1.0 - first_i * first_i)
             d_b[i] += d_first_12
             for k in range(d):
@@ -226,13 +226,13 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 d_U[i, k] += d_first_11 * d_first_6[k]
         for i in range(n):
             d_first[i] = d_first_7[d + i - n]
-        d_first_8, d_first, d_second_1, d_second, first_6, d_first_2, second_3, d_first_3 = (
+        d_first_8, d_first, d_second_1, d_second, first_3, d_first_2, second_3, d_first_3 = (
             d_first,
             d_first_8,
             d_second,
             d_second_1,
             d_first_2,
-            first_6,
+            first_3,
             d_first_3,
             second_3,
         )

@@ -5,7 +5,7 @@
 q: f8[2]    p: f8[2]    dt: f8    steps: i8
 
 Cost for each of trips_1: 64 operations; 96 bytes read, 96 written.
-Stored: q_2[trips_1], q_3[trips_1], q_4[trips_1], q_5[trips_1].
+Stored: q_steps[trips_1, 2].
 Predicted cost relative to the value alone: 2.3.
 One block of 256 threads runs all of it, and waits where it must.
 """
@@ -27,12 +27,10 @@ def leapfrog_value_and_grad(
     p_1,
     d_p_1,
     d_q_1,
+    d_q_2,
     d_p,
+    q_steps,
     q_2,
-    q_3,
-    q_4,
-    q_5,
-    q_6,
     p_2,
     d_q,
     value_out,
@@ -49,19 +47,16 @@ def leapfrog_value_and_grad(
     trips_1 = cuda.selp((steps >= 0) | (steps != steps), steps, 0)
     if thread == 0:
         for k in range(u64(2)):
-            q_6[k] = q[k]
+            q_2[k] = q[k]
         for k in range(u64(2)):
             p_2[k] = p[k]
     cuda.syncthreads()
     for i in range(u64(trips_1)):
-        q_0 = q_6[0]
+        q_0 = q_2[0]
+        q_1_1 = q_2[1]
         if thread == 0:
-            # line 2 of force: x, y = q
-            q_5[i] = q_0
-        cuda.syncthreads()
-        q_1_1 = q_6[1]
-        if thread == 0:
-            q_4[i] = q_1_1
+            q_steps[i, 0] = q_0
+            q_steps[i, 1] = q_1_1
         cuda.syncthreads()
         # line 5: p -= dt / 2 * force(q)
         p_3 = dt / 2.0
@@ -80,9 +75,6 @@ def leapfrog_value_and_grad(
         if thread == 0:
             q_1[0] = q_0_1
             q_1[1] = q_1_2
-            # line 2 of force: x, y = q
-            q_3[i] = q_0_1
-            q_2[i] = q_1_2
         cuda.syncthreads()
         # line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
         value_3 = q_0_1 + 2.0 * q_0_1 * q_1_2
@@ -93,43 +85,47 @@ def leapfrog_value_and_grad(
             p_1[1] = p_1_1 - p_3 * value_4
         cuda.syncthreads()
         # line 4: for _ in range(steps):
-        q_6, q_1, p_2, p_1 = q_1, q_6, p_1, p_2
-    q_7 = q_6[0]
-    q_8 = q_6[1]
+        q_2, q_1, p_2, p_1 = q_1, q_2, p_1, p_2
+    q_3 = q_2[0]
+    q_4 = q_2[1]
     if thread == 0:
         # gradient of line 8: return (q**2).sum()
-        d_q[0] = 2.0 * q_7
-        d_q[1] = 2.0 * q_8
+        d_q[0] = 2.0 * q_3
+        d_q[1] = 2.0 * q_4
     cuda.syncthreads()
     # line 8: return (q**2).sum()
-    value = q_7 * q_7 + q_8 * q_8
+    value = q_3 * q_3 + q_4 * q_4
     for j in range(u64(trips_1)):
         d_p_0 = d_p[0]
         d_p_1_1 = d_p[1]
         # gradient of line 4: for _ in range(steps):
-        d_q_2 = dt / 2.0
-        d_q_3 = d_p_1_1 * d_q_2
-        recorded = q_3[u64(0) - j + u64(trips_1) - u64(1)]
-        d_q_4 = d_p_0 * d_q_2
-        recorded_1 = q_2[u64(0) - j + u64(trips_1) - u64(1)]
-        d_q_0 = d_q[0] + (-2.0 * d_q_3 * recorded - d_q_4 + -2.0 * (d_q_4 * recorded_1))
+        d_q_3 = dt / 2.0
+        d_q_4 = d_p_1_1 * d_q_3
+        q_0_2 = q_2[0]
+        d_q_5 = d_p_0 * d_q_3
+        q_1_3 = q_2[1]
+        d_q_0 = d_q[0] + (-2.0 * d_q_4 * q_0_2 - d_q_5 + -2.0 * (d_q_5 * q_1_3))
         d_p_0_1 = d_p_0 + d_q_0 * dt
-        d_q_5 = d_q[1] + (d_q_3 * 2.0 * recorded_1 - d_q_3 + -2.0 * d_q_4 * recorded)
-        d_p_1_2 = d_p_1_1 + d_q_5 * dt
+        d_q_6 = d_q[1] + (d_q_4 * 2.0 * q_1_3 - d_q_4 + -2.0 * d_q_5 * q_0_2)
+        d_p_1_2 = d_p_1_1 + d_q_6 * dt
         cuda.syncthreads()
         if thread == 0:
             d_p_1[0] = d_p_0_1
             d_p_1[1] = d_p_1_2
         cuda.syncthreads()
-        d_q_6 = d_p_1_2 * d_q_2
-        recorded_2 = q_5[u64(0) - j + u64(trips_1) - u64(1)]
-        d_q_7 = d_p_0_1 * d_q_2
-        recorded_3 = q_4[u64(0) - j + u64(trips_1) - u64(1)]
+        q_0_3 = q_steps[u64(0) - j + u64(trips_1) - u64(1), 0]
+        q_1_4 = q_steps[u64(0) - j + u64(trips_1) - u64(1), 1]
         if thread == 0:
-            d_q_1[0] = d_q_0 + (-2.0 * d_q_6 * recorded_2 - d_q_7 + -2.0 * (d_q_7 * recorded_3))
-            d_q_1[1] = d_q_5 + (d_q_6 * 2.0 * recorded_3 - d_q_6 + -2.0 * d_q_7 * recorded_2)
+            d_q_1[0] = q_0_3
+            d_q_1[1] = q_1_4
         cuda.syncthreads()
-        d_q, d_q_1, d_p, d_p_1 = d_q_1, d_q, d_p_1, d_p
+        d_q_7 = d_p_1_2 * d_q_3
+        d_q_8 = d_p_0_1 * d_q_3
+        if thread == 0:
+            d_q_2[0] = d_q_0 + (-2.0 * d_q_7 * q_0_3 - d_q_8 + -2.0 * (d_q_8 * q_1_4))
+            d_q_2[1] = d_q_6 + (d_q_7 * 2.0 * q_1_4 - d_q_7 + -2.0 * d_q_8 * q_0_3)
+        cuda.syncthreads()
+        d_q, d_q_2, d_p, d_p_1, q_2, d_q_1 = d_q_2, d_q, d_p_1, d_p, d_q_1, q_2
     if thread == 0:
         # line 8: return (q**2).sum()
         value_out[0] = value
@@ -153,12 +149,10 @@ KERNELS = {
             "p_1": "float64[::1]",
             "d_p_1": "float64[::1]",
             "d_q_1": "float64[::1]",
+            "d_q_2": "float64[::1]",
             "d_p": "float64[::1]",
+            "q_steps": "float64[:, ::1]",
             "q_2": "float64[::1]",
-            "q_3": "float64[::1]",
-            "q_4": "float64[::1]",
-            "q_5": "float64[::1]",
-            "q_6": "float64[::1]",
             "p_2": "float64[::1]",
             "d_q": "float64[::1]",
             "value_out": "float64[::1]",
@@ -175,12 +169,10 @@ ARRAYS = {
     "p_1": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
     "d_p_1": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
     "d_q_1": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
+    "d_q_2": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
     "d_p": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
-    "q_2": {"role": "scratch", "dtype": "float64", "shape": ("trips_1",)},
-    "q_3": {"role": "scratch", "dtype": "float64", "shape": ("trips_1",)},
-    "q_4": {"role": "scratch", "dtype": "float64", "shape": ("trips_1",)},
-    "q_5": {"role": "scratch", "dtype": "float64", "shape": ("trips_1",)},
-    "q_6": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
+    "q_steps": {"role": "scratch", "dtype": "float64", "shape": ("trips_1", "2")},
+    "q_2": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
     "p_2": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
     "d_q": {"role": "scratch", "dtype": "float64", "shape": ("2",)},
     "value_out": {"role": "output", "dtype": "float64", "shape": ("1",)},

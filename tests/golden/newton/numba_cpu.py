@@ -19,14 +19,14 @@ def newton_value_and_grad(a):
     # line 4: for _ in range(50):
     value = a
     trips_1 = 0
-    x_1 = np.empty(16)
+    x_steps = np.empty(16)
     while True:
-        x_2 = _ < 50 and (not break_1)
-        if not x_2:
+        x_1 = _ < 50 and (not break_1)
+        if not x_1:
             break
-        if trips_1 == x_1.shape[0]:
-            x_1 = np.concatenate((x_1, np.empty_like(x_1)))
-        x_1[trips_1] = value
+        if trips_1 == x_steps.shape[0]:
+            x_steps = np.concatenate((x_steps, np.empty_like(x_steps)))
+        x_steps[trips_1] = value
         # line 5: step = (x * x - a) / (2 * x)
         step = (value * value - a) / (2.0 * value)
         # line 7: if abs(step) < 1e-12:
@@ -42,12 +42,12 @@ def newton_value_and_grad(a):
     d_x = 1.0
     d_a_1 = 0.0
     for j in range(trips_1):
-        recorded = x_1[-j + trips_1 - 1]
+        x_2 = x_steps[-j + trips_1 - 1]
         # gradient of line 4: for _ in range(50):
-        d_x_1 = 2.0 * recorded
+        d_x_1 = 2.0 * x_2
         d_x_2 = d_x / d_x_1
-        d_x_3 = d_x_2 * recorded
+        d_x_3 = d_x_2 * x_2
         d_a_1 += d_x_2
-        d_x = d_x + d_x * (recorded * recorded - a) / d_x_1 / d_x_1 * 2.0 - d_x_3 - d_x_3
+        d_x = d_x + d_x * (x_2 * x_2 - a) / d_x_1 / d_x_1 * 2.0 - d_x_3 - d_x_3
     d_a = d_x + d_a_1
     return value, d_a
