@@ -32,6 +32,7 @@ from codegen_ad.backends.matrix_functions import (
     matrix_solve,
     matrix_solve_triangular,
     matrix_svd,
+    tile_product,
 )
 from codegen_ad.backends.special_math import SPECIAL
 from codegen_ad.backends.trust_region import (
@@ -162,6 +163,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_angle, EXACT),
     (vector_atan, EXACT),
     (vector_atan2, EXACT),
+    (tile_product, CALLED),
     (add_product, CALLED),
     (matrix_finite, CALLED),
     (matrix_eliminate, CALLED),

@@ -257,6 +257,16 @@ def matrix_lstsq(a: Array, b: Array, cutoff: float, where: str) -> Array:
     return x
 
 
+def tile_product(left: Array, right: Array, out: Array) -> None:
+    """Write left @ right into `out`.
+
+    In products of up to 2**18 multiplications, for which OpenBLAS starts no threads of its own.
+    """
+    rows = max(2**18 // max(right.size, 1), 1)
+    for first in range(0, left.shape[0], rows):
+        np.dot(left[first : first + rows], right, out=out[first : first + rows])
+
+
 def add_product(total: Array, left: Array, right: Array, rows: int, part: Array) -> None:
     """Add left @ right.T to `total`, over the first `rows` columns; `part` has room for it."""
     for r in range(rows, left.shape[1]):
@@ -264,7 +274,7 @@ def add_product(total: Array, left: Array, right: Array, rows: int, part: Array)
             left[i, r] = 0.0
         for i in range(right.shape[0]):
             right[i, r] = 0.0
-    np.dot(left, right.T, out=part)
+    tile_product(left, right.T, part)
     for i in range(part.shape[0]):
         for j in range(part.shape[1]):
             total[i, j] += part[i, j]

@@ -202,10 +202,9 @@ class Writer(BlockWriter):
 
     def _product(self, statement: Product, depth: int) -> None:
         result, right = (place(x.buffer, x.indices) for x in (statement.result, statement.right))
-        transposed, at = statement.transposed, statement.left.indices
-        left = self._argument(statement.left.buffer, transposed, at)
+        left = self._argument(statement.left.buffer, False, statement.left.indices)
         if statement.part is None:
-            self.line(f"np.dot({left}, {right}, out={result})", depth)
+            self.line(f"tile_product({left}, {right}, {result})", depth)
         else:
             rows = spell_dim(statement.rows)
             call = f"add_product({result}, {left}, {right}, {rows}, {statement.part})"

@@ -173,9 +173,9 @@ class LibraryCall:
 class Product:
     """`result = left @ right` for the rows of a tile, matrices at leading indices of buffers.
 
-    `right` has the tile's rows along its last axis. `left` has none, and stands the other way round
-    if it is `transposed`. What `adds` has the rows along the last axis of both, and is
-    `result += left @ right.T`; `part` is room for the product. A row takes `terms` multiplications.
+    `right` has the tile's rows along its last axis, `left` has none. What `adds` has them along the
+    last axis of both, and is `result += left @ right.T`; `part` is room for the product. There are
+    `terms` multiplications for a row.
     """
 
     result: Load
@@ -183,7 +183,6 @@ class Product:
     right: Load
     terms: Dim
     note: Note
-    transposed: bool = False
     adds: bool = False
     part: str | None = None
     rows: Dim = ONE

@@ -58,6 +58,7 @@ TAKEN = {
     "numba",
     "plus",
     "range",
+    "tile_product",
     "vector_exp",
     "vector_expm1",
     "vector_log",

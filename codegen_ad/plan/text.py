@@ -184,12 +184,10 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             arrow = "written into" if statement.into or at else "gives"
             where = f" at {', '.join(map(str, at))}" if at else ""
             return f"call {function}({', '.join(given)}){where} {arrow} {', '.join(results)}"
-        case Product(result, left, right, transposed=transposed, adds=adds):
+        case Product(result, left, right, adds=adds):
+            sign, turned = ("+=", ".T") if adds else ("=", "")
             first, second = expression_text(left), expression_text(right)
-            first += ".T" if transposed else ""
-            second += ".T" if adds else ""
-            sign = "+=" if adds else "="
-            return f"{expression_text(result)} {sign} {first} @ {second}"
+            return f"{expression_text(result)} {sign} {first} @ {second}{turned}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case CheckRange(count, extent, axis):

@@ -127,8 +127,8 @@ class _Finder:
         self.made.arrays[name] = Array(shape, dtype, made)
         return name
 
-    def matrix(self, expr: Expr, pair: _Pair, inner: For) -> tuple[Load, bool] | None:
-        """A matrix with the trips of two loops as rows and columns, and whether it is transposed.
+    def matrix(self, expr: Expr, pair: _Pair, inner: For) -> Load | None:
+        """A matrix with the trips of two loops as rows and columns.
 
         It is read where it stands, if BLAS can, or put in order before the loop over the rows.
         """
@@ -138,22 +138,18 @@ class _Finder:
         if not {first, second} <= names or not self.is_fixed([n for n in names if n not in loops]):
             return None
         if isinstance(expr, Load) and expr.buffer in self.rows.arrays:
-            here, there = tuple(map(Dim.symbol, (first, second))), expr.indices[-2:]
-            stands = self.rows.arrays[expr.buffer].shape[-2:]
-            sizes = pair.loop.extent, inner.extent
-            leading = {s for d in expr.indices[:-2] for s in d.symbols()}
-            if leading.isdisjoint((first, second)):
-                for transposed in (False, True):
-                    order = -1 if transposed else 1
-                    if there == here[::order] and stands == sizes[::order]:
-                        return replace(expr, indices=expr.indices[:-2]), transposed
+            here = tuple(map(Dim.symbol, (first, second)))
+            sizes = self.rows.arrays[expr.buffer].shape[-2:]
+            before = {s for d in expr.indices[:-2] for s in d.symbols()}
+            stands = expr.indices[-2:] == here and before.isdisjoint((first, second))
+            if stands and sizes == (pair.loop.extent, inner.extent):
+                return replace(expr, indices=expr.indices[:-2])
         outer = [x for x in pair.around if x.variable in names]
         whole = [*outer, pair.loop, inner]
         leading = tuple(Dim.symbol(x.variable) for x in outer)
-        for transposed, order in ((False, whole), (True, [*outer, inner, pair.loop])):
-            known = self.matrices.get(_canonical(expr, order))
-            if known is not None:
-                return Load(known, leading, expr.dtype), transposed
+        known = self.matrices.get(_canonical(expr, whole))
+        if known is not None:
+            return Load(known, leading, expr.dtype)
         like = next((x.buffer for x in loads(expr)), "")
         name = self.allocate(like, tuple(x.extent for x in whole), expr.dtype)
         self.matrices[_canonical(expr, whole)] = name
@@ -163,7 +159,7 @@ class _Finder:
         for loop in reversed(whole):
             block = [For(variables[loop.variable], loop.extent, block, Note())]
         self.made.before += block
-        return Load(name, leading, expr.dtype), False
+        return Load(name, leading, expr.dtype)
 
 
 class _Pair:
@@ -177,7 +173,7 @@ class _Pair:
         self.after: list[Statement] = []
         self.changed = {n for s in walk(loop.body) for n in assigned(s)} | {loop.variable}
         self.vectors: dict[tuple[Expr, Shape], str] = {}
-        self.products: dict[tuple[Load, bool, Load], Load] = {}
+        self.products: dict[tuple[Load, Load], Load] = {}
 
     def take(self, inner: For) -> None:
         """Take products out of a loop in this one."""
@@ -212,14 +208,13 @@ class _Pair:
             found = self.finder.matrix(expanded(matrix, lets), self, inner)
         if found is None:
             return False
-        left, transposed = found
         right = self._before(vector, inner, lets, target.name)
-        key = left, transposed, right
+        key = found, right
         if key not in self.products:
             result = self.finder.allocate(target.name, (self.loop.extent,), target.dtype)
             self.products[key] = whole = Load(result, (), target.dtype)
             terms = self.loop.extent * inner.extent
-            self.before.append(Product(whole, left, right, terms, statement.note, transposed))
+            self.before.append(Product(whole, found, right, terms, statement.note))
         at = (Dim.symbol(self.loop.variable),)
         self._give(start, target, replace(self.products[key], indices=at))
         return True
