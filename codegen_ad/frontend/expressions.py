@@ -30,8 +30,9 @@ from codegen_ad.frontend.values import (
     Record,
 )
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import BroadcastError
-from codegen_ad.ops import BY_NAME
+from codegen_ad.ops import BY_NAME, make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -229,7 +230,8 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
             same = _identical(left, right)
             return same if isinstance(op, ast.Is) else not same
         case ast.In() | ast.NotIn():
-            return _contains(m, left, right) is isinstance(op, ast.In)
+            there = _contains(m, left, right)
+            return there if isinstance(op, ast.In) else branches.negated(m, there)
         case _:
             pass
     data = (Array, Range, Dim)
@@ -289,13 +291,18 @@ def _identical(left: Value, right: Value) -> bool:
     return left is right
 
 
-def _contains(m: Machine, item: Value, container: Value) -> bool:
+def _contains(m: Machine, item: Value, container: Value) -> Value:
+    """Whether an item is there: known, or a condition on the data that it is compared with."""
     if isinstance(container, str):
         return str(m.static(item, "operand")) in container
+    found: Node | None = None
     for other in m.items(container, "right side of `in`"):
-        if branches.known(m, compare(m, ast.Eq(), item, other), "comparison"):
+        equal = branches.decide(m, compare(m, ast.Eq(), item, other))
+        if equal is True:
             return True
-    return False
+        if equal is not False:
+            found = equal if found is None else make.apply(m.b, "logical_or", found, equal)
+    return False if found is None else m.fresh(found, weak=True)
 
 
 def closure(

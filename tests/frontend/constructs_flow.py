@@ -48,6 +48,22 @@ def chained(x: Any) -> Any:
     return total
 
 
+@uses("`in`, `not in`", "numbers among numbers, also of data; keys and texts that are known")
+def among(x: Any) -> Any:
+    total = x[0] ** 2
+    odd = []
+    for i in range(len(x)):
+        if i in (1, 3):
+            total *= x[i]
+        if x[i] not in (x[0], 0.5, x[1]):
+            total += x[i] ** 3
+    for i in range(4):
+        if i % 2:
+            continue
+        odd.append(x[i] * x[i + 1])
+    return total * sum(odd) if "scale" not in {"rate": 1.0} else total
+
+
 @uses("`match`", k=2, x=X)
 def matching(k: Any, x: Any) -> Any:
     match k:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -50,19 +51,19 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
             if isinstance(method, Bound):
                 return Bound(method.function, method.args, kwargs)
         case Record(cls, cell):
-            if name in m.store[cell]:
-                return m.store[cell][name]
             found = getattr(cls, name, None)
-            if callable(found):
-                return Bound(import_(m, found, ()), (owner,))
-            if isinstance(found, property) and found.fget is not None:
-                return m.call(import_(m, found.fget, ()), [owner], {})
+            if name in m.store[cell] and not isinstance(found, property):
+                return m.store[cell][name]
+            if found is not None and (callable(found) or isinstance(found, property)):
+                return _member(m, cls, owner, name)
         case tuple() if hasattr(raw, "_fields"):
-            if name in raw._fields:
-                return getattr(raw, name)
             found = getattr(cast("Any", type(raw)), name, None)
+            if isinstance(found, property):
+                return _member(m, cast("Any", type(raw)), raw, name)
+            if name in raw._fields:
+                return raw[raw._fields.index(name)]
             if callable(found) and name not in ("_replace", "_asdict", "count", "index"):
-                return Bound(import_(m, found, ()), (raw,))
+                return _member(m, cast("Any", type(raw)), raw, name)
             return ArrayMethod(raw, name)
         case List() | Dict() | tuple() | str():
             return ArrayMethod(raw, name)
@@ -77,6 +78,15 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
         f"codegen_ad does not know the attribute `{name}` of {m.describe(raw)}.",
         "Use an attribute of arrays, or a function.",
     )
+
+
+def _member(m: Machine, cls: type[Any], owner: Value, name: str) -> Value:
+    """A method or property of an object that was made here, or a function that its class holds."""
+    held = inspect.getattr_static(cls, name)
+    if isinstance(held, property):
+        return m.call(import_(m, held.fget, ()), [owner], {})
+    found = import_(m, getattr(cls, name), ())
+    return found if isinstance(held, staticmethod | classmethod) else Bound(found, (owner,))
 
 
 def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:

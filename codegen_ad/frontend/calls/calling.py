@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import functools
 import inspect
 import math
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend.arrays import ufunc_options
 from codegen_ad.frontend.arrays.pointwise import ENTRIES
-from codegen_ad.frontend.calls import custom, nested
+from codegen_ad.frontend.calls import classes, custom, nested
 from codegen_ad.frontend.calls.builtin_functions import BUILTINS
 from codegen_ad.frontend.calls.folding import FOLDS
 from codegen_ad.frontend.calls.functions import call_closure, call_function
@@ -28,7 +27,6 @@ from codegen_ad.frontend.values import (
     Array,
     ArrayMethod,
     Bound,
-    Cell,
     Closure,
     Complex,
     Derived,
@@ -151,7 +149,9 @@ def _call_outside(
             _unknown(m, found, "codegen_ad has no translation of this function of a library")
         return call_function(m, found, path, args, kwargs)
     if isinstance(found, type):
-        return _construct(m, cast("type[Any]", found), path, args, kwargs)
+        if not classes.is_known(cast("type[Any]", found)):
+            _unknown(m, found, "objects of this class cannot be made in compiled code")
+        return classes.construct(m, cast("type[Any]", found), path, args, kwargs)
     method = inspect.getattr_static(cast("type[Any]", type(found)), "__call__", None)
     if isinstance(method, FunctionType):
         return call_function(m, method, path, [Outside(found, path), *args], kwargs)
@@ -198,38 +198,3 @@ def _unknown(m: Machine, found: Any, why: str) -> None:
             "@codegen_ad.custom_derivative.",
             UnknownFunction,
         )
-
-
-def _construct(
-    m: Machine, cls: type[Any], path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
-) -> Value:
-    if hasattr(cls, "_make") and hasattr(cls, "_fields"):
-        defaults = {k: import_(m, v, ()) for k, v in cls._field_defaults.items()}
-        given = dict(zip(cls._fields, args, strict=False))
-        whole = {**defaults, **given, **kwargs}
-        if len(args) > len(cls._fields) or set(whole) != set(cls._fields):
-            m.refuse(
-                f"`{cls.__name__}` needs the fields {', '.join(cls._fields)}.",
-                "Give each of them a value.",
-            )
-        return cls._make(whole[f] for f in cls._fields)
-    if dataclasses.is_dataclass(cls) and _plain(cls):
-        fields = [f for f in dataclasses.fields(cls) if f.init]
-        whole = dict(zip((f.name for f in fields), args, strict=False)) | dict(kwargs)
-        for f in fields:
-            if f.name not in whole and f.default is not dataclasses.MISSING:
-                whole[f.name] = import_(m, f.default, ())
-        if set(whole) != {f.name for f in fields}:
-            m.refuse(
-                f"`{cls.__name__}` needs the fields {', '.join(f.name for f in fields)}.",
-                "Give each of them a value.",
-            )
-        cell = Cell()
-        m.store[cell] = {f.name: whole[f.name] for f in fields}
-        return Record(cls, cell)
-    _unknown(m, cls, "objects of this class cannot be made in compiled code")
-    raise AssertionError
-
-
-def _plain(cls: type[Any]) -> bool:
-    return not hasattr(cls, "__post_init__")

@@ -224,6 +224,7 @@ class Merge:
             return tuple(self.value(a, b, name) for a, b in zip(one, other, strict=True))  # pyright: ignore
         if isinstance(one, dict) and list(one) == list(other):  # pyright: ignore
             return {k: self.value(one[k], other[k], str(k)) for k in one}  # pyright: ignore
+        self.m.unroll()  # the condition may be known for each iteration
         if isinstance(one, tuple | Rows):
             self.m.refuse(
                 "How many items a list has depends on data: one path appends, another does not.",

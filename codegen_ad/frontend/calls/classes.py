@@ -1,0 +1,96 @@
+"""Objects made inside of a function: NamedTuples and dataclasses, which their fields say all of.
+
+A class that says otherwise how it is made, or how its attributes are set and found, is not one of
+these: its fields alone would be another object.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any
+
+from codegen_ad.frontend.calls.outside import import_
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.values import Cell, Outside, Provenance, Record
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
+
+
+def is_known(cls: type[Any]) -> bool:
+    """Whether objects of a class can be made here."""
+    return _is_named_tuple(cls) or _is_dataclass(cls)
+
+
+def construct(
+    m: Machine, cls: type[Any], path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    """A new object of a class that is known."""
+    if _is_named_tuple(cls):
+        defaults = {k: import_(m, v, ()) for k, v in cls._field_defaults.items()}
+        given = dict(zip(cls._fields, args, strict=False))
+        whole = {**defaults, **given, **kwargs}
+        _check(m, cls, cls._fields, whole, len(args) <= len(cls._fields))
+        return cls._make(whole[f] for f in cls._fields)
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    positional = [f.name for f in fields if not f.kw_only]
+    whole = dict(zip(positional, args, strict=False)) | dict(kwargs)
+    for f in dataclasses.fields(cls):
+        if f.name in whole:
+            continue
+        if f.default is not dataclasses.MISSING:
+            whole[f.name] = import_(m, f.default, ())
+        elif f.default_factory is not dataclasses.MISSING:
+            place = ("attribute", "__dataclass_fields__"), ("item", f.name)
+            there = (*path, *place, ("attribute", "default_factory"))
+            whole[f.name] = m.call(Outside(f.default_factory, there), (), {})
+    wanted = [f.name for f in dataclasses.fields(cls) if f.init or f.name in whole]
+    _check(m, cls, wanted, whole, len(args) <= len(positional))
+    cell = Cell()
+    m.store[cell] = {name: whole[name] for name in wanted}
+    made = Record(cls, cell)
+    after = getattr(cls, "__post_init__", None)
+    if after is not None:
+        m.call(Outside(after, (*path, ("attribute", "__post_init__"))), (made,), {})
+    return made
+
+
+def _check(
+    m: Machine, cls: type[Any], fields: Sequence[str], given: Mapping[str, Value], fits: bool
+) -> None:
+    if not fits or set(given) != set(fields):
+        m.refuse(
+            f"`{cls.__name__}` needs the fields {', '.join(fields)}.",
+            "Give each of them a value.",
+        )
+
+
+def _is_named_tuple(cls: type[Any]) -> bool:
+    maker = next((c for c in cls.__mro__ if "_fields" in vars(c)), None)
+    if maker is None or not issubclass(cls, tuple) or not hasattr(maker, "_make"):
+        return False
+    return cls.__new__ is maker.__new__ and cls.__init__ is object.__init__
+
+
+def _is_dataclass(cls: type[Any]) -> bool:
+    """Whether a class is made and kept as `dataclasses` does it, from its fields alone."""
+    if not dataclasses.is_dataclass(cls):
+        return False
+    making, setting = _generated(cls.__init__), cls.__setattr__
+    if making is None or not (setting is object.__setattr__ or _generated(setting)):
+        return False
+    if cls.__getattribute__ is not object.__getattribute__ or cls.__new__ is not object.__new__:
+        return False
+    count = making.co_argcount + making.co_kwonlyargcount
+    given = set(making.co_varnames[1:count])
+    return given == {f.name for f in dataclasses.fields(cls) if f.init}  # else an `InitVar`
+
+
+def _generated(method: object) -> CodeType | None:
+    """The code of a method that `dataclasses` wrote; None for any other."""
+    inner = getattr(method, "__wrapped__", method)
+    if not isinstance(inner, FunctionType) or inner.__code__.co_filename != "<string>":
+        return None
+    return inner.__code__
