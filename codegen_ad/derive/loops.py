@@ -170,6 +170,7 @@ def _run(b: Builder, adjoint: Adjoint, given: Cotangents) -> tuple[list[Node], l
             return found
     originals = [adjoint.body.originals[r] for r in adjoint.recorded]
     results, stacks = record(b, adjoint.node, params.body, originals)
-    trip = make.size(b, params.length)  # which the loop has settled: its records are that long
+    if not adjoint.view.is_counted:
+        trip = results[-1]  # the first loop goes away
     of = dict(zip(adjoint.recorded, stacks, strict=True))
     return adjoint_loop(b, adjoint, trip, params.length, adjoint.starts, of), results

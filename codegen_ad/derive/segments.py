@@ -56,8 +56,10 @@ def segments(
         state = {k: make.gather(b, x, s) for k, x in zip(states.kept, starts, strict=True)}
         _, stacks = states.advance(b, state, first, length, again, recorded)
         of = dict(zip(adjoint.recorded, stacks, strict=True))
-        return adjoint_loop(b, adjoint, make.size(b, again), again, own, of, first), ()
+        return adjoint_loop(b, adjoint, length, again, own, of, first), ()
 
-    found = loop_of(b, make.size(b, count), count, adjoint.named(b), back)
+    # By the same numbers of trips, not by their symbols: loops whose results turn out not to be
+    # needed go away, and then nothing gives the symbols a value.
+    found = loop_of(b, trip, count, adjoint.named(b), back)
     results = dict(zip(positions, final, strict=True))
     return found, [results[k] for k in range(params.carried)] if whole else None

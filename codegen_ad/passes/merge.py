@@ -2,6 +2,7 @@
 
 A loop and its adjoint are two loops over the same data. Where no iteration waits for another, and
 neither loop for the other, one loop does the work of both, and what both compute is computed once.
+Loops whose iterations wait are one where they carry the same (`twins.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from codegen_ad.ir.builder import RESULT, Builder, Result
 from codegen_ad.ir.node import Node, Program, Region, RegionParams, toposort
 from codegen_ad.ops.control import Branch, Loop
 from codegen_ad.ops.trips import is_alike, is_independent, is_structured
+from codegen_ad.passes.regions import like, written_out
 from codegen_ad.passes.rewrite import rebuild, reopen
+from codegen_ad.passes.twins import twins, united
 
 
 def merge(program: Program) -> Program:
@@ -26,8 +29,10 @@ def _scope(b: Builder, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[
     """The outputs of a program or region, rebuilt."""
     b.declare(inputs)
     found = list(outputs)
-    if _pair(found) is not None:
+    if _pair(found) is not None or twins(b, found) is not None:
         found = b.substitute(found, {i: i for i in inputs})
+    while (same := twins(b, found)) is not None:
+        found = b.substitute(found, united(b, same))
     while (pair := _pair(found)) is not None:
         found = b.substitute(found, _merged(b, *pair))
     new: dict[Node, Node] = {i: i for i in inputs}
@@ -78,28 +83,21 @@ def _merged(b: Builder, first: Node, second: Node) -> dict[Node, Node]:
     for pair in zip(first.regions, second.regions, strict=True):
         heads = len(pair[0].inputs) - len(first.args) + 1
         with b.scope():
-            index = [_like(b, i) for i in pair[0].inputs[:heads]]
+            index = [like(b, i) for i in pair[0].inputs[:heads]]
             own = [
-                [_like(b, i) for i in region.inputs[heads : heads + c]]
+                [like(b, i) for i in region.inputs[heads : heads + c]]
                 for region, c in zip(pair, carried, strict=True)
             ]
             inner: dict[Node, Node] = {}
             for region, c, outer in zip(pair, carried, captured, strict=True):
                 for inside, value in zip(region.inputs[heads + c :], outer, strict=True):
                     if value not in inner:
-                        inner[value] = _like(b, inside)
-            outputs: list[list[Node]] = []
-            plain: set[Node] = set()
-            for region, mine, outer in zip(pair, own, captured, strict=True):
-                new = (*index, *mine, *(inner[value] for value in outer))
-                nodes = [n for n in toposort(region.outputs) if n not in region.inputs]
-                images = b.substitute(
-                    (*nodes, *region.outputs), dict(zip(region.inputs, new, strict=True))
-                )
-                gradients = zip(nodes, images, strict=False)
-                plain |= {image for n, image in gradients if n not in b.notes.gradients}
-                outputs.append(images[len(nodes) :])
-            b.notes.gradients -= plain  # what a value and its gradient share is the value's
+                        inner[value] = like(b, inside)
+            given = (
+                (*index, *mine, *(inner[value] for value in outer))
+                for mine, outer in zip(own, captured, strict=True)
+            )
+            outputs = written_out(b, zip(pair, given, strict=True))
         regions.append(
             Region(
                 (*index, *own[0], *own[1], *(inner[value] for value in shared)),
@@ -137,11 +135,6 @@ def _merged(b: Builder, first: Node, second: Node) -> dict[Node, Node]:
 
 def _carried(node: Node) -> int:
     return node.params.carried if isinstance(node.params, Loop) else 0
-
-
-def _like(b: Builder, node: Node) -> Node:
-    """A new input of a region, called as the other one is."""
-    return b.input(b.notes.names.get(node, "value"), node.array)
 
 
 def _first_like(b: Builder, result: Node) -> Node:

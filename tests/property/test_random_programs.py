@@ -30,6 +30,34 @@ BODIES_FOUND = {
         "    v[0] += np.sin(np.sum(v[k:]))",
         "return np.sum(v)",
     ),
+    "sizes in a loop that is run once more, in a branch": (
+        "v = np.sin(x)",
+        "if s > 9.0:",
+        "    return s",
+        "while v[0] < 1.0:",
+        "    v[0] += 0.7 + x[1] * v[0] ** 2",
+        "return np.sum(A[v > 0.1] * w) * v[0]",
+    ),
+    "a loop that is run once more for nothing that is needed": (
+        "v = np.sin(x)",
+        "if s < 9.0:",
+        "    i = 0",
+        "    while i < 2:",
+        "        i, k = i + 1, p[0] + 2",
+        "        while k > 1:",
+        "            k = k // 2",
+        "            v[k] = np.sum(v[:k])",
+        "return np.sum(np.sin(v))",
+    ),
+    "steps between checkpoints that record nothing that is needed": (
+        "v = np.sin(x)",
+        "for i in p:",
+        "    k = p[0] + 2",
+        "    while k > 0:",
+        "        k = k - 2",
+        "        v[:k] += np.sin(np.max(np.cos(A)))",
+        "return np.sum(np.sin(v))",
+    ),
 }
 """Wide programs that once came out wrong, made smaller."""
 
@@ -69,7 +97,7 @@ def test_wide_programs_that_were_wrong(seed: int, statements: int, checkpoint: s
 @pytest.mark.parametrize("name", BODIES_FOUND)
 def test_bodies_that_were_wrong(name: str):
     lines = [HELPERS, f"def f({PARAMETERS}):", *(f"    {line}" for line in BODIES_FOUND[name])]
-    assert run("\n".join(lines) + "\n", 6, 1).kind == "same"
+    assert run("\n".join(lines) + "\n", 6, 1, Depth(checkpoint="sqrt")).kind == "same"
 
 
 def test_few_programs_are_refused():
