@@ -100,6 +100,25 @@ def best_columns(W, X, t):
     return (W[:, (X @ W).argmax(axis=1)] * t).sum()
 
 
+def own_places(x, i):
+    """Places that follow from what is written over."""
+    i = i % len(x)
+    i[i] = i[::-1] * (i[0] + 1) % len(x)
+    i[i] = 2
+    z = x * 1.0
+    z[(z[i] > 0.1) * 2 - i] *= 2.5
+    z[i - (z > 0.3)] = x**2 * z[::-1]
+    return (z**2 * x).sum() + (x[i] ** 3).sum()
+
+
+def own_row(M, v):
+    """A row whose number is an element of the table."""
+    M = M * v
+    M[int(M[0, 0] * 0.0)] = M[1] * 2.0 + M[0]
+    M[int(abs(M[0, 1]) * 1.1) % 3] += M[2, ::-1]
+    return (M**2 * v).sum()
+
+
 def at(n: int, *parts: Any) -> tuple[Any, ...]:
     return tuple(p(n) for p in parts)
 
@@ -137,6 +156,14 @@ def test_gradients_are_those_of_differences(function: Any, parts: Any, n: int) -
     found = [leaf for _, leaf in leaves_in(gradients)]
     for k, wanted in enumerate(numeric_gradients(case, args)):
         assert_close(found[k], wanted, rtol=1e-6, what=f"gradient {k}")
+
+
+@pytest.mark.parametrize("n", [3, 30])
+@pytest.mark.parametrize(
+    ("function", "parts"), [(own_places, (normal(-1), places(3))), (own_row, (normal(3, -1),) * 2)]
+)
+def test_places_that_follow_from_what_is_written_over(function: Any, parts: Any, n: int) -> None:
+    test_gradients_are_those_of_differences(function, parts, n)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])

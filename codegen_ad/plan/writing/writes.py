@@ -120,9 +120,11 @@ def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
         p.walker.sizes(scope, part.link, out)  # of where each of them writes
         needs = Needs()
         for written in (part.values, *part.link.args[2:]):
-            memory.elements_of(p, scope, written, needs)
-        if target in needs.reads:
-            _check_overlap(p, scope, writes, part)
+            its = Needs()
+            memory.elements_of(p, scope, written, its)
+            if target in its.reads:
+                _check_overlap(p, scope, writes, part, written)
+            needs.add(its)
         out.add(needs)
         own = not is_shifted(writes.links) or part.link is writes.links[0]
         out.nests.append((_looped(part.values.array.shape) if own else [], needs.passing))
@@ -178,17 +180,20 @@ def _looped(shape: tuple[Dim, ...]) -> list[Dim]:
     return [d for d in shape if not is_unrolled(d)]
 
 
-def _check_overlap(p: Planner, scope: Scope, writes: Writes, part: Part) -> None:
-    """Values that read what is being overwritten get memory, except element by element."""
-    link, values, target = part.link, part.values, writes.target
-    if values is target:
+def _check_overlap(p: Planner, scope: Scope, writes: Writes, part: Part, written: Node) -> None:
+    """Values or places that read what is being overwritten get memory.
+
+    Values that do so element by element do not need it.
+    """
+    link = part.link
+    if written is writes.target:
         return  # the target itself is copied
     if len(writes.links) > 1 or part.update is not None:
-        raise NeedsStorage(values)
-    if all(is_unrolled(d) for d in values.array.shape):
+        raise NeedsStorage(written)
+    if all(is_unrolled(d) for d in part.values.array.shape):
         return  # all values are computed before the first is stored
     if not isinstance(link.params, Update) or not _is_elementwise(p, scope, link):
-        raise NeedsStorage(values)
+        raise NeedsStorage(written)
 
 
 def update_place(node: Node, point: Point) -> Point:
@@ -219,7 +224,7 @@ def order_writes(p: Planner, scope: Scope, work: Work) -> None:
                 _goes_elsewhere(p, scope, item)
                 or not _is_owned(p, scope, target, work)
                 or target in region.outputs
-                or (isinstance(item, Buffer) and any(w.args[1] is target for w in writers))
+                or (isinstance(item, Buffer) and any(target in w.args[1:] for w in writers))
                 or any(is_view(user) for user in region.users[target])
             )
             late = [r for r in readers if work.depends(r, item)]
