@@ -59,6 +59,16 @@ def array_changes_in_a_list(x: Any) -> Any:
     return np.array(states).sum()
 
 
+def loop_over_what_it_writes_to(x: Any) -> Any:
+    rest = x.copy()
+    total = 0.0
+    for v in rest:
+        total += v
+        rest[1:] = 0.0
+        rest = np.sin(x)
+    return total
+
+
 def endless(x: Any) -> Any:
     while True:
         x = x + 1

@@ -46,11 +46,24 @@ def for_(m: Machine, node: ast.For) -> None:
         if items is None and _is_empty(m, iterable):
             items = ()
     outer = _enter(m)
-    if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
-        _unrolled(m, node, items)
-    else:
-        _rolled(m, node, iterable, key, None if items is None else len(items))
+    with _held(m, node, iterable):
+        if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
+            _unrolled(m, node, items)
+        else:
+            _rolled(m, node, iterable, key, None if items is None else len(items))
     _leave(m, node.orelse, outer)
+
+
+@contextmanager
+def _held(m: Machine, node: ast.For, iterable: Value) -> Generator[None]:
+    """Let what a loop runs over count as seen until its end: the body may bind its name anew."""
+    name, env = f"%over_{node.lineno}_{node.col_offset}", m.frame.env
+    env[name] = iterable
+    try:
+        yield
+    finally:
+        for held in (env, m.frame.env):
+            held.pop(name, None)
 
 
 def _key(m: Machine, node: ast.For | ast.While) -> object:
