@@ -96,12 +96,25 @@ def plan_region(
         elif node.op.kind.value == "result":
             items.append(Structured(node.args[0]))
         elif node not in scope.stored:
-            p.marks.full.add(node)
+            _stand(p, scope, node)
             items.append(Buffer(node))
     _emit(p, scope, *_settled(p, scope, [*extra, *items]))
     return [
         p.elements.value(scope, n, ()) if not n.array.shape else scope.stored[n] for n in outputs
     ]
+
+
+def _stand(p: Planner, scope: Scope, node: Node) -> None:
+    """Note that an output of a region needs memory there.
+
+    What follows from literals and sizes may be a node of the regions around, too, which are being
+    emitted as if it had none.
+    """
+    around = (p.regions[s] for s in scope.all_outward() if s is not scope and s in p.regions)
+    emitted = any(node in region.position for region in around)
+    if emitted and node not in p.marks.full and make.constant_value(node) is None:
+        raise NeedsStorage(node)
+    p.marks.full.add(node)
 
 
 def schedule(p: Planner, scope: Scope, roots: Iterable[Item]) -> None:

@@ -7,13 +7,13 @@ before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape
+from codegen_ad.ops import make
 from codegen_ad.ops.costs import COSTLY, is_costly
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import CONCATENATE, RESHAPE
@@ -198,6 +198,8 @@ class Walker:
             out.reads.setdefault(node, set()).add(point)
             return
         if self.needs_buffer(node):
+            if not scope.is_region and make.constant_value(node) is not None:
+                return  # it stands in the memory of a region inside; here it is a literal
             assert scope.is_region, f"{node.op.name} should stand in memory by now"
             out.units[Buffer(node)] = None
             out.reads.setdefault(node, set()).add(point)
@@ -392,8 +394,3 @@ def is_pieces(node: Node) -> bool:
 def stored_whole(node: Node, buffer: str, *, owned: bool) -> Stored:
     """The place of a node that a buffer holds entirely."""
     return Stored(buffer, tuple(range(node.array.rank)), owned)
-
-
-def iterate_axes(node: Node) -> Iterator[int]:
-    """The axes of a node that are not of size 1."""
-    return (a for a, d in enumerate(node.array.shape) if d != ONE)
