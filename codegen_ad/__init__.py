@@ -6,7 +6,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from codegen_ad.api import differentiate, fit_many, least_squares, minimize
+    from codegen_ad.api import (
+        differentiate,
+        fit_many,
+        least_squares,
+        minimize,
+        minimize_many,
+    )
     from codegen_ad.custom import custom_derivative, stop_gradient
     from codegen_ad.differentiable import Differentiable
     from codegen_ad.errors import CodegenError
@@ -40,6 +46,7 @@ __all__ = [
     "jvp",
     "least_squares",
     "minimize",
+    "minimize_many",
     "stop_gradient",
     "value_and_grad",
     "vjp",

@@ -16,7 +16,7 @@ from codegen_ad.paths import Names, names_of
 
 if TYPE_CHECKING:
     from codegen_ad.fit.least_squares_result import LeastSquaresResult
-    from codegen_ad.fit.many_result import ManyFitsResult
+    from codegen_ad.fit.many_result import ManyFitsResult, ManyMinimaResult
     from codegen_ad.fit.result import FitResult
 
 P = ParamSpec("P")
@@ -341,6 +341,58 @@ def fit_many(
         progress=progress,
         time_limit=time_limit,
     )
+
+
+def minimize_many(
+    function: Callable[..., Any],
+    x0: Any,
+    args: Sequence[Any] = (),
+    *,
+    per_fit: str | Sequence[str],
+    method: str = "gd",
+    steps: int = 10_000,
+    trace: bool = False,
+    progress: bool | None = None,
+    time_limit: float | None = None,
+    target: str | None = None,
+    gtol: float | None = None,
+    ftol: float | None = None,
+    **options: Any,
+) -> ManyMinimaResult:
+    """Minimise a function for many data sets, or from many starts, each by itself, all at once.
+
+    Threads share the fits, or a GPU runs them side by side, one warp or block for each; results
+    are those of `minimize` for each, with the same bits in every run.
+
+    Parameters
+    ----------
+    function : returns one number; see `minimize`.
+    x0 : the first guesses: as for one fit, with an axis more in front of every array, over fits.
+    args : the other arguments.
+    per_fit : the names of those arguments that have an axis over fits in front of their arrays,
+        too. The others are the same for all fits; `()` fits the same data from several starts.
+    method, steps, trace, gtol, ftol, **options : as in `minimize`, for each fit.
+    progress : show a progress bar; None shows one on long runs in a terminal.
+    time_limit : seconds after which no more fits are begun, and those that run are stopped.
+    target : "cpu", "cuda" or "auto", as in `minimize`: a GPU is for thousands of fits.
+
+    Returns
+    -------
+    ManyMinimaResult
+        Arrays over fits. One that fails says so in `status` and stops no other.
+
+    Raises
+    ------
+    InvalidArgument, UnsupportedOnDevice, NoDevice, DriverTooOld, OutOfDeviceMemory
+        As `minimize` does.
+    """
+    from codegen_ad.fit.minimize_many import minimize_many as run
+
+    return run(
+        _differentiable(function), x0, args, per_fit=per_fit, method=method, steps=steps,
+        trace=trace, progress=progress, time_limit=time_limit, target=target, gtol=gtol, ftol=ftol,
+        **options,
+    )  # fmt: skip
 
 
 def _differentiable(function: Callable[..., Any]) -> Differentiable[..., Any]:

@@ -5,22 +5,21 @@ Threads share the fits; what comes out does not depend on how many there are.
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_ad.errors import InvalidArgument
 from codegen_ad.fit import checks
 from codegen_ad.fit.fitted import Fitted, arguments_of
 from codegen_ad.fit.least_squares import HasKernels, scaled_covariance, tolerances, too_few
 from codegen_ad.fit.many_result import ManyFitsResult
 from codegen_ad.fit.monitor import Status, watch
-from codegen_ad.runtime.arguments import Binder, leaves_of
+from codegen_ad.fit.over_fits import count_of_fits, first_of, own_arguments
+from codegen_ad.runtime.arguments import leaves_of
 from codegen_ad.runtime.dispatch import Kernels, Prepared
 
 BLOCK = 256
@@ -52,10 +51,10 @@ def fit_many(
     is_absolute = checks.flag("absolute_sigma", absolute_sigma)
     kernels = function.kernels
     binder = kernels.binder
-    own = _own(binder, per_fit)
+    own = own_arguments(binder, per_fit)
     first, arguments = arguments_of(binder, x0, args, "fit_many")
-    fits = _count(arguments, own)
-    single = {n: _first(v) if n in own else v for n, v in arguments.items()}
+    fits = count_of_fits(arguments, own)
+    single = {n: first_of(v) if n in own else v for n, v in arguments.items()}
     mode = f"fit_many:{','.join(n for n in own if n not in binder.wrt)}"
     prepared, values = kernels.prepare(mode, single)
     fitted = Fitted(prepared.signature, binder.wrt, first, values)
@@ -157,77 +156,6 @@ class _Run:
             self.block(start, end)
             with self._lock:
                 self.progress[0] += end - start
-
-
-def _own(binder: Binder, per_fit: str | Sequence[str]) -> list[str]:
-    """The arguments of which each fit has its own: what is fitted, and those that are named."""
-    named = (per_fit,) if isinstance(per_fit, str) else tuple(per_fit)
-    for name in named:
-        if name not in binder.names:
-            known = ", ".join(n for n in binder.names if n not in binder.wrt)
-            raise InvalidArgument(
-                f"per_fit={name!r}: {binder.name}() has no parameter of that name; what may differ "
-                f"between fits is {known}"
-            )
-    return [n for n in binder.names if n in binder.wrt or n in named]
-
-
-def _count(arguments: Mapping[str, Any], own: Sequence[str]) -> int:
-    """How many fits there are: the size of the first axes."""
-    sizes: dict[str, int] = {}
-    for name in own:
-        for where, array in _arrays(name, arguments[name]):
-            if not array.ndim:
-                raise InvalidArgument(
-                    f"{where} is one number, and each fit needs its own: its first axis counts fits"
-                )
-            sizes[where] = array.shape[0]
-    where, fits = next(iter(sizes.items()), ("", 0))
-    for other, size in sizes.items():
-        if size != fits:
-            raise InvalidArgument(
-                f"{where} is for {fits} fits and {other} for {size}: first axes count fits"
-            )
-    if not fits:
-        raise InvalidArgument(f"{where or 'x0'} is for no fits: its first axis has no elements")
-    return fits
-
-
-def _arrays(where: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    for part, item in _items(value):
-        yield from _arrays(where + part, item)
-    if isinstance(value, np.ndarray | np.generic | int | float) and not isinstance(value, bool):
-        yield where, np.asarray(value)
-
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    """What a structure holds, with the expressions that reach it."""
-    if isinstance(value, dict):
-        held = cast("dict[str, Any]", value)
-        return [(f"[{key!r}]", item) for key, item in held.items()]
-    if isinstance(value, tuple | list):
-        items = cast("Sequence[Any]", value)
-        return [(f"[{i}]", item) for i, item in enumerate(items)]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-        return [(f".{n}", getattr(value, n)) for n in names]
-    return []
-
-
-def _first(value: Any) -> Any:
-    """What the first fit takes of a structure of arrays over fits."""
-    kind = cast("Any", type(value))
-    if isinstance(value, np.ndarray):
-        return np.ascontiguousarray(cast("NDArray[Any]", value))[0]
-    if isinstance(value, dict):
-        return {key: _first(item) for key, item in cast("dict[str, Any]", value).items()}
-    if isinstance(value, tuple | list):
-        items = [_first(item) for item in cast("Sequence[Any]", value)]
-        return kind(*items) if hasattr(kind, "_fields") else kind(items)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        held = {f.name: _first(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return dataclasses.replace(value, **held)
-    return value
 
 
 def _message(status: NDArray[np.int64], stopped: str | None) -> str:

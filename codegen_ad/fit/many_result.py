@@ -56,6 +56,48 @@ class ManyFitsResult(Report):
         return [*rows, ("seconds", f"{self.seconds:.3g} ({each:.3g} µs a fit)")]
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ManyMinimaResult(Report):
+    """The results of many fits by a first-order method: first axes count them.
+
+    Attributes
+    ----------
+    x : the best parameters found, in the structure in which the first guesses were given.
+    fun : the losses there.
+    jac : the gradients there, in the structure of `x`.
+    nit : the numbers of steps taken.
+    status : why each fit ended: 0 converged, 1 all steps taken, 2 stopped, 3 not finite.
+    success : which fits did what was asked of them.
+    message : how many did.
+    trace : the losses before each step, of shape [fits, steps], nan where a fit had ended; None if
+        they were not asked for.
+    seconds : how long all fits ran.
+    method : the name of the method.
+    """
+
+    x: Any
+    fun: NDArray[np.float64]
+    jac: Any
+    nit: NDArray[np.int64]
+    status: NDArray[np.int64]
+    success: NDArray[np.bool_]
+    message: str
+    trace: NDArray[np.float64] | None
+    seconds: float
+    method: str
+
+    def title(self) -> str:
+        """The headline."""
+        return f"{self.status.size} fits by {self.method}"
+
+    def rows(self) -> list[tuple[str, str]]:
+        """What the table shows, line by line."""
+        rows = [("message", self.message), *leaf_texts("x", self.x)]
+        rows += [("fun", _range(self.fun)), ("nit", _range(self.nit))]
+        each = 1e6 * self.seconds / self.status.size
+        return [*rows, ("seconds", f"{self.seconds:.3g} ({each:.3g} µs a fit)")]
+
+
 def _range(values: NDArray[Any]) -> str:
     known = values[np.isfinite(values)]
     if not known.size:

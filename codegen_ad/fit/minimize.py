@@ -13,6 +13,7 @@ from codegen_ad.fit import checks, on_device
 from codegen_ad.fit.fitted import Fitted, arguments_of
 from codegen_ad.fit.methods import Choice, choose
 from codegen_ad.fit.monitor import Callback, Status, watch
+from codegen_ad.fit.over_fits import brought_home
 from codegen_ad.fit.result import FitResult
 from codegen_ad.options import Options, target_of
 from codegen_ad.runtime.compiled import Compiled
@@ -138,7 +139,7 @@ def _run(
         rows = on_device.rows_of(kernels.binder, arguments)
         if target == "auto" and not on_device.is_worth_it(rows):
             kernels, is_on_device = function.on("cpu").kernels, False
-            arguments = on_device.brought_home(arguments)
+            arguments = {n: brought_home(v, n) for n, v in arguments.items()}
         else:
             mode = f"{mode}:{on_device.team(rows)}"
     prepared, values = kernels.prepare(mode, arguments)

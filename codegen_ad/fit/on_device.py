@@ -73,14 +73,6 @@ def is_worth_it(rows: int, fits: int = 1) -> bool:
     return True
 
 
-def brought_home(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments with copies in NumPy of arrays that lie on a GPU."""
-    from codegen_ad.runtime.cuda.passing import on_host
-    from codegen_ad.runtime.foreign import is_on_device
-
-    return {n: on_host(v, n) if is_on_device(v) else v for n, v in arguments.items()}
-
-
 class Launches:
     """Fits on a device and their launches, each as long as nobody need wait for it.
 

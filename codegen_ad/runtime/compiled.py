@@ -24,6 +24,7 @@ from codegen_ad.runtime.store import Entry
 from codegen_ad.runtime.threads import LARGE, Team
 
 if TYPE_CHECKING:
+    from codegen_ad.runtime.cuda.fits import DeviceFit
     from codegen_ad.runtime.cuda.function import DeviceFunction
 
 
@@ -213,7 +214,7 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     return held if cls is dict else cls(**held)
 
 
-def _device_function(entry: Entry, device: Mapping[str, Any]) -> DeviceFunction:
+def _device_function(entry: Entry, device: Mapping[str, Any]) -> DeviceFunction | DeviceFit:
     """What runs an entry's kernels on a GPU; see `codegen_ad.build` for what the metadata says."""
     if device.get("fit"):
         from codegen_ad.runtime.cuda.fits import DeviceFit

@@ -66,6 +66,21 @@ class Passing:
             )
 
 
+class Row:
+    """The first row of an array on a device, where an array of one axis less is looked at."""
+
+    def __init__(self, whole: Any) -> None:
+        view = view_of(whole, "an argument")
+        self.shape = view.shape[1:]
+        self.__cuda_array_interface__ = {
+            "shape": self.shape,
+            "typestr": view.dtype.str,
+            "data": (view.address, False),
+            "strides": None if view.is_contiguous else view.strides[1:],
+            "version": 3,
+        }
+
+
 def on_host(value: Any, name: str) -> np.ndarray[Any, Any]:
     """A copy of an array that lies on a device.
 

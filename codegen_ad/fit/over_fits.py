@@ -1,0 +1,108 @@
+"""Arguments of many fits: which have an axis over fits in front, and what one fit takes of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codegen_ad.errors import InvalidArgument
+from codegen_ad.runtime.arguments import Binder
+from codegen_ad.runtime.foreign import is_on_device
+
+
+def own_arguments(binder: Binder, per_fit: str | Sequence[str]) -> list[str]:
+    """The arguments of which each fit has its own: what is fitted, and those that are named."""
+    named = (per_fit,) if isinstance(per_fit, str) else tuple(per_fit)
+    for name in named:
+        if name not in binder.names:
+            known = ", ".join(n for n in binder.names if n not in binder.wrt)
+            raise InvalidArgument(
+                f"per_fit={name!r}: {binder.name}() has no parameter of that name; what may differ "
+                f"between fits is {known}"
+            )
+    return [n for n in binder.names if n in binder.wrt or n in named]
+
+
+def count_of_fits(arguments: Mapping[str, Any], own: Sequence[str]) -> int:
+    """How many fits there are: the size of the first axes."""
+    sizes: dict[str, int] = {}
+    for name in own:
+        for where, array in _arrays(name, arguments[name]):
+            if not array.ndim:
+                raise InvalidArgument(
+                    f"{where} is one number, and each fit needs its own: its first axis counts fits"
+                )
+            sizes[where] = array.shape[0]
+    where, fits = next(iter(sizes.items()), ("", 0))
+    for other, size in sizes.items():
+        if size != fits:
+            raise InvalidArgument(
+                f"{where} is for {fits} fits and {other} for {size}: first axes count fits"
+            )
+    if not fits:
+        raise InvalidArgument(f"{where or 'x0'} is for no fits: its first axis has no elements")
+    return fits
+
+
+def _arrays(where: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:
+    for part, item in _items(value):
+        yield from _arrays(where + part, item)
+    if is_on_device(value):
+        yield where, np.broadcast_to(0, value.shape)
+    elif isinstance(value, np.ndarray | np.generic | int | float) and not isinstance(value, bool):
+        yield where, np.asarray(value)
+
+
+def _items(value: Any) -> list[tuple[str, Any]]:
+    """What a structure holds, with the expressions that reach it."""
+    if isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        return [(f"[{key!r}]", item) for key, item in held.items()]
+    if isinstance(value, tuple | list):
+        items = cast("Sequence[Any]", value)
+        return [(f"[{i}]", item) for i, item in enumerate(items)]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [field.name for field in dataclasses.fields(value)]
+        return [(f".{n}", getattr(value, n)) for n in names]
+    return []
+
+
+def first_of(value: Any) -> Any:
+    """What the first fit takes of a structure of arrays over fits."""
+    kind = cast("Any", type(value))
+    if is_on_device(value):
+        from codegen_ad.runtime.cuda.passing import Row
+
+        return Row(value)
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(cast("NDArray[Any]", value))[0]
+    if isinstance(value, dict):
+        return {key: first_of(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, tuple | list):
+        items = [first_of(item) for item in cast("Sequence[Any]", value)]
+        return kind(*items) if hasattr(kind, "_fields") else kind(items)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        held = {f.name: first_of(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return dataclasses.replace(value, **held)
+    return value
+
+
+def brought_home(value: Any, where: str) -> Any:
+    """A structure with copies in NumPy of arrays that lie on a GPU."""
+    kind = cast("Any", type(value))
+    if is_on_device(value):
+        from codegen_ad.runtime.cuda.passing import on_host
+
+        return on_host(value, where)
+    if isinstance(value, dict):
+        held = cast("dict[str, Any]", value)
+        return {key: brought_home(item, f"{where}[{key!r}]") for key, item in held.items()}
+    if isinstance(value, tuple | list):
+        items = cast("Sequence[Any]", value)
+        found = [brought_home(item, f"{where}[{k}]") for k, item in enumerate(items)]
+        return kind(*found) if hasattr(kind, "_fields") else kind(found)
+    return value
