@@ -10,8 +10,6 @@ if TYPE_CHECKING:
         differentiate,
         fit_many,
         least_squares,
-        minimize,
-        minimize_many,
     )
     from codegen_ad.custom import custom_derivative, stop_gradient
     from codegen_ad.differentiable import Differentiable
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
         value_and_grad,
         vjp,
     )
+    from codegen_ad.minimizing import minimize, minimize_many
     from codegen_ad.runtime.cuda.streams import cuda_stream
 
 __version__ = "0.1.0"
@@ -66,6 +65,8 @@ _HOMES = {
     "jvp": "codegen_ad.functional",
     "value_and_grad": "codegen_ad.functional",
     "vjp": "codegen_ad.functional",
+    "minimize": "codegen_ad.minimizing",
+    "minimize_many": "codegen_ad.minimizing",
 }
 
 

@@ -35,6 +35,7 @@ LAYERS = (
     {
         "api",
         "differentiable",
+        "minimizing",
         "custom",
         "functional",
         "explain",

@@ -128,11 +128,13 @@ def _leaves(
     found: list[Any] = []
     for name, form in prepared.signature.parameters:
         parts = leaves_of(arguments[name], form, name)
-        is_own = name in own
-        found += [
-            np.ascontiguousarray(v) if is_own and isinstance(v, np.ndarray) else v for v in parts
-        ]
+        found += map(_in_order, parts) if name in own else parts
     return [*found, *prepared.compiled.outside(kernels.root)]
+
+
+def _in_order(value: Any) -> Any:
+    """The value with its elements in C order, where it is an array of NumPy."""
+    return np.ascontiguousarray(value) if isinstance(value, np.ndarray | np.generic) else value
 
 
 class _OnProcessor:
