@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,7 +134,8 @@ def _leaves(
 
 def _in_order(value: Any) -> Any:
     """The value with its elements in C order, where it is an array of NumPy."""
-    return np.ascontiguousarray(value) if isinstance(value, np.ndarray | np.generic) else value
+    plain = isinstance(value, np.ndarray | np.generic)
+    return np.ascontiguousarray(cast("NDArray[Any]", value)) if plain else value
 
 
 class _OnProcessor:
