@@ -34,8 +34,8 @@ def slice_bound_not_integer(x: Any) -> Any:
     return x[: x[0]].sum()
 
 
-def data_shape(x: Any, k: Any) -> Any:
-    return x.reshape(k, -1).sum()
+def shape_of_another(x: Any, a: Any) -> Any:
+    return x.reshape(len(a), -1).sum()
 
 
 def float_index(x: Any) -> Any:

@@ -118,6 +118,14 @@ def written_through_reshapes(a: Any) -> Any:
     return (b**2).sum() * halves[1, 0] + (c * line.reshape(3, 4)).sum()
 
 
+@uses("`x.reshape(k, -1)` with `k` of data", "whether they fill it is checked", a=A, k=2)
+def reshaped_by_data(a: Any, k: Any) -> Any:
+    s = 0.0
+    for j in range(2):
+        s += (a.reshape(k + j, -1)[0] ** 2).sum() * s + 1
+    return s * (a.reshape(-1, k).sum(axis=0) ** 2).prod()
+
+
 @uses("rows as views", a=A)
 def rows(a: Any) -> Any:
     b = a.copy()

@@ -16,7 +16,8 @@ from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.values import Array, is_number
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, ZERO, Dim, product
-from codegen_ad.ir.types import Shape
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.ops import make
 from codegen_ad.ops.movement import Span
 
 
@@ -80,6 +81,10 @@ def _quotient(call: Call, number: Dim, rest: Dim) -> Dim:
     size = number.exact_quotient(rest)
     if size is not None:
         return size
+    if call.ctx.is_run_time(rest):
+        b, one = call.b, make.constant(call.b, 1, DType.INT64)
+        parts = make.apply(b, "maximum", make.size(b, rest), one)
+        return call.ctx.length(make.apply(b, "floor_divide", make.size(b, number), parts))
     if not rest.is_constant or number.is_constant or rest.value < 1:
         call.refuse(
             f"{number} elements do not divide into rows of {rest}, or it is not known when the "
@@ -100,8 +105,13 @@ def _settled_when_called(call: Call, value: Value, target: Shape) -> Value:
     if (have - want).is_constant or (have.name is not None and want.is_constant):
         unify(call, have, want)
         return reshaped(call, value, target)
-    at_least(call, have, want)
-    at_least(call, want, have)
+    if call.ctx.is_run_time(have - want):
+        differ = make.apply(call.b, "not_equal", *(make.size(call.b, d) for d in (have, want)))
+        message = f"{call.name}: the elements do not fill the new shape"
+        call.ctx.refuse_when(differ, "ValueError", message)
+    else:
+        at_least(call, have, want)
+        at_least(call, want, have)
     line = reshaped(call, value, (have,))
     part = call.ctx.view(line, Sliced((Span(ZERO, 1, want),)))
     return call.ctx.view(part, Reshaped(target))
