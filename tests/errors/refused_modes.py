@@ -123,3 +123,9 @@ async def _later(x: Any) -> Any:
 
 def asynchronous() -> object:
     return differentiate(_later).grad(2.0)
+
+
+def residuals_that_count() -> object:
+    import codegen_ad
+
+    return codegen_ad.least_squares(differentiate(_counts), V)
