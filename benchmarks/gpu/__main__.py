@@ -18,10 +18,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.gpu import ceilings, correctness, overhead, sweep
+from benchmarks.gpu import ceilings, correctness, fits, overhead, sweep
 from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
@@ -55,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.build is not None:
         from codegen_ad.testing.machine_code.examine import CAPABILITIES
 
-        build(options.build, SYSTEM.compile, SYSTEM.versions, CAPABILITIES)
+        write = partial(fits.write, dry=False)
+        build(options.build, SYSTEM.compile, SYSTEM.versions, CAPABILITIES, fits=write)
         return 0
     if options.dry:
         return dry(options.out)
@@ -113,6 +115,7 @@ def _begun(device: Device, bundle: Bundle, points: tuple[int, ...], out: Path | 
     )
     book.add("Ceilings", lambda: ceilings.Ceilings(device, bundle).rows())
     book.add("Beside the kernel", lambda: overhead.rows(device, bundle))
+    book.add("Whole fits", lambda: fits.rows(device, bundle))
     return book
 
 
@@ -212,7 +215,8 @@ def dry(out: Path | None) -> int:
     platform = simulated.platform()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "bundle"
-        build(folder, platform.compile, platform.versions, ((9, 0),), points=DRY)
+        write = partial(fits.write, dry=True)
+        build(folder, platform.compile, platform.versions, ((9, 0),), points=DRY, fits=write)
         bundle = Bundle(folder, platform.versions, platform.compile)
         device = Device(simulated, is_dry=True, until=time.monotonic() + SECONDS)
         book = _begun(device, bundle, DRY, out)

@@ -106,9 +106,10 @@ def build(
     capabilities: tuple[tuple[int, int], ...],
     *,
     points: tuple[int, ...] = CHECKED,
+    fits: Callable[[Path], list[tuple[str, DeviceFile]]] = lambda folder: [],
     say: Callable[[str], object] = print,
 ) -> None:
-    """Make a bundle."""
+    """Make a bundle; `fits` writes the files of whole fits into it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / f"{CEILINGS}.py").write_text(HAND_WRITTEN.read_text(encoding="utf-8"))
     index: dict[str, Any] = {}
@@ -119,6 +120,7 @@ def build(
     bundle = Bundle(folder, versions, compile)
     files = [(CEILINGS, bundle.ceilings())]
     files += [(m.case.name, m.file) for m in bundle.members() if m.file is not None]
+    files += fits(folder)
     for name, file in files:
         for kernel in file.kernels.values():
             for capability in capabilities:

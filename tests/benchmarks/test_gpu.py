@@ -40,6 +40,8 @@ def test_a_dry_run_goes_through(tmp_path: Path, capsys: pytest.CaptureFixture[st
     titles = [s["title"] for s in kept["sections"]]
     assert titles[:2] == ["Device and kernels", "Correctness: difference from double precision"]
     assert "cubic_float32: value and gradient, 4 parameters" in titles
+    assert "Whole fits" in titles
+    assert "fit_gd_warp_float64, 3 fits" in text
     assert (tmp_path / "gpu.txt").read_text().startswith("simulated device")
 
 
