@@ -23,6 +23,7 @@ from codegen_ad.options import Options
 from codegen_ad.plan.chunking.chunks import Cut
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.kernel import Check, Kernel, LibraryCall, Raise, walk
+from codegen_ad.plan.width import gains_by_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, 
         "has_aux": options.has_aux,
         "raises": any(isinstance(s, Check | Raise | LibraryCall) for s in walk(kernel.body)),
         "failures": _failures(stages),
+        "wide": gains_by_width(kernel),
         "threads": sharing(stages.parts, known) if stages.parts is not None else None,
         "def_row": reading.source.def_line - reading.source.first_line,
         "notes": list(reading.notes),

@@ -24,6 +24,7 @@ from codegen_ad.ir.types import DType
 from codegen_ad.plan.chunking.chunks import Cut, Part
 from codegen_ad.plan.chunking.dealing import Chunks
 from codegen_ad.plan.cost import Cost, weights
+from codegen_ad.plan.free import fixed_names
 from codegen_ad.plan.kernel import Allocate, Statement, Var
 
 _NUMPY = {DType.FLOAT32: "np.float32", DType.INT32: "np.int32"}
@@ -62,11 +63,12 @@ def cut_view(
     """The functions as text for a template; parameters as in `view`."""
     kernel = cut.kernel
     parameters = frozenset(p.name for p in kernel.parameters)
+    taken = fixed_names(kernel)
     parts: list[FunctionView] = []
     for part in cut.parts:
         if _is_inline(cut, part):
             continue
-        writer = Writer(about.function, parameters, vectorise=vectorise)
+        writer = Writer(about.function, parameters, taken, vectorise=vectorise)
         if part.body:
             writer.block(part.body, 0)
         sizes = [f"{symbol} = {array}.shape[{axis}]" for symbol, array, axis in part.sizes]

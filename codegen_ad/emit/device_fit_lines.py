@@ -15,9 +15,9 @@ from codegen_ad.emit.spell import spell, spell_literal, spell_text
 from codegen_ad.emit.team_lines import TeamWriter
 from codegen_ad.emit.view import About, code_only
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.arrays import names_of
 from codegen_ad.plan.device.fit import MOST, FitPlan, Fitted
-from codegen_ad.plan.device.whole import Buffer, fresh
+from codegen_ad.plan.device.whole import Buffer
+from codegen_ad.plan.free import fresh, names_of
 
 STATE = ("point", "best", "best_gradient", "record", "counts")
 RESERVED = frozenset(

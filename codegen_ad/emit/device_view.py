@@ -14,9 +14,9 @@ from codegen_ad.emit.team_lines import team_lines
 from codegen_ad.emit.view import About, code_only, head, types_of
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
-from codegen_ad.plan.device.arrays import names_of
 from codegen_ad.plan.device.team import TeamPlan
 from codegen_ad.plan.device.whole import BLOCKS, THREADS, Buffer, DevicePlan, Pass
+from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Parameter
 
 RESERVED = frozenset(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from codegen_ad.emit.breaking import INDENT, WIDTH
 from codegen_ad.emit.matrix_calls import matrix_call, place
 from codegen_ad.emit.spell import (
@@ -14,8 +16,9 @@ from codegen_ad.emit.spell import (
     spell_text,
 )
 from codegen_ad.emit.writing import BlockWriter
-from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.types import DType
+from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.free import letters
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -50,9 +53,16 @@ class Writer(BlockWriter):
     """Writes the body of a function of numba's on the CPU."""
 
     def __init__(
-        self, function: str, parameters: frozenset[str], *, vectorise: bool = True
+        self,
+        function: str,
+        parameters: frozenset[str],
+        taken: Set[str] = frozenset(),
+        *,
+        vectorise: bool = True,
     ) -> None:
+        """`taken` are the names of the kernel that the body is a part of, but loop variables."""
         super().__init__(function)
+        self.taken = set(taken)
         self.may_vectorise = vectorise
         self.vectorise = False  # the innermost loop's trips are independent
         self.parameters = parameters
@@ -78,8 +88,8 @@ class Writer(BlockWriter):
                 self._allocate(statement, depth)
             case Fill(buffer, value):
                 self.line(f"{buffer}[:] = {value!r}", depth)
-            case CopyInto(target, source):
-                self.line(f"{target}[:] = {source}", depth)
+            case CopyInto(target=target, source=source, shape=shape):
+                self.copy(target, source, shape, depth)
             case View(buffer, source, shape):
                 text = f"np.ascontiguousarray({source}).reshape({spell_shape(shape)})"
                 self.line(f"{buffer} = {text}", depth)
@@ -115,6 +125,18 @@ class Writer(BlockWriter):
                     self.line("else:", depth)
                     self.block(otherwise, depth + 1)
 
+    def copy(self, target: str, source: str, shape: Shape, depth: int) -> None:
+        """Write loops that copy an array: numba takes seconds to compile `target[:] = source`."""
+        free = iter(letters(len(shape), self.taken))
+        names = ["0" if dim == ONE else next(free) for dim in shape]
+        for axis, (name, dim) in enumerate(zip(names, shape, strict=True)):
+            if dim != ONE:
+                extent = spell_dim(dim) if dim.is_constant else f"{target}.shape[{axis}]"
+                self.line(f"for {name} in range({extent}):", depth)
+                depth += 1
+        index = ", ".join(names)
+        self.line(f"{target}[{index}] = {source}[{index}]", depth)
+
     def _tiles(self, statement: Tiles, depth: int) -> None:
         size, extent = statement.size, spell_dim(statement.extent)
         self.line(f"# In tiles of {size} rows; what rows keep stands in buffers, rows last.", depth)
@@ -145,7 +167,10 @@ class Writer(BlockWriter):
         else:
             self.line(f"for {loop.variable} in range({extent}):", depth)
         self.vectorise, around = self.may_vectorise and not loop.carried, self.vectorise
+        inside = {loop.variable, *((window.step,) if window is not None else ())} - self.taken
+        self.taken |= inside
         self.block(loop.body, depth + 1)
+        self.taken -= inside
         self.vectorise = around
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:

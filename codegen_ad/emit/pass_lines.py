@@ -9,8 +9,8 @@ from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
 from codegen_ad.emit.spell import spell_literal
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.arrays import letters
-from codegen_ad.plan.device.whole import BLOCKS, THREADS, Buffer, Own, Pass, fresh, identity
+from codegen_ad.plan.device.whole import BLOCKS, THREADS, Buffer, Own, Pass, identity
+from codegen_ad.plan.free import fresh, letters
 
 
 class Partials:

@@ -10,7 +10,8 @@ from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
 from codegen_ad.emit.exchanges import Exchange, columns_of
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.team import Alone, Around, Share, Step, TeamPlan, Uniform, Wait
-from codegen_ad.plan.device.whole import Buffer, Own, fresh
+from codegen_ad.plan.device.whole import Buffer, Own
+from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import For, If, Statement, Var, While
 
 

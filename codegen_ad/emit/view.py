@@ -10,6 +10,7 @@ from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.lines import Writer
 from codegen_ad.emit.spell import spell
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.free import fixed_names
 from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
 
 
@@ -70,7 +71,7 @@ def view(
     nothing is allocated for them. `vectorise` calls functions that let loops use vectors.
     """
     parameters = frozenset(p.name for p in kernel.parameters)
-    writer = Writer(about.function, parameters, vectorise=vectorise)
+    writer = Writer(about.function, parameters, fixed_names(kernel), vectorise=vectorise)
     arrays = [o for o in kernel.outputs if isinstance(o, str)]
     statements = kernel.body
     copied: list[str] = []
@@ -85,8 +86,9 @@ def view(
         ]
     if statements:
         writer.block(statements, 0)
-    for buffer in copied:
-        writer.line(f"{buffer}_out[:] = {buffer}", 0)
+    for buffer, shape in zip(kernel.outputs, kernel.output_shapes, strict=True):
+        if isinstance(buffer, str) and buffer in copied:
+            writer.copy(f"{buffer}_out", buffer, shape, 0)
     names = [p.name for p in kernel.parameters]
     if outputs_given:
         names += [f"{a}_out" if a in copied else a for a in arrays]

@@ -148,5 +148,5 @@ def _counts(outputs: Sequence[Node]) -> Iterator[str]:
 
 def _copy_of(p: Planner, root: Scope, node: Node, buffer: str) -> str:
     fresh = p.allocate(root, node, node.array.shape, node.array.dtype)
-    root.statements.append(CopyInto(fresh, buffer, p.elements.note(node)))
+    root.statements.append(CopyInto(fresh, buffer, p.elements.note(node), node.array.shape))
     return fresh

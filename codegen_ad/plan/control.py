@@ -83,7 +83,7 @@ def _start(
                 name = place.buffer
             else:
                 name = p.allocate(scope, inside, first.array.shape, first.array.dtype)
-                scope.statements.append(CopyInto(name, place.buffer, note))
+                scope.statements.append(CopyInto(name, place.buffer, note, first.array.shape))
         names.append(name)
     for name, expr in scalars:
         scope.statements.append(Assign((name,), (expr,), note))
@@ -142,7 +142,7 @@ def _advance(
         dtype = output.array.dtype
         if not result.owned or source in used or source in names:
             copy = p.allocate(body, output, output.array.shape, dtype)
-            body.statements.append(CopyInto(copy, source, note))
+            body.statements.append(CopyInto(copy, source, note, output.array.shape))
             source = copy
         used.add(source)
         left += [name, source]
@@ -328,9 +328,10 @@ def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: P
         values = values[: len(wanted)]
         left: list[str] = []
         right: list[Expr] = []
-        for name, value in zip(names.values(), values, strict=True):
+        for (index, name), value in zip(names.items(), values, strict=True):
             if isinstance(value, Stored):
-                side.statements.append(CopyInto(name, value.buffer, note))
+                shape = results[index].array.shape
+                side.statements.append(CopyInto(name, value.buffer, note, shape))
             else:
                 left.append(name)
                 right.append(value)

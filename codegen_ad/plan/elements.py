@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.types import Shape
+from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.access import Point, unrolled_points
 from codegen_ad.plan.kernel import (
     Allocate,
@@ -160,16 +160,29 @@ def _split_one(
     for statement in walk(body):
         replace_expressions(statement, scalar)
     outputs: list[Expr | str] = []
-    for output in kernel.outputs:
+    known_as: list[tuple[str, Shape, DType]] = []
+    for output, own, shape, dtype in zip(
+        kernel.outputs, kernel.output_names, kernel.output_shapes, kernel.output_dtypes, strict=True
+    ):
         if output == gradient:
             outputs += [scalar(values[p]) for p in points]
+            known_as += [(f"d_{n}", (), dtype) for n in names]
         else:
             outputs.append(output if isinstance(output, str) else scalar(output))
+            known_as.append((own, shape, dtype))
     parameters: list[Parameter] = []
     for p in kernel.parameters:
         if p is parameter:
             parameters += [Parameter(n, p.dtype, (), 0) for n in names]
         else:
             parameters.append(p)
-    split_kernel = replace(kernel, parameters=tuple(parameters), body=body, outputs=tuple(outputs))
+    split_kernel = replace(
+        kernel,
+        parameters=tuple(parameters),
+        body=body,
+        outputs=tuple(outputs),
+        output_names=tuple(name for name, _, _ in known_as),
+        output_shapes=tuple(shape for _, shape, _ in known_as),
+        output_dtypes=tuple(dtype for _, _, dtype in known_as),
+    )
     return split_kernel, tuple(names)

@@ -138,6 +138,7 @@ class CopyInto:
     target: str
     source: str
     note: Note
+    shape: Shape
 
 
 @dataclass(slots=True)

@@ -173,7 +173,7 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             return f"allocate {buffer}: {_type(str(dtype), shape)}{filled}{why}"
         case Fill(buffer, value):
             return f"fill {buffer} with {value:g}"
-        case CopyInto(target, source):
+        case CopyInto(target=target, source=source):
             return f"copy {source} into {target}"
         case View(buffer, source, shape):
             return f"view {buffer}: [{', '.join(map(str, shape))}] of {source}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -75,7 +75,7 @@ class Compiled:
         self.metadata = cast("Mapping[str, Any]", entry.metadata)
         device: Mapping[str, Any] | None = self.metadata.get("device")
         self.function: Callable[..., Any] = (
-            getattr(load(entry), self.metadata["function"])
+            getattr(_module(entry), self.metadata["function"])
             if device is None
             else _device_function(entry, device)
         )
@@ -212,6 +212,16 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
     held = {k: rebuild_output(t, values) for k, t in zip(tree[2], tree[3], strict=True)}
     cls = class_of(tree[1])
     return held if cls is dict else cls(**held)
+
+
+def _module(entry: Entry) -> ModuleType:
+    """The module of an entry, not compiled yet, or not again."""
+    module = load(entry)
+    if entry.metadata.get("wide"):
+        from codegen_ad.runtime.wide import widen
+
+        widen(module)
+    return module
 
 
 def _device_function(entry: Entry, device: Mapping[str, Any]) -> DeviceFunction | DeviceFit:

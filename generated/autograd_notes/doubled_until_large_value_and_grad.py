@@ -56,7 +56,8 @@ def doubled_until_large_value_and_grad(x):
     part_2 = np.empty(n)
     if part_1 > 0.0:
         d_part_1[:] = 0.0
-        part_2[:] = d_part_1
+        for i in range(part_2.shape[0]):
+            part_2[i] = d_part_1[i]
         value, part_3 = part_1, 1.0
     else:
         value_1 = 0.0
@@ -69,7 +70,8 @@ def doubled_until_large_value_and_grad(x):
         # line 7: return 3 * (y * y).sum()
         value_2 = 3.0 * value_1
         # line 5: if y.sum() > 0:
-        part_2[:] = d_y
+        for i in range(part_2.shape[0]):
+            part_2[i] = d_y[i]
         value, part_3 = value_2, 0.0
     d_y_2 = np.empty(n)
     for i in range(n):

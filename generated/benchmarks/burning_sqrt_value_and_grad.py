@@ -48,7 +48,9 @@ def burning_value_and_grad(u, target, c, rate, steps):
     segments_1 = int(np.ceil(math.sqrt(float(u_1))))
     u_2 = np.empty((segments_1, n, d))
     u_3 = np.empty((n, d))
-    u_3[:] = u
+    for i in range(u_3.shape[0]):
+        for j in range(u_3.shape[1]):
+            u_3[i, j] = u[i, j]
     for s in range(segments_1):
         for i in range(n):
             for j in range(d):

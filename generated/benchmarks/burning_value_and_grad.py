@@ -37,7 +37,9 @@ def burning_value_and_grad(u, target, c, rate, steps):
     trips_1 = steps if steps >= 0 or steps != steps else 0
     u_steps = np.empty((trips_1, n, d))
     u_1 = np.empty((n, d))
-    u_1[:] = u
+    for i in range(u_1.shape[0]):
+        for j in range(u_1.shape[1]):
+            u_1[i, j] = u[i, j]
     for i in range(trips_1):
         for j in range(n):
             for k in range(d):

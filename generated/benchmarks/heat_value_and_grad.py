@@ -38,7 +38,9 @@ def heat_value_and_grad(u, target, c, steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
     trips_1 = u_1
     u_2 = np.empty((n, d))
-    u_2[:] = u
+    for i in range(u_2.shape[0]):
+        for j in range(u_2.shape[1]):
+            u_2[i, j] = u[i, j]
     for i in range(trips_1):
         for j in range(n - 2):
             for k in range(d - 2):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.device.loops import Refused, defined, parts, read
 from codegen_ad.plan.device.split import taken_apart
-from codegen_ad.plan.device.whole import Buffer, fresh
+from codegen_ad.plan.device.whole import Buffer
+from codegen_ad.plan.free import fresh, letters
 from codegen_ad.plan.kernel import (
     Allocate,
     Assign,
@@ -33,14 +34,6 @@ from codegen_ad.plan.tidying.rename import names_in
 
 NOTHING = Note()
 _Value = Callable[[tuple[Dim, ...]], Expr]
-
-
-def names_of(kernel: Kernel) -> set[str]:
-    """All names of a kernel."""
-    found = {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
-    for statement in kernel.body:
-        found |= defined(statement) | read(statement)
-    return found
 
 
 def with_results(kernel: Kernel, taken: set[str]) -> tuple[tuple[str, ...], list[Statement]]:
@@ -84,7 +77,7 @@ def _plain(
                 found.append(_filled(buffer, arrays[buffer], fill, statement.note, taken))
             case Fill(buffer, value, note):
                 found.append(_filled(buffer, arrays[buffer], value, note, taken))
-            case CopyInto(target, source, note):
+            case CopyInto(target=target, source=source, note=note):
                 found.append(copied(target, source, arrays[target], note, taken))
             case For(body=inner):
                 found += taken_apart(replace(statement, body=_plain(inner, arrays, taken)))
@@ -174,12 +167,6 @@ def literal(value: float, dtype: DType) -> Number:
     if dtype is DType.BOOL:
         return Number(str(bool(value)), dtype)
     return Number(repr(float(value)) if dtype.is_float else str(int(value)), dtype)
-
-
-def letters(count: int, taken: Set[str]) -> list[str]:
-    """Names of loop variables over so many axes, one letter each while there are some."""
-    free = [n for n in "ijklmopqrstuvwxyz" if n not in taken]
-    return [*free, *(fresh(f"i_{k}", set(taken)) for k in range(count))][:count]
 
 
 def over(buffer: str, shape: Shape, value: _Value, note: Note, taken: set[str]) -> Statement:

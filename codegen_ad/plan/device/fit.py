@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.arrays import NOTHING, names_of
+from codegen_ad.plan.device.arrays import NOTHING
 from codegen_ad.plan.device.loops import Refused, check_possible
 from codegen_ad.plan.device.team import (
     Alone,
@@ -21,8 +21,8 @@ from codegen_ad.plan.device.team import (
     repeated_plan,
     team_plan,
 )
-from codegen_ad.plan.device.whole import fresh
 from codegen_ad.plan.elements import split
+from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import Expr, Kernel, Let, Parameter, Var, copied, walk
 
 MOST = 128

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device.whole import LARGEST_OWN, THREADS, Own, Total, fresh, identity
+from codegen_ad.plan.device.whole import LARGEST_OWN, THREADS, Own, Total, identity
+from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,

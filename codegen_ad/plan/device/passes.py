@@ -18,7 +18,6 @@ from codegen_ad.plan.device.arrays import (
     counts_of,
     drop_fill,
     exchanged,
-    names_of,
     with_results,
 )
 from codegen_ad.plan.device.loops import (
@@ -31,7 +30,8 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
-from codegen_ad.plan.device.whole import Buffer, DevicePlan, Own, Pass, Total, fresh, identity
+from codegen_ad.plan.device.whole import Buffer, DevicePlan, Own, Pass, Total, identity
+from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,

@@ -19,7 +19,6 @@ from codegen_ad.plan.device.arrays import (
     counts_of,
     drop_fill,
     exchanged,
-    names_of,
     with_results,
 )
 from codegen_ad.plan.device.loops import (
@@ -30,7 +29,8 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
-from codegen_ad.plan.device.whole import Buffer, Own, Total, fresh, identity
+from codegen_ad.plan.device.whole import Buffer, Own, Total, identity
+from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,

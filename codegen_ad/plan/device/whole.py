@@ -35,15 +35,6 @@ def identity(how: str, dtype: DType) -> Number | None:
     return None
 
 
-def fresh(wish: str, taken: set[str]) -> str:
-    """A name that nothing has, like the one wished for."""
-    name = wish
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
-
-
 @dataclass(frozen=True, slots=True)
 class Total:
     """What every thread adds up for itself: a number, or a small array under the name `own`.

@@ -312,7 +312,7 @@ def begin(
         return [sweeps.main_nest(writes.sweep, buffer)], buffer
     if copy:
         before, note = scope.stored[writes.target].buffer, p.elements.note(writes.links[0])
-        scope.statements.append(CopyInto(buffer, before, note))
+        scope.statements.append(CopyInto(buffer, before, note, node.array.shape))
     return [_nest(p, part, buffer) for part in _parts(p, scope, writes)], buffer
 
 

@@ -34,7 +34,8 @@ def heat_value_and_grad(u, c, steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
     trips_1 = u_1
     u_2 = np.empty(n)
-    u_2[:] = u
+    for i in range(u_2.shape[0]):
+        u_2[i] = u[i]
     for i in range(trips_1):
         for j in range(n - 2):
             u_3 = u_2[j + 1]

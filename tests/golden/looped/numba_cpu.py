@@ -82,7 +82,8 @@ def looped_value_and_grad(p, x, y):
         x_i = x[i]
         # line 5: if x[i] < 0:
         if x_i < 0.0:
-            d_p_1[:] = d_s_1
+            for j in range(2):
+                d_p_1[j] = d_s_1[j]
         else:
             # line 7: s += (y[i] - p[0] * np.exp(-p[1] * x[i])) ** 2
             i_1 = i
@@ -102,7 +103,8 @@ def looped_value_and_grad(p, x, y):
             # line 8: n += 1
             n += 1
             # line 5: if x[i] < 0:
-            d_p_1[:] = d_p_2
+            for j in range(2):
+                d_p_1[j] = d_p_2[j]
         # line 4: for i in range(len(x)):
         d_s_1, d_p_1 = d_p_1, d_s_1
     d_p = np.empty(2)
