@@ -40,7 +40,7 @@ from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.chunking.chunks import Cut, cut
 from codegen_ad.plan.cost import Cost, cost
-from codegen_ad.plan.device.arrays import names_of
+from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built

@@ -141,7 +141,8 @@ def hmm_value_and_grad(logits, emission, start, seen):
     scale_steps = np.empty(q)
     alpha_3 = np.empty(n)
     # line 17: for t in range(len(seen)):
-    alpha_3[:] = start
+    for i in range(alpha_3.shape[0]):
+        alpha_3[i] = start[i]
     total = 0.0
     for t in range(q):
         for i in range(n):

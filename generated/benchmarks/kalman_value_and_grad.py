@@ -55,7 +55,8 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     innovation_steps = np.empty(k)
     mean_1 = np.empty(3)
     # line 16: for t in range(len(y)):
-    mean_1[:] = start
+    for i in range(3):
+        mean_1[i] = start[i]
     total = 0.0
     # line 13: r = np.exp(log_r)
     r = math.exp(log_r)
@@ -162,11 +163,17 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     value = 0.5 * total
     d_P_1 = np.empty((3, 3))
     # gradient of line 16: for t in range(len(y)):
-    d_P_1[:] = Q_1
+    for i in range(3):
+        for j in range(3):
+            d_P_1[i, j] = Q_1[i, j]
     d_F = np.empty((3, 3))
-    d_F[:] = Q_1
+    for i in range(3):
+        for j in range(3):
+            d_F[i, j] = Q_1[i, j]
     d_Q = np.empty((3, 3))
-    d_Q[:] = Q_1
+    for i in range(3):
+        for j in range(3):
+            d_Q[i, j] = Q_1[i, j]
     d_r = 0.0
     for j in range(k):
         d_mean_0 = d_mean_1[0]

@@ -127,7 +127,9 @@ def lstm_value_and_grad(main, extra, state, sequence):
     x_3 = np.empty((n - 1, p // 2, k))
     state_1 = np.empty((r, k))
     # line 15: for t in range(n - 1):
-    state_1[:] = state
+    for i in range(state_1.shape[0]):
+        for j in range(state_1.shape[1]):
+            state_1[i, j] = state[i, j]
     total = 0.0
     for t in range(n - 1):
         for i in range(k):

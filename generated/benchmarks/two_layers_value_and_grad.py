@@ -123,9 +123,11 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     total_1 = np.empty((n_x_0, s))
     first_3 = np.empty(n)
     # line 9: for t in range(len(x)):
-    first_3[:] = first_2
+    for i in range(first_3.shape[0]):
+        first_3[i] = first_2[i]
     second_3 = np.empty(m - n)
-    second_3[:] = second_2
+    for i in range(second_3.shape[0]):
+        second_3[i] = second_2[i]
     total = 0.0
     # line 12: total += ((V @ second - y[t]) ** 2).sum()
     if n_x_0 > n_y_0:
@@ -172,13 +174,17 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     value = total / value_1
     d_first_8 = np.empty(n)
     # gradient of line 9: for t in range(len(x)):
-    d_first_8[:] = first_2
+    for i in range(d_first_8.shape[0]):
+        d_first_8[i] = first_2[i]
     d_second_1 = np.empty(m - n)
-    d_second_1[:] = second_2
+    for i in range(d_second_1.shape[0]):
+        d_second_1[i] = second_2[i]
     d_b = np.empty(n)
-    d_b[:] = first_2
+    for i in range(d_b.shape[0]):
+        d_b[i] = first_2[i]
     d_c = np.empty(m - n)
-    d_c[:] = second_2
+    for i in range(d_c.shape[0]):
+        d_c[i] = second_2[i]
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
     for j in range(n_x_0):
