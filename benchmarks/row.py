@@ -18,6 +18,7 @@ JOBS = {
     "startup": "startup",
     "bundle-jacobian": "blocks",
     "growth": "growth",
+    "many-fits": "many_fits",
 }
 """Rows with a module of their own."""
 

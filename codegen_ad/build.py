@@ -6,9 +6,10 @@ This and `explain` are the modules that know every stage; neither does any work 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
 from codegen_ad.backends import numba_cpu, numba_cuda
 from codegen_ad.derive.structured import Checkpoints
@@ -77,7 +78,7 @@ def build(
         many = "_many" if mode.startswith("fit_many") else ""
         known["function"] = fit_name(stages.reading.program.name) + many
         if "device" in known:
-            known["device"] |= {"fit": True}
+            known["device"] |= _many_on_device(stages) if many else {"fit": True}
     reading = stages.reading
     captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
     return Built(stages.text, known, [*reading.dependencies, *captured])
@@ -124,7 +125,7 @@ def run(
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
     divided = Divided(None, optimized)
-    if is_fit(mode):
+    if is_fit(mode) and not (options.target == "cuda" and mode.startswith("fit_many:")):
         divided = divide(optimized, _targets(reading, optimized, targets), sizes)
         optimized = _checked(divided.each)
     shapes = [x.node.array.shape for x in reading.leaves]
@@ -160,7 +161,8 @@ def run(
         shared = (varied, fit_name(name), once)
         if on_device:
             with _placing(reading):
-                text = _fit_on_device(mode, (kernel, about, counted), shared)
+                each = set(_each(reading, mode) or ()) - set(varied)
+                text = _fit_on_device(mode, (kernel, about, counted), shared, each)
         elif mode.startswith("fit:"):
             text = numba_cpu.fit_source(
                 kernel, about, counted, recipe_of(mode), *shared, vectorise=vectorise
@@ -228,6 +230,13 @@ def _each(reading: Reading, mode: str) -> list[int] | None:
     return [k for k, x in enumerate(reading.leaves) if not x.captured and x.path[0] in own]
 
 
+def _many_on_device(stages: Stages) -> dict[str, Any]:
+    """How many fits are called on a device: with further arguments, and for more results."""
+    names = [p.name for p in stages.kernel.parameters]
+    count = stages.text.partition("\nOUTPUTS = (")[2].partition(")")[0].count('"') // 2
+    return {"parameters": ["steps", *names, "limits"], "shapes": [["fits"]] * count}
+
+
 def fit_name(name: str) -> str:
     """The name of the function that runs a whole fit."""
     return f"{name}_fit"
@@ -258,14 +267,19 @@ def _fit_on_device(
     mode: str,
     planned: tuple[Kernel, About, Cost],
     shared: tuple[Sequence[int], str, Once | None],
+    each: Collection[int],
 ) -> str:
-    """The file of a fit for a device."""
+    """The file of a fit for a device; of many least-squares fits, `each` has its own leaves."""
+    kernel, about, counted = planned
+    if mode.startswith("fit_many:"):
+        varied, name, _ = shared
+        return numba_cuda.fit_many_source(kernel, about, counted, varied, each, f"{name}_many")
     if not mode.startswith("fit:"):
         raise UnsupportedOnDevice(
-            "Least squares by Levenberg and Marquardt are not written for a GPU.\n"
-            'Leave target="cuda" out: they then run on the processor.'
+            "One fit by Levenberg and Marquardt is not written for a GPU, which runs many: "
+            "fit_many.\n"
+            'Leave target="cuda" out: it then runs on the processor.'
         )
-    kernel, about, counted = planned
     team, numbers = team_of(mode)
     per_fit = {kernel.parameters[k].name for k in numbers}
     return numba_cuda.fit_source(

@@ -34,11 +34,13 @@ more, the first. A "cooperative" kernel waits for all of its blocks.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence, Set
+from collections.abc import Collection, Generator, Sequence, Set
 from contextlib import contextmanager
 
+from codegen_ad.backends.brought import helpers
 from codegen_ad.emit.device_fit_lines import reserved
 from codegen_ad.emit.device_fit_view import TEAMS, device_fit_view
+from codegen_ad.emit.device_many_view import device_many_view
 from codegen_ad.emit.device_view import RESERVED, device_view
 from codegen_ad.emit.fit_view import Once, Recipe
 from codegen_ad.emit.render import render
@@ -53,7 +55,10 @@ from codegen_ad.plan.device.whole import DevicePlan
 from codegen_ad.plan.kernel import Kernel, walk
 
 NAME = "numba_cuda"
-__all__ = ["NAME", "RESERVED", "TEAMS", "fit_source", "reserved", "source"]
+__all__ = ["NAME", "RESERVED", "TEAMS", "fit_many_source", "fit_source", "reserved", "source"]
+
+STEPPING = ("all_finite", "widen", "steepness", "bounded_step", "judged", "inverse_curvature")
+"""The functions of `trust_region.py` that the template of many fits calls."""
 
 _INSTEAD = 'Leave target="cuda" out: it then runs on the processor.'
 
@@ -101,6 +106,31 @@ def fit_source(
     team = "block" if team == "grid" and not is_for_grid(plan) else team
     k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
     return render(f"{NAME}/fit.py.jinja", k=k, f=f)
+
+
+def fit_many_source(
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    targets: Sequence[int],
+    each: Collection[int],
+    name: str,
+) -> str:
+    """The text of a file whose one kernel runs many least-squares fits, one in each thread.
+
+    The kernel computes normal equations; `each` numbers what each fit has its own of.
+
+    Raises
+    ------
+    UnsupportedOnDevice
+        If a thread can't compute the normal equations by itself.
+    """
+    texts = [h.text for h in helpers(" ".join(f"{function}()" for function in STEPPING))]
+    with _refusing():
+        for statement in walk(kernel.body):
+            check_possible(statement)
+        k, f = device_many_view(kernel, about, cost, targets, each, name, texts)
+    return render(f"{NAME}/fit_many.py.jinja", k=k, f=f)
 
 
 @contextmanager

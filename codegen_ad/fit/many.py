@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_ad.errors import InvalidArgument
 from codegen_ad.fit import checks
 from codegen_ad.fit.fitted import Fitted, arguments_of
 from codegen_ad.fit.least_squares import HasKernels, scaled_covariance, tolerances, too_few
@@ -58,9 +59,12 @@ def fit_many(
     mode = f"fit_many:{','.join(n for n in own if n not in binder.wrt)}"
     prepared, values = kernels.prepare(mode, single)
     fitted = Fitted(prepared.signature, binder.wrt, first, values)
-    run = _Run(kernels, prepared, fitted, arguments, own, fits, steps)
-    run.limits[:] = tolerances(prepared, ftol, xtol, gtol)
-    run.block(0, 0)  # compiled or loaded before the time is taken
+    if binder.target == "cuda":
+        _check_device_options(progress, time_limit)
+    limits = tolerances(prepared, ftol, xtol, gtol)
+    kind = _DeviceRun if binder.target == "cuda" else _Run
+    run = kind(kernels, prepared, fitted, arguments, own, fits, steps, limits)
+    run.prepare()
     started = time.perf_counter()
     outcome = watch(
         run,
@@ -107,20 +111,14 @@ class _Run:
         own: Sequence[str],
         fits: int,
         steps: int,
+        limits: NDArray[np.float64],
     ) -> None:
         self._kernels = kernels
         self._call = prepared.compiled.call
         self._fits = fits
         self._lock = threading.Lock()
-        leaves: list[Any] = []
-        for name, form in prepared.signature.parameters:
-            found = leaves_of(arguments[name], form, name)
-            leaves += map(np.ascontiguousarray, found) if name in own else found
-        leaves += prepared.compiled.outside(kernels.root)
-        self.points = [
-            np.array(leaves[k], order="C").reshape(fits, *p.shape)
-            for k, p in zip(fitted.places, fitted.points, strict=True)
-        ]
+        leaves = _leaves(kernels, prepared, fitted, arguments, own, fits)
+        self.points = [leaves[k] for k in fitted.places]
         data = [v for k, v in enumerate(leaves) if k not in fitted.places]
         count = sum(p.size for p in fitted.points)
         self.gradient = np.full((fits, count), np.nan)
@@ -128,13 +126,16 @@ class _Run:
         self.counts = np.zeros((fits, 3), dtype=np.int64)
         self.watched = np.full((fits, 4), np.nan)
         self.status = np.full(fits, Status.STOPPED, dtype=np.int64)
-        self.limits = np.empty(4)
         self.stop = np.zeros(1, dtype=np.int64)
         self.progress = np.array([0.0, np.nan, np.nan, np.nan])
         self._arguments = [
-            steps, *self.points, *data, self.limits, self.gradient, self.covariance, self.counts,
+            steps, *self.points, *data, limits, self.gradient, self.covariance, self.counts,
             np.empty(0), self.watched, self.stop, self.status,
         ]  # fmt: skip
+
+    def prepare(self) -> None:
+        """Compile or load the kernel, before the time is taken."""
+        self.block(0, 0)
 
     def block(self, first: int, last: int) -> None:
         """Run the fits from `first` up to `last`."""
@@ -156,6 +157,74 @@ class _Run:
             self.block(start, end)
             with self._lock:
                 self.progress[0] += end - start
+
+
+class _DeviceRun:
+    """All fits in one launch on a GPU."""
+
+    def __init__(
+        self,
+        kernels: Kernels,
+        prepared: Prepared,
+        fitted: Fitted,
+        arguments: Mapping[str, Any],
+        own: Sequence[str],
+        fits: int,
+        steps: int,
+        limits: NDArray[np.float64],
+    ) -> None:
+        leaves = _leaves(kernels, prepared, fitted, arguments, own, fits)
+        self._call = prepared.compiled.call
+        kind = prepared.compiled.metadata["gradients"][0]["dtype"]
+        self._arguments = [steps, *leaves, limits.astype(kind)]
+        self.points = [leaves[k] for k in fitted.places]
+        count = sum(p.size for p in fitted.points)
+        self.gradient = np.full((fits, count), np.nan)
+        self.covariance = np.full((fits, count, count), np.inf)
+        self.counts = np.zeros((fits, 3), dtype=np.int64)
+        self.watched = np.full((fits, 4), np.nan)
+        self.status = np.full(fits, Status.STOPPED, dtype=np.int64)
+        self.stop = np.zeros(1, dtype=np.int64)
+        self.progress = np.array([0.0, np.nan, np.nan, np.nan])
+
+    def prepare(self) -> None:
+        """Nothing: kernels are loaded where the data are copied."""
+
+    def __call__(self) -> int:
+        """Launch, and copy the results."""
+        *points, gradient, covariance, counts, cost, status = self._call(self._arguments)
+        self.points = points
+        self.gradient[:], self.covariance[:] = gradient, covariance
+        self.counts[:], self.watched[:, 3], self.status[:] = counts, cost, status
+        self.progress[0] = status.size
+        return Status.CONVERGED
+
+
+def _leaves(
+    kernels: Kernels,
+    prepared: Prepared,
+    fitted: Fitted,
+    arguments: Mapping[str, Any],
+    own: Sequence[str],
+    fits: int,
+) -> list[Any]:
+    """What a kernel of many fits takes: arrays over fits are contiguous, the fitted ones copies."""
+    leaves: list[Any] = []
+    for name, form in prepared.signature.parameters:
+        found = leaves_of(arguments[name], form, name)
+        leaves += map(np.ascontiguousarray, found) if name in own else found
+    leaves += prepared.compiled.outside(kernels.root)
+    for k, p in zip(fitted.places, fitted.points, strict=True):
+        leaves[k] = np.array(leaves[k], order="C").reshape(fits, *p.shape)
+    return leaves
+
+
+def _check_device_options(progress: bool | None, time_limit: float | None) -> None:
+    if progress or time_limit is not None:
+        raise InvalidArgument(
+            "many fits on a GPU are one launch, which can't be watched: leave `progress` and "
+            "`time_limit` out"
+        )
 
 
 def _message(status: NDArray[np.int64], stopped: str | None) -> str:

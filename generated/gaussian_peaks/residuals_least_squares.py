@@ -104,7 +104,8 @@ def widen(scale, curvature, point):
         scale[i] = max(scale[i], math.sqrt(curvature[i, i]))
         if scale[i] == 0.0:
             scale[i] = 1.0
-        total += (scale[i] * point[i]) ** 2
+        part = scale[i] * point[i]
+        total += part * part
     return math.sqrt(total)
 
 
@@ -116,7 +117,8 @@ def steepness(value, gradient, curvature):
     for i in range(gradient.size):
         if gradient[i] != 0.0:
             total += gradient[i] * gradient[i]
-            largest = max(largest, abs(gradient[i]) / math.sqrt(2.0 * value * curvature[i, i]))
+            bound = math.sqrt(2.0 * value * curvature[i, i])
+            largest = max(largest, abs(gradient[i]) / bound)
     return math.sqrt(total), largest
 
 
@@ -178,7 +180,8 @@ def bounded_step(curvature, gradient, scale, radius, damping, least, lower, step
     count = scale.size
     steepest = 0.0
     for i in range(count):
-        steepest += (gradient[i] / scale[i]) ** 2
+        slope = gradient[i] / scale[i]
+        steepest += slope * slope
         step[i] = 0.0
     high = math.sqrt(steepest) / radius
     low = 0.0
@@ -188,9 +191,10 @@ def bounded_step(curvature, gradient, scale, radius, damping, least, lower, step
     for trip in range(30):
         if factorised(curvature, scale, used, least, lower):
             length, bend = damped_step(lower, scale, gradient, step, rest)
-            if abs(length - radius) <= 0.1 * radius or (used == 0.0 and length < radius):
+            is_near = abs(length - radius) <= 0.1 * radius
+            if is_near or (used == 0.0 and length < radius):
                 break
-            newton = used + (length / radius - 1.0) * (length / bend) ** 2
+            newton = used + (length / radius - 1.0) * (length / bend) * (length / bend)
             if length > radius:
                 low = max(low, newton if trip == 0 else used)
             used = max(low, newton)
@@ -220,9 +224,11 @@ def judged(actual, predicted, value, length, damping, radius, size, limits):
     if ratio <= 0.25:
         # To the minimum of the parabola through both costs and the slope, within bounds.
         shrink = 0.5
-        if actual < 0.0:
+        if actual == -math.inf:
+            shrink = 0.1
+        elif actual < 0.0:
             slope = damping * length * length - 2.0 * predicted
-            shrink = max(0.1, 0.5 * slope / (slope + actual)) if actual > -math.inf else 0.1
+            shrink = max(0.1, 0.5 * slope / (slope + actual))
         after, used = shrink * min(radius, 10.0 * length), damping / shrink
     elif ratio >= 0.75 or damping == 0.0:
         after, used = 2.0 * length, 0.5 * damping
@@ -240,8 +246,8 @@ def judged(actual, predicted, value, length, damping, radius, size, limits):
     if actual == -math.inf:
         return 3, after, used
     # A slope as steep as this is none of rounding: the gradient is not that of the residuals.
-    is_steep = predicted > 0.001 * root * length and least * size < 1e-6 * root
-    return 7 if is_steep else 4, after, used
+    is_exact = least * size < 1e-6 * root
+    return 7 if is_exact and predicted > 0.001 * root * length else 4, after, used
 
 
 @njit(error_model="numpy", fastmath={"contract"})
@@ -249,7 +255,9 @@ def inverse_curvature(curvature, scale, least, lower, out):
     """Put the inverse of the curvature into `out`, infinity where it is singular."""
     count = scale.size
     for i in range(count):
-        scale[i] = math.sqrt(curvature[i, i]) if curvature[i, i] > 0.0 else 1.0
+        scale[i] = 1.0
+        if curvature[i, i] > 0.0:
+            scale[i] = math.sqrt(curvature[i, i])
     is_definite = factorised(curvature, scale, 0.0, least, lower)
     for column in range(count):
         for i in range(count):
