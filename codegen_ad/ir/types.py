@@ -26,6 +26,14 @@ class DType(Enum):
         """Whether a derivative with respect to such a value exists."""
         return self in (DType.FLOAT32, DType.FLOAT64)
 
+    def fits(self, place: DType) -> bool:
+        """Whether NumPy writes such values into an array of dtype `place` unless told not to.
+
+        That is casting "same_kind": booleans to integers to floating point numbers, not back.
+        """
+        kinds = "bif"
+        return kinds.index(self.value[0]) <= kinds.index(place.value[0])
+
     @property
     def numpy_name(self) -> str:
         """The attribute of `numpy` that names this dtype."""

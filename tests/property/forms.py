@@ -39,6 +39,10 @@ def shifted(a, c):
     return b
 
 
+def rooted(a):
+    return np.where(a > 0, np.sqrt(a), 0.5)
+
+
 def settled(c):
     b, k = c, 0
     while abs(b - np.cos(b)) > 0.3 and k < 9:
@@ -115,7 +119,7 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "np.linalg.norm({t}, axis=1)", "np.prod(np.tanh({t}), axis=1)", "{t}.std(axis=1)",
         "{t}.min(axis=1)", "{t}.sum(axis=1, where={t} > 0)", "np.quantile({t}, 0.6, axis=1)",
         "grad(energy)({n}, {s})", "jacobian(lambda {v}: np.sin({v}) * {s})({n}) @ {n}",
-        "np.where({n} > 0.1, {n}, {s})", "np.where({n} > 0, np.sqrt({n}), 0.5)", "np.unwrap({n})",
+        "np.where({n} > 0.1, {n}, {s})", "rooted({n})", "np.unwrap({n})",
         "np.array([{s}] * len(x))", "np.concatenate([{n}[p[0]:], {n}[:p[0]]])",
         "np.nan_to_num({n})", "np.copysign({n}, {n})", "np.mod({n}, 0.7)", "np.trunc({n}) + {n}",
         "np.vectorize(lambda {v}: {v} * 2 if {v} > 0 else {v})({n})", "np.fmax({n}, {n})",

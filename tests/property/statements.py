@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tests.property import memory_statements
+
 if TYPE_CHECKING:
     from tests.property.programs import Writer
 
@@ -191,5 +193,10 @@ PLAIN: dict[str, Statement] = {
     "return": early_return,
     "shrinking": shrinking,
     "swap": swap,
+    "other dtype": memory_statements.other_dtype,
+    "whole number": memory_statements.whole_number,
+    "masked loop": memory_statements.masked_loop,
+    "one of two": memory_statements.one_of_two,
+    "shifted parts": memory_statements.shifted_parts,
 }
 BLOCKS: dict[str, Statement] = {"chain": chain, "other loop": other_loop}

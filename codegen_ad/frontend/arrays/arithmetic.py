@@ -68,7 +68,12 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
         else:
             return _now(m, function, args)
     if function is operator.pos:
-        return m.fresh(m.node(args[0]), weak=data.is_weak(args[0]))
+        node, weak = m.node(args[0]), data.is_weak(args[0])
+        if node.array.dtype is DType.BOOL:
+            if not weak:
+                m.refuse("NumPy has no `+x` of booleans.", "Convert them: `x.astype(int)`.")
+            node = make.cast(m.b, node, DType.INT64)
+        return m.fresh(node, weak=weak)
     if function in _LOGICAL:
         return _bitwise(m, function, args)
     if function is operator.pow:

@@ -78,7 +78,9 @@ def elementwise(
     if dtype is DType.BOOL and _has_numeric_result(entry):
         if name in _OF_BOOLEANS and not all(data.is_weak(a) for a in args):
             return apply(m, BY_NAME[_OF_BOOLEANS[name]], nodes)
-        nodes = _without_booleans(m, name, nodes)
+        if name == "absolute" and not weak:
+            return m.fresh(nodes[0])
+        nodes = _without_booleans(m, name, nodes, weak=weak)
     return apply(m, entry, nodes, weak=weak)
 
 
@@ -110,7 +112,9 @@ def _has_numeric_result(entry: Elementwise) -> bool:
     return isinstance(found, ArrayType) and found.dtype is not DType.BOOL
 
 
-def _without_booleans(m: Machine, name: str, nodes: list[Node]) -> list[Node]:
+def _without_booleans(m: Machine, name: str, nodes: list[Node], *, weak: bool) -> list[Node]:
+    if name == "sign" and not weak:
+        m.refuse("NumPy has no `sign` of booleans.", "Convert them: `x.astype(int)`.")
     if name in ("negative", "subtract"):
         m.refuse(
             f"NumPy has no `{name}` of booleans.", "Use `~x` or `x ^ y`, or convert to numbers."

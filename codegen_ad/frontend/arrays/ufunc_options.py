@@ -45,8 +45,9 @@ def call(m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Val
     value = _value(m, found, entry, args)
     if out is None:
         return value
-    if not isinstance(out, Array):
+    if not isinstance(out, Array) or not m.type_of(out).rank:
         m.refuse("`out` must be one array.", "Pass an array.")
+    _check_kind(m, found, m.node(value), m.type_of(out).dtype, options)
     if mask is not None:
         old, new = m.read(out), make.cast(m.b, m.node(value), m.type_of(out).dtype)
         value = apply(m, _WHERE, [mask, new, old])
@@ -56,13 +57,27 @@ def call(m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Val
 
 def _value(m: Machine, found: Any, entry: Elementwise, args: Sequence[Value]) -> Value:
     strong = isinstance(found, np.ufunc)
-    if entry.op.name == "power" and strong and any(isinstance(a, Array) for a in args):
+    is_power = entry.op.name == "power" and len(args) == 2
+    if is_power and strong and any(isinstance(a, Array) for a in args):
         result = power(m, *args)
         return m.fresh(m.node(result)) if isinstance(result, Array) and result.weak else result
     value = elementwise(m, entry, args, strong=strong)
     if getattr(found, "__module__", "") == "math" and isinstance(value, Array):
         return _python_number(m, value)
     return value
+
+
+def _check_kind(
+    m: Machine, found: Any, value: Node, place: DType, options: Mapping[str, Value]
+) -> None:
+    """Refuse results of a kind that NumPy does not write into such an array by itself."""
+    dtype = value.array.dtype
+    if options.get("casting") != "unsafe" and not dtype.fits(place):
+        m.refuse(
+            f"`{found.__name__}` gives {dtype.numpy_name} here, and `out` is {place.numpy_name}: "
+            "NumPy does not convert that by itself.",
+            "Write `out[...] = ...`, which converts.",
+        )
 
 
 def _python_number(m: Machine, value: Array) -> Value:

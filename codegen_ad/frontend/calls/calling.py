@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend.arrays import ufunc_options
 from codegen_ad.frontend.arrays.pointwise import ENTRIES
-from codegen_ad.frontend.calls import classes, custom, nested
+from codegen_ad.frontend.calls import classes, custom, math_functions, nested
 from codegen_ad.frontend.calls.builtin_functions import BUILTINS
 from codegen_ad.frontend.calls.folding import FOLDS
 from codegen_ad.frontend.calls.functions import call_closure, call_function
@@ -111,6 +111,11 @@ def _call_outside(
             return _handled(m, FOLDS[found], args, kwargs)
         if found in BUILTINS:
             return _handled(m, BUILTINS[found], args, kwargs)
+        if math_functions.is_of_math(found):
+            value = math_functions.known(m, found, args, kwargs)
+            if value is not None:
+                return value
+            args = math_functions.operands(m, found, args, kwargs)
         if found in ENTRIES and found not in FUNCTIONS:
             return _elementwise(m, found, args, kwargs)
     except TypeError as error:
@@ -118,7 +123,7 @@ def _call_outside(
             raise
     handler = handler_of(found)
     if handler is not None:
-        return _handled(m, handler, args, kwargs)
+        return math_functions.as_number(m, found, _handled(m, handler, args, kwargs))
     if found is functools.partial:
         return Bound(args[0], tuple(args[1:]), tuple(kwargs.items()))
     if isinstance(found, functools.partial):

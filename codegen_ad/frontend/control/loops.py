@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.frontend import binding
@@ -48,7 +49,8 @@ def for_(m: Machine, node: ast.For) -> None:
     outer = _enter(m)
     with _held(m, node, iterable):
         if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
-            _unrolled(m, node, items)
+            now = partial(m.try_items, iterable) if rolled else lambda: items
+            _unrolled(m, node, now, range(len(items)))
         else:
             _rolled(m, node, iterable, key, None if items is None else len(items))
     _leave(m, node.orelse, outer)
@@ -102,18 +104,28 @@ def _leave(m: Machine, orelse: Sequence[ast.stmt], outer: dict[str, Value]) -> N
             m.execute(m, orelse)
 
 
-def _unrolled(m: Machine, node: ast.For, items: Sequence[Value]) -> None:
-    """One copy of the body for each item; jumps that depend on data guard the later copies."""
-    for place, item in enumerate(items):
+def _unrolled(
+    m: Machine,
+    node: ast.For,
+    items: Callable[[], Sequence[Value] | None],
+    places: Sequence[int],
+) -> None:
+    """One copy of the body for each item; jumps that depend on data guard the later copies.
+
+    The items are asked for in each copy: those of an array are what it holds by then.
+    """
+    for number, place in enumerate(places):
         m.frame.env["%continue"] = False
         jumped = _jumped(m)
         if jumped is True:
             return
         if isinstance(jumped, Node):
-            rest = items[place:]
-            _go_on(m, jumped, lambda rest=rest: _unrolled(m, node, rest))
+            rest = places[number:]
+            _go_on(m, jumped, lambda rest=rest: _unrolled(m, node, items, rest))
             return
-        binding.bind(m, node.target, item)
+        found = items()
+        assert found is not None
+        binding.bind(m, node.target, found[place])
         m.execute(m, node.body)
 
 

@@ -248,14 +248,15 @@ def signature(text: str) -> Callable[[Callable[[Call], Value]], Handler]:
 def _written(call: Call, result: Value) -> Value:
     """`out`, after the result has been written into it."""
     out = call.value("out")
-    if isinstance(out, tuple) or not call.ctx.is_array(out) or not call.ctx.is_array(result):
+    is_array = not isinstance(out, tuple) and call.ctx.is_array(out) and call.ctx.is_array(result)
+    if not is_array or not call.node("out").array.rank:
         call.refuse(f"`out` of `{call.name}` must be one array.", "Pass an array.")
     have, want = call.node("out").array, call.ctx.node(result).array
-    if want.dtype.is_float and not have.dtype.is_float:
+    if not want.dtype.fits(have.dtype):
         call.refuse(
             f"`{call.name}` cannot write {want.dtype.numpy_name} into an array of "
             f"{have.dtype.numpy_name}.",
-            "Give `out` a floating point dtype.",
+            "Give `out` the dtype of the result.",
         )
     if have.rank != want.rank:
         call.refuse(

@@ -162,6 +162,8 @@ def vdot(call: Call) -> Value:
 def vecdot(call: Call) -> Value:
     """The products of vectors along one axis, the other axes broadcast."""
     x, y = operands(call, "x1", "x2")
+    if not x.array.rank or not y.array.rank:
+        call.refuse("`np.vecdot` takes vectors.", "Use `*` for numbers.")
     rank = max(x.array.rank, y.array.rank)
     if call.integer("axis") != -1:
         call.only_default("axis", instead="Move the axis to the end with `np.moveaxis`.")

@@ -69,7 +69,10 @@ def degrees(call: Call) -> Value:
 def positive(call: Call) -> Value:
     """A copy of the elements."""
     plain(call)
-    return call.fresh(call.node("x"))
+    x = call.node("x")
+    if x.array.dtype is DType.BOOL:
+        call.refuse("NumPy has no `positive` of booleans.", "Convert them: `x.astype(int)`.")
+    return call.fresh(x)
 
 
 @signature(f"np.float_power: x1 x2 {UFUNC}")
@@ -224,6 +227,8 @@ def _divided(call: Call) -> tuple[Value, Value]:
     b = call.b
     plain(call)
     x, y = broadcast(call, *call.ctx.promote(call.value("x1"), call.value("x2")))
+    if x.array.dtype is DType.BOOL:
+        x, y = (make.cast(b, n, DType.INT64) for n in (x, y))
     floor, rest = (make.apply(b, n, x, y) for n in ("floor_divide", "remainder"))
     return call.fresh(floor), call.fresh(rest)
 

@@ -24,6 +24,7 @@ from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.factors import SVD
 from codegen_ad.ops.linalg import INV
@@ -202,7 +203,7 @@ def cond(call: Call) -> Value:
 def dist(call: Call) -> Value:
     """The distance between two points."""
     b = call.b
-    p, q = call.ctx.promote(call.value("p"), call.value("q"), floating=True)
+    p, q = (make.cast(b, call.node(n), DType.FLOAT64) for n in ("p", "q"))
     if p.array.rank != 1 or q.array.rank != 1:
         call.refuse("`math.dist` takes two vectors.", "Use `np.linalg.norm(p - q)`.")
     unify(call, p.array.shape[0], q.array.shape[0])

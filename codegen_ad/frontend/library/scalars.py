@@ -34,7 +34,7 @@ def folded(function: Callable[..., Any], handler: Handler) -> Handler:
             return handler(ctx, args, kwargs)
         try:
             return cast("Value", function(*args, **kwargs))
-        except (ValueError, OverflowError, ZeroDivisionError) as error:
+        except (TypeError, ValueError, OverflowError, ZeroDivisionError) as error:
             ctx.refuse(
                 f"`{function.__name__}` fails when the function runs: {error}.",
                 "Call the function itself to see the error.",
@@ -253,8 +253,10 @@ def builtin_round(call: Call) -> Value:
 
 @signature("np.conj: x out=None")
 def conj(call: Call) -> Value:
-    """A copy: real numbers are their own conjugates."""
-    return call.fresh(call.node("x"))
+    """A copy: real numbers are their own conjugates. Those of booleans are integers."""
+    x = call.node("x")
+    dtype = DType.INT64 if x.array.dtype is DType.BOOL else x.array.dtype
+    return call.fresh(make.cast(call.b, x, dtype))
 
 
 FUNCTIONS: dict[object, Handler] = {
