@@ -115,6 +115,7 @@ math.sin(v)
 math.sqrt(-1.0) * s
 math.acos(s, s)
 round(v)
+round(np.inf) * s
 np.gradient(A, 1.0, 2.0, 3.0)
 np.gradient(A, A, axis=0)
 np.convolve(m, m)
