@@ -134,9 +134,16 @@ def run(
     ]
     on_device = options.target == "cuda"
     blas = has_blas() and not on_device
-    rows = () if on_device else rows_of_data(data, shapes)
     # The edges of a sweep are loops of a few trips, for which a device would leave its grid.
-    planned = partial(plan, outer=nesting(data, shapes), rows=rows, blas=blas, swept=not on_device)
+    rows = rows_of_data(data, shapes)
+    planned = partial(
+        plan,
+        outer=nesting(data, shapes),
+        rows=rows,
+        tiled=not on_device,
+        blas=blas,
+        swept=not on_device,
+    )
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
     if on_device and mode.startswith("fit:"):
         reserved |= numba_cuda.reserved(recipe_of(mode))

@@ -263,9 +263,10 @@ def adjoint_loop(
     """
     body = adjoint.body
     inputs = [before for before, _, _ in adjoint.carried]
-    outer = {body.trip: trip, **adjoint.captures}
+    outer = dict(adjoint.captures)
     with b.scope():
-        row = _from_the_end(b, body.trip, body.j) if adjoint.reverse else body.j
+        # By the loop's own size, so that indices are known to lie inside of what was recorded.
+        row = _from_the_end(b, make.size(b, length), body.j) if adjoint.reverse else body.j
         index = row
         if first is not None:
             own_first = b.input("first", first.array)

@@ -18,7 +18,7 @@ from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
-from codegen_ad.plan.tidying import fuse, reuse, tidy
+from codegen_ad.plan.tidying import fuse, in_place, interchange, reuse, tidy
 from codegen_ad.plan.tiling import tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
@@ -32,6 +32,7 @@ def plan(
     sizes: Sequence[tuple[str, int, int]],
     outer: Sequence[Dim] = (),
     rows: Sequence[Dim] = (),
+    tiled: bool = True,
     blas: bool = True,
     swept: bool = True,
     reserved: frozenset[str] = frozenset(),
@@ -44,7 +45,8 @@ def plan(
     name : the kernel's name.
     sizes : where each size symbol is read: `(symbol, input number, axis)`.
     outer : sizes in the order in which loops over them should nest, the rows of the data first.
-    rows : sizes that count rows of data; loops over them may run on tiles.
+    rows : sizes that count rows of data; loops over steps may go inside of loops over them.
+    tiled : whether loops over rows may run on tiles.
     blas : whether large matrix products may be library calls.
     swept : whether updates of shifted parts of an array are one sweep over it.
     reserved : names that the file needs for itself.
@@ -53,7 +55,7 @@ def plan(
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            return _attempt(program, name, sizes, marks, ranks, rows, blas, swept, reserved)
+            return _attempt(program, name, sizes, marks, ranks, rows, tiled, blas, swept, reserved)
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -75,6 +77,7 @@ def _attempt(
     marks: Marks,
     ranks: dict[Dim, int],
     rows: Sequence[Dim],
+    tiled: bool,
     blas: bool,
     swept: bool,
     reserved: frozenset[str],
@@ -126,10 +129,13 @@ def _attempt(
     )
     spell_out(kernel.body, p.names.sizes)
     tidy.remove_unused(kernel)
+    in_place.write_in_place(kernel)
+    interchange.interchange(kernel, p.names, rows)
     fuse.fuse(kernel, p.names)
     tidy.remove_unused(kernel)
     reuse.reuse(kernel, p.names, program.notes)
-    tiles.tile(kernel, p.names, rows, blas)
+    if tiled:
+        tiles.tile(kernel, p.names, rows, blas)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     return kernel

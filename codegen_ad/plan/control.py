@@ -234,9 +234,11 @@ def _only_kept(value: Node, outputs: Sequence[Node]) -> tuple[Node, int] | None:
 
 def _trip_count(p: Planner, scope: Scope, node: Node, trip: Node, length: Dim) -> Dim:
     """The number of trips as an index expression; a fresh symbol of the node becomes a variable."""
+    if length.name is not None and _is_bound(p, scope, length.name):
+        return length  # what stands for it elsewhere, and is known of it, holds here
     known = p.elements.index(scope, trip, ())
     value = p.elements.value(scope, trip, ())
-    if length.name is not None and not _is_bound(p, scope, length.name):
+    if length.name is not None:
         p.names.reserved.add(length.name)
         note = p.elements.note(node)
         scope.statements.append(Assign((length.name,), (value,), note))

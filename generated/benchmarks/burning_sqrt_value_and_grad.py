@@ -4,24 +4,22 @@
 
 u: f8[n, d]    target: f8[n, d]    c: f8    rate: f8    steps: i8
 
-Cost for each of segments_1: 3 operations; 0 bytes read, 0 written.
+Cost for each of segments_1: 6 operations; 0 bytes read, 0 written.
 Cost for each of segments_1*steps_1: 2 operations; 0 bytes read, 0 written.
 Cost for each of d*n*segments_1*steps_1 - 2*d*segments_1*steps_1 - 2*n*segments_1*steps_1 + 4*segments_1*steps_1: 11 operations; 40 bytes read, 8 written.
 Cost for each of edge*segments_1*steps_1: 1 operations; 0 bytes read, 0 written.
 Cost for each of edge_1*n*segments_1*steps_1 - 2*edge_1*segments_1*steps_1: 1 operations; 8 bytes read, 8 written.
 Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
-Cost for each of u_2: 3 operations; 0 bytes read, 0 written.
-Cost for each of back_steps_1*u_2: 2 operations; 0 bytes read, 0 written.
-Cost for each of back_steps_1*d*n*u_2 - 2*back_steps_1*d*u_2 - 2*back_steps_1*n*u_2 + 4*back_steps_1*u_2: 11 operations; 40 bytes read, 8 written.
-Cost for each of back_steps_1*edge_2*u_2: 1 operations; 0 bytes read, 0 written.
-Cost for each of back_steps_1*edge_3*n*u_2 - 2*back_steps_1*edge_3*u_2: 1 operations; 8 bytes read, 8 written.
-Cost for each of d_u_4*u_2: 3 operations; 0 bytes read, 0 written.
-Cost for each of d*d_u_4*n*u_2 - 4*d*d_u_4*u_2 - 4*d_u_4*n*u_2 + 16*d_u_4*u_2: 17 operations; 48 bytes read, 8 written.
-Cost for each of d_u_4*edge_4*u_2: 1 operations; 0 bytes read, 0 written.
-Cost for each of d*d_u_4*edge_4*u_2: 52 operations; 48 bytes read, 56 written.
-Cost for each of d_u_4*edge_5*n*u_2 - 4*d_u_4*edge_5*u_2: 33 operations; 48 bytes read, 56 written.
-Stored: part_1[n, d], d_u_1[n, d], part_2[n, d], d_u_2[n, d], u_3[segments_1, n, d], u_4[n, d],
-u_6[back_steps_1, n, d].
+Cost for each of back_steps_1*segments_1: 5 operations; 0 bytes read, 0 written.
+Cost for each of back_steps_1*d*n*segments_1 - 2*back_steps_1*d*segments_1 - 2*back_steps_1*n*segments_1 + 4*back_steps_1*segments_1: 11 operations; 40 bytes read, 8 written.
+Cost for each of back_steps_1*edge_2*segments_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of back_steps_1*edge_3*n*segments_1 - 2*back_steps_1*edge_3*segments_1: 1 operations; 8 bytes read, 8 written.
+Cost for each of back_steps_1*d*n*segments_1 - 4*back_steps_1*d*segments_1 - 4*back_steps_1*n*segments_1 + 16*back_steps_1*segments_1: 17 operations; 48 bytes read, 8 written.
+Cost for each of back_steps_1*edge_4*segments_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of back_steps_1*d*edge_4*segments_1: 52 operations; 48 bytes read, 56 written.
+Cost for each of back_steps_1*edge_5*n*segments_1 - 4*back_steps_1*edge_5*segments_1: 33 operations; 48 bytes read, 56 written.
+Stored: part_1[n, d], d_u_1[n, d], part_2[n, d], d_u_2[n, d], u_2[segments_1, n, d], u_3[n, d],
+u_5[back_steps_1, n, d].
 Predicted cost relative to the value alone: 0.2.
 """
 
@@ -47,86 +45,79 @@ def burning_value_and_grad(u, target, c, rate, steps):
     d_u_2 = np.empty((n, d))
     # line 4: for _ in range(steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
-    u_2 = int(np.ceil(math.sqrt(float(u_1))))
-    segments_1 = u_2
-    u_3 = np.empty((segments_1, n, d))
-    u_4 = np.empty((n, d))
-    for i in range(u_4.shape[0]):
-        for j in range(u_4.shape[1]):
-            u_4[i, j] = u[i, j]
+    segments_1 = int(np.ceil(math.sqrt(float(u_1))))
+    u_2 = np.empty((segments_1, n, d))
+    u_3 = np.empty((n, d))
+    for i in range(u_3.shape[0]):
+        for j in range(u_3.shape[1]):
+            u_3[i, j] = u[i, j]
     for s in range(segments_1):
         for i in range(n):
             for j in range(d):
-                u_3[s, i, j] = u_4[i, j]
+                u_2[s, i, j] = u_3[i, j]
         steps_1 = (s * u_1 + u_1) // segments_1 - s * u_1 // segments_1
         for i in range(steps_1):
             for j in range(n - 2):
                 for k in range(d - 2):
-                    u_5 = u_4[j + 1, k + 1]
+                    u_4 = u_3[j + 1, k + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
                     spread = (
-                        u_4[j + 2, k + 1]
-                        + u_4[j, k + 1]
-                        + u_4[j + 1, k + 2]
-                        + u_4[j + 1, k]
-                        - 4.0 * u_5
+                        u_3[j + 2, k + 1]
+                        + u_3[j, k + 1]
+                        + u_3[j + 1, k + 2]
+                        + u_3[j + 1, k]
+                        - 4.0 * u_4
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_1[j + 1, k + 1] = u_5 + (c * spread + rate * u_5 * (1.0 - u_5))
+                    part_1[j + 1, k + 1] = u_4 + (c * spread + rate * u_4 * (1.0 - u_4))
             edge = 2 if 2 < n else n
             for j in range(edge):
                 place = j if j < 1 else -edge + j + n
                 for k in range(d):
-                    part_1[place, k] = u_4[place, k]
+                    part_1[place, k] = u_3[place, k]
             edge_1 = 2 if 2 < d else d
             for j in range(n - 2):
                 for k in range(edge_1):
                     place_1 = k if k < 1 else d - edge_1 + k
-                    part_1[j + 1, place_1] = u_4[j + 1, place_1]
+                    part_1[j + 1, place_1] = u_3[j + 1, place_1]
             # line 4: for _ in range(steps):
-            u_4, part_1 = part_1, u_4
+            u_3, part_1 = part_1, u_3
     d_u = np.empty((n, d))
     value_1 = 0.0
     for i in range(n):
         for j in range(d):
             # line 7: return 0.5 * ((u - target) ** 2).sum()
-            value_2 = u_4[i, j] - target[i, j]
+            value_2 = u_3[i, j] - target[i, j]
             d_u[i, j] = value_2
             value_1 = plus(value_1, value_2 * value_2)
     value = 0.5 * value_1
-    for j in range(u_2):
-        # gradient of line 4: for _ in range(steps):
-        d_u_3 = -j + segments_1 - 1
-        if d_u_3 < 0:
-            d_u_3 += segments_1
-        if d_u_3 < 0 or d_u_3 >= segments_1:
-            raise IndexError("line 4: index is out of bounds for axis 0")
+    for j in range(segments_1):
         for i in range(n):
             for k in range(d):
-                d_u_1[i, k] = u_3[d_u_3, i, k]
-        d_u_4 = (
+                # gradient of line 4: for _ in range(steps):
+                d_u_1[i, k] = u_2[-j + segments_1 - 1, i, k]
+        back_steps_1 = (
             (-j * u_1 + segments_1 * u_1) // segments_1
             - (-j * u_1 + segments_1 * u_1 - u_1) // segments_1
         )
-        back_steps_1 = d_u_4
-        u_6 = np.empty((back_steps_1, n, d))
+        u_5 = np.empty((back_steps_1, n, d))
         for i in range(back_steps_1):
             for k in range(n):
                 for l in range(d):
-                    u_6[i, k, l] = d_u_1[k, l]
+                    u_5[i, k, l] = d_u_1[k, l]
             for k in range(n - 2):
                 for l in range(d - 2):
-                    u_7 = d_u_1[k + 1, l + 1]
+                    u_6 = d_u_1[k + 1, l + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
                     spread_1 = (
                         d_u_1[k + 2, l + 1]
                         + d_u_1[k, l + 1]
                         + d_u_1[k + 1, l + 2]
                         + d_u_1[k + 1, l]
-                        - 4.0 * u_7
+                        - 4.0 * u_6
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_2[k + 1, l + 1] = u_7 + (c * spread_1 + rate * u_7 * (1.0 - u_7))
+                    part_2[k + 1, l + 1] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
             edge_2 = 2 if 2 < n else n
             for k in range(edge_2):
                 place_2 = k if k < 1 else -edge_2 + k + n
@@ -139,29 +130,21 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     part_2[k + 1, place_3] = d_u_1[k + 1, place_3]
             # gradient of line 4: for _ in range(steps):
             d_u_1, part_2 = part_2, d_u_1
-        for i in range(d_u_4):
-            d_u_5 = d_u_4 - i - 1
-            if d_u_5 < 0:
-                d_u_5 += back_steps_1
-            if d_u_5 < 0 or d_u_5 >= back_steps_1:
-                raise IndexError("line 4: index is out of bounds for axis 0")
-            d_u_6 = -4.0 * c
+        for i in range(back_steps_1):
+            d_u_3 = -4.0 * c
             for k in range(n - 4):
                 for l in range(d - 4):
-                    d_u_7 = d_u[k + 2, l + 2]
-                    u_d_u_5 = u_6[d_u_5, k + 2, l + 2]
-                    d_u_8 = (
-                        d_u_7
-                        - d_u_7 * (rate * u_d_u_5)
-                        + d_u_7 * (1.0 - u_d_u_5) * rate
-                        + d_u_6 * d_u_7
+                    d_u_4 = d_u[k + 2, l + 2]
+                    u_7 = u_5[back_steps_1 - i - 1, k + 2, l + 2]
+                    d_u_5 = (
+                        d_u_4 - d_u_4 * (rate * u_7) + d_u_4 * (1.0 - u_7) * rate + d_u_3 * d_u_4
                     )
                     d_u_2[k + 2, l + 2] = (
                         d_u[k + 2, l + 3] * c
                         + d_u[k + 2, l + 1] * c
                         + d_u[k + 3, l + 2] * c
                         + d_u[k + 1, l + 2] * c
-                        + d_u_8
+                        + d_u_5
                     )
             edge_4 = 4 if 4 < n else n
             for k in range(edge_4):
@@ -180,12 +163,12 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     if place_4 >= 2 and 1 <= l < d - 1:
                         d_u_2[place_4, l] += d_u[place_4 - 1, l] * c
                     if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
-                        u_d_u_5_place_4_l = u_6[d_u_5, place_4, l]
+                        u_place_4_l = u_5[back_steps_1 - i - 1, place_4, l]
                         d_u_2[place_4, l] += (
                             d_u_place_4_l
-                            - d_u_place_4_l * (rate * u_d_u_5_place_4_l)
-                            + d_u_place_4_l * (1.0 - u_d_u_5_place_4_l) * rate
-                            + d_u_6 * d_u_place_4_l
+                            - d_u_place_4_l * (rate * u_place_4_l)
+                            + d_u_place_4_l * (1.0 - u_place_4_l) * rate
+                            + d_u_3 * d_u_place_4_l
                         )
             edge_5 = 4 if 4 < d else d
             for k in range(n - 4):
@@ -204,12 +187,12 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     if 1 <= place_5 < d - 1:
                         d_u_2[k + 2, place_5] += d_u[k + 1, place_5] * c
                     if 1 <= place_5 < d - 1:
-                        u_d_u_5_place_5 = u_6[d_u_5, k + 2, place_5]
+                        u_place_5 = u_5[back_steps_1 - i - 1, k + 2, place_5]
                         d_u_2[k + 2, place_5] += (
                             d_u_place_5
-                            - d_u_place_5 * (rate * u_d_u_5_place_5)
-                            + d_u_place_5 * (1.0 - u_d_u_5_place_5) * rate
-                            + d_u_6 * d_u_place_5
+                            - d_u_place_5 * (rate * u_place_5)
+                            + d_u_place_5 * (1.0 - u_place_5) * rate
+                            + d_u_3 * d_u_place_5
                         )
             d_u, d_u_2 = d_u_2, d_u
     return value, d_u

@@ -4,18 +4,17 @@
 
 u: f8[n, d]    target: f8[n, d]    c: f8    steps: i8
 
-Cost for each of trips_1: 2 operations; 0 bytes read, 0 written.
+Cost for each of trips_1: 5 operations; 0 bytes read, 0 written.
 Cost for each of d*n*trips_1 - 2*d*trips_1 - 2*n*trips_1 + 4*trips_1: 7 operations; 40 bytes read, 8 written.
 Cost for each of edge*trips_1: 1 operations; 0 bytes read, 0 written.
 Cost for each of edge_1*n*trips_1 - 2*edge_1*trips_1: 1 operations; 8 bytes read, 8 written.
 Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
-Cost for each of u_1: 3 operations; 0 bytes read, 0 written.
-Cost for each of d*n*u_1 - 4*d*u_1 - 4*n*u_1 + 16*u_1: 10 operations; 40 bytes read, 8 written.
-Cost for each of edge_2*u_1: 1 operations; 0 bytes read, 0 written.
-Cost for each of d*edge_2*u_1: 45 operations; 40 bytes read, 56 written.
-Cost for each of edge_3*n*u_1 - 4*edge_3*u_1: 26 operations; 40 bytes read, 56 written.
-Stored: part_1[n, d], d_u_1[n, d], u_2[n, d].
-Predicted cost relative to the value alone: 1.0.
+Cost for each of d*n*trips_1 - 4*d*trips_1 - 4*n*trips_1 + 16*trips_1: 10 operations; 40 bytes read, 8 written.
+Cost for each of edge_2*trips_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of d*edge_2*trips_1: 45 operations; 40 bytes read, 56 written.
+Cost for each of edge_3*n*trips_1 - 4*edge_3*trips_1: 26 operations; 40 bytes read, 56 written.
+Stored: part_1[n, d], d_u_1[n, d], u_1[n, d].
+Predicted cost relative to the value alone: 1.2.
 """
 
 import numpy as np
@@ -35,43 +34,42 @@ def heat_value_and_grad(u, target, c, steps):
     part_1 = np.empty((n, d))
     d_u_1 = np.empty((n, d))
     # line 4: for _ in range(steps):
-    u_1 = steps if steps >= 0 or steps != steps else 0
-    trips_1 = u_1
-    u_2 = np.empty((n, d))
-    for i in range(u_2.shape[0]):
-        for j in range(u_2.shape[1]):
-            u_2[i, j] = u[i, j]
+    trips_1 = steps if steps >= 0 or steps != steps else 0
+    u_1 = np.empty((n, d))
+    for i in range(u_1.shape[0]):
+        for j in range(u_1.shape[1]):
+            u_1[i, j] = u[i, j]
     for i in range(trips_1):
         for j in range(n - 2):
             for k in range(d - 2):
-                u_3 = u_2[j + 1, k + 1]
+                u_2 = u_1[j + 1, k + 1]
                 # line 5: u[1:-1, 1:-1] += c * (
                 part_1[j + 1, k + 1] = (
-                    u_3
-                    + c * (u_2[j + 2, k + 1] + u_2[j, k + 1] + u_2[j + 1, k + 2] + u_2[j + 1, k] - 4.0 * u_3)
+                    u_2
+                    + c * (u_1[j + 2, k + 1] + u_1[j, k + 1] + u_1[j + 1, k + 2] + u_1[j + 1, k] - 4.0 * u_2)
                 )
         edge = 2 if 2 < n else n
         for j in range(edge):
             place = j if j < 1 else -edge + j + n
             for k in range(d):
-                part_1[place, k] = u_2[place, k]
+                part_1[place, k] = u_1[place, k]
         edge_1 = 2 if 2 < d else d
         for j in range(n - 2):
             for k in range(edge_1):
                 place_1 = k if k < 1 else d - edge_1 + k
-                part_1[j + 1, place_1] = u_2[j + 1, place_1]
+                part_1[j + 1, place_1] = u_1[j + 1, place_1]
         # line 4: for _ in range(steps):
-        u_2, part_1 = part_1, u_2
+        u_1, part_1 = part_1, u_1
     d_u = np.empty((n, d))
     value_1 = 0.0
     for i in range(n):
         for j in range(d):
             # line 8: return 0.5 * ((u - target) ** 2).sum()
-            value_2 = u_2[i, j] - target[i, j]
+            value_2 = u_1[i, j] - target[i, j]
             d_u[i, j] = value_2
             value_1 = plus(value_1, value_2 * value_2)
     value = 0.5 * value_1
-    for j in range(u_1):
+    for j in range(trips_1):
         # gradient of line 4: for _ in range(steps):
         d_u_2 = -4.0 * c
         for i in range(n - 4):

@@ -7,12 +7,11 @@ main: f8[p, 4*k]    extra: f8[d, k]    state: f8[r, k]    sequence: f8[n, k]
 Cost for each of n - 1: 4 operations, 1 log; 8 bytes read, 8 written.
 Cost for each of k*n - k: 19 operations, 1 exp; 144 bytes read, 64 written.
 Cost for each of ((p)//2)*k*n - ((p)//2)*k: 88 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
-Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], x_1[k],
-d_prediction[k], d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_1[r, k], x_2[n - 1, k], total_1[n -
-1, k], total_2[n - 1], x_steps_steps[n - 1, ((p)//2), k], forget_4[n - 1, ((p)//2), k],
-cell_steps_steps[n - 1, ((p)//2), k], forget_5[n - 1, ((p)//2), k], hidden_steps_steps[n - 1,
-((p)//2), k], forget_6[n - 1, ((p)//2), k], change_steps_steps[n - 1, ((p)//2), k], x_3[n - 1,
-((p)//2), k], state_1[r, k].
+Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], d_prediction[k],
+d_x[k], d_x_1[k], d_x_2[k], d_x_3[k], d_total_1[r, k], x_1[n - 1, k], total_1[n - 1, k], total_2[n -
+1], x_steps_steps[n - 1, ((p)//2), k], forget_4[n - 1, ((p)//2), k], cell_steps_steps[n - 1,
+((p)//2), k], forget_5[n - 1, ((p)//2), k], hidden_steps_steps[n - 1, ((p)//2), k], forget_6[n - 1,
+((p)//2), k], change_steps_steps[n - 1, ((p)//2), k], x_2[n - 1, ((p)//2), k], state_1[r, k].
 Predicted cost relative to the value alone: 1.9.
 """
 
@@ -105,7 +104,6 @@ def lstm_value_and_grad(main, extra, state, sequence):
     hidden = np.empty(k)
     forget_3 = np.empty(k)
     change = np.empty(k)
-    x_1 = np.empty(k)
     d_prediction = np.empty(k)
     d_x = np.empty(k)
     d_x_1 = np.empty(k)
@@ -114,7 +112,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
     d_total_1 = np.zeros((r, k))
     d_extra = np.zeros((d, k))
     d_main = np.zeros((p, 4 * k))
-    x_2 = np.empty((n - 1, k))
+    x_1 = np.empty((n - 1, k))
     total_1 = np.empty((n - 1, k))
     total_2 = np.empty(n - 1)
     x_steps_steps = np.empty((n - 1, p // 2, k))
@@ -124,7 +122,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
     hidden_steps_steps = np.empty((n - 1, p // 2, k))
     forget_6 = np.empty((n - 1, p // 2, k))
     change_steps_steps = np.empty((n - 1, p // 2, k))
-    x_3 = np.empty((n - 1, p // 2, k))
+    x_2 = np.empty((n - 1, p // 2, k))
     state_1 = np.empty((r, k))
     # line 15: for t in range(n - 1):
     for i in range(state_1.shape[0]):
@@ -204,28 +202,27 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 # line 24: cell = cell * forget + ingate * change
                 cell_1 = cell[i] * forget + ingate * change_i
                 # line 25: x = outgate * np.tanh(cell)
-                x_4 = vector_tanh(cell_1)
-                x_3[t, layer, i] = x_4
+                x_3 = vector_tanh(cell_1)
+                x_2[t, layer, i] = x_3
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 outgate = 1.0 / (1.0 + forget_1[i])
                 # line 25: x = outgate * np.tanh(cell)
-                x_1[i] = outgate * x_4
+                x[i] = outgate * x_3
             for i in range(k):
-                state_1[weight_4, i] = x_1[i]
+                state_1[weight_4, i] = x[i]
             for i in range(k):
                 # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 forget = 1.0 / (1.0 + forget_2[i])
                 ingate = 1.0 / (1.0 + forget_3[i])
                 # line 24: cell = cell * forget + ingate * change
                 state_1[weight_3, i] = cell[i] * forget + ingate * change[i]
-            # line 17: for layer in range(layers):
-            x, x_1 = x_1, x
         d_total_2 = 0.0
         for i in range(k):
-            x_5 = x[i]
-            x_2[t, i] = x_5
+            # line 17: for layer in range(layers):
+            x_4 = x[i]
+            x_1[t, i] = x_4
             # gradient of line 15: for t in range(n - 1):
-            d_total_3 = vector_exp(x_5 * extra[1, i] + extra[2, i])
+            d_total_3 = vector_exp(x_4 * extra[1, i] + extra[2, i])
             total_1[t, i] = d_total_3
             d_total_2 = plus(d_total_2, d_total_3)
         d_total_4 = 0.0
@@ -285,7 +282,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 d_x_8 = d_x[l] + d_x_2[l]
                 recorded_l = forget_4[-j + n - 2, p // 2 - i - 1, l]
                 d_x_9 = 1.0 + recorded_l
-                recorded_l_1 = x_3[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_1 = x_2[-j + n - 2, p // 2 - i - 1, l]
                 d_cell = d_x_1[l] + d_x_8 / d_x_9 * (1.0 - recorded_l_1 * recorded_l_1)
                 recorded_l_2 = forget_5[-j + n - 2, p // 2 - i - 1, l]
                 d_x_10 = 1.0 + recorded_l_2
@@ -314,7 +311,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 d_main[d_x_7, l] += d_x_11 * x_steps_l
                 d_main[d_x_7, 2 * k + l] += d_x_12 * x_steps_l
             for l in range(k):
-                recorded_l_1 = x_3[-j + n - 2, p // 2 - i - 1, l]
+                recorded_l_1 = x_2[-j + n - 2, p // 2 - i - 1, l]
                 d_cell = (
                     d_x_1[l]
                     + (d_x[l] + d_x_2[l]) / (1.0 + forget_4[-j + n - 2, p // 2 - i - 1, l]) * (1.0 - recorded_l_1 * recorded_l_1)
@@ -332,6 +329,6 @@ def lstm_value_and_grad(main, extra, state, sequence):
         for i in range(k):
             d_prediction_i = d_prediction[i]
             d_extra[2, i] += d_prediction_i
-            d_extra[1, i] += d_prediction_i * x_2[-j + n - 2, i]
+            d_extra[1, i] += d_prediction_i * x_1[-j + n - 2, i]
             d_extra[0, i] += d_x[i] * sequence[-j + n - 2, i]
     return value, d_main, d_extra

@@ -12,10 +12,10 @@ Cost for each of d*n*n_x_0: 6 operations; 32 bytes read, 16 written.
 Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 32 bytes read, 16 written.
 Cost for each of n_x_0*s: 4 operations; 16 bytes read, 8 written.
 Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 32 bytes read, 16 written.
-Stored: first_1[d], first[n], second_1[m], second[m - n], d_first_1[m - n], d_first_2[n],
-d_first_3[m - n], d_first_4[m], d_first_5[d], d_first_6[m], d_first_7[d], d_second[m - n],
-d_first[n], first_2[n], second_2[m - n], first_steps[n_x_0, n], second_steps[n_x_0, m - n],
-total_1[n_x_0, s], first_3[n], second_3[m - n], d_first_8[n], d_second_1[m - n].
+Stored: first_1[d], second_1[m], d_first_1[m - n], d_first_2[n], d_first_3[m - n], d_first_4[m],
+d_first_5[d], d_first_6[m], d_first_7[d], d_second[m - n], first[n], second[m - n],
+first_steps[n_x_0, n], second_steps[n_x_0, m - n], total_1[n_x_0, s], first_2[n], second_2[m - n],
+d_first[n], d_second_1[m - n].
 Predicted cost relative to the value alone: 1.7.
 """
 
@@ -101,9 +101,7 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     n_x_0 = x.shape[0]
     n_y_0 = y.shape[0]
     first_1 = np.empty(d)
-    first = np.empty(n)
     second_1 = np.empty(m)
-    second = np.empty(m - n)
     d_first_1 = np.empty(m - n)
     d_first_2 = np.empty(n)
     d_first_3 = np.empty(m - n)
@@ -112,134 +110,129 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     d_first_6 = np.empty(m)
     d_first_7 = np.empty(d)
     d_second = np.empty(m - n)
-    d_first = np.empty(n)
-    first_2 = np.zeros(n)
-    second_2 = np.zeros(m - n)
+    first = np.zeros(n)
+    second = np.zeros(m - n)
     d_W = np.zeros((n, d))
     d_U = np.zeros((m - n, m))
     d_V = np.zeros((s, m - n))
     first_steps = np.empty((n_x_0, n))
     second_steps = np.empty((n_x_0, m - n))
     total_1 = np.empty((n_x_0, s))
-    first_3 = np.empty(n)
+    first_2 = np.empty(n)
     # line 9: for t in range(len(x)):
-    for i in range(first_3.shape[0]):
-        first_3[i] = first_2[i]
-    second_3 = np.empty(m - n)
-    for i in range(second_3.shape[0]):
-        second_3[i] = second_2[i]
+    for i in range(first_2.shape[0]):
+        first_2[i] = first[i]
+    second_2 = np.empty(m - n)
+    for i in range(second_2.shape[0]):
+        second_2[i] = second[i]
     total = 0.0
     # line 12: total += ((V @ second - y[t]) ** 2).sum()
     if n_x_0 > n_y_0:
         raise IndexError("line 12: index is out of bounds for axis 0")
     for t in range(n_x_0):
         for i in range(n):
-            first_steps[t, i] = first_3[i]
+            first_steps[t, i] = first_2[i]
         for i in range(m - n):
-            second_steps[t, i] = second_3[i]
+            second_steps[t, i] = second_2[i]
         for i in range(d - n):
             # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
             first_1[i] = x[t, i]
         for i in range(n):
-            first_1[d + i - n] = first_3[i]
+            first_1[d + i - n] = first_2[i]
         for i in range(n):
-            first_4 = 0.0
+            first_3 = 0.0
             for j in range(d):
-                first_4 = plus(first_4, W[i, j] * first_1[j])
-            first[i] = vector_tanh(first_4 + b[i])
+                first_3 = plus(first_3, W[i, j] * first_1[j])
+            first_2[i] = vector_tanh(first_3 + b[i])
         for i in range(n):
-            second_1[i] = first[i]
+            second_1[i] = first_2[i]
         for i in range(m - n):
-            second_1[i + n] = second_3[i]
+            second_1[i + n] = second_2[i]
         for i in range(m - n):
-            second_4 = 0.0
+            second_3 = 0.0
             for j in range(m):
                 # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                second_4 = plus(second_4, U[i, j] * second_1[j])
-            second[i] = vector_tanh(second_4 + c[i])
+                second_3 = plus(second_3, U[i, j] * second_1[j])
+            second_2[i] = vector_tanh(second_3 + c[i])
         total_2 = 0.0
         for i in range(s):
             total_3 = 0.0
             for j in range(m - n):
                 # line 12: total += ((V @ second - y[t]) ** 2).sum()
-                total_3 = plus(total_3, V[i, j] * second[j])
+                total_3 = plus(total_3, V[i, j] * second_2[j])
             total_4 = total_3 - y[t, i]
             total_1[t, i] = total_4
             total_2 = plus(total_2, total_4 * total_4)
         total += total_2
-        # line 9: for t in range(len(x)):
-        first_3, first, second_3, second = first, first_3, second, second_3
     # line 13: return total / len(x)
     value_1 = float(n_x_0)
     value = total / value_1
-    d_first_8 = np.empty(n)
+    d_first = np.empty(n)
     # gradient of line 9: for t in range(len(x)):
-    for i in range(d_first_8.shape[0]):
-        d_first_8[i] = first_2[i]
+    for i in range(d_first.shape[0]):
+        d_first[i] = first[i]
     d_second_1 = np.empty(m - n)
     for i in range(d_second_1.shape[0]):
-        d_second_1[i] = second_2[i]
+        d_second_1[i] = second[i]
     d_b = np.empty(n)
     for i in range(d_b.shape[0]):
-        d_b[i] = first_2[i]
+        d_b[i] = first[i]
     d_c = np.empty(m - n)
     for i in range(d_c.shape[0]):
-        d_c[i] = second_2[i]
+        d_c[i] = second[i]
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
     for j in range(n_x_0):
         d_first_1[:] = 0.0
         # gradient of line 9: for t in range(len(x)):
-        d_first_9 = d_total * 2.0
+        d_first_8 = d_total * 2.0
         for i in range(s):
             recorded_i = total_1[-j + n_x_0 - 1, i]
-            d_first_10 = d_first_9 * recorded_i
+            d_first_9 = d_first_8 * recorded_i
             for k in range(m - n):
                 d_first_1[k] += recorded_i * V[i, k]
-                d_V[i, k] += d_first_10 * second_3[k]
+                d_V[i, k] += d_first_9 * second_2[k]
         for i in range(n):
             d_first_2[i] = first_steps[-j + n_x_0 - 1, i]
         for i in range(m - n):
             d_first_3[i] = second_steps[-j + n_x_0 - 1, i]
         d_first_4[:] = 0.0
         for i in range(m - n):
-            second_i = second_3[i]
-            d_first_11 = (d_second_1[i] + d_first_1[i] * d_first_9) * (1.0 - second_i * second_i)
-            d_c[i] += d_first_11
+            second_i = second_2[i]
+            d_first_10 = (d_second_1[i] + d_first_1[i] * d_first_8) * (1.0 - second_i * second_i)
+            d_c[i] += d_first_10
             for k in range(m):
-                d_first_4[k] += d_first_11 * U[i, k]
+                d_first_4[k] += d_first_10 * U[i, k]
         for i in range(d - n):
             d_first_5[i] = x[-j + n_x_0 - 1, i]
         for i in range(n):
             d_first_5[d + i - n] = d_first_2[i]
         for i in range(n):
-            d_first_6[i] = first_3[i]
+            d_first_6[i] = first_2[i]
         for i in range(m - n):
             d_first_6[i + n] = d_first_3[i]
         d_first_7[:] = 0.0
         for i in range(n):
-            first_i = first_3[i]
-            d_first_12 = (d_first_8[i] + d_first_4[i]) * (1.0 - first_i * first_i)
-            d_b[i] += d_first_12
+            first_i = first_2[i]
+            d_first_11 = (d_first[i] + d_first_4[i]) * (1.0 - first_i * first_i)
+            d_b[i] += d_first_11
             for k in range(d):
-                d_first_7[k] += d_first_12 * W[i, k]
-                d_W[i, k] += d_first_12 * d_first_5[k]
+                d_first_7[k] += d_first_11 * W[i, k]
+                d_W[i, k] += d_first_11 * d_first_5[k]
         for i in range(m - n):
             d_second[i] = d_first_4[i + n]
-            second_i = second_3[i]
-            d_first_11 = (d_second_1[i] + d_first_1[i] * d_first_9) * (1.0 - second_i * second_i)
+            second_i = second_2[i]
+            d_first_10 = (d_second_1[i] + d_first_1[i] * d_first_8) * (1.0 - second_i * second_i)
             for k in range(m):
-                d_U[i, k] += d_first_11 * d_first_6[k]
+                d_U[i, k] += d_first_10 * d_first_6[k]
         for i in range(n):
             d_first[i] = d_first_7[d + i - n]
-        d_first_8, d_first, d_second_1, d_second, first_3, d_first_2, second_3, d_first_3 = (
-            d_first,
-            d_first_8,
+        d_second_1, d_second, first_2, d_first_2, second_2, d_first_3 = (
             d_second,
             d_second_1,
             d_first_2,
-            first_3,
+            first_2,
             d_first_3,
-            second_3,
+            second_2,
         )
     return value, d_W, d_b, d_U, d_c, d_V

@@ -25,14 +25,10 @@ def poly_jacobian_rows(first, last, x, d_w):
             # line 4: powers = x ** range(D)
             powers_2 = x_i * x_i
             powers_3 = powers_2 * x_i
-            # gradient of line 5: return powers @ w
-            d_g = x_i
-            d_g_1 = powers_2
-            d_g_2 = powers_3
             d_w[i, 0, 0, 0] = 1.0
-            d_w[i, 0, 1, 0] = d_g
-            d_w[i, 0, 2, 0] = d_g_1
-            d_w[i, 0, 3, 0] = d_g_2
+            d_w[i, 0, 1, 0] = x_i
+            d_w[i, 0, 2, 0] = powers_2
+            d_w[i, 0, 3, 0] = powers_3
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

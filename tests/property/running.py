@@ -124,7 +124,8 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
         return Outcome("wild", "the gradient of NaN that is overwritten")
     if _moves(lambda *a: plain_value(plain, a), args, 1e-13, 1e-7):
         return Outcome("wild", "rounding of the arguments changes the value")
-    assert_close(value, wanted, rtol=1e-9, what="value")
+    # Functions of single precision may be rounded to the next number.
+    assert_close(value, wanted, rtol=1e-6 if "float32" in text else 1e-9, what="value")
     if _moves(lambda *a: [leaf for _, leaf in leaves_in(found(*a)[1])], args, 1e-11, 1e-6):
         return Outcome("wild", "rounding of the arguments changes the gradient")
     for output, part in zip(evaluate(stages.optimized, inputs), [value, *parts], strict=True):

@@ -51,6 +51,17 @@ BODIES_FOUND = {
         "            v[k] = np.sum(v[:k])",
         "return np.sum(np.sin(v))",
     ),
+    "sizes that the run knows, of an array whose own size is found to be another one's": (
+        "v = np.exp(-A[:, 0] ** 2) + np.concatenate([y[p[0]:], y[::-1][:p[0]]])",
+        "return np.dot(x, v[::-1])",
+    ),
+    "parts of what was picked, added where the run says": (
+        "v, m = x * 1.0, x > 0.0",
+        "for _ in range(p[0]):",
+        "    v[m] = np.sort(v[m])[::-1] * 0.9",
+        "    m = v > 0.1",
+        "return np.sum(v * np.arange(v.size))",
+    ),
     "steps between checkpoints that record nothing that is needed": (
         "v = np.sin(x)",
         "for i in p:",

@@ -45,7 +45,7 @@ def call(m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Val
     value = _value(m, found, entry, args)
     if out is None:
         return value
-    if not isinstance(out, Array) or not m.type_of(out).rank:
+    if not isinstance(out, Array) or not (out.boxed or m.type_of(out).rank):
         m.refuse("`out` must be one array.", "Pass an array.")
     _check_kind(m, found, m.node(value), m.type_of(out).dtype, options)
     if mask is not None:

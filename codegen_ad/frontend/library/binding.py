@@ -14,6 +14,7 @@ from typing import NoReturn, cast
 from codegen_ad.frontend.context import Context, Handler, Value
 from codegen_ad.frontend.library import dtypes
 from codegen_ad.frontend.library.parameters import REQUIRED, Parameters, listed, parse
+from codegen_ad.frontend.values import Array
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
@@ -248,8 +249,8 @@ def signature(text: str) -> Callable[[Callable[[Call], Value]], Handler]:
 def _written(call: Call, result: Value) -> Value:
     """`out`, after the result has been written into it."""
     out = call.value("out")
-    is_array = not isinstance(out, tuple) and call.ctx.is_array(out) and call.ctx.is_array(result)
-    if not is_array or not call.node("out").array.rank:
+    is_place = isinstance(out, Array) and (out.boxed or call.node("out").array.rank > 0)
+    if not is_place or not call.ctx.is_array(result):
         call.refuse(f"`out` of `{call.name}` must be one array.", "Pass an array.")
     have, want = call.node("out").array, call.ctx.node(result).array
     if not want.dtype.fits(have.dtype):

@@ -81,6 +81,7 @@ class Facts:
             here = {name: value}
             self.substitution = {k: d.substitute(here) for k, d in self.substitution.items()}
             self.substitution[name] = value
+            self.same = {k: (d.substitute(here), why) for k, (d, why) in self.same.items()}
             self.demand(Requirement("equal", first, second, message))
             return True
         return False

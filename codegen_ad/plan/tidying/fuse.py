@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import cast
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.access import is_unrolled
@@ -18,6 +19,7 @@ from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
     Apply,
+    Assign,
     Expr,
     Fill,
     For,
@@ -25,6 +27,7 @@ from codegen_ad.plan.kernel import (
     Kernel,
     Let,
     Load,
+    Number,
     Statement,
     Store,
     Var,
@@ -51,12 +54,12 @@ def fuse(kernel: Kernel, names: Names) -> None:
     """Fuse loops of the kernel's body and forward what they store; drop buffers nobody reads."""
     if any(isinstance(s, View) for s in walk(kernel.body)):
         return  # two names for one memory
-    if _fuse_block(kernel.body, names):
+    if fuse_block(kernel.body, names):
         _drop_unread(kernel)
         _contract(kernel)
 
 
-def _fuse_block(block: list[Statement], names: Names) -> bool:
+def fuse_block(block: list[Statement], names: Names) -> bool:
     """Fuse the loops of a block, then those in the loops that were fused."""
     changed = False
     position = 0
@@ -90,16 +93,34 @@ def _with_later(block: list[Statement], position: int, names: Names, known: Know
         between = block[position + 1 : place]
         # Memory is made before, but where its size is found out in between.
         found = {n for s in between if not isinstance(s, Allocate) for n in known.of(s).changed}
-        early = [isinstance(s, Allocate) and found.isdisjoint(_symbols(s.shape)) for s in between]
-        made = [s for s, is_early in zip(between, early, strict=True) if is_early]
-        others = [s for s, is_early in zip(between, early, strict=True) if not is_early]
+        free = [isinstance(s, Allocate) and found.isdisjoint(_symbols(s.shape)) for s in between]
+        made = [s for s, is_free in zip(between, free, strict=True) if is_free]
+        others = [s for s, is_free in zip(between, free, strict=True) if not is_free]
         if not any(_conflict(known.of(s), known.of(second)) for s in others):
             block[position : place + 1] = [*made, _fused(first, second, names), *others]
             return position + len(made)
         if not any(_conflict(known.of(first), known.of(s)) for s in others):
             block[position : place + 1] = [*between, _fused(first, second, names)]
             return position
+        early, late = _parted(first, others, known)
+        if not any(_conflict(known.of(s), known.of(second)) for s in late):
+            before = [*made, *early]
+            block[position : place + 1] = [*before, _fused(first, second, names), *late]
+            return position + len(before)
     return None
+
+
+def _parted(
+    first: For, between: Sequence[Statement], known: Known
+) -> tuple[list[Statement], list[Statement]]:
+    """The statements behind a loop that may as well stand before it, and the others."""
+    early: list[Statement] = []
+    late: list[Statement] = [first]
+    for statement in between:
+        facts = known.of(statement)
+        stays = any(_conflict(known.of(s), facts) for s in late)
+        (late if stays else early).append(statement)
+    return early, late[1:]
 
 
 def _fused(first: For, second: For, names: Names) -> For:
@@ -108,7 +129,7 @@ def _fused(first: For, second: For, names: Names) -> For:
         substitute(statement, {second.variable: Dim.symbol(first.variable)})
     names.same_loop(second.variable, first.variable)
     loop = replace(first, body=[*first.body, *second.body])
-    _fuse_block(loop.body, names)
+    fuse_block(loop.body, names)
     _forward(loop.body)
     return loop
 
@@ -279,10 +300,19 @@ def _contract(kernel: Kernel) -> None:
             continue
         for name in sorted(names[id(statement)] & arrays.keys()):
             made = arrays[name].made
-            if made is None or made.fill is not None or users[name] > 1 or len(made.shape) < 2:
+            if made is None or users[name] > 1:
                 continue
             axis = own_axis(statement, name)
             if axis is None:
+                continue
+            if len(made.shape) == 1 and (made.fill is None or made.dtype.is_float):
+                _as_variable(statement, name)
+                if made.fill is not None:
+                    start = Number(repr(made.fill), made.dtype)
+                    statement.body.insert(0, Assign((name,), (start,), made.note))
+                _remove(kernel.body, {name})
+                continue
+            if made.fill is not None or len(made.shape) < 2:
                 continue
             made.shape = _without(made.shape, axis)
 
@@ -293,6 +323,34 @@ def _contract(kernel: Kernel) -> None:
 
             for inner in statement.body:
                 move(inner, place)
+
+
+def _as_variable(loop: For, name: str) -> None:
+    """Let a variable hold the one element of an array that a trip uses."""
+
+    def named(expr: Expr) -> Expr:
+        match expr:
+            case Load(buffer=buffer, dtype=dtype) if buffer == name:
+                return Var(name, dtype)
+            case Apply(args=args):
+                return replace(expr, args=tuple(map(named, args)))
+            case _:
+                return expr
+
+    def changed(block: list[Statement]) -> None:
+        for k, statement in enumerate(block):
+            replace_expressions(statement, named)
+            for inner in blocks(statement):
+                changed(inner)
+            match statement:
+                case Store(buffer=buffer, expr=expr, note=note) if buffer == name:
+                    block[k] = Assign((name,), (expr,), note)
+                case Accumulate(target=Load()):
+                    statement.target = cast("Var | Load", named(statement.target))
+                case _:
+                    pass
+
+    changed(loop.body)
 
 
 def own_axis(loop: For, name: str) -> int | None:

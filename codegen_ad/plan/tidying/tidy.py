@@ -178,7 +178,7 @@ def _only_use(body: list[Statement], position: int, let: Let) -> Statement | Non
 def _fits(let: Let, statement: Statement) -> bool:
     if isinstance(statement, Accumulate) and let.name in names_in(statement.target):
         return False
-    if isinstance(let.expr, Load):
+    if isinstance(let.expr, Load | Var):
         return True
     total = _operations(let.expr) + sum(map(_operations, expressions(statement)))
     same = let.note == statement.note

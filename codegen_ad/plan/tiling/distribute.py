@@ -109,7 +109,7 @@ def is_checked(loop: For) -> bool:
 
 def is_along_rows(rows: Rows, loop: For) -> bool:
     """Whether an innermost loop reads and writes along the last axes of arrays."""
-    if any(isinstance(s, For) for s in walk(loop.body)):
+    if loop.carried or any(isinstance(s, For) for s in walk(loop.body)):
         return False
     variable = Dim.symbol(loop.variable)
     for buffer, at, _ in accesses(loop.body):
@@ -281,4 +281,6 @@ def _gains(rows: Rows, around: Around) -> bool:
     inner = [s for block in blocks(around.statement) for s in walk(block)]
     temporary = (b in rows.temporaries and b in rows.varying for b, _, _ in accesses(inner))
     nested = any(isinstance(s, For) for s in inner)
-    return nested or any(map(is_costly, inner)) or any(temporary)
+    # A loop whose trips wait for each other uses no vectors itself.
+    waits = isinstance(around.statement, For) and around.statement.carried
+    return nested or waits or any(map(is_costly, inner)) or any(temporary)

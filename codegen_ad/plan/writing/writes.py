@@ -117,7 +117,9 @@ def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
     p.walker.whole(scope, target, out)
     out.reads.setdefault(target, set())
     for part in _parts(p, scope, writes):
-        p.walker.sizes(scope, part.link, out)  # of where each of them writes
+        for writer in (part.link, part.update):
+            if writer is not None:
+                p.walker.sizes(scope, writer, out)  # of where it writes
         needs = Needs()
         for written in (part.values, *part.link.args[2:]):
             its = Needs()

@@ -4,15 +4,14 @@
 
 u: f8[n]    c: f8    steps: i8
 
-Cost for each of trips_1: 1 operations; 0 bytes read, 0 written.
+Cost for each of trips_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of n*trips_1 - 2*trips_1: 5 operations; 24 bytes read, 8 written.
 Cost for each of edge*trips_1: 1 operations; 8 bytes read, 8 written.
 Cost for each of n: 3 operations; 8 bytes read, 8 written.
-Cost for each of u_1: 2 operations; 0 bytes read, 0 written.
-Cost for each of n*u_1 - 4*u_1: 6 operations; 24 bytes read, 8 written.
-Cost for each of edge_1*u_1: 16 operations; 24 bytes read, 40 written.
-Stored: part_1[n], d_u_1[n], u_2[n].
-Predicted cost relative to the value alone: 1.1.
+Cost for each of n*trips_1 - 4*trips_1: 6 operations; 24 bytes read, 8 written.
+Cost for each of edge_1*trips_1: 16 operations; 24 bytes read, 40 written.
+Stored: part_1[n], d_u_1[n], u_1[n].
+Predicted cost relative to the value alone: 1.3.
 """
 
 import numpy as np
@@ -31,31 +30,30 @@ def heat_value_and_grad(u, c, steps):
     part_1 = np.empty(n)
     d_u_1 = np.empty(n)
     # line 4: for _ in range(steps):
-    u_1 = steps if steps >= 0 or steps != steps else 0
-    trips_1 = u_1
-    u_2 = np.empty(n)
-    for i in range(u_2.shape[0]):
-        u_2[i] = u[i]
+    trips_1 = steps if steps >= 0 or steps != steps else 0
+    u_1 = np.empty(n)
+    for i in range(u_1.shape[0]):
+        u_1[i] = u[i]
     for i in range(trips_1):
         for j in range(n - 2):
-            u_3 = u_2[j + 1]
+            u_2 = u_1[j + 1]
             # line 5: u[1:-1] += c * (u[2:] - 2 * u[1:-1] + u[:-2])
-            part_1[j + 1] = u_3 + c * (u_2[j + 2] - 2.0 * u_3 + u_2[j])
+            part_1[j + 1] = u_2 + c * (u_1[j + 2] - 2.0 * u_2 + u_1[j])
         edge = 2 if 2 < n else n
         for j in range(edge):
             place = j if j < 1 else -edge + j + n
-            part_1[place] = u_2[place]
+            part_1[place] = u_1[place]
         # line 4: for _ in range(steps):
-        u_2, part_1 = part_1, u_2
+        u_1, part_1 = part_1, u_1
     value = 0.0
     d_u = np.empty(n)
     for i in range(n):
-        u_i = u_2[i]
+        u_i = u_1[i]
         # line 6: return np.sum(u**2)
         value = plus(value, u_i * u_i)
         # gradient of line 6: return np.sum(u**2)
         d_u[i] = 2.0 * u_i
-    for j in range(u_1):
+    for j in range(trips_1):
         # gradient of line 4: for _ in range(steps):
         d_u_2 = -2.0 * c
         for i in range(n - 4):
