@@ -17,6 +17,12 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
+def matrix_put(target: Array, source: Array) -> None:
+    """Write a whole array into another one: numba takes seconds to compile `target[:] = source`."""
+    for place in np.ndindex(target.shape):
+        target[place] = source[place]
+
+
 def matrix_finite(a: Array) -> bool:
     """Return whether all numbers of a matrix are finite."""
     total = 0.0
@@ -66,11 +72,11 @@ def matrix_solve(a: Array, b: Array, where: str) -> Array:
     x = np.empty(b.shape, b.dtype)
     failed = False
     try:
-        x[:] = np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
+        matrix_put(x, np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b)))
     except Exception:
         failed = True
     if failed:
-        x[:] = b
+        matrix_put(x, b)
         columns = x.reshape(a.shape[0], -1)
         if not (matrix_finite(a) and matrix_finite(columns)):
             failed = matrix_eliminate(a.copy(), columns) == 0.0
@@ -84,11 +90,11 @@ def matrix_inverse(a: Array, where: str) -> Array:
     x = np.empty(a.shape, a.dtype)
     failed = False
     try:
-        x[:] = np.linalg.inv(np.ascontiguousarray(a))
+        matrix_put(x, np.linalg.inv(np.ascontiguousarray(a)))
     except Exception:
         failed = True
     if failed and not matrix_finite(a):
-        x[:] = 0.0
+        x.fill(0.0)
         for i in range(a.shape[0]):
             x[i, i] = 1.0
         failed = matrix_eliminate(a.copy(), x) == 0.0
@@ -136,7 +142,7 @@ def matrix_cholesky(a: Array, where: str) -> Array:
     lower = np.empty(a.shape, a.dtype)
     failed = False
     try:
-        lower[:] = np.linalg.cholesky(np.ascontiguousarray(a))
+        matrix_put(lower, np.linalg.cholesky(np.ascontiguousarray(a)))
     except Exception:
         failed = True
     if failed:
@@ -170,13 +176,13 @@ def matrix_qr(a: Array, where: str) -> Any:
     if a.size > 0:
         try:
             found = np.linalg.qr(np.ascontiguousarray(a))
-            q[:] = found[0]
-            r[:] = found[1]
+            matrix_put(q, found[0])
+            matrix_put(r, found[1])
         except Exception:
             failed = True
     if failed and not matrix_finite(a):
-        q[:] = np.nan
-        r[:] = np.nan
+        q.fill(np.nan)
+        r.fill(np.nan)
         failed = False
     if failed:
         raise np.linalg.LinAlgError(where)
@@ -191,8 +197,8 @@ def matrix_eigh(a: Array, where: str) -> Any:
     if a.size > 0:
         try:
             found = np.linalg.eigh(np.ascontiguousarray(a))
-            w[:] = found[0]
-            v[:] = found[1]
+            matrix_put(w, found[0])
+            matrix_put(v, found[1])
         except Exception:
             failed = True
     if failed:
@@ -210,9 +216,9 @@ def matrix_svd(a: Array, where: str) -> Any:
     if a.size > 0:
         try:
             found = np.linalg.svd(np.ascontiguousarray(a), False)
-            u[:] = found[0]
-            s[:] = found[1]
-            vt[:] = found[2]
+            matrix_put(u, found[0])
+            matrix_put(s, found[1])
+            matrix_put(vt, found[2])
         except Exception:
             failed = True
     if failed:
@@ -232,7 +238,7 @@ def matrix_pinv(a: Array, cutoff: float, where: str) -> Array:
     failed = False
     if a.size > 0:
         try:
-            x[:] = np.linalg.pinv(np.ascontiguousarray(a), cutoff)
+            matrix_put(x, np.linalg.pinv(np.ascontiguousarray(a), cutoff))
         except Exception:
             failed = True
     if failed:
@@ -249,7 +255,9 @@ def matrix_lstsq(a: Array, b: Array, cutoff: float, where: str) -> Array:
     failed = False
     if a.size > 0 and b.size > 0:
         try:
-            x[:] = np.linalg.lstsq(np.ascontiguousarray(a), np.ascontiguousarray(b), cutoff)[0]
+            matrix_put(
+                x, np.linalg.lstsq(np.ascontiguousarray(a), np.ascontiguousarray(b), cutoff)[0]
+            )
         except Exception:
             failed = True
     if failed:

@@ -14,6 +14,13 @@ from numba import njit
 
 
 @njit(error_model="numpy", fastmath={"contract"})
+def matrix_put(target, source):
+    """Write a whole array into another one: numba takes seconds to compile `target[:] = source`."""
+    for place in np.ndindex(target.shape):
+        target[place] = source[place]
+
+
+@njit(error_model="numpy", fastmath={"contract"})
 def matrix_finite(a):
     """Return whether all numbers of a matrix are finite."""
     total = 0.0
@@ -65,11 +72,11 @@ def matrix_solve(a, b, where):
     x = np.empty(b.shape, b.dtype)
     failed = False
     try:
-        x[:] = np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b))
+        matrix_put(x, np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b)))
     except Exception:
         failed = True
     if failed:
-        x[:] = b
+        matrix_put(x, b)
         columns = x.reshape(a.shape[0], -1)
         if not (matrix_finite(a) and matrix_finite(columns)):
             failed = matrix_eliminate(a.copy(), columns) == 0.0
