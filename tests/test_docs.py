@@ -24,7 +24,7 @@ WRITTEN = "examples/output/"  # by the examples, when they run
 AWAITED: set[str] = set()  # named by a page before it exists
 
 FENCE = re.compile(r"^(?P<fence>`{3,})(?P<language>\w*)\s*$")
-COMMENT = re.compile(r"^<!-- (?P<words>from: (?P<path>\S+)|output) -->$")
+COMMENT = re.compile(r"^<!-- (?P<words>from: (?P<path>\S+)( (?P<sections>.+))?|output) -->$")
 LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
 
 
@@ -96,7 +96,7 @@ def run_page(text: str, file: Path) -> str:
                     exec(code, module.__dict__)
             if block.comment is not None and block.comment["path"]:
                 quoted = (ROOT / block.comment["path"]).read_text(encoding="utf-8")
-                quotations.append((block, quoted))
+                quotations.append((block, chosen(quoted, block.comment["sections"])))
             elif block.comment is not None:
                 quotations.append((block, printed.getvalue()))
                 printed.seek(0)
@@ -104,6 +104,17 @@ def run_page(text: str, file: Path) -> str:
     finally:
         del sys.modules[file.stem]
     return _with_quotations(text, quotations)
+
+
+def chosen(text: str, sections: str | None) -> str:
+    """The head of a text and the sections, set off by empty lines, that begin with these words."""
+    if sections is None:
+        return text
+    head, *others = text.split("\n\n")
+    words = tuple(sections.split("; "))
+    found = [part for part in others if part.lstrip("\n").startswith(words)]
+    assert len(found) == len(words), f"not in the text, or more than once: {sections}"
+    return "\n\n".join([head, *found])
 
 
 def _with_quotations(text: str, quotations: list[tuple[Block, str]]) -> str:
