@@ -74,7 +74,8 @@ def test_single_precision_stays_single(device: SimulatedDriver) -> None:
     assert found.x.dtype == single
     assert found.nit.max() < 25
     expected = fit_many(decay, STARTS, (X, DATA), per_fit="y")
-    np.testing.assert_allclose(found.x, expected.x, rtol=2e-3, atol=1e-3)
+    # What single precision loses is little beside what the noise leaves open.
+    assert (abs(found.x - expected.x) <= 0.01 * expected.errors).all()
 
 
 def test_numbers_and_matrices_are_fitted(device: SimulatedDriver) -> None:

@@ -251,12 +251,8 @@ def _sums(step: _Step, name: str, start: Assign, loop: For, names: Names) -> All
     dtype: DType = first.dtype
     buffer = names.part_of(name)
     place = Load(buffer, (Dim.symbol(loop.variable),), dtype)
-
-    def placed(expr: Expr) -> Expr:
-        return place if expr == Var(name, dtype) else _with(expr, name, place)
-
     for statement in walk([step.rows, *step.rest]):
-        replace_expressions(statement, placed)
+        replace_expressions(statement, lambda expr: _with(expr, name, place))
         if isinstance(statement, Accumulate) and _is_variable(statement.target, name):
             statement.target = place
     return Allocate(buffer, (loop.extent,), dtype, float(first.text), start.note)
