@@ -11,6 +11,7 @@ from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from codegen_ad.ir.alike import Regions
 from codegen_ad.ir.node import (
     Kind,
     Node,
@@ -75,7 +76,7 @@ class Scope:
 
     def owns(self, node: Node) -> bool:
         """Whether the node was made in this scope."""
-        key = (node.op, node.args, node.params, node.sizes)
+        key = self._builder.key(node.op, node.args, node.params, node.sizes)
         return node in self.inputs or self.table.get(key) is node
 
     def input(self, name: str, type: ArrayType) -> Node:
@@ -116,6 +117,7 @@ class Builder:
     def __init__(self) -> None:
         self.notes = Notes()
         self._scopes: list[Scope] = [Scope(self)]
+        self._regions = Regions()
         self._inputs = 0
         self._origin: Origin | None = None
         self._gradient = False
@@ -143,7 +145,7 @@ class Builder:
                 params, args = self._closed(params, args)
             if sizes is None:
                 sizes = self._sizes_in(params)
-        key = (op, args, params, tuple(sizes or ()))
+        key = self.key(op, args, params, tuple(sizes or ()))
         for scope in reversed(self._scopes):
             found = scope.table.get(key)
             if found is not None:
@@ -156,6 +158,14 @@ class Builder:
         if self._gradient:
             self.notes.gradients.add(node)
         return node
+
+    def key(
+        self, op: Op, args: tuple[Node, ...], params: Params | None, sizes: tuple[Node, ...]
+    ) -> Key:
+        """What equal nodes have in common."""
+        if isinstance(params, RegionParams):
+            params = self._regions.shared(params)
+        return op, args, params, sizes
 
     def input(self, name: str, type: ArrayType) -> Node:
         """A new input, distinct from all others."""

@@ -227,6 +227,8 @@ class Walker:
 
     def inside(self, scope: Scope, node: Node, point: Point, out: Needs) -> None:
         """Add what computing the element needs, even if `node` itself has a buffer."""
+        if node.op.kind is Kind.CONSTANT:
+            return
         match access(node, point):
             case Same(source, there):
                 self.element(scope, source, there, node, out)

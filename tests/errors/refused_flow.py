@@ -200,13 +200,6 @@ def raises_always(x: Any) -> Any:
     raise ValueError(f"{x[0]}")
 
 
-def zip_of_a_generator(x: Any) -> Any:
-    s = 0.0
-    for v, w in zip(x, {"a": 1.0}.items(), strict=False):
-        s += v * w[1]
-    return s
-
-
 def loop_without_an_end(x: Any) -> Any:
     while True:
         x = x + 1.0

@@ -172,6 +172,17 @@ def nested_totals(X: Any) -> Any:
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(5, 4)) + 0.7
 
+
+def total_of_shorter(x: Any, y: Any) -> Any:
+    t = 1.0
+    for i, (a, b) in enumerate(zip(x, y, strict=False)):
+        t = np.sin(t) * a + b * i
+    t += sum([a * b for a, b, _ in zip(y, x, x[1:], strict=False)])
+    for i, (v, a) in enumerate(zip({"one": 1.0, "two": t, "half": 0.5}.values(), reversed(x))):
+        t += np.cos(v * a) * i
+    return t
+
+
 SIZES: list[tuple[Any, ...]] = [
     *((f, RNG.normal(size=n)) for f in (head_and_tail, backwards, counted_from_the_end, written)
       for n in (0, 1, 2, 3, 4, 6, 9) if n or f is not head_and_tail),
@@ -179,6 +190,8 @@ SIZES: list[tuple[Any, ...]] = [
     *((below_diagonal, RNG.normal(size=s)) for s in ((4, 6), (6, 3), (4, 4))),
     *((matrix_factors, RNG.normal(size=s)) for s in ((5, 3), (3, 5), (1, 4), (4, 4))),
     *((condition, RNG.normal(size=s)) for s in ((5, 3), (3, 5))),
+    *((total_of_shorter, RNG.normal(size=n), RNG.normal(size=m))
+      for n, m in ((4, 4), (3, 5), (5, 3), (4, 3), (0, 2))),
 ]  # fmt: skip
 
 FIRST: list[tuple[Any, ...]] = [

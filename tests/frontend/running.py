@@ -129,7 +129,8 @@ def broken_case(reading: Reading, inputs: list[Any]) -> str | None:
     """The first comparison of sizes that does not hold, of those that tell kernels apart."""
     sizes = {symbol: np.shape(inputs[leaf])[axis] for symbol, leaf, axis in reading.sizes}
     for r in reading.requirements:
-        if r.case is not None and r.first.evaluate(sizes) < r.second.evaluate(sizes):
+        first, second = (d.evaluate(sizes) for d in (r.first, r.second))
+        if r.case is not None and (first != second if r.kind == "equal" else first < second):
             return r.case
     return None
 

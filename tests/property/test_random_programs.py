@@ -71,6 +71,26 @@ BODIES_FOUND = {
         "        v[:k] += np.sin(np.max(np.cos(A)))",
         "return np.sum(np.sin(v))",
     ),
+    "numbers that only one side writes to, in memory": (
+        "v = np.arange(3)",
+        "if s > 0.0:",
+        "    v[-1] = s * 3.0",
+        "return np.sum(np.sin(v) * w)",
+    ),
+    "a size that the run knows, by loops that value and gradient both run": (
+        "for i in x:",
+        "    return s",
+        "v = int(first_above(y, s))",
+        "x[:v] += 0.5",
+        "return np.sum(x)",
+    ),
+    "several of a size that the run knows, together with fewer": (
+        "v = np.concatenate([y[p[0]:], y[:p[0]]])",
+        "t = 0.5",
+        "for a, b in zip(x, v[1:]):",
+        "    t = np.sin(t) * a + b",
+        "return t",
+    ),
 }
 """Wide programs that once came out wrong, made smaller."""
 

@@ -8,6 +8,7 @@ from codegen_ad.frontend.arrays import views
 from codegen_ad.frontend.complex_numbers.access import items as complex_items
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import iteration
 from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Reversed, Rows, Zipped
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node
@@ -51,7 +52,11 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
             return [m.row(value, i) for i in range(shape[0].value)]
         case Zipped(parts):
             columns = [m.try_items(p) for p in parts]
-            if any(c is None for c in columns):
+            known = [len(c) for c in columns if c is not None]
+            if known and len(known) < len(columns):
+                number = _at_most(m, iteration.length_of(m, value), min(known))
+                columns = [iteration.first_items(m, p, number) for p in parts]
+            elif not known:
                 return None
             return list(zip(*(c for c in columns if c is not None), strict=False))
         case Reversed(of):
@@ -59,6 +64,14 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
             return None if found is None else found[::-1]
         case _:
             return None
+
+
+def _at_most(m: Machine, length: Dim, most: int) -> int:
+    """A size that is no larger than `most`; each value that it may have is a case."""
+    for number in range(most, 0, -1):
+        if m.holds(length, number, m.text()):
+            return number
+    return 0
 
 
 def row(m: Machine, array: Array, index: Node | int) -> Value:

@@ -8,7 +8,7 @@ from typing import Any
 from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes.symbolic import smallest
+from codegen_ad.frontend.sizes import requirements
 from codegen_ad.frontend.values import (
     Array,
     Complex,
@@ -84,12 +84,18 @@ def enumerate_(m: Any, args: Args, kwargs: Named) -> Value:
     return Zipped((Range(as_dim(start), length), args[0]))
 
 
-def zip_(m: Any, args: Args, _: Named) -> Value:
+def zip_(m: Any, args: Args, kwargs: Named) -> Value:
     """`zip(...)`."""
+    strict = bool(m.static(kwargs.get("strict", False), "argument `strict` of zip"))
     if any(_is_long(m, a) for a in args):
+        for other in args[1:] if strict else ():
+            m.equate(length_of(m, args[0]), length_of(m, other), m.text())
         return Zipped(tuple(args))
     columns = [m.items(a, "argument of zip") for a in args]
-    return tuple(zip(*columns, strict=False))
+    try:
+        return tuple(zip(*columns, strict=strict))
+    except ValueError as error:
+        m.fails(error)
 
 
 def _is_long(m: Any, value: Value) -> bool:
@@ -122,21 +128,11 @@ def length_of(m: Any, value: Value) -> Dim:
 
 
 def _shortest(m: Any, lengths: Sequence[Dim]) -> Dim:
-    """The least of some sizes; those that cannot be compared are taken to be the same."""
+    """The least of some sizes."""
     least = lengths[0]
     for other in lengths[1:]:
-        if _is_at_least(other, least):
-            continue
-        if _is_at_least(least, other):
-            least = other
-        else:
-            m.equate(least, other, m.text())
+        least = requirements.smaller(m, least, other, m.text())
     return least
-
-
-def _is_at_least(one: Dim, other: Dim) -> bool:
-    bound = smallest(one - other, 0)
-    return bound is not None and bound >= 0
 
 
 def reversed_(m: Any, args: Args, _: Named) -> Value:

@@ -99,6 +99,21 @@ def first_of(m: Machine, iterable: Value) -> Value:
             return item_of(m, iterable, make.constant(m.b, 0, DType.INT64))
 
 
+def first_items(m: Machine, iterable: Value, number: int) -> list[Value]:
+    """The items of so many iterations, which there are."""
+    items = m.try_items(iterable)
+    if items is not None:
+        return items[:number]
+    match iterable:
+        case Array():
+            return [m.row(iterable, place) for place in range(number)]
+        case Range(start, _, step):
+            return [simplest(start + step * place) for place in range(number)]
+        case _:
+            places = (make.constant(m.b, place, DType.INT64) for place in range(number))
+            return [item_of(m, iterable, place) for place in places]
+
+
 def _position(m: Machine, index: Node, start: Node, step: int) -> Node:
     b = m.b
     if step != 1:

@@ -91,6 +91,25 @@ def holds(m: Machine, first: Dim, second: Dim | int, what: str) -> bool:
     return True
 
 
+def smaller(m: Machine, first: Dim, second: Dim, what: str) -> Dim:
+    """The smaller one of two sizes; where only a call tells, each case has its kernel.
+
+    The first case is that they are the same.
+    """
+    for one, other in ((first, second), (second, first)):
+        if (bound := smallest(other - one, 0)) is not None and bound >= 0:
+            return one
+    if is_run_time(m, first - second):
+        with m.b.home(held for d in (first, second) for s in d.symbols() if (held := m.b.size(s))):
+            least = make.apply(m.b, "minimum", make.size(m.b, first), make.size(m.b, second))
+        return length(m, least)
+    case = " == ".join(dim_text(d, m.size_names) for d in (first, second))
+    message = f"line {m.line()}: {what} needs {case}"
+    if case not in m.facts.untrue and m.facts.solve(first, second, message, case):
+        raise Restart
+    return second if holds(m, first, second, what) else first
+
+
 def is_empty(m: Machine, size: Dim, what: str) -> bool:
     """Whether the signature says that a size is 0."""
     return _comparison(m, size, ONE) in m.facts.untrue and not holds(m, size, ONE, what)

@@ -69,8 +69,11 @@ class Facts:
             raise Restart
         return self.shown_by[key]
 
-    def solve(self, first: Dim, second: Dim, message: str) -> bool:
-        """Make two sizes the same from now on; False where that is impossible or not linear."""
+    def solve(self, first: Dim, second: Dim, message: str, case: str | None = None) -> bool:
+        """Make two sizes the same from now on; False where that is impossible or not linear.
+
+        Arguments for which they are not have another kernel if this is a `case`.
+        """
         difference = _without_common_factor(first - second)
         for name in reversed(self.order):
             value = _solved_for(name, difference)
@@ -82,7 +85,7 @@ class Facts:
             self.substitution = {k: d.substitute(here) for k, d in self.substitution.items()}
             self.substitution[name] = value
             self.same = {k: (d.substitute(here), why) for k, (d, why) in self.same.items()}
-            self.demand(Requirement("equal", first, second, message))
+            self.demand(Requirement("equal", first, second, message, case))
             return True
         return False
 
