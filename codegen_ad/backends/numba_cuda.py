@@ -9,7 +9,8 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   `arguments` (names and numba's types, in order; all arrays are C-contiguous), `rows` (how many
   there are, as text over the sizes, or None), `blocks` and `threads`. The signature is `void` of
   the types. With `rows`, a launch may take fewer blocks, `min(blocks, max(1, ceil(rows /
-  threads)))`: the bits are the same. Compile with `launch_bounds=(threads, 1)`.
+  threads)))`: the bits are the same. With `kept`, the sizes in it may be no larger than the numbers
+  beside them. Compile with `launch_bounds=(threads, 1)`.
 - Arguments that are not in `ARRAYS` are the user's parameters, by name: arrays by reference,
   numbers by value. `ARRAYS` describes the others: `dtype`, `shape` (texts over the sizes) and
   `role`. "output" arrays are what the kernels return (a number in one element), "scratch" is
@@ -92,8 +93,8 @@ def fit_source(
 
     Parameters
     ----------
-    team : what runs one fit: "warp", "block", or "grid", which is a block where a step has work
-        that blocks of a grid can't share.
+    team : which of `TEAMS` runs one fit; a grid is a block where a step has work that blocks of a
+        grid can't share.
     per_fit : the parameters that each fit has its own of; others are of all.
 
     Raises
@@ -102,7 +103,7 @@ def fit_source(
         If the fit is not for many threads.
     """
     with _refusing():
-        plan = fit_plan(kernel, targets, None if once is None else once.kernel)
+        plan = fit_plan(kernel, targets, None if once is None else once.kernel, TEAMS[team][0].rows)
     team = "block" if team == "grid" and not is_for_grid(plan) else team
     k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
     return render(f"{NAME}/fit.py.jinja", k=k, f=f)

@@ -23,9 +23,9 @@ STATE = ("point", "best", "best_gradient", "record", "counts")
 RESERVED = frozenset(
     (
         *STATE, "arrived", "best_own", "best_slope", "best_value", "expected", "finite", "fit",
-        "first", "ftol", "gtol", "hyper", "is_best", "large", "last", "norm", "outcome", "own",
-        "previous", "slack", "slope", "small", "step", "total", "trace", "until", "weights",
-        "math", "abs",
+        "first", "ftol", "gtol", "hyper", "inverse", "is_best", "large", "last", "losses", "norm",
+        "outcome", "own", "previous", "quotient", "slack", "slope", "small", "step", "total",
+        "trace", "until", "weights", "math", "abs",
     )
 )  # fmt: skip
 
@@ -57,6 +57,7 @@ class FitWriter:
         plans = [plan.step, *([plan.once] if plan.once is not None else [])]
         self.taken = {n for p in plans for n in names_of(p.kernel)}
         self.taken |= {b.name for p in plans for b in p.buffers} | names_of(plan.kernel)
+        self.writer.counts = plan.counts
         self.team = TeamWriter(self.writer, plans, exchange, self.taken)
         self.state = [f"{s}_all" for s in recipe.state]
         # What a lane keeps, and the array in which it is handed on.
@@ -119,7 +120,7 @@ class FitWriter:
         mark = len(w.lines)
         numbers = [*self.recipe.numbers, "gtol", "ftol"]
         lines = [f"{name} = hyper[{k}]" for k, name in enumerate(numbers)]
-        lines += ["step, outcome = counts[fit, 0], counts[fit, 1]"]
+        lines += ["losses = trace[fit]", "step, outcome = counts[fit, 0], counts[fit, 1]"]
         lines += ["previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]"]
         lines += [f"{n}{e} = {self.literal(0.0)}" for e in self.endings for n, _ in self.held]
         lines += self._in_lanes(
@@ -128,6 +129,7 @@ class FitWriter:
         for line in lines:
             w.line(line, 0)
         self._once()
+        self.team.keep(self.plan.step.steps, 0)
         return w.lines[mark:]
 
     def _once(self) -> None:

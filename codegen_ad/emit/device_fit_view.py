@@ -21,14 +21,26 @@ from codegen_ad.emit.spell import spell_text
 from codegen_ad.emit.view import About, code_only, head, types_of
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.fit import FitPlan
-from codegen_ad.plan.device.team import Share
+from codegen_ad.plan.device.steps import Share
+
+KEPT = (1, 2, 4, 8)
+"""How many rows each thread may keep."""
+
+
+def _keeping(team: str, rows: int) -> str:
+    count = "the row" if rows == 1 else f"{rows} rows"
+    return f"{team} for each fit, whose threads keep {count} that they read"
+
 
 TEAMS: dict[str, tuple[Exchange, str]] = {
     "warp": (Warp(), "one warp for each fit"),
     "block": (Block(), "one block of {threads} threads for each fit"),
+    **{f"warp{k}": (Warp(rows=k), _keeping("one warp", k)) for k in KEPT},
+    **{f"block{k}": (Block(rows=k), _keeping("one block of {threads} threads", k)) for k in KEPT},
     "grid": (Grid(), f"{GRID} blocks of {{threads}} threads, which wait for each other"),
 }
-"""The kinds of teams that run a fit, by name, and what the file says of them."""
+"""The kinds of teams that run a fit, by name, and what the file says of them. A number is that of
+the rows that each thread keeps; such a team is for no more."""
 
 _SLACK = 2e-15
 _MOST_BLOCKS = 2**31 - 1
@@ -65,7 +77,7 @@ def device_fit_view(
 
     Parameters
     ----------
-    team : "warp", "block" or "grid".
+    team : which of `TEAMS` runs a fit.
     per_fit : the parameters of the user's function that each fit has its own of.
     """
     exchange, how = TEAMS[team]
@@ -103,7 +115,7 @@ def device_fit_view(
     rows = _rows(plan) if team == "grid" else spell_text(f"{exchange.threads} * fits")
     kernel = PassView(
         name, head(name, [n for n, _ in arguments]), (), tuple(arguments), rows, blocks,
-        exchange.threads, cooperative=team == "grid",
+        exchange.threads, cooperative=team == "grid", kept=_kept(plan, exchange),
     )  # fmt: skip
     view = DeviceView(
         about.source,
@@ -113,7 +125,7 @@ def device_fit_view(
         (
             f"The whole fit runs in one launch: {how.format(threads=exchange.threads)}.",
             f"Order of sums: thread t takes rows t, t + {count}, ...; then lanes in pairs"
-            + (", warps" if team != "warp" else "")
+            + ("" if isinstance(exchange, Warp) else ", warps")
             + (", blocks" if team == "grid" else "")
             + ".",
         ),
@@ -134,6 +146,13 @@ def _rows(plan: FitPlan) -> str:
         if isinstance(step, Share) and known.issuperset(step.loop.extent.symbols()):
             return spell_text(str(step.loop.extent))
     return "None"
+
+
+def _kept(plan: FitPlan, exchange: Exchange) -> str:
+    """How large sizes may be over whose rows threads keep what they read, as the table has it."""
+    most = exchange.rows * exchange.threads
+    items = [f"{spell_text(size)}: {most}" for size in plan.sizes_kept]
+    return f"{{{', '.join(items)}}}" if items else ""
 
 
 def _renamed(line: str, slot: str, recipe: Recipe) -> str:

@@ -6,14 +6,17 @@ finds it, and the thread goes on at a place that exists.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from codegen_ad.emit.device_spell import DeviceSpelling
+from codegen_ad.emit.spell import spell_literal
 from codegen_ad.emit.writing import BlockWriter
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import (
     Accumulate,
+    Apply,
     Assign,
     Check,
     CheckRange,
@@ -24,9 +27,11 @@ from codegen_ad.plan.kernel import (
     Let,
     Load,
     Note,
+    Number,
     Raise,
     Statement,
     Store,
+    Var,
     While,
 )
 
@@ -57,6 +62,7 @@ class DeviceWriter(BlockWriter):
         self.spelling = DeviceSpelling(self.unsigned)
         self.own: Mapping[str, str] = {}  # the thread's arrays in place of those added to
         self.may_leave = False
+        self.counts: Set[str] = frozenset()  # sizes as floating-point numbers
 
     def spell(self, expr: Expr) -> str:
         """The text of an expression."""
@@ -65,6 +71,10 @@ class DeviceWriter(BlockWriter):
     def statement(self, statement: Statement, depth: int) -> None:
         """Write one statement and what is in it."""
         match statement:
+            case Let(name, Apply("divide", (over, Var(count, dtype)))) if (
+                count in self.counts and not isinstance(over, Number)
+            ):
+                self._quotient(name, over, count, dtype, depth)
             case Let(name, expr):
                 self.assign(name, expr, depth)
             case Assign((name,), (expr,)):
@@ -115,6 +125,21 @@ class DeviceWriter(BlockWriter):
         self.block(loop.body, 1)
         self.line(f"{variable} += {stride}", 1)
         self.unsigned.discard(variable)
+
+    def _quotient(self, name: str, over: Expr, count: str, dtype: DType, depth: int) -> None:
+        """A division by a number that stays, without the branches that a division has.
+
+        The remainder of the first quotient makes it exact (Markstein 1990, "Computation of
+        elementary functions on the IBM RISC System/6000 processor"): nothing over- or underflows
+        on the way, since the number is whole.
+        """
+        self.line(f"inverse = {spell_literal(1, dtype)} / {count}", depth)
+        product = Apply("multiply", (over, Var("inverse", dtype)), dtype)
+        self.assign("quotient", product, depth)
+        rest = f"cuda.fma(-quotient, {count}, {self.spell(over)})"
+        exact = f"cuda.fma({rest}, inverse, quotient)"
+        finite = f"abs(quotient) < {spell_literal(float('inf'), dtype)}"
+        self.lines_of(f"{name} = cuda.selp({finite}, {exact}, quotient)", depth)
 
     def _accumulate(self, statement: Accumulate, depth: int) -> None:
         place = statement.target

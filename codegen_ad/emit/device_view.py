@@ -49,6 +49,7 @@ class PassView:
     blocks: int
     threads: int
     cooperative: bool = False
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)

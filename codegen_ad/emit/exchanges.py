@@ -35,6 +35,11 @@ class Exchange(Protocol):
         ...
 
     @property
+    def rows(self) -> int:
+        """How many rows of the data each thread keeps; 0 for none."""
+        ...
+
+    @property
     def team(self) -> str:
         """How many threads work together, as text."""
         ...
@@ -133,6 +138,7 @@ class Warp:
     thread: str = "lane"
     leader: str = "lane == 0"
     first_warp: str = ""
+    rows: int = 0
 
     def begin(self, *, sums: bool) -> list[str]:
         """The lane."""
@@ -229,6 +235,7 @@ class Block:
     thread: str = "thread"
     leader: str = "thread == 0"
     first_warp: str = "warp == 0"
+    rows: int = 0
 
     def begin(self, *, sums: bool) -> list[str]:
         """The thread, its lane and its warp, and which of two buffers is written."""
@@ -274,6 +281,7 @@ class Grid:
     thread: str = "cuda.grid(1)"
     leader: str = "cuda.grid(1) == 0"
     first_warp: str = f"cuda.grid(1) < {WARP}"
+    rows: int = 0
 
     def begin(self, *, sums: bool) -> list[str]:
         """The thread's place, and how many blocks must have come to the next barrier."""

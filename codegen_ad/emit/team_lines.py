@@ -8,8 +8,11 @@ from dataclasses import replace
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
 from codegen_ad.emit.exchanges import Exchange, columns_of
+from codegen_ad.emit.spell import spell_literal
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.team import Alone, Around, Share, Step, TeamPlan, Uniform, Wait
+from codegen_ad.plan.device.steps import Alone, Around, Kept, KeptColumn, Share, Step, Uniform, Wait
+from codegen_ad.plan.device.team import TeamPlan
 from codegen_ad.plan.device.whole import Buffer, Own
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import For, If, Statement, Var, While
@@ -32,10 +35,13 @@ class TeamWriter:
         self.told: dict[DType, tuple[str, int]] = {}
         self._own: dict[str, None] = {}
         for step in (s for plan in plans for s in _all(plan.steps)):
-            if isinstance(step, Share):
-                self._named(groups(step.totals))
-                self._own |= {_own(o): None for o in step.own}
-            elif isinstance(step, Alone):
+            share = step.share if isinstance(step, Kept) else step
+            if isinstance(share, Share):
+                self._named(groups(share.totals))
+                self._own |= {_own(o): None for o in share.own}
+            if isinstance(step, Kept):
+                self._own |= {_own(_kept(step, c)): None for c in step.columns}
+            if isinstance(step, Alone):
                 self._room(step.told)
 
     def _named(self, found: Sequence[Group]) -> tuple[Group, ...]:
@@ -93,7 +99,7 @@ class TeamWriter:
                 w.may_leave = False
             case Wait():
                 self.wait(depth)
-            case Share():
+            case Share() | Kept():
                 self._share(step, depth)
             case Alone(statements, told):
                 w.line(f"if {self.exchange.leader}:", depth)
@@ -125,9 +131,10 @@ class TeamWriter:
         self.writer.comment(statement, depth)
         self.writer.statement(statement, depth)
 
-    def _share(self, step: Share, depth: int) -> None:
-        w, loop = self.writer, step.loop
-        found = self._named(groups(step.totals))
+    def _share(self, step: Share | Kept, depth: int) -> None:
+        w = self.writer
+        share = step.share if isinstance(step, Kept) else step
+        found = self._named(groups(share.totals))
         first: list[str] = []
         for group in found:
             for total in group.totals:
@@ -138,20 +145,60 @@ class TeamWriter:
                     w.line(f"{before} = {total.name}", depth)
                     w.line(f"{total.name} = {group.nothing}", depth)
                     first.append(f"{total.name} = {group.combined(before, total.name)}")
-        variable = loop.variable
-        w.line(f"{variable} = u64({self.exchange.thread})", depth)
-        w.unsigned.add(variable)
-        w.line(f"while {variable} < {w.bound(loop.extent)}:", depth)
-        w.own = {t.name: t.own for t in step.totals if t.own}
-        w.block(loop.body, depth + 1)
+        w.own = {t.name: t.own for t in share.totals if t.own}
+        w.unsigned.add(share.loop.variable)
+        if isinstance(step, Kept):
+            self._rows(step, depth)
+        else:
+            self._loop(step.loop, depth)
+        w.unsigned.discard(share.loop.variable)
         w.own = {}
-        w.line(f"{variable} += u64({self.exchange.team})", depth + 1)
-        w.unsigned.discard(variable)
         if not found:
             return
         reducers = [Reducer(g, self.exchange.threads, self.prefix) for g in found]
         for line in (*self.exchange.totals(reducers), *first):
             w.line(line, depth)
+
+    def _loop(self, loop: For, depth: int) -> None:
+        w, variable = self.writer, loop.variable
+        w.line(f"{variable} = u64({self.exchange.thread})", depth)
+        w.line(f"while {variable} < {w.bound(loop.extent)}:", depth)
+        w.block(loop.body, depth + 1)
+        w.line(f"{variable} += u64({self.exchange.team})", depth + 1)
+
+    def _rows(self, step: Kept, depth: int) -> None:
+        """The loop over the rows that a thread keeps; all is computed before what asks for them."""
+        w, loop = self.writer, step.share.loop
+        self._each_row(step, depth)
+        w.unsigned.add(step.row)
+        w.block(list(step.always), depth + 1) if step.always else None
+        w.line(f"if {loop.variable} < {w.bound(loop.extent)}:", depth + 1)
+        w.block(list(step.inside), depth + 2)
+        w.unsigned.discard(step.row)
+
+    def _each_row(self, step: Kept, depth: int) -> None:
+        w, exchange = self.writer, self.exchange
+        w.line(f"for {step.row} in range(u64({step.rows})):", depth)
+        place = f"u64({exchange.thread}) + u64({exchange.team}) * {step.row}"
+        w.line(f"{step.share.loop.variable} = {place}", depth + 1)
+
+    def keep(self, steps: Sequence[Step], depth: int) -> None:
+        """Read the rows that the thread keeps."""
+        w = self.writer
+        for step in steps:
+            if not isinstance(step, Kept):
+                continue
+            loop = step.share.loop
+            w.unsigned.add(loop.variable)
+            self._each_row(step, depth)
+            w.line(f"if {loop.variable} < {w.bound(loop.extent)}:", depth + 1)
+            for column in step.columns:
+                w.line(f"{column.name}[{step.row}] = {w.spell(column.load)}", depth + 2)
+            w.line("else:", depth + 1)
+            for column in step.columns:
+                nothing = spell_literal(0, column.load.dtype)
+                w.line(f"{column.name}[{step.row}] = {nothing}", depth + 2)
+            w.unsigned.discard(loop.variable)
 
     def wait(self, depth: int) -> None:
         """Let all threads wait for each other."""
@@ -199,6 +246,11 @@ def _own(own: Own) -> str:
     dims = ", ".join(map(str, own.shape))
     shape = dims if len(own.shape) == 1 else f"({dims})"
     return f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})"
+
+
+def _kept(step: Kept, column: KeptColumn) -> Own:
+    """The array in which a thread keeps a column."""
+    return Own(column.name, (Dim.constant(step.rows),), column.load.dtype)
 
 
 def _all(steps: Sequence[Step]) -> Iterator[Step]:

@@ -30,6 +30,10 @@ BLOCK_ROWS = 2**16
 """One fit of more rows is worth the barriers of a grid, each of which takes a microsecond or two;
 several fits are not."""
 
+WARP, BLOCK = 32, 256
+KEPT = (1, 2, 4, 8)
+"""Threads of a warp and of a block, and how many rows each of them may keep."""
+
 WORTH = 2**17
 """With target="auto", fits of fewer rows, those of all fits taken together, run on the processor: a
 small one takes as long there, by the model of docs/cuda.md."""
@@ -41,10 +45,18 @@ MOST_STEPS = 2**16
 
 
 def team(rows: int, fits: int = 1) -> str:
-    """What runs a fit of so many rows, beside so many others: a warp, a block or a grid."""
+    """What runs a fit of so many rows, beside so many others: a warp, a block or a grid.
+
+    The number behind it is that of the rows that each thread keeps in registers, where it can keep
+    all that it reads.
+    """
+    kind, threads = "block", BLOCK
     if rows <= (MANY_WARP_ROWS if fits >= MANY else WARP_ROWS):
-        return "warp"
-    return "grid" if rows > BLOCK_ROWS and fits == 1 else "block"
+        kind, threads = "warp", WARP
+    elif rows > BLOCK_ROWS and fits == 1:
+        return "grid"
+    kept = next((k for k in KEPT if rows <= k * threads), "")
+    return f"{kind}{kept}"
 
 
 def rows_of(binder: Binder, arguments: Mapping[str, Any]) -> int:

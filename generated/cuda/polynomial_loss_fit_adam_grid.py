@@ -56,6 +56,7 @@ def loss_fit(
     epsilon = hyper[3]
     gtol = hyper[4]
     ftol = hyper[5]
+    losses = trace[fit]
     step, outcome = counts[fit, 0], counts[fit, 1]
     previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]
     own = 0.0
@@ -166,7 +167,13 @@ def loss_fit(
         # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
         d_value_1 = 2.0 / value_4
         # line 2: return ((y - poly(x, w)) ** 2).mean()
-        value = value_1 / value_4
+        inverse = 1.0 / value_4
+        quotient = value_1 * inverse
+        value = cuda.selp(
+            abs(quotient) < math.inf,
+            cuda.fma(cuda.fma(-quotient, value_4, value_1), inverse, quotient),
+            quotient,
+        )
         slope_w_0 = -(d_w_0 * d_value_1)
         slope_w_1 = -(d_w_1 * d_value_1)
         slope_w_2 = -(d_w_2 * d_value_1)
@@ -196,7 +203,7 @@ def loss_fit(
         small = (norm <= gtol * abs(gtol)) | (abs(previous - value) <= ftol * large)
         outcome = cuda.selp(last, 1, cuda.selp(finite, cuda.selp(small, 0, 2), 3))
         if (cuda.grid(1) == 0) & finite & (step < trace.shape[1]):
-            trace[fit, step] = value
+            losses[u64(step)] = value
         previous = cuda.selp(outcome == 2, value, previous)
         mean = beta1 * mean + (1.0 - beta1) * slope
         square = beta2 * square + (1.0 - beta2) * slope * slope

@@ -15,6 +15,7 @@ from codegen_ad.testing.lockstep import LockstepError, agree, launch, load, pois
 CUDA = Path(__file__).parent.parent.parent / "generated" / "cuda"
 STEPS = 3
 BLOCK, GRID = "polynomial_loss_fit_momentum_block", "polynomial_loss_fit_adam_grid"
+KEPT = "polynomial_loss_fit_gd_warp4"
 
 MUTATIONS = {
     "no barrier behind the rows of warps": (
@@ -44,6 +45,12 @@ MUTATIONS = {
     "a block that is not waited for": (
         GRID, "        expected += blocks\n", "        expected += blocks - 1\n", 2,
     ),
+    "a row that is not there": (
+        KEPT, "        if i < u64(n):\n            x_",
+        "        if i <= u64(n):\n            x_", 1,
+    ),
+    "a row that is not kept": (KEPT, "for row in range(u64(4)):", "for row in range(u64(3)):", 1),
+    "a place too far": (KEPT, "y_kept[row] = y[i, 0]", "y_kept[row + u64(1)] = y[i, 0]", 1),
     "a barrier that blocks pass at once": (GRID, ", 0) < expected:", ", 0) < 0:", 2),
 }  # fmt: skip
 
@@ -52,11 +59,12 @@ def arguments(text: str, blocks: int, until: int = STEPS + 1) -> list[Any]:
     """The arguments of a fit's kernel, with what it is not given undefined."""
     file = load(text)
     kernel = file.names["KERNELS"]["loss_fit"]
-    x = np.linspace(-1, 0.7, 300)[:, None]
+    x = np.linspace(-1, 0.7, 100 if "x_kept" in text else 300)[:, None]
+    more = [] if blocks == 1 else [0.999, 1e-8]
     found: dict[str, Any] = {
         "x": x,
         "y": np.sin(3 * x),
-        "hyper": np.array([0.1, 0.9, *([] if blocks == 1 else [0.999, 1e-8]), -1.0, -1.0]),
+        "hyper": np.array([0.1, *([] if "x_kept" in text else [0.9]), *more, -1.0, -1.0]),
         "weights": np.full((STEPS + 1, 2), 0.5),
         "trace": np.zeros((1, STEPS)),
         "first": 0,
@@ -72,12 +80,16 @@ def arguments(text: str, blocks: int, until: int = STEPS + 1) -> list[Any]:
     return [found[name] for name in kernel["arguments"]]
 
 
+def threads(name: str) -> int:
+    return 32 if name == KEPT else 256
+
+
 @pytest.mark.parametrize("name", [BLOCK, GRID])
 def test_the_kernels_themselves_are_right(name: str) -> None:
     text = (CUDA / f"{name}.py").read_text(encoding="utf-8")
     blocks = 2 if name == GRID else 1
     given = arguments(text, blocks)
-    counts = launch(load(text), "loss_fit", blocks, 256, given, order="reverse")
+    counts = launch(load(text), "loss_fit", blocks, threads(name), given, order="reverse")
     assert given[4][0].tolist() == [STEPS, 1]
     # One barrier a step; the grid's have one in the middle, between two of the block.
     assert counts.barriers == (STEPS + 2 if blocks == 1 else blocks * (4 * (STEPS + 1) + 2))
@@ -97,9 +109,9 @@ def test_a_mistake_in_a_fit_is_found(what: str) -> None:
                 broken,
                 "loss_fit",
                 blocks,
-                256,
+                threads(name),
                 [v.copy() if isinstance(v, np.ndarray) else v for v in given],
                 order=order,
             )
     with pytest.raises(LockstepError):
-        agree(broken, "loss_fit", blocks, 256, given)
+        agree(broken, "loss_fit", blocks, threads(name), given)

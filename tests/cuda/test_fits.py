@@ -10,7 +10,8 @@ import pytest
 
 from benchmarks.workloads import curves
 from codegen_ad import differentiate, minimize
-from codegen_ad.errors import InvalidArgument, NoDevice, UnsupportedOnDevice
+from codegen_ad.backends import numba_cuda
+from codegen_ad.errors import InternalError, InvalidArgument, NoDevice, UnsupportedOnDevice
 from codegen_ad.fit import on_device
 from codegen_ad.runtime.cuda.arrays import DeviceArray
 from codegen_ad.runtime.cuda.devices import Platform, using
@@ -76,14 +77,14 @@ def both(function: Any, x0: Any, args: Any, **options: Any) -> tuple[Any, Any]:
 
 # Name of the golden file, team, method and its options, function, first guess, data.
 FILES: tuple[tuple[str, str, dict[str, Any], Any, Any, Any], ...] = (
-    ("polynomial_loss", "warp", {"method": "gd"}, polynomial.loss, np.zeros((5, 1)), column(100)),
+    ("polynomial_loss", "warp4", {"method": "gd"}, polynomial.loss, np.zeros((5, 1)), column(100)),
     (
         "polynomial_loss", "block", {"method": "momentum", "nesterov": True},
         polynomial.loss, np.zeros((5, 1)), column(300),
     ),
     ("polynomial_loss", "grid", {"method": "adam"}, polynomial.loss, np.zeros((5, 1)), column(600)),
     (
-        "peak_f4", "warp", {"method": "adam"}, differentiate(curves.peak),
+        "peak_f4", "warp4", {"method": "adam"}, differentiate(curves.peak),
         *(lambda p, *data: (p, data))(*curves.peak_data(90, "float32")),
     ),
 )  # fmt: skip
@@ -106,10 +107,15 @@ def test_a_fit_gives_what_the_processor_gives(
 
 
 def test_which_team_a_fit_is_for() -> None:
+    assert {on_device.team(n) for n in range(1, 2**17, 31)} <= {*numba_cuda.TEAMS}
     assert [on_device.team(n) for n in (1, 256, 257, 2**16, 2**16 + 1)] == [
-        "warp", "warp", "block", "block", "grid",
+        "warp1", "warp8", "block2", "block", "grid",
     ]  # fmt: skip
     assert [on_device.team(n, 1000) for n in (4096, 4097, 10**6)] == ["warp", "block", "block"]
+    assert [on_device.team(n) for n in (32, 33, 65, 129)] == ["warp1", "warp2", "warp4", "warp8"]
+    assert [on_device.team(n) for n in (512, 513, 2048, 2049)] == [
+        "block2", "block4", "block8", "block",
+    ]  # fmt: skip
 
 
 # What models are made of --------------------------------------------------------------------------
@@ -167,7 +173,7 @@ MODELS: tuple[tuple[Any, Any, Any], ...] = (
 TEAMS = [
     (team, *model)
     for model in MODELS
-    for team in ("warp", "block", "grid")
+    for team in ("warp", "warp4", "block", "block1", "grid")
     # The grid refuses arrays of parameters and gives these to a block: nothing of its own.
     if team != "grid" or model[0] not in (wide, MODELS[-1][0])
 ]
@@ -181,6 +187,14 @@ def test_models(
     monkeypatch.setattr(on_device, "team", lambda rows, fits=1: team)
     driver.orders = ("reverse",)
     same(*both(function, x0, data, steps=2, method="momentum", learning_rate=0.01), 1e-12)
+
+
+def test_threads_do_not_keep_more_rows_than_they_have_room_for(
+    driver: SimulatedDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_device, "team", lambda rows, fits=1: "warp2")
+    with pytest.raises(InternalError, match="threads keep 64 rows, and n is 70"):
+        minimize(line, np.zeros(2), (X, Y), target="cuda", steps=1, learning_rate=0.1)
 
 
 def test_single_precision_of_parameters_alone(driver: SimulatedDriver) -> None:

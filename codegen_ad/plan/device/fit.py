@@ -6,24 +6,18 @@ the parameters before a step, and every warp finds the same bits. No parameter g
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.arrays import NOTHING
-from codegen_ad.plan.device.loops import Refused, check_possible
-from codegen_ad.plan.device.team import (
-    Alone,
-    Around,
-    Share,
-    Step,
-    TeamPlan,
-    repeated_plan,
-    team_plan,
-)
+from codegen_ad.plan.device.kept import kept
+from codegen_ad.plan.device.loops import Refused, check_possible, defined
+from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform
+from codegen_ad.plan.device.team import TeamPlan, repeated_plan, team_plan
 from codegen_ad.plan.elements import split
 from codegen_ad.plan.free import fresh, names_of
-from codegen_ad.plan.kernel import Expr, Kernel, Let, Parameter, Var, copied, walk
+from codegen_ad.plan.kernel import Apply, Expr, Index, Kernel, Let, Parameter, Var, copied, walk
 
 MOST = 128
 """Fits of at most so many parameters are run on a device."""
@@ -83,13 +77,24 @@ class FitPlan:
         return sum(f.count for f in self.fitted)
 
     @property
+    def sizes_kept(self) -> tuple[str, ...]:
+        """The sizes of the data over whose rows threads keep what they read."""
+        steps = (s for s in self.step.steps if isinstance(s, Kept))
+        return tuple(dict.fromkeys(str(s.share.loop.extent) for s in steps))
+
+    @property
+    def counts(self) -> frozenset[str]:
+        """The variables of a step that hold sizes as floating-point numbers."""
+        return frozenset(n for s in self.step.steps for n in _count_of(s))
+
+    @property
     def data(self) -> tuple[Parameter, ...]:
         """The parameters that the caller passes beside what is fitted."""
         known = {p.name for p, _ in self.aliases} | {f.parameter.name for f in self.fitted}
         return tuple(p for p in self.kernel.parameters if p.name not in known)
 
 
-def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None) -> FitPlan:
+def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None, rows: int = 0) -> FitPlan:
     """The plan of a fit.
 
     Parameters
@@ -97,6 +102,7 @@ def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None) -> Fit
     kernel : computes value and gradient.
     targets : the numbers of the parameters that are fitted, in the order of the gradients.
     once : computes the last parameters of `kernel` from others of the same names.
+    rows : how many rows of the data a thread has at most, if it is to keep them.
 
     Raises
     ------
@@ -137,6 +143,8 @@ def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None) -> Fit
         fitted.append(Fitted(parameter, first, names, slopes, gradient))
         first += fitted[-1].count
     step = repeated_plan(small, results)
+    if rows:
+        step = _with_rows(step, small, {p.name for p in parameters}, rows, taken)
     single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
     dtype = DType.FLOAT32 if single else DType.FLOAT64
     if once is None:
@@ -146,6 +154,24 @@ def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None) -> Fit
     kept = kernel.parameters[-len(before.outputs) :]
     aliases = tuple(zip(kept, before.outputs, strict=True))
     return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases)
+
+
+def _with_rows(
+    plan: TeamPlan, kernel: Kernel, fitted: Set[str], rows: int, taken: set[str]
+) -> TeamPlan:
+    """The plan, whose threads keep the rows of the data that they add up over."""
+    data = {p.name for p in kernel.parameters if p.rank} - fitted
+    changed: set[str] = set()
+    for statement in walk(kernel.body):
+        changed |= defined(statement)
+    sizes = [s for s, p, _ in kernel.sizes if p in data]
+    steps: list[Step] = []
+    for step in plan.steps:
+        found = None
+        if isinstance(step, Share):
+            found = kept(step, rows, sizes, data - changed, taken)
+        steps.append(step if found is None else found)
+    return replace(plan, steps=tuple(steps))
 
 
 def is_for_grid(plan: FitPlan) -> bool:
@@ -164,6 +190,14 @@ def _is_for_grid(step: Step) -> bool:
             return all(_is_for_grid(s) for block in inner for s in block)
         case _:
             return True
+
+
+def _count_of(step: Step) -> tuple[str, ...]:
+    match step:
+        case Uniform(Let(name, Apply("cast", (Index(),), dtype))) if dtype.is_float:
+            return (name,)
+        case _:
+            return ()
 
 
 def _check_count(parameters: Sequence[Parameter]) -> None:

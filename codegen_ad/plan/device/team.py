@@ -29,7 +29,8 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
-from codegen_ad.plan.device.whole import Buffer, Own, Total, identity
+from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform, Wait
+from codegen_ad.plan.device.whole import Buffer, Total, identity
 from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -48,46 +49,6 @@ from codegen_ad.plan.kernel import (
     blocks,
     walk,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Uniform:
-    """A statement about numbers, which every thread runs."""
-
-    statement: Statement
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A loop that is shared out; behind it every thread knows the totals."""
-
-    loop: For
-    totals: tuple[Total, ...]
-    own: tuple[Own, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Alone:
-    """What one thread does; the numbers `told` are then handed to all."""
-
-    statements: tuple[Statement, ...]
-    told: tuple[Var, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """All threads wait for each other."""
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """A loop or a branch that all threads take together, with steps in its blocks."""
-
-    statement: For | While | If
-    blocks: tuple[tuple[Step, ...], ...]
-
-
-Step = Uniform | Share | Alone | Wait | Around
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,7 +321,7 @@ class _Waits:
                     self._writing(found, step, [loop])
                 case Alone(statements):
                     self._writing(found, step, statements)
-                case Wait():
+                case Wait() | Kept():
                     found.append(step)
         return found
 

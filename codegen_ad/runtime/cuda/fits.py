@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_ad.errors import InternalError
 from codegen_ad.runtime.cuda.ahead import Capability, Image
 from codegen_ad.runtime.cuda.arrays import DeviceArray, View, contiguous, kind_of, stream_number
 from codegen_ad.runtime.cuda.cubins import FOLDER, Cubins, Request
@@ -137,6 +138,9 @@ class DeviceRun:
         self._values["trace"] = self._empty("trace", kept.shape, dtype)
         shapes = {n: tuple(np.shape(v)) for n, v in given.items()} | {"trace": kept.shape}
         sizes = file.sizes_of(shapes, given)
+        for size, most in kernel.kernel.kept:
+            if sizes[size] > most:
+                raise InternalError(f"threads keep {most} rows, and {size} is {sizes[size]}")
         self._blocks = kernel.kernel.grid(sizes)
         if kernel.kernel.cooperative:  # fewer blocks add in another order, and that is all
             self._blocks = min(self._blocks, kernel.together())

@@ -7,7 +7,7 @@ w: f8[5, 1]    x: f8[n, 1]    y: f8[n, 1]
 Cost for each of n: 23 operations; 16 bytes read, 0 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 1.6.
-The whole fit runs in one launch: one warp for each fit.
+The whole fit runs in one launch: one warp for each fit, whose threads keep 4 rows that they read.
 Order of sums: thread t takes rows t, t + 32, ...; then lanes in pairs.
 """
 
@@ -23,11 +23,14 @@ u64 = np.uint64
 @cuda.jit
 def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, until, total):
     lane = cuda.threadIdx.x
+    x_kept = cuda.local.array(4, np.float64)
+    y_kept = cuda.local.array(4, np.float64)
     fit = cuda.blockIdx.x
     n = x.shape[0]
     learning_rate = hyper[0]
     gtol = hyper[1]
     ftol = hyper[2]
+    losses = trace[fit]
     step, outcome = counts[fit, 0], counts[fit, 1]
     previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]
     own = 0.0
@@ -37,6 +40,14 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
         own = point[fit, lane]
         best_own = best[fit, lane]
         best_slope = best_gradient[fit, lane]
+    for row in range(u64(4)):
+        i = u64(lane) + u64(32) * row
+        if i < u64(n):
+            x_kept[row] = x[i, 0]
+            y_kept[row] = y[i, 0]
+        else:
+            x_kept[row] = 0.0
+            y_kept[row] = 0.0
     while (outcome == 2) & (step < until):
         w_0 = cuda.shfl_sync(ALL, own, 0)
         w_1 = cuda.shfl_sync(ALL, own, 1)
@@ -49,9 +60,9 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
         d_w_2 = 0.0
         d_w_3 = 0.0
         d_w_4 = 0.0
-        i = u64(lane)
-        while i < u64(n):
-            x_i = x[i, 0]
+        for row in range(u64(4)):
+            i = u64(lane) + u64(32) * row
+            x_i = x_kept[row]
             # line 4 of poly: powers = x ** range(D)
             powers_2 = x_i * x_i
             powers_3 = powers_2 * x_i
@@ -59,15 +70,15 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
             # line 5 of poly: return powers @ w
             value_2 = w_0 + x_i * w_1 + powers_2 * w_2 + powers_3 * w_3 + powers_4 * w_4
             # line 2: return ((y - poly(x, w)) ** 2).mean()
-            value_3 = y[i, 0] - value_2
-            value_1 += value_3 * value_3
-            # gradient of line 5 of poly: return powers @ w
-            d_w_0 += value_3
-            d_w_1 += value_3 * x_i
-            d_w_2 += value_3 * powers_2
-            d_w_3 += value_3 * powers_3
-            d_w_4 += value_3 * powers_4
-            i += u64(32)
+            value_3 = y_kept[row] - value_2
+            if i < u64(n):
+                value_1 += value_3 * value_3
+                # gradient of line 5 of poly: return powers @ w
+                d_w_0 += value_3
+                d_w_1 += value_3 * x_i
+                d_w_2 += value_3 * powers_2
+                d_w_3 += value_3 * powers_3
+                d_w_4 += value_3 * powers_4
         sum_upper = (lane & 4) != 0
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, value_1, d_w_3), 4)
         sum_4_0 = cuda.selp(sum_upper, d_w_3, value_1) + sum_given
@@ -101,7 +112,13 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
         # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
         d_value_1 = 2.0 / value_4
         # line 2: return ((y - poly(x, w)) ** 2).mean()
-        value = value_1 / value_4
+        inverse = 1.0 / value_4
+        quotient = value_1 * inverse
+        value = cuda.selp(
+            abs(quotient) < math.inf,
+            cuda.fma(cuda.fma(-quotient, value_4, value_1), inverse, quotient),
+            quotient,
+        )
         slope_w_0 = -(d_w_0 * d_value_1)
         slope_w_1 = -(d_w_1 * d_value_1)
         slope_w_2 = -(d_w_2 * d_value_1)
@@ -131,7 +148,7 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
         small = (norm <= gtol * abs(gtol)) | (abs(previous - value) <= ftol * large)
         outcome = cuda.selp(last, 1, cuda.selp(finite, cuda.selp(small, 0, 2), 3))
         if (lane == 0) & finite & (step < trace.shape[1]):
-            trace[fit, step] = value
+            losses[u64(step)] = value
         previous = cuda.selp(outcome == 2, value, previous)
         own -= learning_rate * slope
         step += cuda.selp(finite & (step != total), 1, 0)
@@ -163,6 +180,7 @@ KERNELS = {
         "rows": "32 * fits",
         "blocks": 2147483647,
         "threads": 32,
+        "kept": {"n": 128},
     },
 }
 ARRAYS = {
