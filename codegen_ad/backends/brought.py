@@ -18,6 +18,7 @@ from codegen_ad.backends.fourier import (
     transformed,
 )
 from codegen_ad.backends.matrix_functions import (
+    add_outer_products,
     add_product,
     matrix_cholesky,
     matrix_det,
@@ -166,6 +167,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_atan2, EXACT),
     (tile_product, CALLED),
     (add_product, CALLED),
+    (add_outer_products, CALLED),
     (matrix_put, CALLED),
     (matrix_finite, CALLED),
     (matrix_eliminate, CALLED),

@@ -286,3 +286,11 @@ def add_product(total: Array, left: Array, right: Array, rows: int, part: Array)
     for i in range(part.shape[0]):
         for j in range(part.shape[1]):
             total[i, j] += part[i, j]
+
+
+def add_outer_products(total: Array, left: Array, right: Array, rows: int, part: Array) -> None:
+    """Add left.T @ right to `total`, of the first `rows` rows of both; `part` has room for it."""
+    np.dot(left[:rows].T, right[:rows], out=part)
+    for i in range(part.shape[0]):
+        for j in range(part.shape[1]):
+            total[i, j] += part[i, j]

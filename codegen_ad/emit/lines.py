@@ -139,7 +139,10 @@ class Writer(BlockWriter):
 
     def _tiles(self, statement: Tiles, depth: int) -> None:
         size, extent = statement.size, spell_dim(statement.extent)
-        self.line(f"# In tiles of {size} rows; what rows keep stands in buffers, rows last.", depth)
+        text = f"# In tiles of {size} rows; what rows keep stands in buffers, rows last."
+        if statement.carried:
+            text = f"# In blocks of {size} steps; their outer products are added behind each block."
+        self.line(text, depth)
         window = statement.window
         if window is None:
             self.line(f"for {statement.first} in range(0, {extent}, {size}):", depth)
@@ -232,8 +235,8 @@ class Writer(BlockWriter):
             self.line(f"tile_product({left}, {right}, {result})", depth)
         else:
             rows = spell_dim(statement.rows)
-            call = f"add_product({result}, {left}, {right}, {rows}, {statement.part})"
-            self.line(call, depth)
+            name = "add_outer_products" if statement.by_steps else "add_product"
+            self.line(f"{name}({result}, {left}, {right}, {rows}, {statement.part})", depth)
 
     def _argument(self, name: str, transposed: bool, at: tuple[Dim, ...]) -> str:
         # Only a parameter can be strided in a way that BLAS can't read.

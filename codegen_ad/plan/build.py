@@ -19,7 +19,7 @@ from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
 from codegen_ad.plan.tidying import fuse, in_place, interchange, reuse, tidy
-from codegen_ad.plan.tiling import tiles
+from codegen_ad.plan.tiling import step_products, tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
 ATTEMPTS = 400
@@ -136,6 +136,8 @@ def _attempt(
     reuse.reuse(kernel, p.names, program.notes)
     if tiled:
         tiles.tile(kernel, p.names, rows, blas)
+    if tiled and blas:
+        step_products.collect_steps(kernel, p.names)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     return kernel

@@ -176,7 +176,8 @@ class Product:
 
     `right` has the tile's rows along its last axis, `left` has none. What `adds` has them along the
     last axis of both, and is `result += left @ right.T`; `part` is room for the product. There are
-    `terms` multiplications for a row.
+    `terms` multiplications for a row. With `by_steps` the rows are steps, along the first axis of
+    both: it is `result += left.T @ right`.
     """
 
     result: Load
@@ -187,6 +188,7 @@ class Product:
     adds: bool = False
     part: str | None = None
     rows: Dim = ONE
+    by_steps: bool = False
 
 
 @dataclass(slots=True)
@@ -244,7 +246,8 @@ class Tiles:
     """For tiles of `size` rows out of `extent`: `body`, about `rows` rows from `first` on.
 
     The last tile may be shorter. Loops over the rows of a tile have the variable `row`. With
-    `window` only the rows in it, a whole number of tiles.
+    `window` only the rows in it, a whole number of tiles. `carried` if the rows are steps, each of
+    which depends on the one before.
     """
 
     first: str
@@ -255,6 +258,7 @@ class Tiles:
     body: list[Statement]
     note: Note
     window: Window | None = None
+    carried: bool = False
 
 
 @dataclass(slots=True)

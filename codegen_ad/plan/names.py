@@ -37,6 +37,7 @@ LOOP_NAMES = "ijklm"
 TAKEN = {
     "np",
     "math",
+    "add_outer_products",
     "add_product",
     "matrix_cholesky",
     "matrix_cofactors",
@@ -200,9 +201,10 @@ class _Namer:
             self.final[name] = self.unique((*free, wishes[0])[0])
             return
         node, point = meaning
-        if name in self.provisional.tiles:
+        if name in self.provisional.tiles | self.provisional.blocks:
+            kind = "tile" if name in self.provisional.tiles else "block"
             self.final[name] = self.unique(
-                f"{self.wish(node, (), load=False) or self.base(node)}_tile"
+                f"{self.wish(node, (), load=False) or self.base(node)}_{kind}"
             )
             return
         shared = name in self.provisional.shared

@@ -16,8 +16,9 @@ class Names:
     `awaited` are sizes of parameters, by the names that they are read to, and the run-time sizes
     that they have to be; `known` are the symbols of arguments' sizes. `shared` ones are always the
     whole value of their element, which may have the same name where it is computed again in another
-    loop. `tiles` are buffers that hold a tile of rows of what they stand for, `wishes` other names
-    that are wanted, the best first. `said_by` has the names whose points mention a variable.
+    loop. `tiles` and `blocks` are buffers that hold a tile of rows, or a block of steps, of what
+    they stand for, `wishes` other names that are wanted, the best first. `said_by` has the names
+    whose points mention a variable.
     """
 
     count: int = 0
@@ -28,6 +29,7 @@ class Names:
     awaited: dict[str, Dim] = field(default_factory=dict[str, Dim])
     known: frozenset[str] = frozenset()
     tiles: set[str] = field(default_factory=set[str])
+    blocks: set[str] = field(default_factory=set[str])
     wishes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     said_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
@@ -41,6 +43,16 @@ class Names:
                 for symbol in dim.symbols():
                     self.said_by.setdefault(symbol, []).append(name)
         return name
+
+    def block_loop(self, variable: str, step: str) -> tuple[str, str]:
+        """The names of a block's first step and of how many it has; `step` is one of them.
+
+        What was said of steps by `variable` is said of steps of the block from here on.
+        """
+        first, count = self.fresh(), self.fresh()
+        self.wishes |= {first: ("first", "base"), count: ("steps", "count"), step: ("step", "s")}
+        self.same_loop(variable, step)
+        return first, count
 
     def tile_loop(self, variable: str) -> tuple[str, str, str]:
         """The names of a tile's first row, of how many rows it has, and of a row in it.
@@ -68,6 +80,15 @@ class Names:
             self.tiles.add(made)
         elif not name.startswith("@"):
             self.wishes[made] = (f"{name}_tile",)
+        return made
+
+    def block_of(self, name: str) -> str:
+        """The name of a buffer for what `name` stands for in each step of a block."""
+        made = self.part_of(name)
+        if made in self.meaning:
+            self.blocks.add(made)
+        elif not name.startswith("@"):
+            self.wishes[made] = (f"{name}_block",)
         return made
 
     def part_of(self, name: str) -> str:

@@ -135,8 +135,9 @@ def _statement(statement: Statement, indent: str, uses: dict[str, str]) -> Itera
             yield f"{indent}for {variable} < {extent} {{"
             yield from _block(body, inner, uses)
             yield f"{indent}}}"
-        case Tiles(first, rows, _, extent, size, body):
-            yield f"{indent}for {first} < {extent} in tiles of {size}, each of {rows} rows {{"
+        case Tiles(first, rows, _, extent, size, body, carried=carried):
+            tiles, each = ("blocks", "steps") if carried else ("tiles", "rows")
+            yield f"{indent}for {first} < {extent} in {tiles} of {size}, each of {rows} {each} {{"
             yield from _block(body, inner, uses)
             yield f"{indent}}}"
         case While(test, condition, body, count):
@@ -184,10 +185,11 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             arrow = "written into" if statement.into or at else "gives"
             where = f" at {', '.join(map(str, at))}" if at else ""
             return f"call {function}({', '.join(given)}){where} {arrow} {', '.join(results)}"
-        case Product(result, left, right, adds=adds):
+        case Product(result, left, right, adds=adds, by_steps=by_steps):
             sign, turned = ("+=", ".T") if adds else ("=", "")
             first, second = expression_text(left), expression_text(right)
-            return f"{expression_text(result)} {sign} {first} @ {second}{turned}"
+            both = f"{first}.T @ {second}" if by_steps else f"{first} @ {second}{turned}"
+            return f"{expression_text(result)} {sign} {both}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case CheckRange(count, extent, axis):

@@ -86,9 +86,9 @@ class Before:
 
 def is_over_rows(statement: Statement, rows: Collection[str]) -> bool:
     """Whether a statement is a loop whose trips are counted by `rows` alone."""
-    if not isinstance(statement, For | Tiles) or (
-        isinstance(statement, For) and (statement.carried or statement.span is not None)
-    ):
+    if not isinstance(statement, For | Tiles) or statement.carried:
+        return False
+    if isinstance(statement, For) and statement.span is not None:
         return False
     symbols = set(statement.extent.symbols())
     return bool(symbols) and symbols.issubset(rows)

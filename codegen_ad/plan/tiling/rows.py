@@ -179,7 +179,7 @@ def _sort_buffers(rows: Rows, loop: For, around: set[str]) -> bool:
     found = list(accesses(loop.body))
     for name in sorted(changed):
         if name not in rows.arrays:
-            if not _is_total(loop.body, name) or any(b == name for b, _, _ in found):
+            if not is_total(loop.body, name) or any(b == name for b, _, _ in found):
                 return False
             rows.totals.add(name)
             continue
@@ -187,7 +187,7 @@ def _sort_buffers(rows: Rows, loop: For, around: set[str]) -> bool:
         places = [(at, s) for buffer, at, s in found if buffer == name]
         if made is not None and made.fill is None and name not in around:
             rows.temporaries.add(name)
-        elif _is_total(loop.body, name):
+        elif is_total(loop.body, name):
             rows.totals.add(name)
         else:
             filled = any(isinstance(s, Fill) and s.buffer == name for s in walk(loop.body))
@@ -208,7 +208,7 @@ def _own_axis(places: list[tuple[Dim, ...]], row: Dim) -> int | None:
     return common[0] if common else None
 
 
-def _is_total(body: list[Statement], name: str) -> bool:
+def is_total(body: list[Statement], name: str) -> bool:
     """Whether terms are added to a variable or an array, in one way, and nothing else is done."""
     how: set[str] = set()
     for statement in walk(body):

@@ -97,7 +97,7 @@ class _Finder:
                 continue
             pair = _Pair(self, statement, around)
             for inner in [s for s in statement.body if isinstance(s, For)]:
-                if self._is_plain(inner) and _may_be_matrix(statement.extent, inner.extent):
+                if self._is_plain(inner) and may_be_matrix(statement.extent, inner.extent):
                     pair.take(inner)
             inside = self.block(statement.body, (*around, statement))
             early = [s for s in inside if self._may_leave(s, pair)]
@@ -332,7 +332,7 @@ def _canonical(expr: Expr, loops: Sequence[For]) -> tuple[Expr, Shape]:
     return renamed_in(expr, numbers), tuple(x.extent for x in loops)
 
 
-def _may_be_matrix(rows: Dim, columns: Dim) -> bool:
+def may_be_matrix(rows: Dim, columns: Dim) -> bool:
     """Whether a matrix is large enough for BLAS, as far as its size is known."""
     return all(not d.is_constant or d.value >= LEAST for d in (rows, columns)) and not (
         rows.is_constant and columns.is_constant and rows.value * columns.value <= LEAST**2

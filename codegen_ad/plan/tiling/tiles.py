@@ -15,7 +15,6 @@ from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
     Accumulate,
-    Allocate,
     Assign,
     For,
     Kernel,
@@ -31,8 +30,8 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.sizes import substitute
-from codegen_ad.plan.tidying.rename import mentioned, names_in
 from codegen_ad.plan.tiling.distribute import Group, Item, Once, distribute, groups, pays
+from codegen_ad.plan.tiling.placing import names_around, put
 from codegen_ad.plan.tiling.rows import arrays_of, rows_of
 from codegen_ad.plan.tiling.tile_buffers import Buffers
 from codegen_ad.plan.tiling.tile_products import with_products
@@ -64,38 +63,17 @@ def _tile_in(
         if isinstance(statement, For) and statement.extent in extents and not statement.carried:
             made = _tiled(kernel, names, statement, blas)
             if made is not None:
-                _put(kernel, block, statement, top, made)
+                put(kernel, block, statement, top, made)
                 continue
         for inner in blocks(statement):
             _tile_in(kernel, names, extents, blas, inner, top)
-
-
-def _put(
-    kernel: Kernel, block: list[Statement], loop: For, top: Statement, made: Sequence[Statement]
-) -> None:
-    """Put tiles in the loop's place; their buffers before all loops, where sizes are known."""
-    known = {symbol for symbol, _, _ in kernel.sizes}
-    early: list[Statement] = []
-    late: list[Statement] = []
-    for statement in made:
-        is_early = isinstance(statement, Allocate) and known.issuperset(
-            s for d in statement.shape for s in d.symbols()
-        )
-        (early if is_early else late).append(statement)
-    position = next(k for k, s in enumerate(block) if s is loop)
-    block[position : position + 1] = late
-    if block is kernel.body:
-        block[position:position] = early
-    else:
-        outer = next(k for k, s in enumerate(kernel.body) if s is top)
-        kernel.body[outer:outer] = early
 
 
 def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statement] | None:
     """The buffers and the tiles that a loop becomes, or None where it stays as it is."""
     if not any(isinstance(s, For) for s in walk(loop.body)):
         return None
-    around, before = _names_around(kernel, loop)
+    around, before = names_around(kernel, loop)
     arrays = arrays_of(kernel)
     rows = rows_of(loop, arrays, around, before)
     if rows is None:
@@ -187,22 +165,3 @@ class _Lowering:
             whole = Accumulate(place, statement.how, statement.target, statement.note)
             after.append(whole)
         return [*before, self.over_rows(group.statements), *after] if group.statements else []
-
-
-def _names_around(kernel: Kernel, loop: For) -> tuple[set[str], set[str]]:
-    """The names that the kernel mentions outside of a loop: all, and those before it."""
-    found = {p.name for p in kernel.parameters}
-    before: set[str] | None = None
-    pending = list(reversed(kernel.body))
-    while pending:
-        statement = pending.pop()
-        if statement is loop:
-            before = set(found)
-            continue
-        for block in reversed(list(blocks(statement))):
-            pending.extend(reversed(block))
-        if not isinstance(statement, Allocate):
-            found.update(mentioned(statement))
-    for output in kernel.outputs:
-        found.update([output] if isinstance(output, str) else names_in(output))
-    return found, before or found
