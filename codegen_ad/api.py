@@ -228,6 +228,7 @@ def fit_many(
     absolute_sigma: bool = False,
     progress: bool | None = None,
     time_limit: float | None = None,
+    target: str | None = None,
 ) -> ManyFitsResult:
     """Fit many data sets by least squares, each by itself, all in one compiled kernel.
 
@@ -244,6 +245,8 @@ def fit_many(
     steps, ftol, xtol, gtol, absolute_sigma : as in `least_squares`, for each fit.
     progress : show a progress bar; None shows one on long runs in a terminal.
     time_limit : seconds after which no more fits are begun, and those that run are stopped.
+    target : "cpu", "cuda" or "auto"; left out, what the function is differentiated for. On a GPU a
+        thread or a warp runs each fit, and the host looks at all of them about every 50 ms.
 
     Returns
     -------
@@ -270,6 +273,7 @@ def fit_many(
         absolute_sigma=absolute_sigma,
         progress=progress,
         time_limit=time_limit,
+        target=target,
     )
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from codegen_ad.backends import numba_cpu, numba_cuda
 from codegen_ad.derive.structured import Checkpoints
@@ -78,7 +77,9 @@ def build(
         many = "_many" if mode.startswith("fit_many") else ""
         known["function"] = fit_name(stages.reading.program.name) + many
         if "device" in known:
-            known["device"] |= _many_on_device(stages) if many else {"fit": True}
+            known["device"] |= {"fit": "one"}
+            if many:
+                known["device"] |= {"fit": "many", "parameters": many_names(stages.kernel)}
     reading = stages.reading
     captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
     return Built(stages.text, known, [*reading.dependencies, *captured])
@@ -230,18 +231,15 @@ def _kernel_name(name: str, mode: str) -> str:
 
 def _each(reading: Reading, mode: str) -> list[int] | None:
     """The leaves of which each of many fits has its own; None where there is one fit."""
-    kind, _, names = mode.partition(":")
-    if kind != "fit_many":
+    if not mode.startswith("fit_many:"):
         return None
-    own = names.split(",")
+    own = mode.split(":")[1].split(",")
     return [k for k, x in enumerate(reading.leaves) if not x.captured and x.path[0] in own]
 
 
-def _many_on_device(stages: Stages) -> dict[str, Any]:
-    """How many fits are called on a device: with further arguments, and for more results."""
-    names = [p.name for p in stages.kernel.parameters]
-    count = stages.text.partition("\nOUTPUTS = (")[2].partition(")")[0].count('"') // 2
-    return {"parameters": ["steps", *names, "limits"], "shapes": [["fits"]] * count}
+def many_names(kernel: Kernel) -> list[str]:
+    """What the kernel of many least-squares fits calls its parameters."""
+    return [numba_cuda.free_name(p.name) for p in kernel.parameters]
 
 
 def fit_name(name: str) -> str:
@@ -280,7 +278,10 @@ def _fit_on_device(
     kernel, about, counted = planned
     if mode.startswith("fit_many:"):
         varied, name, _ = shared
-        return numba_cuda.fit_many_source(kernel, about, counted, varied, each, f"{name}_many")
+        team = "warp" if mode.endswith(":warp") else "thread"
+        return numba_cuda.fit_many_source(
+            kernel, about, counted, varied, each, f"{name}_many", team
+        )
     if not mode.startswith("fit:"):
         raise UnsupportedOnDevice(
             "One fit by Levenberg and Marquardt is not written for a GPU, which runs many: "

@@ -16,8 +16,8 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   `role`. "output" arrays are what the kernels return (a number in one element), "scratch" is
   memory that only the kernels use, of no particular content; "counter" is zero before the first
   launch, and is zero again after each; "status" is zero before a call and holds the number of a
-  failure behind it; "state" is what a fit hands from one launch to the next (below), "barrier" is
-  zero before each launch.
+  failure behind it; "state" is what a fit hands from one launch to the next (below), "barrier" and
+  "unfinished" are zero before each launch.
 - `SIZES` says where each size is read: (parameter, axis), or how it is found from sizes before it
   and from whole numbers that are passed, as text.
 - `OUTPUTS` names the output arrays in the order of the function's results.
@@ -31,6 +31,13 @@ launch evaluates the loss until `until` evaluations have been made; after `total
 ended. `weights` has a row for each step from `first` on: what the method computes once a step.
 `trace` takes the losses where it has columns. Parameters that each fit has its own of have one axis
 more, the first. A "cooperative" kernel waits for all of its blocks.
+
+The kernel of many least-squares fits takes the first guesses as `points`, all numbers of a fit one
+after another. `SIZES` says on which axis of it fits are counted: where that is the last one, all
+that each fit has its own of must lie so, results too, and the file has a kernel for each dtype that
+transposes. A launch goes on until `until` iterations of `steps` have been made, `begun` of them by
+the launches before; it leaves in "unfinished" how many fits go on. `outcome` says how a fit has
+ended (`fit.monitor.Status`, STOPPED while it has not), `counts` holds its iterations and residuals.
 """
 
 from __future__ import annotations
@@ -41,6 +48,7 @@ from contextlib import contextmanager
 from codegen_ad.backends.brought import helpers
 from codegen_ad.emit.device_fit_lines import reserved
 from codegen_ad.emit.device_fit_view import TEAMS, device_fit_view
+from codegen_ad.emit.device_many_lines import free_name
 from codegen_ad.emit.device_many_view import device_many_view
 from codegen_ad.emit.device_view import RESERVED, device_view
 from codegen_ad.emit.fit_view import Once, Recipe
@@ -56,7 +64,16 @@ from codegen_ad.plan.device.whole import DevicePlan
 from codegen_ad.plan.kernel import Kernel, walk
 
 NAME = "numba_cuda"
-__all__ = ["NAME", "RESERVED", "TEAMS", "fit_many_source", "fit_source", "reserved", "source"]
+__all__ = [
+    "NAME",
+    "RESERVED",
+    "TEAMS",
+    "fit_many_source",
+    "fit_source",
+    "free_name",
+    "reserved",
+    "source",
+]
 
 STEPPING = ("all_finite", "widen", "steepness", "bounded_step", "judged", "inverse_curvature")
 """The functions of `trust_region.py` that the template of many fits calls."""
@@ -116,21 +133,27 @@ def fit_many_source(
     targets: Sequence[int],
     each: Collection[int],
     name: str,
+    team: str,
 ) -> str:
-    """The text of a file whose one kernel runs many least-squares fits, one in each thread.
+    """The text of a file whose kernel `name` runs many least-squares fits.
 
-    The kernel computes normal equations; `each` numbers what each fit has its own of.
+    Parameters
+    ----------
+    kernel : computes normal equations.
+    each : the numbers of what each fit has its own of.
+    team : what works on one fit: "thread", or "warp", which is a thread where the lanes of a warp
+        have nothing to share.
 
     Raises
     ------
     UnsupportedOnDevice
-        If a thread can't compute the normal equations by itself.
+        If a fit needs memory of its own.
     """
     texts = [h.text for h in helpers(" ".join(f"{function}()" for function in STEPPING))]
     with _refusing():
         for statement in walk(kernel.body):
             check_possible(statement)
-        k, f = device_many_view(kernel, about, cost, targets, each, name, texts)
+        k, f = device_many_view(kernel, about, cost, targets, each, name, texts, team)
     return render(f"{NAME}/fit_many.py.jinja", k=k, f=f)
 
 

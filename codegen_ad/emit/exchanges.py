@@ -131,8 +131,12 @@ def _put(r: Reducer, total: Total, element: str, depth: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Warp:
-    """One warp: what lanes exchange is the sum over the team, and nothing goes through memory."""
+    """One warp: what lanes exchange is the sum over the team, and nothing goes through memory.
 
+    With `everywhere` arrays that are added to are each lane's own, and all lanes write theirs.
+    """
+
+    everywhere: bool = False
     threads: int = WARP
     team: str = str(WARP)
     thread: str = "lane"
@@ -163,8 +167,10 @@ class Warp:
         for total in r.group.totals:
             if total.shape:
                 depth, index = r.each(total)
-                r.line("if lane == 0:", depth)
-                _put(r, total, f"{total.name}[{index}]", depth + 1)
+                if not self.everywhere:
+                    r.line("if lane == 0:", depth)
+                    depth += 1
+                _put(r, total, f"{total.name}[{index}]", depth)
 
     def buffers(self, partial: str, columns: int, dtype: DType) -> list[Buffer]:
         """No arrays of the device."""

@@ -21,12 +21,20 @@ from codegen_ad.plan.kernel import For, If, Statement, Var, While
 class TeamWriter:
     """Writes steps with a device's writer, for the team that an exchange is about.
 
-    `taken` are the names that the plans use.
+    `taken` are the names that the plans use; `may_leave` says whether all threads leave the kernel
+    where one statement of all fails.
     """
 
     def __init__(
-        self, writer: DeviceWriter, plans: Sequence[TeamPlan], exchange: Exchange, taken: Set[str]
+        self,
+        writer: DeviceWriter,
+        plans: Sequence[TeamPlan],
+        exchange: Exchange,
+        taken: Set[str],
+        *,
+        may_leave: bool = True,
     ) -> None:
+        self.may_leave = may_leave
         self.writer = writer
         self.exchange = exchange
         self.taken = taken
@@ -94,7 +102,7 @@ class TeamWriter:
         w = self.writer
         match step:
             case Uniform(statement):
-                w.may_leave = True
+                w.may_leave = self.may_leave
                 self._statement(statement, depth)
                 w.may_leave = False
             case Wait():

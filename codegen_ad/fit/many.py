@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_ad.errors import InvalidArgument
-from codegen_ad.fit import checks
-from codegen_ad.fit.fitted import Fitted, arguments_of
-from codegen_ad.fit.least_squares import HasKernels, scaled_covariance, tolerances, too_few
+from codegen_ad.fit import checks, on_device
+from codegen_ad.fit.fitted import Fitted
+from codegen_ad.fit.least_squares import scaled_covariance, tolerances, too_few
 from codegen_ad.fit.many_result import ManyFitsResult
+from codegen_ad.fit.minimize import HasKernels
 from codegen_ad.fit.monitor import Status, watch
-from codegen_ad.fit.over_fits import count_of_fits, first_of, own_arguments
-from codegen_ad.runtime.arguments import leaves_of
+from codegen_ad.fit.over_fits import brought_home, leaves_in_order, own_leaves
+from codegen_ad.fit.placing import place
 from codegen_ad.runtime.dispatch import Kernels, Prepared
 
 BLOCK = 256
@@ -45,25 +45,23 @@ def fit_many(
     absolute_sigma: bool = False,
     progress: bool | None = None,
     time_limit: float | None = None,
+    target: str | None = None,
 ) -> ManyFitsResult:
     """See `codegen_ad.fit_many`."""
     steps = checks.step_count("steps", steps)
     limit = checks.time_limit("time_limit", time_limit)
     is_absolute = checks.flag("absolute_sigma", absolute_sigma)
-    kernels = function.kernels
+    found = place(function, x0, args, per_fit, target, "fit_many", on_device.points_of)
+    kernels, own, fits, single = found.kernels, found.own, found.fits, found.single
     binder = kernels.binder
-    own = own_arguments(binder, per_fit)
-    first, arguments = arguments_of(binder, x0, args, "fit_many")
-    fits = count_of_fits(arguments, own)
-    single = {n: first_of(v) if n in own else v for n, v in arguments.items()}
     mode = f"fit_many:{','.join(n for n in own if n not in binder.wrt)}"
+    if found.is_on_device:
+        mode += f":{on_device.least_squares_team(found.rows, fits)}"
     prepared, values = kernels.prepare(mode, single)
-    fitted = Fitted(prepared.signature, binder.wrt, first, values)
-    if binder.target == "cuda":
-        _check_device_options(progress, time_limit)
+    fitted = Fitted(prepared.signature, binder.wrt, found.first, values)
     limits = tolerances(prepared, ftol, xtol, gtol)
-    kind = _DeviceRun if binder.target == "cuda" else _Run
-    run = kind(kernels, prepared, fitted, arguments, own, fits, steps, limits)
+    kind = _OnDevice if found.is_on_device else _OnProcessor
+    run = kind(kernels, prepared, fitted, found.arguments, own, fits, steps, limits)
     run.prepare()
     started = time.perf_counter()
     outcome = watch(
@@ -73,11 +71,11 @@ def fit_many(
         steps=fits,
         progress_bar=progress,
         time_limit=limit,
-        short=0 if fits > FEW else fits,
+        short=0 if fits > FEW or found.is_on_device else fits,
         unit="fit",
     )
     seconds = time.perf_counter() - started
-    count = run.gradient.shape[1]
+    count = run.covariance.shape[1]
     if Status.TOO_FEW in run.status:
         raise too_few(binder.name, int(run.counts[:, 2].max()), count)
     cost = run.watched[:, 3].copy()
@@ -99,7 +97,7 @@ def fit_many(
     )
 
 
-class _Run:
+class _OnProcessor:
     """A kernel, its arrays, and the call of it for all fits."""
 
     def __init__(
@@ -159,8 +157,8 @@ class _Run:
                 self.progress[0] += end - start
 
 
-class _DeviceRun:
-    """All fits in one launch on a GPU."""
+class _OnDevice:
+    """All fits on a GPU, in launches between which the host looks at them."""
 
     def __init__(
         self,
@@ -173,13 +171,19 @@ class _DeviceRun:
         steps: int,
         limits: NDArray[np.float64],
     ) -> None:
-        leaves = _leaves(kernels, prepared, fitted, arguments, own, fits)
-        self._call = prepared.compiled.call
-        kind = prepared.compiled.metadata["gradients"][0]["dtype"]
-        self._arguments = [steps, *leaves, limits.astype(kind)]
-        self.points = [leaves[k] for k in fitted.places]
-        count = sum(p.size for p in fitted.points)
-        self.gradient = np.full((fits, count), np.nan)
+        self._compiled = prepared.compiled
+        self._fitted, self._steps, self._limits = fitted, steps, limits
+        self._leaves = leaves_in_order(kernels, prepared, arguments, own)
+        self._own = own_leaves(prepared.signature, own, kernels.binder.wrt)
+        self._first = np.concatenate(
+            [
+                np.asarray(brought_home(self._leaves[k], "x0")).reshape(fits, p.size)
+                for k, p in zip(fitted.places, fitted.points, strict=True)
+            ],
+            axis=1,
+        )
+        count = self._first.shape[1]
+        self.points: list[NDArray[Any]] = []
         self.covariance = np.full((fits, count, count), np.inf)
         self.counts = np.zeros((fits, 3), dtype=np.int64)
         self.watched = np.full((fits, 4), np.nan)
@@ -191,13 +195,30 @@ class _DeviceRun:
         """Nothing: kernels are loaded where the data are copied."""
 
     def __call__(self) -> int:
-        """Launch, and copy the results."""
-        *points, gradient, covariance, counts, cost, status = self._call(self._arguments)
-        self.points = points
-        self.gradient[:], self.covariance[:] = gradient, covariance
-        self.counts[:], self.watched[:, 3], self.status[:] = counts, cost, status
-        self.progress[0] = status.size
-        return Status.CONVERGED
+        """Launch until all fits have ended or `stop` is set, and fetch the results."""
+        function: Any = self._compiled.function
+        run = function.start(self._leaves, self._own, self._first, self._limits, self._steps)
+        try:
+            pace = on_device.Pace(on_device.FIRST_ITERATIONS)
+            until = pace.steps
+            while True:
+                pace.begin()
+                running = self._compiled.call([run, until])
+                pace.end()
+                self.progress[0] = run.fits - running
+                if self.stop[0] or not running:
+                    break
+                until += pace.steps
+            found = run.results()
+        finally:
+            run.close()
+        parts = zip(self._fitted.parts(found["best"]), self._fitted.points, strict=True)
+        self.points = [part.astype(p.dtype) for part, p in parts]
+        iterations, self.counts[:, 2] = found["counts"].T
+        self.counts[:, 0], self.counts[:, 1] = iterations, iterations + 1
+        self.covariance[:], self.watched[:, 3] = found["covariance"], found["cost"]
+        self.status[:] = found["outcome"]
+        return Status.STOPPED if self.stop[0] and running else Status.CONVERGED
 
 
 def _leaves(
@@ -209,22 +230,10 @@ def _leaves(
     fits: int,
 ) -> list[Any]:
     """What a kernel of many fits takes: arrays over fits are contiguous, the fitted ones copies."""
-    leaves: list[Any] = []
-    for name, form in prepared.signature.parameters:
-        found = leaves_of(arguments[name], form, name)
-        leaves += map(np.ascontiguousarray, found) if name in own else found
-    leaves += prepared.compiled.outside(kernels.root)
+    leaves = leaves_in_order(kernels, prepared, arguments, own)
     for k, p in zip(fitted.places, fitted.points, strict=True):
         leaves[k] = np.array(leaves[k], order="C").reshape(fits, *p.shape)
     return leaves
-
-
-def _check_device_options(progress: bool | None, time_limit: float | None) -> None:
-    if progress or time_limit is not None:
-        raise InvalidArgument(
-            "many fits on a GPU are one launch, which can't be watched: leave `progress` and "
-            "`time_limit` out"
-        )
 
 
 def _message(status: NDArray[np.int64], stopped: str | None) -> str:

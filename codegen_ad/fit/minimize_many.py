@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from codegen_ad.fit import checks, on_device
-from codegen_ad.fit.fitted import Fitted, arguments_of
+from codegen_ad.fit.fitted import Fitted
 from codegen_ad.fit.many_result import ManyMinimaResult
 from codegen_ad.fit.methods import Choice, choose
 from codegen_ad.fit.minimize import HasKernels
 from codegen_ad.fit.monitor import Outcome, Status, watch
-from codegen_ad.fit.over_fits import brought_home, count_of_fits, first_of, own_arguments
-from codegen_ad.options import target_of
-from codegen_ad.runtime.arguments import leaves_of
+from codegen_ad.fit.over_fits import leaves_in_order, own_leaves
+from codegen_ad.fit.placing import place
 from codegen_ad.runtime.dispatch import Kernels, Prepared
-from codegen_ad.signature import Signature, leaves
 
 FEW = 8
 """No more fits than that stay in their thread."""
@@ -47,29 +45,20 @@ def minimize_many(
     tolerances = [checks.tolerance("gtol", gtol), checks.tolerance("ftol", ftol)]
     limit = checks.time_limit("time_limit", time_limit)
     choice = choose(method, options)
-    target = function.options.target if target is None else target_of(target)
-    kernels = function.on("cpu" if target == "cpu" else "cuda").kernels
-    own = own_arguments(kernels.binder, per_fit)
-    first, arguments = arguments_of(kernels.binder, x0, args, "minimize_many")
-    fits = count_of_fits(arguments, own)
-    single = {n: first_of(v) if n in own else v for n, v in arguments.items()}
-    rows = on_device.rows_of(kernels.binder, single) if target != "cpu" else 0
-    if target == "auto" and not on_device.is_worth_it(rows, fits):
-        target, kernels = "cpu", function.on("cpu").kernels
-        arguments = {n: brought_home(v, n) for n, v in arguments.items()}
-        single = {n: first_of(v) if n in own else v for n, v in arguments.items()}
+    found = place(function, x0, args, per_fit, target, "minimize_many", on_device.rows_of)
+    kernels, own, fits, single = found.kernels, found.own, found.fits, found.single
     mode = ":".join(("fit", choice.method.name, *choice.flags))
-    if target != "cpu":
-        numbers = _own_leaves(kernels.binder.form(single), own, kernels.binder.wrt)
-        mode += f":{on_device.team(rows, fits)}:each={','.join(map(str, numbers))}"
+    if found.is_on_device:
+        numbers = own_leaves(kernels.binder.form(single), own, kernels.binder.wrt)
+        mode += f":{on_device.team(found.rows, fits)}:each={','.join(map(str, numbers))}"
     prepared, values = kernels.prepare(mode, single)
-    fitted = Fitted(prepared.signature, kernels.binder.wrt, first, values)
-    every = _leaves(kernels, prepared, arguments, own)
+    fitted = Fitted(prepared.signature, kernels.binder.wrt, found.first, values)
+    every = leaves_in_order(kernels, prepared, found.arguments, own)
     points = [
         np.array(every[k], order="C").reshape(fits, *p.shape)
         for k, p in zip(fitted.places, fitted.points, strict=True)
     ]
-    kind = _OnProcessor if target == "cpu" else _OnDevice
+    kind = _OnDevice if found.is_on_device else _OnProcessor
     run = kind(kernels, prepared, fitted, every, points, own, choice, tolerances, steps, trace)
     run.compile()
     started = time.perf_counter()
@@ -115,29 +104,6 @@ def _result(
     )
 
 
-def _own_leaves(signature: Signature, own: Sequence[str], wrt: Sequence[str]) -> list[int]:
-    """The numbers of the leaves that each fit has its own of, beside what is fitted."""
-    found = leaves(signature)
-    return [k for k, (path, _) in enumerate(found) if path[0] in own and path[0] not in wrt]
-
-
-def _leaves(
-    kernels: Kernels, prepared: Prepared, arguments: Mapping[str, Any], own: Sequence[str]
-) -> list[Any]:
-    """All leaves; those of each fit have one axis more."""
-    found: list[Any] = []
-    for name, form in prepared.signature.parameters:
-        parts = leaves_of(arguments[name], form, name)
-        found += map(_in_order, parts) if name in own else parts
-    return [*found, *prepared.compiled.outside(kernels.root)]
-
-
-def _in_order(value: Any) -> Any:
-    """The value with its elements in C order, where it is an array of NumPy."""
-    plain = isinstance(value, np.ndarray | np.generic)
-    return np.ascontiguousarray(cast("NDArray[Any]", value)) if plain else value
-
-
 class _OnProcessor:
     """The fits one by one, by the kernel of one; threads share them."""
 
@@ -168,7 +134,7 @@ class _OnProcessor:
         self._kernels, self._call = kernels, prepared.compiled.call
         self._steps, self._lock = steps, threading.Lock()
         self._states = [np.zeros_like(p) for _ in choice.method.state for p in points]
-        numbers = set(_own_leaves(prepared.signature, own, kernels.binder.wrt))
+        numbers = set(own_leaves(prepared.signature, own, kernels.binder.wrt))
         data = [(v, k in numbers) for k, v in enumerate(every) if k not in fitted.places]
         self._data = data
         limits = [-1.0 if t is None else t for t in tolerances]

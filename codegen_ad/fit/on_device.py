@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,19 @@ WORTH = 2**17
 """With target="auto", fits of fewer rows, those of all fits taken together, run on the processor: a
 small one takes as long there, by the model of docs/cuda.md."""
 
+THREAD_POINTS = 256
+"""A least-squares fit of at most so many points is the work of one thread, where fits are many: the
+points of all fits that run at once then lie in the device's cache, some 50 MB."""
+
+THREAD_FITS = 2**12
+"""For fewer fits than that, threads would leave most of a device idle, and a warp works on each."""
+
 FIRST_STEPS = 256
+FIRST_ITERATIONS = 16
 LAUNCH_SECONDS = 0.05
 MOST_STEPS = 2**16
-"""Steps of the first launch, the time that others are to take, and the most steps of one."""
+"""Steps of the first launch, or iterations of Levenberg and Marquardt, the time that other launches
+are to take, and the most steps of one."""
 
 
 def team(rows: int, fits: int = 1) -> str:
@@ -59,17 +69,30 @@ def team(rows: int, fits: int = 1) -> str:
     return f"{kind}{kept}"
 
 
+def least_squares_team(points: int, fits: int) -> str:
+    """What runs each of many least-squares fits of so many points: a thread or a warp."""
+    return "thread" if points <= THREAD_POINTS and fits >= THREAD_FITS else "warp"
+
+
+def points_of(binder: Binder, arguments: Mapping[str, Any]) -> int:
+    """How many points the data of a fit have: the size of the largest array not fitted."""
+    return max((prod(shape) for shape in _shapes(binder, arguments)), default=1)
+
+
 def rows_of(binder: Binder, arguments: Mapping[str, Any]) -> int:
     """How many rows the data of a fit have: the longest axis of all that is not fitted."""
-    signature = binder.form(arguments)
-    shapes = [
+    return max((max(shape, default=1) for shape in _shapes(binder, arguments)), default=1)
+
+
+def _shapes(binder: Binder, arguments: Mapping[str, Any]) -> list[tuple[int, ...]]:
+    """The shapes of what is not fitted."""
+    return [
         tuple(leaf.shape)
-        for name, form in signature.parameters
+        for name, form in binder.form(arguments).parameters
         if name not in binder.wrt
         for leaf in leaves_of(arguments[name], form, name)
         if hasattr(leaf, "shape")
     ]
-    return max((max(shape, default=1) for shape in shapes), default=1)
 
 
 def is_worth_it(rows: int, fits: int = 1) -> bool:
@@ -83,6 +106,29 @@ def is_worth_it(rows: int, fits: int = 1) -> bool:
     except (NoDevice, MissingDependency, DriverTooOld):
         return False
     return True
+
+
+class Pace:
+    """How many steps a launch takes, so that nobody waits for long.
+
+    Attributes
+    ----------
+    steps : of the next launch.
+    """
+
+    def __init__(self, first: int) -> None:
+        self.steps = first
+        self._begin = 0.0
+
+    def begin(self) -> None:
+        """Take the time of a launch."""
+        self._begin = time.perf_counter()
+
+    def end(self) -> None:
+        """Set the steps of the next launch by how long this one took."""
+        seconds = max(time.perf_counter() - self._begin, 1e-6)
+        count = self.steps * LAUNCH_SECONDS / seconds
+        self.steps = max(1, min(int(count), MOST_STEPS, 16 * self.steps))
 
 
 class Launches:
@@ -113,17 +159,15 @@ class Launches:
         fit: Any = compiled.function
         self.run = fit.start(values, points, hyper, steps, trace=trace)
         self._done = 0
-        self._count = FIRST_STEPS
+        self._pace = Pace(FIRST_STEPS)
 
     def launch(self) -> bool:
         """Launch once; whether any fit goes on."""
-        until = min(self._done + self._count, self.steps + 1)
-        begin = time.perf_counter()
+        until = min(self._done + self._pace.steps, self.steps + 1)
+        self._pace.begin()
         weights = self._choice.weights(self._done, until)
         self._compiled.call([self.run, until, weights])
-        seconds = max(time.perf_counter() - begin, 1e-6)
-        count = self._count * LAUNCH_SECONDS / seconds
-        self._count = max(1, min(int(count), MOST_STEPS, 16 * self._count))
+        self._pace.end()
         self._done = until
         return bool((self.run.counts[:, 1] == Status.STOPPED).any()) and until <= self.steps
 

@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.runtime.arguments import Binder
+from codegen_ad.runtime.arguments import Binder, leaves_of
+from codegen_ad.runtime.dispatch import Kernels, Prepared
 from codegen_ad.runtime.foreign import is_on_device
+from codegen_ad.signature import Signature, leaves
 
 
 def own_arguments(binder: Binder, per_fit: str | Sequence[str]) -> list[str]:
@@ -106,3 +108,26 @@ def brought_home(value: Any, where: str) -> Any:
         found = [brought_home(item, f"{where}[{k}]") for k, item in enumerate(items)]
         return kind(*found) if hasattr(kind, "_fields") else kind(found)
     return value
+
+
+def own_leaves(signature: Signature, own: Sequence[str], wrt: Sequence[str]) -> list[int]:
+    """The numbers of the leaves that each fit has its own of, beside what is fitted."""
+    found = leaves(signature)
+    return [k for k, (path, _) in enumerate(found) if path[0] in own and path[0] not in wrt]
+
+
+def leaves_in_order(
+    kernels: Kernels, prepared: Prepared, arguments: Mapping[str, Any], own: Sequence[str]
+) -> list[Any]:
+    """All leaves; those of each fit have one axis more."""
+    found: list[Any] = []
+    for name, form in prepared.signature.parameters:
+        parts = leaves_of(arguments[name], form, name)
+        found += map(_in_order, parts) if name in own else parts
+    return [*found, *prepared.compiled.outside(kernels.root)]
+
+
+def _in_order(value: Any) -> Any:
+    """The value with its elements in C order, where it is an array of NumPy."""
+    plain = isinstance(value, np.ndarray | np.generic)
+    return np.ascontiguousarray(cast("NDArray[Any]", value)) if plain else value

@@ -26,6 +26,7 @@ from codegen_ad.runtime.threads import LARGE, Team
 if TYPE_CHECKING:
     from codegen_ad.runtime.cuda.fits import DeviceFit
     from codegen_ad.runtime.cuda.function import DeviceFunction
+    from codegen_ad.runtime.cuda.many_fits import ManyFits
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +225,18 @@ def _module(entry: Entry) -> ModuleType:
     return module
 
 
-def _device_function(entry: Entry, device: Mapping[str, Any]) -> DeviceFunction | DeviceFit:
+def _device_function(
+    entry: Entry, device: Mapping[str, Any]
+) -> DeviceFunction | DeviceFit | ManyFits:
     """What runs an entry's kernels on a GPU; see `codegen_ad.build` for what the metadata says."""
-    if device.get("fit"):
+    if device.get("fit") == "one":
         from codegen_ad.runtime.cuda.fits import DeviceFit
 
         return DeviceFit(entry.source_path, device["parameters"])
+    if device.get("fit") == "many":
+        from codegen_ad.runtime.cuda.many_fits import ManyFits
+
+        return ManyFits(entry.source_path, device["parameters"])
     from codegen_ad.runtime.cuda.function import DeviceFunction
 
     numbers = [not shape for shape in device["shapes"]]

@@ -1,4 +1,4 @@
-"""Many least-squares fits on a GPU, one in each thread: as on the processor, in the simulator."""
+"""Many least-squares fits on a GPU, by threads and by warps: as on the processor, simulated."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("greenlet", reason="runs kernels in the simulator: the extra cuda-check")
 
 from codegen_ad import differentiate, fit_many, least_squares
-from codegen_ad.errors import InvalidArgument, UnsupportedOnDevice
+from codegen_ad.errors import UnsupportedOnDevice
+from codegen_ad.fit import on_device
 from codegen_ad.fit.monitor import Status
+from codegen_ad.runtime.cuda.arrays import DeviceArray
 from codegen_ad.runtime.cuda.devices import using
 from codegen_ad.testing.simulated_driver import SimulatedDriver
 from examples import gaussian_peaks as peaks
@@ -21,18 +23,26 @@ if TYPE_CHECKING:
     from conftest import Golden
 
 rng = np.random.default_rng(5)
+FITS, BROKEN = 3, 1
 X = np.linspace(0.0, 4.0, 8)
-TRUE = rng.uniform([2.0, 0.4, 0.0], [4.0, 1.2, 1.0], size=(6, 3))
-DATA = TRUE[:, :1] * np.exp(-TRUE[:, 1:2] * X) + TRUE[:, 2:] + 0.02 * rng.normal(size=(6, 8))
-STARTS = np.tile([1.0, 1.0, 0.0], (6, 1))
+TRUE = rng.uniform([2.0, 0.4, 0.0], [4.0, 1.2, 1.0], size=(FITS, 3))
+DATA = TRUE[:, :1] * np.exp(-TRUE[:, 1:2] * X) + TRUE[:, 2:] + 0.02 * rng.normal(size=(FITS, 8))
+STARTS = np.tile([1.0, 1.0, 0.0], (FITS, 1))
 
 
-@pytest.mark.parametrize(("name", "dtype"), [("peaks", "f8"), ("peaks_f4", "f4")])
-def test_generated_files(name: str, dtype: str, golden: Golden) -> None:
+@pytest.mark.parametrize(
+    ("name", "dtype", "team"),
+    [
+        ("peaks_fit_many", "f8", "thread"),
+        ("peaks_f4_fit_many", "f4", "thread"),
+        ("peaks_f4_fit_many_warp", "f4", "warp"),
+    ],
+)
+def test_generated_files(name: str, dtype: str, team: str, golden: Golden) -> None:
     given = np.array(peaks.START, dtype), peaks.PIXELS.astype(dtype), peaks.NOISE
-    image = np.ones((5, 5), dtype)
-    text = peaks.residuals.source(*given, image, mode="fit_many:image", target="cuda").plain
-    golden.check(f"generated/cuda/{name}_fit_many.py", text)
+    image, mode = np.ones((5, 5), dtype), f"fit_many:image:{team}"
+    text = peaks.residuals.source(*given, image, mode=mode, target="cuda").plain
+    golden.check(f"generated/cuda/{name}.py", text)
 
 
 @pytest.fixture
@@ -42,30 +52,113 @@ def device() -> Iterator[SimulatedDriver]:
         yield driver
 
 
+@pytest.fixture(params=["thread", "warp"])
+def team(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setattr(on_device, "least_squares_team", lambda points, fits: request.param)
+    return request.param
+
+
 @differentiate
 def decay(p: Any, x: Any, y: Any) -> Any:
     return p[0] * np.exp(-p[1] * x) + p[2] - y
 
 
+@pytest.mark.usefixtures("team")
 def test_fits_are_those_of_the_processor(device: SimulatedDriver) -> None:
     data = DATA.copy()
-    data[3, 2] = np.nan
+    data[BROKEN, 2] = np.nan
     found = fit_many(decay.on("cuda"), STARTS, (X, data), per_fit="y")
     expected = fit_many(decay, STARTS, (X, data), per_fit="y")
-    assert found.status[3] == Status.NOT_FINITE
-    kept = np.arange(6) != 3
+    assert found.status[BROKEN] == Status.NOT_FINITE
+    kept = np.arange(FITS) != BROKEN
     assert found.success[kept].all()
     np.testing.assert_allclose(found.x[kept], expected.x[kept], rtol=1e-8)
     np.testing.assert_allclose(found.cost[kept], expected.cost[kept], rtol=1e-10)
     np.testing.assert_allclose(found.covariance[kept], expected.covariance[kept], rtol=1e-6)
-    np.testing.assert_array_equal(found.x[3], STARTS[3])
-    assert np.isinf(found.covariance[3]).all()
+    np.testing.assert_array_equal(found.x[BROKEN], STARTS[BROKEN])
+    assert np.isinf(found.covariance[BROKEN]).all()
     assert abs(found.nit - expected.nit).max() <= 1
     few = fit_many(decay.on("cuda"), STARTS, (X, DATA), per_fit="y", steps=2)
     assert (few.status == Status.STEPS_DONE).all()
     assert (few.nfev == 3).all()
 
 
+def wave(p: Any, x: Any, y: Any) -> Any:
+    return np.sin(p * x) - y
+
+
+RATES = np.array([2.2, 0.4])
+WAVES = np.sin(np.array([[1.9], [0.5]]) * X)
+
+
+@pytest.mark.usefixtures("team")
+def test_launches_change_no_bit(device: SimulatedDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fit that is left after an iteration goes on as if nothing had been."""
+    function = differentiate(wave, target="cuda")  # kernels stay with the driver that they met
+    monkeypatch.setattr(on_device, "LAUNCH_SECONDS", 1e9)
+    one = fit_many(function, RATES, (X, WAVES), per_fit="y")
+    assert sum(entry.startswith("launch wave") for entry in device.log) == 1
+    monkeypatch.setattr(on_device, "FIRST_ITERATIONS", 1)
+    monkeypatch.setattr(on_device, "MOST_STEPS", 1)
+    device.log.clear()
+    many = fit_many(function, RATES, (X, WAVES), per_fit="y")
+    launched = sum(entry.startswith("launch wave") for entry in device.log)
+    assert launched >= many.nit.max() > 4
+    for name in ("x", "cost", "covariance", "nit", "nfev", "status"):
+        np.testing.assert_array_equal(one[name], many[name])
+
+
+def test_fits_are_watched(device: SimulatedDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    function = differentiate(wave, target="cuda")
+    monkeypatch.setattr(on_device, "FIRST_ITERATIONS", 1)
+    monkeypatch.setattr(on_device, "MOST_STEPS", 1)
+    given: Any = function, RATES, (X, WAVES)
+    found = fit_many(*given, per_fit="y", time_limit=1e-9)
+    assert (found.status == Status.STOPPED).all()
+    assert "Stopped by the time limit" in found.message
+    # What was found until then is returned.
+    few = fit_many(*given, per_fit="y", steps=int(found.nit.max()))
+    np.testing.assert_array_equal(found.x, few.x)
+    launch = device.launch
+
+    def interrupted(*args: Any) -> None:
+        launch(*args)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device, "launch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit_many(*given, per_fit="y")
+    monkeypatch.setattr(device, "launch", launch)
+    assert fit_many(*given, per_fit="y").success.all()
+
+
+@pytest.mark.usefixtures("team")
+def test_data_on_the_device(device: SimulatedDriver) -> None:
+    def put(values: Any) -> DeviceArray:
+        array = DeviceArray(device, values.shape, values.dtype)
+        device.to_device(array.address, values.ctypes.data, values.nbytes, 0)
+        return array
+
+    function = differentiate(decay.__wrapped__)
+    wanted = fit_many(function, STARTS, (X, DATA), per_fit="y", steps=1, target="cuda")
+    data = put(DATA)
+    given = put(STARTS), (put(X), data)
+    found = fit_many(function, *given, per_fit="y", steps=1, target="cuda")
+    np.testing.assert_array_equal(found.x, wanted.x)
+    np.testing.assert_array_equal(data.to_numpy(), DATA)
+    device.log.clear()
+    home = fit_many(function, *given, per_fit="y", steps=1, target="auto")
+    assert not any(entry.startswith("launch") for entry in device.log)
+    np.testing.assert_allclose(home.x, wanted.x, rtol=1e-8)
+
+
+def test_what_works_on_a_fit() -> None:
+    assert on_device.least_squares_team(25, 10**6) == "thread"
+    assert on_device.least_squares_team(25, 100) == "warp"
+    assert on_device.least_squares_team(4096, 10**6) == "warp"
+
+
+@pytest.mark.usefixtures("team")
 def test_single_precision_stays_single(device: SimulatedDriver) -> None:
     single = np.float32
     data = STARTS.astype(single), (X.astype(single), DATA.astype(single))
@@ -78,6 +171,7 @@ def test_single_precision_stays_single(device: SimulatedDriver) -> None:
     assert (abs(found.x - expected.x) <= 0.01 * expected.errors).all()
 
 
+@pytest.mark.usefixtures("team")
 def test_numbers_and_matrices_are_fitted(device: SimulatedDriver) -> None:
     @differentiate(wrt=("height", "base"))
     def bump(height: Any, base: Any, x: Any, y: Any, sigma: Any) -> Any:
@@ -101,7 +195,5 @@ def test_what_a_thread_cannot_do_is_refused(device: SimulatedDriver) -> None:
 
     with pytest.raises(UnsupportedOnDevice, match="can't run on a GPU"):
         fit_many(differentiate(smoothed, target="cuda"), STARTS[:, :2], (X, DATA), per_fit="y")
-    with pytest.raises(InvalidArgument, match="can't be watched"):
-        fit_many(decay.on("cuda"), STARTS, (X, DATA), per_fit="y", time_limit=1.0)
     with pytest.raises(UnsupportedOnDevice, match="which runs many: fit_many"):
         least_squares(decay.on("cuda"), STARTS[0], (X, DATA[0]))

@@ -9,7 +9,6 @@ at a step that no other run can repeat.
 from __future__ import annotations
 
 import builtins
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_ad.errors import InternalError
-from codegen_ad.runtime.cuda.ahead import Capability, Image
-from codegen_ad.runtime.cuda.arrays import DeviceArray, View, contiguous, kind_of, stream_number
-from codegen_ad.runtime.cuda.cubins import FOLDER, Cubins, Request
-from codegen_ad.runtime.cuda.devices import platform
+from codegen_ad.runtime.cuda.arrays import DeviceArray, View, contiguous
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
-from codegen_ad.runtime.cuda.passing import Passing, device_of_arguments
-from codegen_ad.runtime.cuda.streams import current_stream
-from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, read, value
-from codegen_ad.runtime.foreign import is_on_device
+from codegen_ad.runtime.cuda.loading import FileKernels
+from codegen_ad.runtime.cuda.passing import Passing, device_of_arguments, stream_of_arguments
+from codegen_ad.runtime.cuda.table import DeviceFile, value
 
 RUNNING = 2
 """How a fit has ended that has not: stopped, if nobody launches it again."""
@@ -45,14 +40,8 @@ class DeviceFit:
     """
 
     def __init__(self, path: Path, parameters: Sequence[str]) -> None:
-        self.path = path
-        self.file = read(path.read_text(encoding="utf-8"))
+        self.kernels = FileKernels(path)
         self.parameters = tuple(parameters)
-        (self.kernel,) = self.file.kernels.values()
-        self._platform = platform()
-        self._cubins = Cubins(path.parent / FOLDER, self._platform.versions)
-        self._loaded: dict[int, LoadedKernel] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, run: DeviceRun, until: int, weights: Array) -> None:
         """Go on with a run; see `DeviceRun.launch`."""
@@ -76,27 +65,17 @@ class DeviceFit:
         OutOfDeviceMemory
             If the device has no room.
         """
+        file = self.kernels.file
+        (kernel,) = file.kernels.values()
         given = {
             name: leaf
             for name, leaf in zip(self.parameters, leaves, strict=False)  # then what it keeps
-            if name in self.kernel.names
+            if name in kernel.names
         }
-        driver = self._platform.driver()
+        driver = self.kernels.driver()
         device = device_of_arguments(driver, given)
-        driver.use(device)
-        with self._lock:
-            if device not in self._loaded:
-                image = self._image(driver.properties(device).capability)
-                self._loaded[device] = LoadedKernel(driver, self.kernel, image)
-        return DeviceRun(
-            self.file, self._loaded[device], device, given, points, hyper, steps, trace=trace
-        )
-
-    def _image(self, capability: Capability) -> Image:
-        def compile(kernel: Kernel, capability: Capability) -> Image:
-            return self._platform.compile(self.path, kernel, capability)
-
-        return self._cubins.get(Request(self.file.source, self.kernel, capability), compile)
+        (loaded,) = self.kernels.on(driver, device).values()
+        return DeviceRun(file, loaded, device, given, points, hyper, steps, trace=trace)
 
 
 class DeviceRun:
@@ -124,7 +103,7 @@ class DeviceRun:
         self._kernel = kernel
         self._driver: Driver = kernel.driver
         self._device = device
-        self._stream = _stream_of(given, self._driver)
+        self._stream = stream_of_arguments(self._driver, given)
         self._held: dict[str, DeviceArray] = {}
         self._weights: DeviceArray | None = None
         passing = Passing(self._driver, device)
@@ -222,12 +201,3 @@ class DeviceRun:
     def _empty(self, name: str, shape: tuple[int, ...], dtype: Any) -> View:
         self._held[name] = DeviceArray(self._driver, shape, dtype)
         return self._held[name].view()
-
-
-def _stream_of(given: Mapping[str, Any], driver: Driver) -> int:
-    """What the fits are given to: what was chosen, or what the data's library works on now."""
-    chosen = current_stream()
-    if chosen is not None:
-        return stream_number(chosen)
-    first = next((v for v in given.values() if is_on_device(v)), None)
-    return 0 if first is None else kind_of(first, driver).stream()

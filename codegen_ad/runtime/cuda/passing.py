@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from codegen_ad.errors import InvalidArgument, WrongDevice
-from codegen_ad.runtime.cuda.arrays import View, view_of
+from codegen_ad.runtime.cuda.arrays import DEFAULT, View, kind_of, stream_number, view_of
 from codegen_ad.runtime.cuda.devices import platform
 from codegen_ad.runtime.cuda.driver import Driver
+from codegen_ad.runtime.cuda.streams import current_stream
 from codegen_ad.runtime.cuda.table import Parameter
 from codegen_ad.runtime.foreign import is_on_device
 
@@ -123,3 +124,12 @@ def device_of_arguments(driver: Driver, given: Mapping[str, Any]) -> int:
             if view.words[2]:
                 return driver.device_of(view.address)
     return 0
+
+
+def stream_of_arguments(driver: Driver, given: Mapping[str, Any]) -> int:
+    """What was chosen, or what the library of the first array on a device works on now."""
+    chosen = current_stream()
+    if chosen is not None:
+        return stream_number(chosen)
+    first = next((v for v in given.values() if is_on_device(v)), None)
+    return DEFAULT if first is None else kind_of(first, driver).stream()

@@ -62,6 +62,11 @@ class Workspace:
         self._array(name, shape, self._arrays[name].dtype)
         return self._views[name]
 
+    def room(self, name: str, shape: Shape, dtype: np.dtype[Any]) -> View:
+        """Memory for what kernels leave there, of no particular content."""
+        self._array(name, shape, dtype)
+        return self._views[name]
+
     def held(self, name: str) -> DeviceArray:
         """An array as the last call left it."""
         return self._held[name]

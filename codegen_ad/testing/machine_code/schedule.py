@@ -21,6 +21,9 @@ OTHER = 20
 READ = 12
 """Cycles until an operation has read its operands."""
 
+APART = "COLLECTIVE"
+"""In the names of operations of warps whose lanes have come apart."""
+
 WARM_UP = 10
 STEPS = 20
 
@@ -46,13 +49,19 @@ class Loop:
 
 
 def loops(listing: Listing) -> list[Loop]:
-    """The loops of a kernel, each from the label that a later instruction branches back to."""
+    """The loops of a kernel, each from the label that a later instruction branches back to.
+
+    Behind the kernel lies, for each exchange of lanes, what warps do whose lanes have come apart.
+    Branches back from there close no loop of a warp that is together.
+    """
     found: list[Loop] = []
     for last, instruction in enumerate(listing.instructions):
         first = listing.labels.get(instruction.target or "")
         # Every kernel ends in a branch to itself, which is never reached.
         if first is not None and first < last:
             body = listing.instructions[first : last + 1]
+            if any(APART in i.operation for i in body):
+                continue
             found.append(Loop(first, last, cycles(body)))
     return found
 
