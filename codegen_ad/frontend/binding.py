@@ -19,7 +19,7 @@ from codegen_ad.frontend.complex_numbers import (
 from codegen_ad.frontend.complex_numbers import (
     functions as complex_functions,
 )
-from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.containers import iterators, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
 from codegen_ad.frontend.words import count, sentence
@@ -244,6 +244,7 @@ def _operate(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> 
 def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> Value:
     """What the name is bound to afterwards: the same array, written, or a new value."""
     if isinstance(old, List) and isinstance(statement.op, ast.Add):
+        value = iterators.drawn(m, value)
         own(m, old.cell)
         held = m.store[old.cell]
         if isinstance(held, Rows):

@@ -13,6 +13,7 @@ from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.arrays.pointwise import truth
 from codegen_ad.frontend.calls.ignored import is_told, leave_out
 from codegen_ad.frontend.calls.outside import lookup
+from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comprehensions import generate, listed, running_sum
@@ -107,11 +108,12 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
             m.frame.env[target.id] = found
             return found
         case ast.ListComp() | ast.GeneratorExp() if (found := listed(m, node)) is not None:
-            return found
+            return found if isinstance(node, ast.ListComp) else iterators.generated(m, found, node)
         case ast.ListComp(elt=elt, generators=generators):
             return m.list_of([m.evaluate(m, elt) for _ in generate(m, generators)])
         case ast.GeneratorExp(elt=elt, generators=generators):
-            return tuple(m.evaluate(m, elt) for _ in generate(m, generators))
+            items = tuple(m.evaluate(m, elt) for _ in generate(m, generators))
+            return iterators.generated(m, items, node)
         case ast.DictComp(key=key, value=value, generators=generators):
             pairs = [
                 (m.static(m.evaluate(m, key), "key"), m.evaluate(m, value))

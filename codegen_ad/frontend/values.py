@@ -214,6 +214,22 @@ class Reversed:
     of: Value
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Once:
+    """An iterator, whose items can be gone through once: that of a `zip`, a generator, a `map`.
+
+    `cell` holds whether that has happened. `depth` is how many loops were open when it was made,
+    `store` and `env` what there was then.
+    """
+
+    of: Value
+    cell: Cell
+    depth: int
+    store: Mapping[Cell, Any]
+    frame: Frame
+    env: Mapping[str, Value]
+
+
 @dataclass(frozen=True, slots=True)
 class Unbound:
     """What a name holds that is bound on some paths only; the reason is part of the refusal.

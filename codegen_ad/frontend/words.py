@@ -19,6 +19,7 @@ from codegen_ad.frontend.values import (
     Dict,
     List,
     Maybe,
+    Once,
     Outside,
     Range,
     Zipped,
@@ -57,6 +58,8 @@ def describe(m: Machine, value: Value) -> str:
             return f"`{getattr(found, '__name__', type(found).__name__)}`"
         case tuple():
             return "a tuple"
+        case Once():
+            return "an iterator"
         case Zipped():
             return "`zip` or `enumerate` of something whose length is not known"
         case _ if is_number(value) or isinstance(value, str):

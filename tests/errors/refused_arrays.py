@@ -59,6 +59,13 @@ def reshape_written(a: Any) -> Any:
     return a, b
 
 
+def ravel_with_gaps_written(a: Any) -> Any:
+    b = np.sin(a[:, 0])
+    c = np.ravel(b[::-1])
+    c[0] = 1.0
+    return b, c
+
+
 def in_place_dtype(i: Any) -> Any:
     i += 0.5
     return i

@@ -182,6 +182,25 @@ def zip_with_unknown(x: Any) -> Any:
     return s
 
 
+def iterator_used_twice(x: Any) -> Any:
+    squares = (v**2 for v in x)
+    return sum(squares) / max(squares)
+
+
+def iterator_made_before_a_loop(x: Any) -> Any:
+    s, pairs = 0.0, zip(x, x[::-1], strict=False)
+    for _ in range(3):
+        for a, b in pairs:
+            s += a * b
+    return s
+
+
+def iterator_of_what_changes(x: Any) -> Any:
+    squares = (v**2 for v in x)
+    x[0] = 5.0
+    return sum(squares)
+
+
 def endless_while(x: Any) -> Any:
     s = x[0]
     while 1:

@@ -178,7 +178,8 @@ def total_of_shorter(x: Any, y: Any) -> Any:
     for i, (a, b) in enumerate(zip(x, y, strict=False)):
         t = np.sin(t) * a + b * i
     t += sum([a * b for a, b, _ in zip(y, x, x[1:], strict=False)])
-    for i, (v, a) in enumerate(zip({"one": 1.0, "two": t, "half": 0.5}.values(), reversed(x))):
+    few = {"one": 1.0, "two": t, "half": 0.5}.values()
+    for i, (v, a) in enumerate(zip(few, reversed(x), strict=False)):
         t += np.cos(v * a) * i
     return t
 

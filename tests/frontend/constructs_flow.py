@@ -107,6 +107,18 @@ def over_zip(x: Any) -> Any:
     return s
 
 
+@uses("iterators with a name", "which nothing goes through twice")
+def over_iterators(x: Any) -> Any:
+    pairs, squares = zip(x, x[::-1], strict=False), (v**2 for v in x)
+    s = max(squares)
+    if s > 0.3:
+        for a, b in pairs:
+            s = s * a + b
+    else:
+        s += sum(a * b for a, b in pairs)
+    return s * sum(map(np.sin, reversed(x)))
+
+
 @uses("`for` over `enumerate`")
 def over_enumerate(x: Any) -> Any:
     s = 1.0

@@ -33,6 +33,13 @@ def slice_of_a_slice(x: Any) -> Any:
     return x, b, c
 
 
+def vector_without_gaps(x: Any) -> Any:
+    b, gaps = np.sin(x), x[::2]
+    np.ravel(b[1:])[0] = 3.0
+    np.ascontiguousarray(b[2:])[0] = 5.0
+    return b, np.ravel(gaps), np.ascontiguousarray(gaps), np.ascontiguousarray(x[0])
+
+
 def reversed_view(x: Any) -> Any:
     b = x[::-1]
     b[:3] = x[:3] * 2
@@ -199,7 +206,7 @@ CASES = [
         slice_of_an_argument, original_after_a_view_was_taken, slice_of_a_slice, reversed_view,
         negative_step_with_bounds, new_axis, reshape_of_a_vector, fancy_indexing_copies, copies,
         in_place_arithmetic_on_a_name, numbers_are_not_arrays, out_argument, swap, swap_of_items,
-        masks, lists_hold_views, functions_write_into_arguments,
+        masks, vector_without_gaps, lists_hold_views, functions_write_into_arguments,
     )),
     *((f, (A,)) for f in (transposed, transposed_by_functions, row, column, mask_of_rows,
                           index_arrays)),

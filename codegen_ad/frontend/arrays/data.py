@@ -230,9 +230,10 @@ def check_writable(m: Machine, target: Array) -> None:
         prefix = doubtful[0].steps[: _doubt(doubtful[0])]
         if any(a.cell is cell and a.steps[: len(prefix)] != prefix for a in [target, *seen]):
             m.refuse(
-                "Whether NumPy's reshape made a copy here depends on the layout of the array in "
-                "memory, so it cannot be told who sees this write.",
-                "Make a copy first: `y = x.reshape(...).copy()`.",
+                "Whether NumPy made a copy for this array or a view (in `reshape`, `ravel`, "
+                "`ascontiguousarray`) depends on the layout in memory, so it cannot be told who "
+                "sees this write.",
+                "Make a copy first: `y = x.reshape(...).copy()`, `y = x.ravel().copy()`.",
             )
 
 

@@ -123,9 +123,12 @@ def _without_booleans(m: Machine, name: str, nodes: list[Node], *, weak: bool) -
 
 
 def apply(m: Machine, entry: Elementwise, nodes: Sequence[Node], *, weak: bool = False) -> Array:
-    """The operation on nodes of fitting dtypes, sizes equated."""
-    m.broadcast(*(n.array.shape for n in nodes))
-    return m.fresh(m.b.node(entry.op, nodes), weak=weak)
+    """The operation on nodes of fitting dtypes, sizes equated.
+
+    A new vector has no gaps; how tables lie in memory follows from the operands.
+    """
+    shape = m.broadcast(*(n.array.shape for n in nodes))
+    return m.fresh(m.b.node(entry.op, nodes), weak=weak, ordered=len(shape) == 1)
 
 
 def truth(m: Machine, value: Value) -> Node:

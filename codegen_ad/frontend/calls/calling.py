@@ -20,6 +20,7 @@ from codegen_ad.frontend.calls.folding import FOLDS
 from codegen_ad.frontend.calls.functions import call_closure, call_function
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.complex_numbers import functions as complex_functions
+from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.containers.methods import call_method
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.library import FUNCTIONS, METHODS, handler_of
@@ -32,6 +33,7 @@ from codegen_ad.frontend.values import (
     Derived,
     Dict,
     List,
+    Once,
     Outside,
     Provenance,
     Record,
@@ -72,6 +74,7 @@ def _call_method(
         return complex_functions.method(m, owner, name, args, kwargs)
     if name == "astype" and complex_functions.makes_complex(m, args, kwargs):
         return complex_functions.astype(m, owner, args, kwargs)
+    args = [iterators.drawn(m, a) for a in args]
     if name in METHODS and not _is_container(owner):
         return _handled(m, METHODS[name], [owner, *args], kwargs)
     return call_method(m, owner, name, args, kwargs)
@@ -105,12 +108,14 @@ def _call_outside(
     if getattr(found, "__codegen_form__", False) is True:
         return nested.call(m, nested.form(m, found, path), args, kwargs)
     try:
+        if any(isinstance(a, Once) for a in args) and _is_translated(found):
+            args = [iterators.drawn(m, a) for a in args]
         if complex_functions.knows(m, found, args, kwargs):
             return complex_functions.call(m, found, args, kwargs)
-        if found in FOLDS:
-            return _handled(m, FOLDS[found], args, kwargs)
-        if found in BUILTINS:
-            return _handled(m, BUILTINS[found], args, kwargs)
+        if found in iterators.MAKERS:
+            return iterators.made(m, _handled(m, _OF_PYTHON[found], args, kwargs), args)
+        if found in _OF_PYTHON:
+            return _handled(m, _OF_PYTHON[found], args, kwargs)
         if math_functions.is_of_math(found):
             value = math_functions.known(m, found, args, kwargs)
             if value is not None:
@@ -167,6 +172,13 @@ def _call_outside(
         "Call a function, a class of data or a method.",
     )
 
+
+def _is_translated(found: Any) -> bool:
+    """Whether a function has a meaning here, rather than a source that is read."""
+    return found in _OF_PYTHON or handler_of(found) is not None
+
+
+_OF_PYTHON = {**FOLDS, **BUILTINS}
 
 _WHOLE = (math.floor, math.ceil, math.trunc)
 

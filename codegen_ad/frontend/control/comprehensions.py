@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from codegen_ad.frontend import binding
+from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, iteration, loops
 from codegen_ad.frontend.refusals import refuse_expression
-from codegen_ad.frontend.values import Array, Frame
+from codegen_ad.frontend.values import Array, Frame, Once
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -45,11 +46,12 @@ def _long(
     first = generators[0]
     if first.is_async:
         refuse_expression(m, m.spots[-1])
-    iterable = m.evaluate(m, first.iter)
+    given = m.evaluate(m, first.iter)
+    iterable = given.of if isinstance(given, Once) else given
     with m.spot(first.iter):
         long = iteration.is_data(m, iterable) and m.try_items(iterable) is None
         long = long or (over_data and isinstance(iterable, Array))
-    return iterable if long else None
+        return iterators.drawn(m, given) if long else None
 
 
 def _loop(

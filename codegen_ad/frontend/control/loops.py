@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.frontend import binding
+from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, checks, iteration
 from codegen_ad.frontend.control.carrying import CarriedLoop, settle
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
 
 def for_(m: Machine, node: ast.For) -> None:
     """A `for` loop."""
-    iterable = m.evaluate(m, node.iter)
     key = _key(m, node)
     with m.spot(node.iter):
+        iterable = iterators.drawn(m, m.evaluate(m, node.iter))
         items = m.try_items(iterable)
         rolled = iteration.is_data(m, iterable)
         if items is None and _is_empty(m, iterable):

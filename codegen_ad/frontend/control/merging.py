@@ -213,6 +213,8 @@ class Merge:
             m.store[cell] = one
         elif isinstance(one, Node):
             self._output(one, other, cell)
+        elif isinstance(one, bool):  # whether an iterator has been gone through
+            m.store[cell] = True
         else:
             m.store[cell] = self._contents(one, other, "an item")
 

@@ -9,7 +9,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.shaping import shape_of
+from codegen_ad.frontend.library.shaping import is_ordered, perhaps_copied, shape_of
 from codegen_ad.frontend.values import Array
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
@@ -34,7 +34,7 @@ def _plain_order(call: Call) -> None:
 
 def _new(call: Call, x: Node, *, ordered: bool = False) -> Value:
     """A new array; one without axes is written in place too, unlike a number."""
-    new = call.ctx.fresh(x, ordered=ordered)
+    new = call.ctx.fresh(x, ordered=ordered or x.array.rank == 1)
     assert isinstance(new, Array)
     return new if x.array.rank else replace(new, boxed=True)
 
@@ -187,7 +187,22 @@ def asarray(call: Call) -> Value:
     """The array itself, or a new one made of numbers."""
     call.only_default("device", "copy", "like")
     _plain_order(call)
-    return _as_array(call, "a")
+    found = _as_array(call, "a")
+    return _without_gaps(call, found) if call.static("order") == "C" else found
+
+
+@signature("np.ascontiguousarray: a dtype=None * like=None")
+def ascontiguousarray(call: Call) -> Value:
+    """The array itself if there are no gaps between its elements, else a copy; never a number."""
+    call.only_default("like")
+    if not call.node("a").array.rank:
+        return _new(call, make.reshape(call.b, _converted(call, "a"), (ONE,)))
+    return _without_gaps(call, _as_array(call, "a"))
+
+
+def _without_gaps(call: Call, value: Value) -> Value:
+    is_certain = is_ordered(call, value) or not call.node_of(value).array.rank
+    return value if is_certain else perhaps_copied(call, value)
 
 
 @signature("np.copy: a order='K' subok=False")
@@ -230,7 +245,7 @@ FUNCTIONS: dict[object, Handler] = {
     np.array: array,
     np.asarray: asarray,
     np.asanyarray: asarray,
-    np.ascontiguousarray: asarray,
+    np.ascontiguousarray: ascontiguousarray,
     np.asarray_chkfinite: asarray,
     np.copy: copy,
     np.astype: astype,

@@ -6,10 +6,11 @@ All of them share memory with their argument, as NumPy's do.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from codegen_ad.frontend.arrays.views import Broadcast, Reshaped, Sliced, Transposed
+from codegen_ad.frontend.arrays.views import Broadcast, Reshaped, Sliced, Step, Transposed
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import at_least, common_shape, unify
 from codegen_ad.frontend.library.binding import Call, signature
@@ -47,11 +48,25 @@ def is_always_view(source: Shape, target: Shape) -> bool:
     return not rest
 
 
-def is_ordered(value: Value) -> bool:
+def is_ordered(call: Call, value: Value) -> bool:
     """Whether an array lies in memory in C order, without gaps, for certain."""
     if not isinstance(value, Array) or not value.cell.ordered:
         return False
-    return all(isinstance(step, Reshaped) for step in value.steps)
+    steps = value.steps
+    below = (call.node_of(replace(value, steps=steps[:k])).array for k in range(len(steps)))
+    return all(_keeps_order(step, kind.shape) for step, kind in zip(steps, below, strict=True))
+
+
+def _keeps_order(step: Step, shape: Shape) -> bool:
+    """Whether a view of an array without gaps has none: another shape, or rows one by one."""
+    match step:
+        case Reshaped():
+            return True
+        case Sliced((first, *rest)):
+            whole = all(s == make.whole(d) for s, d in zip(rest, shape[1:], strict=True))
+            return first.step == 1 and whole
+        case _:
+            return False
 
 
 def reshaped(call: Call, value: Value, shape: Sequence[Dim], *, order: str = "C") -> Value:
@@ -72,7 +87,7 @@ def reshaped(call: Call, value: Value, shape: Sequence[Dim], *, order: str = "C"
         return _settled_when_called(call, value, tuple(target))
     if source == tuple(target):
         return same(call, value)
-    certain = is_ordered(value) or is_always_view(source, tuple(target))
+    certain = is_ordered(call, value) or is_always_view(source, tuple(target))
     return call.ctx.view(value, Reshaped(tuple(target), certain))
 
 
@@ -123,6 +138,11 @@ def same(call: Call, value: Value) -> Value:
     return call.ctx.view(value, Transposed(tuple(range(len(shape)))))
 
 
+def perhaps_copied(call: Call, value: Value) -> Value:
+    """The whole array, or a copy of it where there are gaps between its elements."""
+    return call.ctx.view(value, Reshaped(call.node_of(value).array.shape, certain=False))
+
+
 def turned(call: Call, value: Value, axes: Sequence[int]) -> Value:
     """A view with the axes in another order."""
     return call.ctx.view(value, Transposed(tuple(axes)))
@@ -161,8 +181,10 @@ def _sizes(call: Call) -> Shape:
 
 @signature("np.ravel: a order='C'")
 def ravel(call: Call) -> Value:
-    """All elements as a vector."""
-    return reshaped(call, call.value("a"), (Dim.constant(-1),), order=_order(call))
+    """All elements as a vector without gaps: a copy of what has some, though a reshape has none."""
+    value, order = call.value("a"), _order(call)
+    line = reshaped(call, value, (Dim.constant(-1),), order=order)
+    return line if order == "C" and is_ordered(call, value) else perhaps_copied(call, line)
 
 
 @signature("flatten: a order='C'")
