@@ -13,13 +13,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from codegen_ad.errors import InvalidArgument
-from codegen_ad.options import Options, shown_stages, target_of
+from codegen_ad.options import Options, target_of
+from codegen_ad.paths import Names, names_of
+from codegen_ad.wiring import device_source, kernels_of, sparse_of
 
 if TYPE_CHECKING:
     from codegen_ad.explain import Explanation, SourceText
     from codegen_ad.profile.cost_report import CostReport
-    from codegen_ad.runtime.dispatch import Built, Inspect, Kernels, Prepared
-    from codegen_ad.signature import Signature
+    from codegen_ad.runtime.dispatch import Kernels, Prepared
     from codegen_ad.sparsity.jacobian import SparseJacobians
     from codegen_ad.testing import CheckReport
 
@@ -170,7 +171,7 @@ class Differentiable(Generic[P, R]):
         if not sparse:
             return self._run(kind, args, kwargs)
         if self._sparse is None:
-            self._sparse = _sparse_of(self)
+            self._sparse = sparse_of(self.__wrapped__, self.options, self.kernels)
         return self._sparse(kind, args, kwargs)
 
     @inside("hessian")
@@ -248,7 +249,9 @@ class Differentiable(Generic[P, R]):
 
         other = self if target is None else self.on(target)
         if other.options.target != "cpu":
-            return _device_source(other, mode, args, kwargs)
+            return device_source(
+                other.__wrapped__, other.options, other.kernels, mode, args, kwargs
+            )
         return source_text(self._prepared(mode, args, kwargs))
 
     def source_path(self, *args: Any, mode: str = "value_and_grad", **kwargs: Any) -> str:
@@ -280,11 +283,24 @@ class Differentiable(Generic[P, R]):
 
         return measure_cost(self, args, kwargs, repeat=repeat)
 
-    def check(self, *args: Any, **kwargs: Any) -> CheckReport:
+    def check(
+        self,
+        *args: Any,
+        wrt: Names | None = None,
+        rtol: float | None = None,
+        atol: float | None = None,
+        seed: int = 0,
+        second: bool = False,
+        raise_on_failure: bool = True,
+        **kwargs: Any,
+    ) -> CheckReport:
         """Compare the derivatives with the plain function; see `codegen_ad.testing.check_grad`."""
-        from codegen_ad.testing import check_grad
+        from codegen_ad.testing.check import checked
 
-        return check_grad(self, *args, **kwargs)
+        return checked(
+            self if wrt is None else self._in(wrt), args, kwargs,
+            rtol=rtol, atol=atol, seed=seed, second=second, raise_on_failure=raise_on_failure,
+        )  # fmt: skip
 
     @property
     def wrt(self) -> tuple[str, ...]:
@@ -298,8 +314,17 @@ class Differentiable(Generic[P, R]):
             # What is asked of all targets alike is asked of the processor's kernels.
             options = self.options
             options = replace(options, target="cpu") if options.target == "auto" else options
-            self._kernels = _kernels_of(self.__wrapped__, options)
+            self._kernels = kernels_of(self.__wrapped__, options, self._unchecked)
         return self._kernels
+
+    def _in(self, wrt: Names) -> Differentiable[P, R]:
+        """The same function, differentiated in something else."""
+        names = names_of(self.__wrapped__, wrt)
+        return Differentiable(self.__wrapped__, replace(self.options, wrt=names))
+
+    def _unchecked(self) -> Differentiable[P, R]:
+        """The same function, whose kernels are kept without a check."""
+        return Differentiable(self.__wrapped__, replace(self.options, check=False))
 
     def _prepared(self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Prepared:
         if args or kwargs:
@@ -331,70 +356,3 @@ def _with_option(kind: str, mode: str) -> str:
     if mode not in MODES:
         raise InvalidArgument(f"mode={mode!r}: choose one of {', '.join(map(repr, MODES))}")
     return kind if mode == "auto" else f"{kind}:{mode}"
-
-
-def _kernels_of(function: Callable[..., Any], options: Options) -> Kernels:
-    from codegen_ad.emit.render import digest
-    from codegen_ad.runtime.arguments import Binder
-    from codegen_ad.runtime.dispatch import Kernels
-    from codegen_ad.runtime.versions import versions
-
-    binder = Binder(function, options.wrt, options.static, options.target)
-
-    def build(signature: Signature, mode: str) -> Built:
-        from codegen_ad import build as stages
-
-        if not shown_stages():
-            return stages.build(function, signature, mode, options, binder.wrt)
-        from codegen_ad.explain import show
-
-        return stages.build(function, signature, mode, options, binder.wrt, on_stage=show)
-
-    return Kernels(
-        function,
-        binder,
-        build,
-        options=options.text(),
-        templates=lambda: digest(f"numba_{options.target}"),
-        versions=versions,
-        inspect=_inspector(function, options) if options.check else None,
-        threads=options.threads,
-    )
-
-
-def _device_source(
-    derivatives: Differentiable[..., Any], mode: str, args: Sequence[Any], kwargs: Mapping[str, Any]
-) -> SourceText:
-    """The file for a device: written, but neither kept nor compiled."""
-    from codegen_ad import build as stages
-    from codegen_ad.explain import SourceText
-
-    binder = derivatives.kernels.binder
-    signature = binder.form(binder.bind(args, kwargs))
-    options = derivatives.options
-    built = stages.build(derivatives.__wrapped__, signature, mode, options, binder.wrt)
-    return SourceText(built.source)
-
-
-def _sparse_of(derivatives: Differentiable[..., Any]) -> SparseJacobians:
-    from codegen_ad import build as stages
-    from codegen_ad.sparsity.jacobian import SparseJacobians, Subject
-
-    kernels, function = derivatives.kernels, derivatives.__wrapped__
-
-    def read(signature: Signature) -> Subject:
-        return stages.program_of(function, signature, derivatives.options, kernels.binder.wrt)
-
-    return SparseJacobians(kernels, read)
-
-
-def _inspector(function: Callable[..., Any], options: Options) -> Inspect:
-    """Compares each new kernel with the plain function; the twin is the same without that."""
-    twin: Differentiable[..., Any] = Differentiable(function, replace(options, check=False))
-
-    def inspect(built: Built, mode: str, arguments: Mapping[str, Any]) -> Built:
-        from codegen_ad.testing.inspection import inspected
-
-        return inspected(twin, built, mode, arguments)
-
-    return inspect

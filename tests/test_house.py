@@ -40,6 +40,7 @@ LAYERS = (
         "functional",
         "explain",
         "testing",
+        "wiring",
         "cli",
         "profile",
         "__init__",

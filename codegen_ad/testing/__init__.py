@@ -7,15 +7,10 @@ complex step or by differences. This room never looks at programs or generated c
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-
-from codegen_ad.api import Differentiable, make
-from codegen_ad.errors import CheckFailed
-from codegen_ad.paths import Names, names_of
-from codegen_ad.testing.check import Check
+from codegen_ad.api import differentiable
+from codegen_ad.paths import Names
 from codegen_ad.testing.report import CheckReport, Row
 
 __all__ = ["CheckReport", "Row", "check_grad"]
@@ -68,21 +63,13 @@ def check_grad(
     CheckFailed
         If a comparison fails; the message is the table.
     """
-    found = _derivatives(function, wrt)
-    check = Check(found, args, kwargs, rtol, atol, np.random.default_rng(seed))
-    with np.errstate(all="ignore"):
-        rows = [*check.run(), *(check.second_rows() if second else ())]
-    report = CheckReport(found.kernels.binder.name, tuple(rows))
-    if raise_on_failure and not report.ok:
-        raise CheckFailed(repr(report))
-    return report
-
-
-def _derivatives(function: Callable[..., Any], wrt: Names | None) -> Differentiable[..., Any]:
-    if not isinstance(function, Differentiable):
-        return make(function, () if wrt is None else wrt, (), ())
-    known = cast("Differentiable[..., Any]", function)
-    if wrt is None:
-        return known
-    names = names_of(known.__wrapped__, wrt)
-    return Differentiable(known.__wrapped__, replace(known.options, wrt=names))
+    return differentiable(function).check(
+        *args,
+        wrt=wrt,
+        rtol=rtol,
+        atol=atol,
+        seed=seed,
+        second=second,
+        raise_on_failure=raise_on_failure,
+        **kwargs,
+    )

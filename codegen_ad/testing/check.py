@@ -10,15 +10,15 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_ad.api import Differentiable
-from codegen_ad.errors import NotDifferentiable
+from codegen_ad.errors import CheckFailed, NotDifferentiable
 from codegen_ad.paths import places, targets, value_at
 from codegen_ad.runtime.arguments import leaves_of, rebuild
 from codegen_ad.runtime.structures import mapped
 from codegen_ad.signature import ArrayForm
 from codegen_ad.signature import leaves as signature_leaves
 from codegen_ad.testing.differences import slope_at_zero
-from codegen_ad.testing.report import FAIL, OK, Row, compared, skipped
+from codegen_ad.testing.report import FAIL, OK, CheckReport, Row, compared, skipped
+from codegen_ad.testing.subject import Subject
 
 Array = NDArray[Any]
 
@@ -27,12 +27,33 @@ ELEMENTS = 32  # a leaf of at most as many is checked element by element
 USELESS = 0.1  # an expected derivative with a larger relative error says nothing
 
 
+def checked(
+    found: Subject,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    rtol: float | None = None,
+    atol: float | None = None,
+    seed: int = 0,
+    second: bool = False,
+    raise_on_failure: bool = True,
+) -> CheckReport:
+    """The report of all comparisons at one point; see `codegen_ad.testing.check_grad`."""
+    check = Check(found, args, kwargs, rtol, atol, np.random.default_rng(seed))
+    with np.errstate(all="ignore"):
+        rows = [*check.run(), *(check.second_rows() if second else ())]
+    report = CheckReport(found.kernels.binder.name, tuple(rows))
+    if raise_on_failure and not report.ok:
+        raise CheckFailed(repr(report))
+    return report
+
+
 class Check:
     """A call, its differentiated leaves, and the tolerances."""
 
     def __init__(
         self,
-        found: Differentiable[..., Any],
+        found: Subject,
         args: Sequence[Any],
         kwargs: Mapping[str, Any],
         rtol: float | None,

@@ -8,16 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.differentiable import Differentiable
 from codegen_ad.errors import CheckFailed
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.testing.check import Check
 from codegen_ad.testing.report import OK, UNSURE, CheckReport
+from codegen_ad.testing.subject import Subject
 
 
-def inspected(
-    twin: Differentiable[..., Any], built: Built, mode: str, arguments: Mapping[str, Any]
-) -> Built:
+def inspected(twin: Subject, built: Built, mode: str, arguments: Mapping[str, Any]) -> Built:
     """The kernel file with the verdict in its header and metadata.
 
     `twin` has the same function and options; its value and first derivatives are compared with the
