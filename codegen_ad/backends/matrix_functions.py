@@ -154,16 +154,18 @@ def matrix_solve_triangular(a: Array, b: Array, lower: bool, unit: bool, where: 
     """Return the solution x of a @ x = b, reading one triangle of a, or 1 on its diagonal."""
     n = a.shape[0]
     x = np.empty(b.shape, b.dtype)
+    matrix_put(x, b)
+    columns = x.reshape(n, x.size // max(n, 1))
     for step in range(n):
         i = step if lower else n - 1 - step
-        row = b[i] * a.dtype.type(1.0)
         for k in range(0 if lower else i + 1, i if lower else n):
-            row = row - a[i, k] * x[k]
+            for j in range(columns.shape[1]):
+                columns[i, j] -= a[i, k] * columns[k, j]
         if not unit:
             if a[i, i] == 0.0:
                 raise np.linalg.LinAlgError(where)
-            row = row / a[i, i]
-        x[i] = row
+            for j in range(columns.shape[1]):
+                columns[i, j] /= a[i, i]
     return x
 
 

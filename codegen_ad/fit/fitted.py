@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_ad.errors import InvalidArgument
+from codegen_ad.fit.containers import mapped
 from codegen_ad.runtime.arguments import Binder, rebuild
 from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.signature import ArrayForm, Form, Signature, leaves
@@ -38,7 +39,7 @@ def arguments_of(
         raise InvalidArgument(
             f"x0 must hold {len(binder.wrt)} values, one for each of {', '.join(binder.wrt)}"
         )
-    first = tuple(_as_float(v) for v in first)
+    first = tuple(mapped(v, _as_float, "x0") for v in first)
     arguments = binder.bind((*first, *args), {})
     _check_rows(arguments, binder.wrt)
     return first, arguments
@@ -96,26 +97,16 @@ def _shape(form: object) -> tuple[int | None, ...]:
     return form.shape if isinstance(form, ArrayForm) else ()
 
 
-def _as_float(value: Any) -> Any:
+def _as_float(where: str, value: Any) -> Any:
     """First guesses are often written as integers; they are numbers to be fitted."""
-    kind = cast("Any", type(value))
-    if isinstance(value, np.ndarray):
-        array = cast("NDArray[Any]", value)
-        return array.astype(float) if array.dtype.kind in "iub" else array
-    if kind is int:
-        return float(value)
-    if isinstance(value, tuple):
-        items = [_as_float(v) for v in cast("tuple[Any, ...]", value)]
-        return kind(*items) if hasattr(kind, "_fields") else tuple(items)
-    if kind is list:
-        return [_as_float(v) for v in value]
-    if kind is dict:
-        return {k: _as_float(v) for k, v in value.items()}
     if is_on_device(value):
         from codegen_ad.runtime.cuda.passing import on_host
 
-        return _as_float(on_host(value, "x0"))
-    return value
+        value = on_host(value, where)
+    if isinstance(value, np.ndarray):
+        array = cast("NDArray[Any]", value)
+        return array.astype(float) if array.dtype.kind in "iub" else array
+    return float(value) if type(value) is int else value
 
 
 def _check_rows(arguments: Mapping[str, Any], wrt: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_ad.errors import InvalidArgument
+from codegen_ad.fit.containers import items_of, mapped
 from codegen_ad.runtime.arguments import Binder, leaves_of
 from codegen_ad.runtime.dispatch import Kernels, Prepared
 from codegen_ad.runtime.foreign import is_on_device
@@ -51,63 +51,41 @@ def count_of_fits(arguments: Mapping[str, Any], own: Sequence[str]) -> int:
 
 
 def _arrays(where: str, value: Any) -> Iterator[tuple[str, NDArray[Any]]]:
-    for part, item in _items(value):
-        yield from _arrays(where + part, item)
+    for end, item in items_of(value) or ():
+        yield from _arrays(where + end, item)
     if is_on_device(value):
         yield where, np.broadcast_to(0, value.shape)
     elif isinstance(value, np.ndarray | np.generic | int | float) and not isinstance(value, bool):
         yield where, np.asarray(value)
 
 
-def _items(value: Any) -> list[tuple[str, Any]]:
-    """What a structure holds, with the expressions that reach it."""
-    if isinstance(value, dict):
-        held = cast("dict[str, Any]", value)
-        return [(f"[{key!r}]", item) for key, item in held.items()]
-    if isinstance(value, tuple | list):
-        items = cast("Sequence[Any]", value)
-        return [(f"[{i}]", item) for i, item in enumerate(items)]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in dataclasses.fields(value)]
-        return [(f".{n}", getattr(value, n)) for n in names]
-    return []
-
-
 def first_of(value: Any) -> Any:
     """What the first fit takes of a structure of arrays over fits."""
-    kind = cast("Any", type(value))
+    return mapped(value, _first_row)
+
+
+def _first_row(where: str, value: Any) -> Any:
+    del where
     if is_on_device(value):
         from codegen_ad.runtime.cuda.passing import Row
 
         return Row(value)
     if isinstance(value, np.ndarray):
         return np.ascontiguousarray(cast("NDArray[Any]", value))[0]
-    if isinstance(value, dict):
-        return {key: first_of(item) for key, item in cast("dict[str, Any]", value).items()}
-    if isinstance(value, tuple | list):
-        items = [first_of(item) for item in cast("Sequence[Any]", value)]
-        return kind(*items) if hasattr(kind, "_fields") else kind(items)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        held = {f.name: first_of(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return dataclasses.replace(value, **held)
     return value
 
 
 def brought_home(value: Any, where: str) -> Any:
     """A structure with copies in NumPy of arrays that lie on a GPU."""
-    kind = cast("Any", type(value))
-    if is_on_device(value):
-        from codegen_ad.runtime.cuda.passing import on_host
+    return mapped(value, _on_host, where)
 
-        return on_host(value, where)
-    if isinstance(value, dict):
-        held = cast("dict[str, Any]", value)
-        return {key: brought_home(item, f"{where}[{key!r}]") for key, item in held.items()}
-    if isinstance(value, tuple | list):
-        items = cast("Sequence[Any]", value)
-        found = [brought_home(item, f"{where}[{k}]") for k, item in enumerate(items)]
-        return kind(*found) if hasattr(kind, "_fields") else kind(found)
-    return value
+
+def _on_host(where: str, value: Any) -> Any:
+    if not is_on_device(value):
+        return value
+    from codegen_ad.runtime.cuda.passing import on_host
+
+    return on_host(value, where)
 
 
 def own_leaves(signature: Signature, own: Sequence[str], wrt: Sequence[str]) -> list[int]:

@@ -52,8 +52,9 @@ def matrix_cofactors(a: Any, where: str) -> Any:
                 for k in range(n):
                     if k != i:
                         rest = rest * s[k]
-                u[:, i] = u[:, i] * rest
-            out[:] = np.dot(u, np.ascontiguousarray(vt))
+                for k in range(n):
+                    u[k, i] = u[k, i] * rest
+            np.dot(u, np.ascontiguousarray(vt), out=out)
         except Exception:
             failed = True
     if failed:
@@ -61,7 +62,7 @@ def matrix_cofactors(a: Any, where: str) -> Any:
         for i in range(n):
             for k in range(n):
                 total += a[i, k] * 0.0
-        out[:] = np.nan
+        out.fill(np.nan)
         failed = total == 0.0
     if failed:
         raise np.linalg.LinAlgError(where)

@@ -14,7 +14,7 @@ from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.expression import build
-from codegen_ad.ops.linalg import CHOLESKY, SOLVE
+from codegen_ad.ops.linalg import CHOLESKY, SOLVE_TRIANGULAR, Triangle
 from codegen_ad.ops.reduction import ALL, SUM
 
 SIGNATURES = {
@@ -76,7 +76,9 @@ def _multivariate_normal(call: Call) -> Node:
         places = make.iota(b, size)
         diagonal = make.gather(b, factor, places, places)
         volume = apply(b, "multiply", _sum_last(b, apply(b, "log", diagonal)), 2)
-        white = b.node(SOLVE, (factor, make.transpose(b, x, (1, 0))))
+        white = b.node(
+            SOLVE_TRIANGULAR, (factor, make.transpose(b, x, (1, 0))), Triangle(lower=True)
+        )
         distance = reduced(b, SUM, apply(b, "square", white), (0,), keepdims=False)
     elif cov is not None and cov.array.rank == 1:
         volume = _sum_last(b, apply(b, "log", cov))
