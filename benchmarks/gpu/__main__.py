@@ -22,12 +22,13 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.gpu import ceilings, correctness, fits, overhead, sweep
+from benchmarks.gpu import ceilings, correctness, fits, many_fits, mutations, overhead, sweep
 from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
 from codegen_ad.runtime.cuda.devices import SYSTEM
 from codegen_ad.runtime.cuda.driver import Driver
+from codegen_ad.runtime.cuda.table import DeviceFile
 
 SECONDS = 540
 """How long a measurement may take: a machine may be lent for ten minutes."""
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.build is not None:
         from codegen_ad.testing.machine_code.examine import CAPABILITIES
 
-        write = partial(fits.write, dry=False)
+        write = partial(written, dry=False)
         build(options.build, SYSTEM.compile, SYSTEM.versions, CAPABILITIES, fits=write)
         return 0
     if options.dry:
@@ -66,6 +67,11 @@ def main(arguments: list[str] | None = None) -> int:
     driver = SYSTEM.driver()
     with tempfile.TemporaryDirectory() as private:
         return on_device(driver, owned(options.bundle, Path(private)), options)
+
+
+def written(folder: Path, dry: bool) -> list[tuple[str, DeviceFile]]:
+    """Write the files of whole fits; their names and what they say."""
+    return [*fits.write(folder, dry), *many_fits.write(folder, dry)]
 
 
 def owned(bundle: Path, private: Path) -> Path:
@@ -115,6 +121,7 @@ def _begun(device: Device, bundle: Bundle, points: tuple[int, ...], out: Path | 
     )
     book.add("Ceilings", lambda: ceilings.Ceilings(device, bundle).rows())
     book.add("Beside the kernel", lambda: overhead.rows(device, bundle))
+    book.add("Many least-squares fits", lambda: many_fits.rows(device, bundle))
     book.add("Whole fits", lambda: fits.rows(device, bundle))
     return book
 
@@ -215,13 +222,14 @@ def dry(out: Path | None) -> int:
     platform = simulated.platform()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "bundle"
-        write = partial(fits.write, dry=True)
+        write = partial(written, dry=True)
         build(folder, platform.compile, platform.versions, ((9, 0),), points=DRY, fits=write)
         bundle = Bundle(folder, platform.versions, platform.compile)
         device = Device(simulated, is_dry=True, until=time.monotonic() + SECONDS)
         book = _begun(device, bundle, DRY, out)
         for section in sweep.sections(device, bundle, 3e12, {}):
             book.keep(section)
+        book.add("Mistakes in kernels of fits", mutations.rows)
         book.finish()
     print("A dry run: the simulator stands for the device, so no time means anything.")
     return int(book.failed)

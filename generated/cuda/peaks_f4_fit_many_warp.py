@@ -2,7 +2,7 @@
 # Do not edit. To change it, change that function or templates/numba_cuda/fit_many.py.jinja.
 """Levenberg-Marquardt method on the normal equations of `residuals(peak, pixels, noise, image)` in peak.
 
-peak: f4[5]    pixels: f4[n]    noise: f8    image: f4[n, n]
+peak: f4[5]    pixels: f4[n]    noise: f4    image: f4[n, n]
 
 Cost for each of n: 3 operations; 4 bytes read, 0 written.
 Cost for each of n*n: 55 operations, 1 exp; 8 bytes read, 0 written.
@@ -383,9 +383,7 @@ def residuals_normal_equations(peak, pixels, noise, image, gradient, curvature):
     d_value_18 = cuda.shfl_sync(ALL, sum_own, 18)
     d_value_19 = cuda.shfl_sync(ALL, sum_own, 19)
     d_value_20 = cuda.shfl_sync(ALL, sum_own, 20)
-    # line 5: return (model - image) / noise
-    value_3 = np.float32(noise)
-    d_value_21 = np.float32(1.0) / value_3
+    d_value_21 = np.float32(1.0) / noise
     d_value_22 = d_value_21 * d_value_21
     gradient[0] = d_value_1 * d_value_22
     gradient[1] = d_value_2 * d_value_22
@@ -553,7 +551,7 @@ KERNELS = {
             "steps": "int64",
             "points": "float32[:, ::1]",
             "pixels": "float32[::1]",
-            "noise": "float64",
+            "noise": "float32",
             "image": "float32[:, :, ::1]",
             "limits": "float32[::1]",
             "best": "float32[:, ::1]",

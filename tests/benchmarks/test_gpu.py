@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("greenlet", reason="the simulator of CUDA kernels runs on greenlets")
 
 from benchmarks.gpu import __main__ as script
-from benchmarks.gpu import bundle, cases
+from benchmarks.gpu import bundle, cases, mutations
 from codegen_ad.errors import CodegenError
 from codegen_ad.runtime.cuda.table import read
 
@@ -25,6 +25,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = (cases.named("cubic_float32"), refused)
     monkeypatch.setattr(bundle, "CASES", chosen)
     monkeypatch.setattr(cases, "CASES", chosen)
+    atomics = {k: v for k, v in mutations.MUTATIONS.items() if k == "no atomic"}
+    monkeypatch.setattr(mutations, "MUTATIONS", atomics)
 
 
 @pytest.mark.usefixtures("few")
@@ -42,6 +44,9 @@ def test_a_dry_run_goes_through(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "cubic_float32: value and gradient, 4 parameters" in titles
     assert "Whole fits" in titles
     assert "fit_gd_warp_float64, 3 fits" in text
+    assert "warp, 5 x 5, 2 fits, there and back" in text
+    assert "RaceFound" in text
+    assert "NOT FOUND" not in text
     assert (tmp_path / "gpu.txt").read_text().startswith("simulated device")
 
 

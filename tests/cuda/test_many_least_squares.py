@@ -39,7 +39,8 @@ STARTS = np.tile([1.0, 1.0, 0.0], (FITS, 1))
     ],
 )
 def test_generated_files(name: str, dtype: str, team: str, golden: Golden) -> None:
-    given = np.array(peaks.START, dtype), peaks.PIXELS.astype(dtype), peaks.NOISE
+    noise = np.dtype(dtype).type(peaks.NOISE)  # of a number in double precision it is no f4 kernel
+    given = np.array(peaks.START, dtype), peaks.PIXELS.astype(dtype), noise
     image, mode = np.ones((5, 5), dtype), f"fit_many:image:{team}"
     text = peaks.residuals.source(*given, image, mode=mode, target="cuda").plain
     golden.check(f"generated/cuda/{name}.py", text)

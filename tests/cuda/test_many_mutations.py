@@ -2,127 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 pytest.importorskip("greenlet", reason="the simulator of CUDA kernels runs on greenlets")
 
-from codegen_ad.testing.lockstep import LockstepError, agree, load, poison
-from examples import gaussian_peaks as peaks
-
-CUDA = Path(__file__).parent.parent.parent / "generated" / "cuda"
-THREAD, WARP = "peaks_f4_fit_many", "peaks_f4_fit_many_warp"
-FITS = 2
-STARTS = np.tile(peaks.START, (FITS, 1)).astype("f4")
-IMAGES = peaks.images(FITS)[1].astype("f4")
-ORDERS = ("reverse",)
-
-MUTATIONS = {
-    "no barrier before the state is written": (WARP, "    cuda.syncwarp()\n", ""),
-    "all lanes write": (WARP, "if cuda.threadIdx.x == 0:\n        for", "if True:\n        for"),
-    "no atomic": (THREAD, "cuda.atomic.add(running, 0, 1)", "running[0] += 1"),
-    "a thread too many": (THREAD, "if fit >= u64(", "if fit > u64("),
-    "rows of one lane too far": (WARP, "i = u64(lane)", "i = u64(lane + 1)"),
-    "another stride than the lanes": (WARP, "i += u64(32)", "i += u64(2)"),
-    "a sum of another lane": (
-        WARP, "d_value_3 = cuda.shfl_sync(ALL, sum_own, 3)",
-        "d_value_3 = cuda.shfl_sync(ALL, sum_own, 2)",
-    ),
-    "the data of another fit": (THREAD, "image[:, :, fit]", "image[:, :, 0]"),
-    "a lane that goes": (
-        WARP, "    if fit >=", "    if cuda.threadIdx.x == 3:\n        return\n    if fit >=",
-    ),
-    "a start that is not handed on": (THREAD, "= best[i, fit], scales", "= points[i, fit], scales"),
-    "iterations that are not handed on": (WARP, "iteration = counts[fit, 0]", "iteration = 0"),
-}  # fmt: skip
-
-
-def fitted(name: str, change: Callable[[str], str] = str) -> dict[str, Any]:
-    """Everything as two launches leave it, of an iteration each."""
-    file = load(change((CUDA / f"{name}.py").read_text(encoding="utf-8")))
-    kernel = file.names["KERNELS"]["residuals_fit_many"]
-    is_last = file.names["SIZES"]["fits"] == ("points", 1)
-    known: dict[str, Any] = {
-        "points": STARTS.T.copy() if is_last else STARTS,
-        "pixels": peaks.PIXELS.astype("f4"),
-        "noise": peaks.NOISE,
-        "image": np.moveaxis(IMAGES, 0, -1).copy() if is_last else IMAGES,
-        "limits": np.array([1e-9, 1e-9, 1e-9, 5e-7], "f4"),
-        "steps": 10,
-    }
-    for array, what in file.names["ARRAYS"].items():
-        shape = tuple(FITS if n == "fits" else int(n) for n in what["shape"])
-        known[array] = poison(shape, np.dtype(what["dtype"]))
-    for begun in (0, 1):
-        known["begun"], known["until"] = begun, begun + 1
-        known["running"][:] = 0
-        values = [known[n] for n in kernel["arguments"]]
-        blocks = 1 if is_last else FITS
-        after = agree(file, "residuals_fit_many", blocks, kernel["threads"], values, orders=ORDERS)
-        known.update(zip(kernel["arguments"], after, strict=True))
-    return known
-
-
-def points(found: dict[str, Any], name: str) -> Any:
-    """The best points, and the numbers of iterations."""
-    both = [found["best"], found["counts"]]
-    return np.concatenate([v.T if name == THREAD else v for v in both], axis=1)
+from benchmarks.gpu import mutations
+from benchmarks.gpu.mutations import CUDA, MUTATIONS, TRANSPOSED, WARP
 
 
 @pytest.fixture(scope="module")
 def right() -> Any:
-    """The points of fits of threads, which those of warps are near to."""
-    found = fitted(THREAD)
-    assert found["running"][0] == FITS
-    assert (found["counts"][0] == 2).all()
-    wanted = points(found, THREAD)
-    np.testing.assert_allclose(points(fitted(WARP), WARP), wanted, rtol=3e-4)
-    return wanted
+    return mutations.right()
 
 
 @pytest.mark.parametrize("what", MUTATIONS)
 def test_a_mistake_is_found(what: str, right: Any) -> None:
-    name, old, new = MUTATIONS[what]
-
-    def change(text: str) -> str:
-        assert old in text
-        return text.replace(old, new, 1)
-
-    try:
-        found = points(fitted(name, change), name)
-    except LockstepError:
-        return
-    with pytest.raises(AssertionError):
-        np.testing.assert_allclose(found, right, rtol=3e-4)
-
-
-TRANSPOSED = {
-    "nothing": ("", ""),
-    "no barrier between writing and reading": ("    cuda.syncthreads()\n    for k", "    for k"),
-    "rows for columns": ("= tile[lane, k]", "= tile[k, lane]"),
-    "a row too far": ("(left + k < source.shape[1])", "(left + k <= source.shape[1])"),
-    "a tile too few": ("(source.shape[1] + 31) // 32", "source.shape[1] // 32"),
-}
+    assert mutations.of_fits(what, right)
 
 
 @pytest.mark.parametrize("what", TRANSPOSED)
-def test_tiles_are_transposed(what: str) -> None:
-    old, new = TRANSPOSED[what]
-    text = (CUDA / f"{THREAD}.py").read_text(encoding="utf-8")
-    assert old in text
-    source = np.arange(33 * 65, dtype="f4").reshape(33, 65)
-    given = [source, poison((65, 33), np.dtype("f4"))]
-    try:
-        _, found = agree(
-            load(text.replace(old, new, 1)), "transposed_float32", 6, 256, given, orders=ORDERS
-        )
-    except LockstepError:
-        found = None
-    assert np.array_equal(found, source.T) == (what == "nothing")
+def test_a_mistake_in_tiles_is_found(what: str) -> None:
+    assert mutations.of_tiles(TRANSPOSED[what])
+
+
+def test_tiles_are_transposed() -> None:
+    assert not mutations.of_tiles(("", ""))
 
 
 def test_double_precision_is_seen(tmp_path: Path) -> None:

@@ -168,6 +168,10 @@ class ManyFitsRun:
                 raise getattr(builtins, kind)(message)
         return running
 
+    def again(self) -> None:
+        """Let the next launch begin all fits afresh."""
+        self._begun = 0
+
     def results(self) -> dict[str, Array]:
         """The results as the last launch left them, by name, with first axes over fits."""
         self._driver.use(self._device)
