@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 from codegen_ad.backends import numba_cpu, numba_cuda
@@ -29,6 +30,7 @@ from codegen_ad.frontend.output import (
     OutputTree,
 )
 from codegen_ad.frontend.reader import Leaf, Reading, read
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.node import Node, Origin, Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.modes import TITLES, Derived, check_targets, derive, is_fit, nested
@@ -163,7 +165,7 @@ def run(
     if is_fit(mode):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
         # What is computed once stands in a device's kernel with the step, and shares parameters.
-        given = {p.name for p in kernel.parameters} | {symbol for symbol, _, _ in sizes}
+        given = {p.name for p in kernel.parameters} | {s.symbol for s in sizes}
         own = reserved | names_of(kernel) - given if on_device else reserved
         once = _once(divided, f"{name}_once", sizes, partial(planned, reserved=own))
         shared = (varied, fit_name(name), once)
@@ -196,14 +198,14 @@ def run(
 def _once(
     divided: Divided,
     name: str,
-    sizes: Sequence[tuple[str, int, int]],
+    sizes: Sequence[AxisSize[int]],
     planned: Callable[..., Kernel],
 ) -> Once | None:
     """The kernel of what a fit computes before its first step, and the data that it takes."""
     if divided.once is None:
         return None
     places = {k: place for place, k in enumerate(divided.inputs)}
-    own = [(symbol, places[k], axis) for symbol, k, axis in sizes if k in places]
+    own = [replace(s, array=places[s.array]) for s in sizes if s.array in places]
     return Once(planned(_checked(divided.once), name=name, sizes=own), divided.inputs)
 
 
@@ -366,10 +368,10 @@ def _is_within(leaf: Leaf, target: Target) -> bool:
     return not leaf.captured and target.holds(leaf.path)
 
 
-def _sizes(reading: Reading) -> list[tuple[str, int, int]]:
+def _sizes(reading: Reading) -> list[AxisSize[int]]:
     """Where the sizes that the program uses are read: equated ones have gone."""
     return [
-        (symbol, leaf, axis)
-        for symbol, leaf, axis in reading.sizes
-        if reading.program.inputs[leaf].array.shape[axis].name == symbol
+        size
+        for size in reading.sizes
+        if size.symbol in reading.program.inputs[size.array].array.shape[size.axis].symbols()
     ]

@@ -17,6 +17,7 @@ from codegen_ad.derive.reverse import differentiate, free_names
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import InvalidArgument, NotDifferentiable
 from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ops import make
 from codegen_ad.passes import pipeline
@@ -57,12 +58,12 @@ class Derived:
     ----------
     program : takes the inputs of the function, then the tangents or cotangents.
     values : how many of its outputs, the first ones, are results of the function itself.
-    sizes : `(symbol, input, axis)`: where sizes are read that the function does not have.
+    sizes : where sizes are read that the function does not have.
     """
 
     program: Program
     values: int
-    sizes: tuple[tuple[str, int, int], ...] = ()
+    sizes: tuple[AxisSize[int], ...] = ()
 
 
 def derive(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from codegen_ad.derive.structured import Checkpoints
@@ -47,7 +47,7 @@ class Stages:
 def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:
     """What is kept beside a kernel's file, in values that JSON can hold."""
     reading, kernel = stages.reading, stages.kernel
-    known = {symbol for symbol, _, _ in reading.sizes}
+    known = {s.symbol for s in reading.sizes}
     return {
         "function": kernel.name,
         "leaves": [
@@ -66,7 +66,7 @@ def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, 
             }
             for i in stages.derived.inputs[len(reading.leaves) :]
         ],
-        "sizes": [list(s) for s in reading.sizes],
+        "sizes": [astuple(s) for s in reading.sizes],
         "requirements": [
             {
                 "kind": r.kind,

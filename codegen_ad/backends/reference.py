@@ -101,11 +101,26 @@ def read_sizes(
                 known.setdefault(dim.name, length)
     for type, array in zip(types, arrays, strict=True):
         for dim, length in zip(type.shape, array.shape, strict=True):
+            _read_part(dim, length, known)
+    for type, array in zip(types, arrays, strict=True):
+        for dim, length in zip(type.shape, array.shape, strict=True):
             if set(dim.symbols()) <= known.keys() and dim.evaluate(known) != length:
                 raise InvalidArgument(
                     f"an array of shape {array.shape} is no {type}: {dim} is {dim.evaluate(known)}"
                 )
     return known
+
+
+def _read_part(dim: Dim, length: int, known: dict[str, int]) -> None:
+    """Find the one symbol that is not known of a size `divisor*part + rest`."""
+    for monomial, divisor in dim.terms:
+        match monomial:
+            case (str(name),) if name not in known:
+                rest = Dim(tuple(t for t in dim.terms if t[0] != monomial))
+                if set(rest.symbols()) <= known.keys():
+                    known[name] = (length - rest.evaluate(known)) // divisor
+            case _:
+                pass
 
 
 class _Machine:

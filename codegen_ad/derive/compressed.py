@@ -14,13 +14,13 @@ from codegen_ad.derive.reverse import differentiate, distinct, free_names
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import AxisSize, Dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.types import ArrayType
 from codegen_ad.ops import make
 
-Sized = tuple[Program, tuple[tuple[str, int, int], ...]]
-"""A program, and `(symbol, input, axis)`: where the number of colours is read."""
+Sized = tuple[Program, tuple[AxisSize[int], ...]]
+"""A program, and where the number of colours is read."""
 
 
 def compressed(
@@ -75,7 +75,7 @@ def compressed(
         program.name, (*program.inputs, *seeds), tuple(found), tuple(distinct(named)), b.notes,
         program.rechecked(checked),
     )  # fmt: skip
-    return made, ((str(colours), len(program.inputs), 0),)
+    return made, (AxisSize(str(colours), len(program.inputs), 0),)
 
 
 def _checked(program: Program) -> Node:

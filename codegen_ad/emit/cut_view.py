@@ -71,7 +71,7 @@ def cut_view(
         writer = Writer(about.function, parameters, taken, vectorise=vectorise)
         if part.body:
             writer.block(part.body, 0)
-        sizes = [f"{symbol} = {array}.shape[{axis}]" for symbol, array, axis in part.sizes]
+        sizes = [str(s) for s in part.sizes]
         returned = _results(cut) if part is cut.parts[-1] else tuple_of(list(part.outputs))
         if part.chunks is not None:
             returned = ""
@@ -175,7 +175,7 @@ def _calls(cut: Cut, call: _Call, *, in_python: bool) -> list[str]:
                 kind = _NUMPY.get(cut.dtypes.get(name, DType.FLOAT64))
                 lines += [f"{name} = {kind}({name})"] if kind else []
     last = cut.parts[-1]
-    sizes = [f"{s} = {array}.shape[{axis}]" for s, array, axis in cut.kernel.sizes if s in used]
+    sizes = [str(s) for s in cut.kernel.sizes if s.symbol in used]
     end = f"{last.name}({', '.join(last.inputs)})"
     return [*sizes, *lines, _results(cut) if _is_inline(cut, last) else end]
 

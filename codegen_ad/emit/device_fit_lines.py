@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import WARP
-from codegen_ad.emit.device_view import parameter_type, type_text
+from codegen_ad.emit.device_view import parameter_type, size_text, type_text
 from codegen_ad.emit.exchanges import Exchange, Grid, element
 from codegen_ad.emit.fit_view import Recipe
 from codegen_ad.emit.spell import spell, spell_literal, spell_text
@@ -151,10 +152,10 @@ class FitWriter:
     def views(self, lines: Sequence[str]) -> list[str]:
         """The rows of a fit and the sizes that lines use."""
         used = set(re.findall(r"\w+", "\n".join(code_only(lines))))
-        sizes = [(s, p, a) for s, p, a in self.plan.kernel.sizes if s in used]
-        used |= {p for _, p, _ in sizes}
+        sizes = [s for s in self.plan.kernel.sizes if s.symbol in used]
+        used |= {s.array for s in sizes}
         found = [f"{name} = {name}[fit]" for name in sorted(self.rows & used)]
-        return [*found, *(f"{s} = {p}.shape[{axis}]" for s, p, axis in sizes)]
+        return [*found, *(str(s) for s in sizes)]
 
     # In the loop ----------------------------------------------------------------------------------
 
@@ -288,8 +289,9 @@ class FitWriter:
     def sizes(self) -> tuple[tuple[str, str], ...]:
         """Where sizes are read, and how others are found from these."""
         found = [("fits", '("trace", 0)')]
-        for s, p, axis in self.plan.kernel.sizes:
-            found.append((s, f'("{p}", {axis + (p in self.rows)})'))
+        for size in self.plan.kernel.sizes:
+            shifted = replace(size, axis=size.axis + (size.array in self.rows))
+            found.append((size.symbol, size_text(shifted)))
         plans = [self.plan.step, *([self.plan.once] if self.plan.once is not None else [])]
         counts = {n: e for p in plans for n, e in p.counts}
         return (*found, *((n, spell_text(spell(e))) for n, e in counts.items()))

@@ -141,7 +141,7 @@ def device_fit_view(
 
 def _rows(plan: FitPlan) -> str:
     """How many rows a grid shares out, as the table has it: no more blocks are launched."""
-    known = {s for s, _, _ in plan.kernel.sizes}
+    known = {s.symbol for s in plan.kernel.sizes}
     for step in plan.step.steps:
         if isinstance(step, Share) and known.issuperset(step.loop.extent.symbols()):
             return spell_text(str(step.loop.extent))

@@ -71,7 +71,7 @@ def _core(kernel: Kernel, writer: DeviceWriter, failures: Failures) -> CoreView:
     assert isinstance(gradient, str) and isinstance(curvature, str)
     results = [o if isinstance(o, str) else writer.spell(o) for o in kernel.outputs[:2]]
     used = set(re.findall(r"\w+", "\n".join(code_only([*writer.lines, *results]))))
-    sizes = [f"{s} = {p}.shape[{axis}]" for s, p, axis in kernel.sizes if s in used]
+    sizes = [str(s) for s in kernel.sizes if s.symbol in used]
     body = [re.sub(r"\bstatus\b", "failed", line) for line in writer.lines]
     names = [*(p.name for p in kernel.parameters), gradient, curvature]
     names += ["failed"] if failures.known else []

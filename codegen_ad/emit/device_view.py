@@ -12,6 +12,7 @@ from codegen_ad.emit.pass_lines import Partials, pass_lines
 from codegen_ad.emit.spell import spell, spell_text
 from codegen_ad.emit.team_lines import team_lines
 from codegen_ad.emit.view import About, code_only, head, types_of
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.team import TeamPlan
@@ -112,7 +113,7 @@ def _grid(plan: DevicePlan, one: Pass) -> tuple[str, int, int]:
     """Rows, blocks and threads of a launch."""
     if one.loop is None:
         return "None", 1, 1
-    known = {s for s, _, _ in plan.kernel.sizes} | {name for name, _ in plan.counts}
+    known = {s.symbol for s in plan.kernel.sizes} | {name for name, _ in plan.counts}
     is_known = known.issuperset(one.loop.extent.symbols())
     return spell_text(str(one.loop.extent)) if is_known else "None", BLOCKS, THREADS
 
@@ -139,7 +140,7 @@ def _kernel(
 
 def _with_sizes(plan: DevicePlan | TeamPlan, lines: Sequence[str]) -> list[str]:
     used = set(re.findall(r"\w+", "\n".join(code_only(lines))))
-    sizes = [f"{s} = {p}.shape[{axis}]" for s, p, axis in plan.kernel.sizes if s in used]
+    sizes = [str(s) for s in plan.kernel.sizes if s.symbol in used]
     return [*sizes, *lines]
 
 
@@ -181,8 +182,14 @@ def array_text(buffer: Buffer) -> str:
 
 def _sizes(plan: DevicePlan | TeamPlan) -> tuple[tuple[str, str], ...]:
     """Where sizes are read, and how others are found from these."""
-    read = [(s, f'("{p}", {axis})') for s, p, axis in plan.kernel.sizes]
+    read = [(s.symbol, size_text(s)) for s in plan.kernel.sizes]
     return (*read, *((name, spell_text(spell(expr))) for name, expr in plan.counts))
+
+
+def size_text(size: AxisSize[str]) -> str:
+    """Where a size is read, for the table: parameter, axis, and a divisor if there is one."""
+    divisor = [str(size.divisor)] if size.divisor > 1 else []
+    return tuple_text([spell_text(size.array), str(size.axis), *divisor])
 
 
 def tuple_text(items: Sequence[str]) -> str:

@@ -98,11 +98,7 @@ def view(
         if not (outputs_given and isinstance(o, str))
     ]
     used = symbols_of("\n".join(code_only(writer.lines)))
-    sizes = [
-        f"{symbol} = {parameter}.shape[{axis}]"
-        for symbol, parameter, axis in kernel.sizes
-        if symbol in used
-    ]
+    sizes = [str(s) for s in kernel.sizes if s.symbol in used]
     body = (*sizes, *writer.lines)
     found = helpers("\n".join((*body, *returned)))
     return KernelView(

@@ -113,6 +113,10 @@ class Context(Protocol):
         """Whether a size is at least another; where only a call tells, each case has a kernel."""
         ...
 
+    def is_zero_for_a_remainder(self, difference: Dim) -> bool:
+        """Whether a difference of sizes is zero for one remainder of a symbol alone."""
+        ...
+
     def refuse_when(self, condition: Node, exception: str, message: str) -> None:
         """Let the kernel raise what NumPy would where the condition holds."""
         ...

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, cast
 
-import numpy as np
-
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
 from codegen_ad.frontend import words
 from codegen_ad.frontend.arrays import data, masks, views
@@ -266,6 +264,10 @@ class Machine:
         """Whether a size is at least another; where only a call tells, each case has a kernel."""
         return requirements.holds(self, first, second, what)
 
+    def is_zero_for_a_remainder(self, difference: Dim) -> bool:
+        """Whether a difference of sizes is zero for one remainder of a symbol alone."""
+        return requirements.is_zero_for_a_remainder(self, difference)
+
     def refuse_when(self, condition: Node, exception: str, message: str) -> None:
         """Let the kernel raise what NumPy would where the condition holds."""
         checks.refuse_when(self, condition, exception, message)
@@ -292,21 +294,7 @@ class Machine:
 
     def dim(self, value: Value, what: str) -> Dim:
         """The value as a size: a Python int or a symbolic size; refused otherwise."""
-        match value:
-            case Dim():
-                return value
-            case bool() | np.bool_():
-                return Dim.constant(int(value))
-            case int() | np.integer():
-                return Dim.constant(int(value))
-            case Array():
-                self.unroll()
-                return requirements.size_from(self, value, what)
-            case _:
-                self.refuse(
-                    f"The {what} must be an integer, not {self.describe(value)}.",
-                    "Pass an integer, for example `int(n)`.",
-                )
+        return requirements.size_from(self, value, what)
 
     def axes(self, value: Value, rank: int, what: str = "axis") -> tuple[int, ...]:
         """A static axis argument (None means all) as sorted, non-negative axes; checked."""

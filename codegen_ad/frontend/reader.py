@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
 from typing import Any, cast
 
@@ -19,11 +19,11 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.machine import Machine
 from codegen_ad.frontend.output import OutputTree, flatten
-from codegen_ad.frontend.sizes.naming import size_symbols
+from codegen_ad.frontend.sizes.naming import size_symbols, taken_names
 from codegen_ad.frontend.sizes.symbolic import Facts, Requirement, Restart
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, Outside, Provenance, Record
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.dims import AxisSize, Dim, as_dim
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.types import ArrayType
 from codegen_ad.signature import (
@@ -71,7 +71,7 @@ class Reading:
     builder: Builder
     leaves: tuple[Leaf, ...]
     output: OutputTree
-    sizes: tuple[tuple[str, int, int], ...]
+    sizes: tuple[AxisSize[int], ...]
     requirements: tuple[Requirement, ...]
     dependencies: tuple[Provenance, ...]
     source: SourceText
@@ -153,6 +153,7 @@ class _Attempt:
         self.symbols = size_symbols(signature, tree)
         if not facts.order:
             facts.order = tuple(s.name for s in self.symbols)
+            facts.taken = frozenset(taken_names(signature, tree))
         self.machine = Machine(
             Builder(), facts, expressions.evaluate, statements.execute, calling.call,
             expressions.perhaps, taps,
@@ -315,15 +316,20 @@ class _Attempt:
                 )
             )
 
-    def _sizes(self) -> tuple[tuple[str, int, int], ...]:
+    def _sizes(self) -> tuple[AxisSize[int], ...]:
         place = {leaf.path: i for i, leaf in enumerate(self.leaves)}
-        found = [(s.name, place[s.path], s.axis) for s in self.symbols]
+        found = [AxisSize(s.name, place[s.path], s.axis) for s in self.symbols]
         for leaf in self.leaves:
             if leaf.captured:
                 source = next(a for p, (_, a) in self.machine.captured.items() if p == leaf.source)
                 found += [
-                    (f"{leaf.name}_{axis}", place[leaf.path], axis)
+                    AxisSize(f"{leaf.name}_{axis}", place[leaf.path], axis)
                     for axis, size in enumerate(source.shape)
                     if size != 1
                 ]
-        return tuple(found)
+        by_name = {size.symbol: size for size in found}
+        for name, made in self.machine.facts.splits.items():
+            whole = by_name[name]
+            divisor = whole.divisor * made.divisor
+            by_name[made.part] = replace(whole, symbol=made.part, divisor=divisor)
+        return tuple(by_name.values())

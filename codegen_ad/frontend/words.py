@@ -8,7 +8,7 @@ import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes.symbolic import dim_text
+from codegen_ad.frontend.sizes.naming import size_text
 from codegen_ad.frontend.values import (
     Array,
     ArrayMethod,
@@ -41,7 +41,7 @@ def describe(m: Machine, value: Value) -> str:
         case Complex():
             return "a complex number" if not m.node(value.real).array.rank else "a complex array"
         case Dim():
-            return f"the size {dim_text(value, m.size_names)}"
+            return f"the size {size_text(m, value)}"
         case None:
             return "None"
         case Maybe(inner):

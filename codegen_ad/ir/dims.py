@@ -8,10 +8,13 @@ Never holds a value that depends on data: a size that only the run knows gets a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import total_ordering
 from math import gcd
+from typing import Generic, TypeVar
+
+Place = TypeVar("Place", int, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +25,8 @@ class FloorDivision:
     divisor: int
 
     def __str__(self) -> str:
-        return f"(({self.numerator})//{self.divisor})"
+        over = str(self.numerator) if self.numerator.name else f"({self.numerator})"
+        return f"({over}//{self.divisor})"
 
 
 Atom = str | FloorDivision
@@ -187,6 +191,27 @@ class Dim:
             else:
                 text = joined if coefficient > 0 else f"-{joined}"
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class AxisSize(Generic[Place]):
+    """Where a size is read: `symbol = array.shape[axis] // divisor`.
+
+    `array` is the number of an input of a program, or the name of a parameter of a kernel.
+    """
+
+    symbol: str
+    array: Place
+    axis: int
+    divisor: int = 1
+
+    def of(self, shape: Sequence[int]) -> int:
+        """The size where the array has this shape."""
+        return shape[self.axis] // self.divisor
+
+    def __str__(self) -> str:
+        part = f" // {self.divisor}" if self.divisor > 1 else ""
+        return f"{self.symbol} = {self.array}.shape[{self.axis}]{part}"
 
 
 def as_dim(value: Dim | int) -> Dim:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import Monomial, product
+from codegen_ad.ir.dims import AxisSize, Monomial, product
 from codegen_ad.ir.node import Kind, Node, Notes, Program, toposort
 from codegen_ad.ir.types import ArrayType, Shape
 from codegen_ad.ops import make
@@ -38,15 +38,13 @@ class Divided:
     inputs: tuple[int, ...] = ()
 
 
-def divide(
-    program: Program, varied: Sequence[Node], sizes: Sequence[tuple[str, int, int]]
-) -> Divided:
+def divide(program: Program, varied: Sequence[Node], sizes: Sequence[AxisSize[int]]) -> Divided:
     """Keep what does not depend on the inputs `varied` and is worth it.
 
-    `sizes` says where each size symbol can be read: `(symbol, input number, axis)`.
+    `sizes` says where each size symbol can be read.
     """
     fixed = [i for i in program.inputs if i not in varied]
-    known = {symbol for symbol, k, _ in sizes if program.inputs[k] in fixed}
+    known = {s.symbol for s in sizes if program.inputs[s.array] in fixed}
     kept = list(_Search(program, fixed, varied, known))
     if not kept:
         return Divided(None, program)
@@ -69,11 +67,11 @@ def _replaced(b: Builder, program: Program, fresh: dict[Node, Node]) -> list[Nod
 
 
 def _is_read(
-    node: Node, kept: Sequence[Node], sizes: Sequence[tuple[str, int, int]], program: Program
+    node: Node, kept: Sequence[Node], sizes: Sequence[AxisSize[int]], program: Program
 ) -> bool:
     """Whether `kept` needs an input: its elements, or a size that is read from it."""
     number = program.inputs.index(node)
-    return node in toposort(kept) or any(k == number for _, k, _ in sizes)
+    return node in toposort(kept) or any(s.array == number for s in sizes)
 
 
 def _names(program: Program, kept: Sequence[Node]) -> list[str]:

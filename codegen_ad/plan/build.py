@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from codegen_ad.errors import InternalError
 from codegen_ad.ir.builder import Input
-from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.dims import ONE, AxisSize, Dim
 from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.text import program_text
 from codegen_ad.ops.constants import RunSize
@@ -29,7 +29,7 @@ def plan(
     program: Program,
     *,
     name: str,
-    sizes: Sequence[tuple[str, int, int]],
+    sizes: Sequence[AxisSize[int]],
     outer: Sequence[Dim] = (),
     rows: Sequence[Dim] = (),
     tiled: bool = True,
@@ -43,7 +43,7 @@ def plan(
     ----------
     program : simplified, with custom calls inlined.
     name : the kernel's name.
-    sizes : where each size symbol is read: `(symbol, input number, axis)`.
+    sizes : where each size symbol is read.
     outer : sizes in the order in which loops over them should nest, the rows of the data first.
     rows : sizes that count rows of data; loops over steps may go inside of loops over them.
     tiled : whether loops over rows may run on tiles.
@@ -73,7 +73,7 @@ def plan(
 def _attempt(
     program: Program,
     name: str,
-    sizes: Sequence[tuple[str, int, int]],
+    sizes: Sequence[AxisSize[int]],
     marks: Marks,
     ranks: dict[Dim, int],
     rows: Sequence[Dim],
@@ -83,7 +83,7 @@ def _attempt(
     reserved: frozenset[str],
 ) -> Kernel:
     root = Scope(None, is_region=True)
-    known = frozenset(symbol for symbol, _, _ in sizes)
+    known = frozenset(s.symbol for s in sizes)
     here = Marks(set(marks.full), dict(marks.local))
     p = Planner(program.notes, here, ranks, blas, root, known, marks.full, swept)
     p.names.known = known
@@ -98,7 +98,7 @@ def _attempt(
         parameters.append(Parameter(own, type.dtype, type.shape, type.rank))
         for axis, dim in enumerate(type.shape):
             if not known.issuperset(dim.symbols()):
-                sizes.append((f"{own}_{axis}", number, axis))
+                sizes.append(AxisSize(f"{own}_{axis}", number, axis))
                 p.names.awaited[f"{own}_{axis}"] = dim
         if type.shape:
             root.stored[node] = stored_whole(node, own, owned=False)
@@ -120,7 +120,7 @@ def _attempt(
     kernel = Kernel(
         names.usable(name),
         tuple(parameters),
-        tuple((s, parameters[i].name, axis) for s, i, axis in sizes),
+        tuple(AxisSize(s.symbol, parameters[s.array].name, s.axis, s.divisor) for s in sizes),
         p.prologue + root.statements,
         tuple(outputs),
         program.output_names,

@@ -74,7 +74,7 @@ def _mentions(statement: Statement, name: str) -> Iterator[object]:
 
 
 def _is_read_by_place(kernel: Kernel, name: str) -> bool:
-    if any(parameter == name for _, parameter, _ in kernel.sizes):
+    if any(s.array == name for s in kernel.sizes):
         return False
     for statement in walk(kernel.body):
         if any(True for _ in _mentions(statement, name)):
@@ -127,7 +127,7 @@ def _split_one(
         for s in kernel.body
         if isinstance(s, Let) and isinstance(s.expr, Load) and s.expr.buffer == parameter.name
     }
-    taken = {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
+    taken = {p.name for p in kernel.parameters} | {s.symbol for s in kernel.sizes}
     for statement in walk(kernel.body):
         taken.update(written(statement))
         taken.update(n for e in expressions(statement) for n in names_in(e))

@@ -11,7 +11,7 @@ from codegen_ad.plan.tiling.rows import assigned
 
 def names_of(kernel: Kernel) -> set[str]:
     """All names of a kernel."""
-    found = {p.name for p in kernel.parameters} | {symbol for symbol, _, _ in kernel.sizes}
+    found = {p.name for p in kernel.parameters} | {s.symbol for s in kernel.sizes}
     for statement in walk(kernel.body):
         found.update(mentioned(statement))
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.dims import ONE, AxisSize, Dim
 from codegen_ad.ir.node import Node, Origin
 from codegen_ad.ir.types import DType, Shape
 
@@ -321,13 +321,13 @@ class Parameter:
 class Kernel:
     """A planned function.
 
-    `sizes` says how each size symbol is read: `(symbol, parameter, axis)`. `outputs` are the names
+    `sizes` says how each size symbol is read. `outputs` are the names
     returned: variables of rank 0, or buffers.
     """
 
     name: str
     parameters: tuple[Parameter, ...]
-    sizes: tuple[tuple[str, str, int], ...]
+    sizes: tuple[AxisSize[str], ...]
     body: list[Statement]
     outputs: tuple[Expr | str, ...]
     output_names: tuple[str, ...]

@@ -79,7 +79,7 @@ def usable(name: str, taken: Collection[str] = ()) -> str:
 def assign(kernel: Kernel, provisional: Names, notes: Notes, program: Program) -> None:
     """Give every provisional name of a kernel its final name."""
     namer = _Namer(provisional, notes, _heirs(program, notes))
-    namer.taken |= {p.name for p in kernel.parameters} | {s for s, _, _ in kernel.sizes}
+    namer.taken |= {p.name for p in kernel.parameters} | {s.symbol for s in kernel.sizes}
     namer.taken |= provisional.reserved
     for name, output in zip(kernel.output_names, kernel.outputs, strict=True):
         known = output if isinstance(output, str) else getattr(output, "name", None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import AxisSize, Dim
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -53,7 +53,7 @@ def kernel_text(kernel: Kernel) -> str:
     """The plan as text."""
     head = ", ".join(f"{p.name}: {_type(str(p.dtype), p.shape)}" for p in kernel.parameters)
     lines = [f"kernel {kernel.name}({head}) {{"]
-    lines += [f"  {s} = size of {p} along axis {axis}" for s, p, axis in kernel.sizes]
+    lines += [f"  {_size(s)}" for s in kernel.sizes]
     lines += _block(kernel.body, "  ", _uses(kernel))
     outputs = [o if isinstance(o, str) else expression_text(o) for o in kernel.outputs]
     named = zip(kernel.output_names, outputs, strict=True)
@@ -105,6 +105,11 @@ def _level(expr: Expr) -> int:
 
 def _element(buffer: str, indices: tuple[Dim, ...]) -> str:
     return f"{buffer}[{', '.join(map(str, indices))}]"
+
+
+def _size(size: AxisSize[str]) -> str:
+    part = f" over {size.divisor}" if size.divisor > 1 else ""
+    return f"{size.symbol} = size of {size.array} along axis {size.axis}{part}"
 
 
 def _type(dtype: str, shape: tuple[Dim, ...]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -53,12 +53,25 @@ class Requirement:
     case: str | None
 
 
-class OtherCase(InvalidArgument):
-    """Arguments for which there is another kernel: the comparison `case` does not hold."""
+class _AxisSize(NamedTuple):
+    """Where a size is read: from which axis of which leaf, and what it is divided by."""
 
-    def __init__(self, message: str, case: str) -> None:
+    symbol: str
+    leaf: int
+    axis: int
+    divisor: int
+
+
+class OtherCase(InvalidArgument):
+    """Arguments for which there is another kernel: the comparison `case` does not hold.
+
+    Where `is_remainder`, the other kernel is for another remainder, and says why there is none.
+    """
+
+    def __init__(self, message: str, case: str, *, is_remainder: bool) -> None:
         super().__init__(message)
         self.case = case
+        self.is_remainder = is_remainder
 
 
 class Compiled:
@@ -81,7 +94,7 @@ class Compiled:
             else _device_function(entry, device)
         )
         self.leaves = tuple(_leaf(x) for x in self.metadata["leaves"])
-        self.sizes: list[tuple[str, int, int]] = [tuple(s) for s in self.metadata["sizes"]]
+        self.sizes = [_AxisSize(*s) for s in self.metadata["sizes"]]
         self.requirements = tuple(_requirement(x) for x in self.metadata["requirements"])
         self.captured = tuple(leaf.captured for leaf in self.leaves if leaf.captured is not None)
         self.failures = Failures(
@@ -116,7 +129,8 @@ class Compiled:
             found = f"{first} and {second}" if requirement.kind == "equal" else str(first)
             message = f"{requirement.message} (found {found})"
             if requirement.case is not None:
-                raise OtherCase(message, requirement.case)
+                is_remainder = requirement.kind == "remainder"
+                raise OtherCase(message, requirement.case, is_remainder=is_remainder)
             raise InvalidArgument(message)
         for leaf, value in zip(self.leaves, leaves, strict=True):
             for axis, (code, text) in enumerate(zip(leaf.shape, leaf.texts, strict=True)):
@@ -132,7 +146,7 @@ class Compiled:
 
     def sizes_of(self, leaves: Sequence[Any]) -> dict[str, int]:
         """The value of each size symbol."""
-        return {symbol: int(np.shape(leaves[i])[axis]) for symbol, i, axis in self.sizes}
+        return {s.symbol: np.shape(leaves[s.leaf])[s.axis] // s.divisor for s in self.sizes}
 
     def shape(
         self, texts: Sequence[str | None], sizes: Mapping[str, int]
@@ -278,7 +292,7 @@ def _requirement(value: Mapping[str, Any]) -> Requirement:
 
 
 def _is_fulfilled(requirement: Requirement, first: int, second: int) -> bool:
-    return first == second if requirement.kind == "equal" else first >= second
+    return first == second if requirement.kind in ("equal", "remainder") else first >= second
 
 
 def _code(text: str) -> CodeType:

@@ -119,6 +119,8 @@ class Kernels:
             try:
                 self._kernel(mode, signature, arguments)
             except CodegenError as error:
+                if failed.is_remainder:
+                    raise
                 raise InvalidArgument(str(failed)) from error
 
     def _checked(

@@ -13,7 +13,7 @@ from codegen_ad.derive.reverse import differentiate
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import InvalidArgument, NotDifferentiable
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE
+from codegen_ad.ir.dims import ONE, AxisSize
 from codegen_ad.ir.node import Node, Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.modes import derive
@@ -204,7 +204,7 @@ def test_segments_run_each_step_once_more() -> None:
 def allocated(asked: Any) -> set[str]:
     """The shapes that a kernel for `rows` allocates, of those that grow with the steps."""
     derived = pipeline.run(gradient(rows, asked)[1])
-    kernel = plan(derived, name="f", sizes=[("n", 1, 0)], blas=False)
+    kernel = plan(derived, name="f", sizes=[AxisSize("n", 1, 0)], blas=False)
     shapes = [s.shape for s in walk(kernel.body) if isinstance(s, Allocate)]
     return {str(s) for shape in shapes for s in shape if s not in (N, make.as_dim(1))}
 

@@ -9,6 +9,7 @@ import pytest
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.derive.reverse import differentiate
 from codegen_ad.frontend.reader import read
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.node import Program, toposort
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops.control import Loop, While
@@ -171,7 +172,7 @@ def test_no_step_copies_the_array(function: Callable[..., Any]) -> None:
     """The row that a step reads and writes is kept in place of the array, in the adjoint too."""
     made = pipeline.run(derived(function))
     (size,) = made.inputs[1].array.shape
-    kernel = plan(made, name="f", sizes=[(str(size), 1, 0)], blas=False)
+    kernel = plan(made, name="f", sizes=[AxisSize(str(size), 1, 0)], blas=False)
     shapes = {s.buffer: s.shape for s in walk(kernel.body) if isinstance(s, Allocate)}
     loops = [s for s in kernel.body if isinstance(s, For)]
     copied = [s.target for loop in loops for s in walk(loop.body) if isinstance(s, CopyInto)]

@@ -74,11 +74,11 @@ def _broken(reading: Reading, inputs: Sequence[Any]) -> str | None:
     InvalidArgument
         If sizes do not fit together at all.
     """
-    sizes = {symbol: np.shape(inputs[leaf])[axis] for symbol, leaf, axis in reading.sizes}
+    sizes = {s.symbol: s.of(np.shape(inputs[s.array])) for s in reading.sizes}
     broken: list[Requirement] = []
     for requirement in reading.requirements:
         first, second = (d.evaluate(sizes) for d in (requirement.first, requirement.second))
-        if first != second if requirement.kind == "equal" else first < second:
+        if first < second if requirement.kind == "at_least" else first != second:
             broken.append(requirement)
     for requirement in sorted(broken, key=lambda r: r.case is None):
         if requirement.case is None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from codegen_ad import differentiate
 
-HELPERS = ("_square", "_counts", "_wave", "_table", "_scan", "_later")
+HELPERS = ("_square", "_counts", "_wave", "_table", "_two_of_three", "_scan", "_later")
 V, K = np.arange(1.0, 6.0), np.arange(5)
 
 
@@ -32,11 +32,19 @@ def _wave(x: Any) -> Any:
     return total
 
 
+def _two_of_three(x: Any) -> Any:
+    return (x[::3] * x[1::3]).sum()
+
+
 def _scan(x: Any) -> Any:
     state = np.zeros(np.count_nonzero(x > 1.0))
     for v in x:
         state = np.sin(state * v) + state
     return state.sum()
+
+
+def size_of_another_remainder() -> object:
+    return differentiate(_two_of_three).grad(np.arange(19.0))
 
 
 def array_instead_of_a_number() -> object:

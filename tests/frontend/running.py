@@ -127,10 +127,11 @@ def reading_of(function: Any, *args: Any, static: tuple[str, ...] = ()) -> Readi
 
 def broken_case(reading: Reading, inputs: list[Any]) -> str | None:
     """The first comparison of sizes that does not hold, of those that tell kernels apart."""
-    sizes = {symbol: np.shape(inputs[leaf])[axis] for symbol, leaf, axis in reading.sizes}
+    sizes = {s.symbol: s.of(np.shape(inputs[s.array])) for s in reading.sizes}
     for r in reading.requirements:
-        first, second = (d.evaluate(sizes) for d in (r.first, r.second))
-        if r.case is not None and (first != second if r.kind == "equal" else first < second):
+        first, second = r.first.evaluate(sizes), r.second.evaluate(sizes)
+        fits = first >= second if r.kind == "at_least" else first == second
+        if r.case is not None and not fits:
             return r.case
     return None
 

@@ -10,6 +10,7 @@ from running import check, outputs_of, reading_of, signature_of
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.reader import Reading, read
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.text import program_text
 
 X = np.linspace(0.1, 2.0, 7)
@@ -32,7 +33,7 @@ def holds(reading: Reading, **sizes: int) -> bool:
     """Whether a call with these sizes fulfils all requirements."""
     for requirement in reading.requirements:
         one, other = (d.evaluate(sizes) for d in (requirement.first, requirement.second))
-        if one != other if requirement.kind == "equal" else one < other:
+        if one < other if requirement.kind == "at_least" else one != other:
             return False
     return True
 
@@ -46,7 +47,7 @@ def test_sizes_that_meet_are_one_symbol() -> None:
     assert inputs_of(reading) == ["w f8[D]", "x f8[n, 1]", "y f8[n]"]
     messages = [r.message for r in reading.requirements if r.kind == "equal"]
     assert messages == ["line 4: y - powers @ w needs y.shape[0] == x.shape[0]"]
-    assert reading.sizes == (("n", 1, 0), ("D", 0, 0), ("d", 2, 0))
+    assert reading.sizes == (AxisSize("n", 1, 0), AxisSize("D", 0, 0), AxisSize("d", 2, 0))
     assert holds(reading, n=7, D=4, d=7)
     assert not holds(reading, n=7, D=4, d=8)
 
@@ -54,7 +55,7 @@ def test_sizes_that_meet_are_one_symbol() -> None:
 def test_a_matrix_of_data_has_rows_n_and_columns_d() -> None:
     reading = reading_of(softmax_loss, np.ones((4, 3)), np.ones((5, 4)), np.zeros(5, int))
     assert inputs_of(reading) == ["W f8[d, k]", "X f8[n, d]", "y i8[n]"]
-    places = {(leaf, axis): name for name, leaf, axis in reading.sizes}
+    places = {(s.array, s.axis): s.symbol for s in reading.sizes}
     sizes = {(0, 0): 4, (0, 1): 3, (1, 0): 5, (1, 1): 4, (2, 0): 5}
     assert holds(reading, **{places[p]: size for p, size in sizes.items()})
     assert not holds(reading, **{places[p]: size for p, size in (sizes | {(0, 0): 3}).items()})
@@ -98,7 +99,7 @@ def test_sizes_are_solved_for() -> None:
     assert len({str(leaf.node.type) for leaf in reading.leaves}) == 3
     check(f, X, X[1:], np.arange(8.0))
     shifted = {"n": 7, "d": 6, "k": 8}
-    names = [name for name, _, _ in reading.sizes]
+    names = [s.symbol for s in reading.sizes]
     assert sorted(names) == sorted(shifted)
 
 

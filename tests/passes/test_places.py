@@ -10,6 +10,7 @@ from codegen_ad import differentiate
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.derive.reverse import differentiate as derived
 from codegen_ad.frontend.reader import read
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.node import toposort
 from codegen_ad.ir.verify import verify
 from codegen_ad.ops.control import Loop
@@ -118,7 +119,9 @@ def test_no_step_touches_the_whole_table(function: Callable[..., Any]) -> None:
     bodies = [n.params.body for n in toposort(made.outputs) if isinstance(n.params, Loop)]
     assert not [n for body in bodies for n in toposort(body.outputs) if n.op is TRANSPOSE]
     (side, _), (trips,) = (i.array.shape for i in made.inputs)
-    kernel = plan(made, name="f", sizes=[(str(side), 0, 0), (str(trips), 1, 0)], blas=False)
+    kernel = plan(
+        made, name="f", sizes=[AxisSize(str(side), 0, 0), AxisSize(str(trips), 1, 0)], blas=False
+    )
     shapes = {s.buffer: s.shape for s in walk(kernel.body) if isinstance(s, Allocate)}
     inside = [s for one in kernel.body if isinstance(one, For) for s in walk(one.body)]
     assert not [s for s in inside if isinstance(s, CopyInto) and len(shapes[s.target]) > 1]

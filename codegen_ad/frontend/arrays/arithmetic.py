@@ -14,7 +14,7 @@ from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
 from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes.symbolic import sign, smallest
+from codegen_ad.frontend.sizes.requirements import decide
 from codegen_ad.frontend.values import Array, Dict, List, Range, Rows
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.types import DType
@@ -171,11 +171,12 @@ def compare_sizes(m: Machine, function: Callable[..., Any], one: Dim, other: Dim
     difference = one - other
     if function not in (operator.eq, operator.ne, *_ORDER):
         return None
-    found = sign(difference)
+    decide(m, difference)
+    found = m.facts.sign(difference)
     if found is not None:
         _need_data(m, difference)
         return bool(function(found, 0))
-    low, high = smallest(difference), smallest(-difference)
+    low, high = m.facts.bound(difference), m.facts.bound(-difference)
     if function in (operator.ge, operator.lt) and low is not None and low >= 0:
         _need_data(m, difference)
         return function is operator.ge
@@ -190,7 +191,7 @@ _ORDER = (operator.lt, operator.le, operator.gt, operator.ge)
 
 def _need_data(m: Machine, difference: Dim) -> None:
     """What was decided holds for arrays that are not empty: check that when called."""
-    for name in dict.fromkeys(difference.symbols()):
+    for name in dict.fromkeys(m.facts.in_symbols_of_axes(difference).symbols()):
         m.require(Dim.symbol(name), 1, m.text())
 
 

@@ -14,8 +14,8 @@ from codegen_ad.frontend.arrays import data, masks, slices
 from codegen_ad.frontend.arrays.views import Indexed, Reshaped, Sliced, Transposed, inverse
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.checks import guarded
+from codegen_ad.frontend.sizes.naming import size_text
 from codegen_ad.frontend.sizes.run_time import is_run_time
-from codegen_ad.frontend.sizes.symbolic import dim_text, sign
 from codegen_ad.frontend.values import Array, Complex, List, Range
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, Dim, as_dim
@@ -198,7 +198,8 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
 def place(m: Machine, item: int | Dim | np.integer, dim: Dim) -> Dim:
     """A position counted from the front, checked against the size now or when called."""
     where = item if isinstance(item, Dim) else as_dim(int(item))
-    if sign(where) == -1:
+    side = m.facts.sign(where)
+    if side == -1 or (side is None and not m.holds(where, 0, m.text())):
         where = where + dim
         m.require(where, 0, m.text())
     else:
@@ -287,4 +288,4 @@ def _with_dims(m: Machine, array: Array, parts: Sequence[Part]) -> list[tuple[Pa
 
 def shape_text(m: Machine, shape: Shape) -> str:
     """A shape in the user's terms."""
-    return "(" + ", ".join(dim_text(d, m.size_names) for d in shape) + ")"
+    return "(" + ", ".join(size_text(m, d) for d in shape) + ")"

@@ -14,7 +14,6 @@ from codegen_ad.frontend.sizes.run_time import (
     polynomial,
     positive,
 )
-from codegen_ad.frontend.sizes.symbolic import sign
 from codegen_ad.frontend.values import Array
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node
@@ -54,7 +53,7 @@ def span(m: Machine, item: slice, dim: Dim) -> Span:
 def _bound(m: Machine, value: Value, dim: Dim, lowest: Dim, highest: Dim) -> Dim:
     """A bound counted from the front, cut off as NumPy does."""
     where = m.dim(value, "slice bound")
-    if sign(where) == -1 or not m.holds(where, 0, m.text()):
+    if m.facts.sign(where) == -1 or not m.holds(where, 0, m.text()):
         where = where + dim
         return where if m.holds(where, lowest, m.text()) else lowest
     return where if m.holds(highest, where, m.text()) else highest
@@ -127,7 +126,7 @@ def _is_negative(bound: Node | None) -> bool:
 def _may_be_required(m: Machine, dim: Dim) -> bool:
     """Whether a difference of sizes of arguments decides, and is not always negative."""
     bound = least(m, dim)
-    return not bound.is_constant and not is_run_time(m, bound) and sign(bound) != -1
+    return not bound.is_constant and not is_run_time(m, bound) and m.facts.sign(bound) != -1
 
 
 def _cut_off(m: Machine, start: Node | None, stop: Node | None, step: int, dim: Dim) -> Span:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from codegen_ad.frontend.arrays.arithmetic import compare_sizes
 from codegen_ad.frontend.arrays.pointwise import truth
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks, maybe, sides
@@ -18,7 +20,7 @@ from codegen_ad.frontend.values import (
     Outside,
     Unbound,
 )
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 
@@ -38,8 +40,8 @@ def decide(m: Machine, value: Value) -> bool | Node:
                 )
             return truth(m, value)
         case Dim():
-            m.require(value, 1, m.text())
-            return True
+            found = compare_sizes(m, operator.ne, value, ZERO)
+            return truth(m, m.fresh(make.size(m.b, value))) if found is None else found
         case Unbound():
             m.unbound(value)
         case Maybe(inner, present):

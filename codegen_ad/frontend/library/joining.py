@@ -273,16 +273,25 @@ def _repeated_by_data(call: Call, x: Node, axis: int) -> Node:
     return take(b, x, span(b, ended, 0, 0, total), axis)
 
 
-def rolled(call: Call, x: Node, shift: int, axis: int) -> Node:
+def rolled(call: Call, x: Node, shift: Dim | int, axis: int) -> Node:
     """`x` shifted along an axis, round the end; by no more than its size."""
     b, dim = call.b, x.array.shape[axis]
+    if isinstance(shift, Dim):
+        if call.ctx.holds(shift, 0, call.name) and call.ctx.holds(dim, shift, call.name):
+            return _turned_round(b, x, dim - shift, axis)
+        return _rolled_by_data(b, x, make.size(b, shift), axis)
     if dim.is_constant:
         shift = shift % dim.value if dim.value else 0
     else:
         at_least(call, dim, abs(shift))
     if not shift:
         return x
-    start = dim - shift if shift > 0 else as_dim(-shift)
+    return _turned_round(b, x, dim - shift if shift > 0 else as_dim(-shift), axis)
+
+
+def _turned_round(b: Builder, x: Node, start: Dim, axis: int) -> Node:
+    """`x` from a place on, and what is before it behind."""
+    dim = x.array.shape[axis]
     parts = [span(b, x, axis, start, dim - start), span(b, x, axis, 0, start)]
     return make.concatenate(b, parts, axis)
 
@@ -292,10 +301,14 @@ def roll(call: Call) -> Value:
     """The array shifted along axes, round the end."""
     b, x = call.b, call.node("a")
     if not call.ctx.is_static(call.value("shift")):
-        return call.fresh(_rolled_by_data(call, x))
-    shifts = call.integers("shift")
+        flat = not call.has("axis")
+        line, axis = (ravel(b, x), 0) if flat else (x, call.axis("axis", x.array.rank))
+        out = _rolled_by_data(b, line, call.node("shift"), axis)
+        return call.fresh(make.reshape(b, out, x.array.shape) if flat else out)
+    shifts = _shifts(call)
     if not call.has("axis"):
-        out = rolled(call, ravel(b, x), sum(shifts), 0)
+        total = shifts[0] if len(shifts) == 1 else sum(shifts, as_dim(0))
+        out = rolled(call, ravel(b, x), total, 0)
         return call.fresh(make.reshape(b, out, x.array.shape))
     axes = [call.one_axis(a, x.array.rank) for a in call.integers("axis")]
     number = max(len(shifts), len(axes))
@@ -306,15 +319,19 @@ def roll(call: Call) -> Value:
     return call.fresh(x)
 
 
-def _rolled_by_data(call: Call, x: Node) -> Node:
-    b = call.b
-    flat = not call.has("axis")
-    line, axis = (ravel(b, x), 0) if flat else (x, call.axis("axis", x.array.rank))
-    dim = line.array.shape[axis]
-    shift = make.cast(b, call.node("shift"), DType.INT64)
-    places = make.subtract(b, make.iota(b, dim), shift)
-    out = take(b, line, make.apply(b, "remainder", places, make.size(b, dim)), axis)
-    return make.reshape(b, out, x.array.shape) if flat else out
+def _shifts(call: Call) -> tuple[Dim | int, ...]:
+    """The shifts of some axes: integers or sizes."""
+    given = call.value("shift")
+    items = call.items_or_one(given, "shift")
+    if any(isinstance(item, Dim) for item in items):
+        return tuple(call.ctx.dim(item, "shift") for item in items)
+    return call.integers("shift")
+
+
+def _rolled_by_data(b: Builder, x: Node, shift: Node, axis: int) -> Node:
+    dim = x.array.shape[axis]
+    places = make.subtract(b, make.iota(b, dim), make.cast(b, shift, DType.INT64))
+    return take(b, x, make.apply(b, "remainder", places, make.size(b, dim)), axis)
 
 
 FUNCTIONS: dict[object, Handler] = {

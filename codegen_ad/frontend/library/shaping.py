@@ -117,7 +117,8 @@ def _settled_when_called(call: Call, value: Value, target: Shape) -> Value:
     """
     source = call.node_of(value).array.shape
     have, want = product(source), product(target)
-    if (have - want).is_constant or (have.name is not None and want.is_constant):
+    fits = (have - want).is_constant or (have.name is not None and want.is_constant)
+    if fits or call.ctx.is_zero_for_a_remainder(have - want):
         unify(call, have, want)
         return reshaped(call, value, target)
     if call.ctx.is_run_time(have - want):

@@ -10,7 +10,7 @@ import numpy as np
 
 from codegen_ad.frontend.arrays.views import Reshaped, Sliced
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import at_least
+from codegen_ad.frontend.library.arrays import at_least, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ops import make
@@ -33,7 +33,10 @@ def _split(call: Call, axis: int, *, equal: bool) -> Value:
             "Use `np.array_split`, or give the places to split at, as a list.",
         )
     if equal and dim.exact_quotient(Dim.constant(number)) is None:  # checked when called
-        at_least(call, (dim // number) * number, dim)
+        whole = (dim // number) * number
+        if call.ctx.is_zero_for_a_remainder(dim - whole):
+            unify(call, dim, whole)
+        at_least(call, whole, dim)
     # The first `dim % number` parts have one element more.
     places = [ZERO]
     for i in range(number):

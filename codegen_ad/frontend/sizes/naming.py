@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from codegen_ad.ir.dims import Dim
 from codegen_ad.signature import ArrayForm, Path, Signature, leaves, path_text
+
+if TYPE_CHECKING:
+    from codegen_ad.frontend.machine import Machine
 
 _LETTERS = ("n", "d", "k", "m", "p", "q", "r", "s", "t", "h")
 
@@ -31,7 +36,7 @@ def size_symbols(signature: Signature, tree: ast.FunctionDef | ast.Lambda) -> li
     data = [a for a in arrays if a[0][0] != first]
     chosen = (data or arrays)[:1]
     ordered = [*chosen, *(a for a in arrays if a not in chosen)]
-    taken = {path_text(path) for path, _ in leaves(signature)} | set(_names(tree))
+    taken = taken_names(signature, tree)
     own = _users_names(tree)
     used: set[str] = set()
     found: list[SizeSymbol] = []
@@ -45,6 +50,11 @@ def size_symbols(signature: Signature, tree: ast.FunctionDef | ast.Lambda) -> li
             used.add(name)
             found.append(SizeSymbol(name, path, axis, text))
     return found
+
+
+def taken_names(signature: Signature, tree: ast.FunctionDef | ast.Lambda) -> set[str]:
+    """The names of the function and of what it takes."""
+    return {path_text(path) for path, _ in leaves(signature)} | set(_names(tree))
 
 
 def _free(path: Path, axis: int, taken: set[str]) -> str:
@@ -99,3 +109,18 @@ def _expression(path: Path) -> str:
     for step in path[1:]:
         text += f"[{step!r}]"
     return text
+
+
+def part_name(symbol: str, divisor: int, taken: Collection[str]) -> str:
+    """The symbol of a size divided by a number."""
+    name = f"{symbol}_over_{divisor}"
+    while name in taken:
+        name += "_"
+    return name
+
+
+def size_text(m: Machine, dim: Dim) -> str:
+    """The size in the user's terms: `x.shape[0] - 1`."""
+    dim = m.facts.in_symbols_of_axes(dim)
+    names = {s: Dim.symbol(m.size_names.get(s, s)) for s in dim.symbols()}
+    return str(dim.substitute(names))

@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks
+from codegen_ad.frontend.sizes.naming import part_name, size_text
+from codegen_ad.frontend.sizes.residues import Split, ways_to_zero
 from codegen_ad.frontend.sizes.run_time import is_certain, is_run_time, length, polynomial, settle
-from codegen_ad.frontend.sizes.symbolic import Requirement, Restart, dim_text, smallest
+from codegen_ad.frontend.sizes.symbolic import Requirement, Restart, smallest
+from codegen_ad.frontend.values import Array
 from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
-    from codegen_ad.frontend.values import Array
 
 
 def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
     """Require two sizes to be the same; reading starts again if that is news."""
     if first == second:
         return
-    one, other = (dim_text(d, m.size_names) for d in (first, second))
+    one, other = (size_text(m, d) for d in (first, second))
     difference = first - second
     if is_run_time(m, difference):
         settle(m, difference, f"line {m.line()}: the sizes in `{what.lstrip('%')}` differ")
@@ -33,11 +40,16 @@ def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
         )
     if is_run_time(m, first):  # what is the same on both sides does not matter
         first, second = difference, ZERO
-        one, other = (dim_text(d, m.size_names) for d in (first, second))
+        one, other = (size_text(m, d) for d in (first, second))
     if not difference.is_constant:
         message = f"line {m.line()}: {what} needs {one} == {other}"
         if m.facts.solve(first, second, message):
             raise Restart
+        name, ways = ways_to_zero(difference, m.facts.symbols)
+        if len(ways) == 1:
+            m.facts.demand(Requirement("equal", first, second, message))
+        if ways:
+            _split(m, name, ways, what)
     m.refuse(
         f"`{what}` needs {one} and {other} to be the same size, and they are not."
         if difference.is_constant
@@ -47,13 +59,56 @@ def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
     )
 
 
+def is_zero_for_a_remainder(m: Machine, difference: Dim) -> bool:
+    """Whether a difference of sizes is zero for one remainder of a symbol alone."""
+    if is_run_time(m, difference):
+        return False
+    return len(ways_to_zero(difference, m.facts.symbols)[1]) == 1
+
+
+def decide(m: Machine, difference: Dim) -> None:
+    """Let remainders decide the sign of a difference, if they do: each has its kernel."""
+    if m.facts.sign(difference) is not None or is_run_time(m, difference):
+        return
+    name, ways = m.facts.remainders(difference)
+    if ways:
+        _split(m, name, ways, m.text())
+
+
+def _split(m: Machine, name: str, ways: Sequence[Split], what: str) -> None:
+    """Start again with the remainder of a symbol that the signature is for."""
+    size, divisor = Dim.symbol(name), ways[0].divisor
+    text = size_text(m, size)
+    cases = {way: f"{text} % {divisor} == {way.rest}" for way in ways}
+    left = [way for way in ways if len(ways) == 1 or cases[way] not in m.facts.untrue]
+    rests = [str(way.rest) for way in sorted(ways, key=lambda way: way.rest)]
+    needed = f"{what} needs {text} % {divisor} to be {' or '.join(rests)}"
+    if not left:
+        m.refuse(
+            f"`{what}` needs {text} % {divisor} to be {' or '.join(rests)}, and it is not.",
+            "Check the shapes of the arrays, for example by printing them.",
+            ShapeMismatch,
+        )
+    way = left[0]
+    remainder = size - size // divisor * divisor
+    m.facts.demand(
+        Requirement(
+            "remainder", remainder, as_dim(way.rest), f"line {m.line()}: {needed}",
+            cases[way] if len(ways) > 1 else None,
+        )
+    )  # fmt: skip
+    taken = m.facts.taken.union(m.size_names, m.facts.order)
+    m.facts.split(name, replace(way, part=part_name(name, divisor, taken)))
+    raise Restart
+
+
 def require(m: Machine, at_least: Dim, minimum: Dim | int, what: str) -> None:
     """Require a size to be at least `minimum` when the kernel is called."""
     least = as_dim(minimum)
     bound = smallest(at_least - least, 0)
     if bound is not None and bound >= 0:
         return
-    one, other = (dim_text(d, m.size_names) for d in (at_least, least))
+    one, other = (size_text(m, d) for d in (at_least, least))
     if is_run_time(m, at_least - least):
         if not is_certain(m, at_least - least):
             sizes = (make.size(m.b, d) for d in (at_least, least))
@@ -103,7 +158,7 @@ def smaller(m: Machine, first: Dim, second: Dim, what: str) -> Dim:
         with m.b.home(held for d in (first, second) for s in d.symbols() if (held := m.b.size(s))):
             least = make.apply(m.b, "minimum", make.size(m.b, first), make.size(m.b, second))
         return length(m, least)
-    case = " == ".join(dim_text(d, m.size_names) for d in (first, second))
+    case = " == ".join(size_text(m, d) for d in (first, second))
     message = f"line {m.line()}: {what} needs {case}"
     if case not in m.facts.untrue and m.facts.solve(first, second, message, case):
         raise Restart
@@ -116,11 +171,27 @@ def is_empty(m: Machine, size: Dim, what: str) -> bool:
 
 
 def _comparison(m: Machine, first: Dim, second: Dim) -> str:
-    return " >= ".join(dim_text(d, m.size_names) for d in (first, second))
+    return " >= ".join(size_text(m, d) for d in (first, second))
 
 
-def size_from(m: Machine, value: Array, what: str) -> Dim:
-    """A size that is an integer scalar of the program."""
+def size_from(m: Machine, value: Value, what: str) -> Dim:
+    """The value as a size: a Python int, a symbolic size or an integer scalar of the program."""
+    match value:
+        case Dim():
+            return value
+        case bool() | np.bool_() | int() | np.integer():
+            return Dim.constant(int(value))
+        case Array():
+            m.unroll()
+            return _size_of_array(m, value, what)
+        case _:
+            m.refuse(
+                f"The {what} must be an integer, not {m.describe(value)}.",
+                "Pass an integer, for example `int(n)`.",
+            )
+
+
+def _size_of_array(m: Machine, value: Array, what: str) -> Dim:
     kind = m.type_of(value)
     if kind.shape or kind.dtype not in (DType.INT64, DType.INT32):
         m.refuse(

@@ -6,11 +6,19 @@ for one size. Nothing here looks at values or nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from codegen_ad.ir.dims import ONE, ZERO, Dim, FloorDivision
+from codegen_ad.frontend.sizes.residues import (
+    Split,
+    can_be,
+    divided,
+    reduced,
+    solved_for,
+    splits,
+)
+from codegen_ad.ir.dims import ZERO, Dim, FloorDivision
 from codegen_ad.ir.types import DType
 
 
@@ -22,10 +30,12 @@ class Restart(Exception):
 class Requirement:
     """What must hold between sizes for a kernel to be right; checked when it is called.
 
+    A "remainder" has to be equal, and only `first` is a size of the user's.
+
     `case` is the comparison in words, if arguments for which it does not hold get another kernel.
     """
 
-    kind: Literal["equal", "at_least"]
+    kind: Literal["equal", "at_least", "remainder"]
     first: Dim
     second: Dim
     message: str
@@ -36,17 +46,20 @@ class Requirement:
 class Facts:
     """What has been learned in earlier attempts at reading a function.
 
-    `untrue` holds the comparisons of sizes that do not hold for this signature. Of `unrolled` loops
+    `untrue` holds the comparisons of sizes that do not hold for this signature, `taken` the names
+    that are not for new symbols. Of `unrolled` loops
     all iterations are written out, of `peeled` ones the first; those of `tested` test their
     conditions inside, because these change something.
     """
 
     untrue: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     substitution: dict[str, Dim] = field(default_factory=dict[str, Dim])
     requirements: dict[tuple[str, Dim, Dim], Requirement] = field(
         default_factory=dict[tuple[str, Dim, Dim], Requirement]
     )
+    splits: dict[str, Split] = field(default_factory=dict[str, Split])
     same: dict[str, tuple[Dim, str]] = field(default_factory=dict[str, "tuple[Dim, str]"])
     unrolled: set[object] = field(default_factory=set[object])
     peeled: set[object] = field(default_factory=set[object])
@@ -74,20 +87,76 @@ class Facts:
 
         Arguments for which they are not have another kernel if this is a `case`.
         """
-        difference = _without_common_factor(first - second)
+        difference = reduced(first - second)
         for name in reversed(self.order):
-            value = _solved_for(name, difference)
+            value = solved_for(name, difference)
             if value is None:
                 continue
-            if value.is_constant and (value.value < 0 or value == ONE):
+            if not can_be(value, is_part=self.symbols[name]):
                 return False
-            here = {name: value}
-            self.substitution = {k: d.substitute(here) for k, d in self.substitution.items()}
-            self.substitution[name] = value
-            self.same = {k: (d.substitute(here), why) for k, (d, why) in self.same.items()}
+            self._substitute(name, value)
             self.demand(Requirement("equal", first, second, message, case))
             return True
         return False
+
+    @property
+    def symbols(self) -> dict[str, bool]:
+        """The symbols in order, and whether each is a part of another one."""
+        parts = {made.part for made in self.splits.values()}
+        return {name: name in parts for name in self.order}
+
+    def split(self, name: str, made: Split) -> None:
+        """Write a symbol as a multiple and a remainder from now on."""
+        place = self.order.index(name) + 1
+        self.order = (*self.order[:place], made.part, *self.order[place:])
+        self.splits[name] = made
+        self._substitute(name, made.value)
+
+    def _substitute(self, name: str, value: Dim) -> None:
+        here = {name: value}
+        self.substitution = {k: d.substitute(here) for k, d in self.substitution.items()}
+        self.substitution[name] = value
+        self.same = {k: (d.substitute(here), why) for k, (d, why) in self.same.items()}
+
+    def in_symbols_of_axes(self, dim: Dim) -> Dim:
+        """The size in symbols of axes alone: no parts of split ones."""
+        for name, made in reversed(self.splits.items()):
+            dim = _joined(dim, Dim.symbol(name), made)
+        return dim
+
+    def bound(self, dim: Dim) -> int | None:
+        """A lower bound of a difference of sizes that are not empty, or None."""
+        return smallest(self._shifted(dim))
+
+    def sign(self, dim: Dim) -> int | None:
+        """The sign of a difference of sizes that are not empty: 1, 0, -1, or None if it depends."""
+        return sign(self._shifted(dim))
+
+    def remainders(self, difference: Dim) -> tuple[str, list[Split]]:
+        """A symbol whose remainder decides the sign of a difference, and all its remainders."""
+        for name in divided(difference):
+            found = splits(difference, name, f"{name}%")
+            least = self._least().get(name, 0)
+            if found and all(
+                sign(self._shifted(_from(d, way.part, way.smallest_part(least)))) is not None
+                for way, d in found
+            ):
+                return name, [way for way, _ in found]
+        return "", []
+
+    def _shifted(self, dim: Dim) -> Dim:
+        """The size with every part as large as the others are at least."""
+        least = self._least()
+        for made in self.splits.values():
+            dim = _from(dim, made.part, least[made.part])
+        return dim
+
+    def _least(self) -> dict[str, int]:
+        """Lower bounds of the symbols of axes that are not empty."""
+        least = dict.fromkeys(self.order, LEAST)
+        for name, made in self.splits.items():
+            least[made.part] = made.smallest_part(least[name])
+        return least
 
     def settle(self, symbols: Sequence[str], difference: Dim, message: str) -> bool:
         """Let one of the run-time sizes `symbols`, in order of their making, be what others are.
@@ -96,7 +165,7 @@ class Facts:
         ones is forgotten: they may have other names now.
         """
         for place in reversed(range(len(symbols))):
-            value = _solved_for(symbols[place], difference)
+            value = solved_for(symbols[place], difference)
             if value is None or (value.is_constant and value.value < 0):
                 continue
             for later in symbols[place + 1 :]:
@@ -111,31 +180,41 @@ class Facts:
         self.requirements.setdefault(key, requirement)
 
 
-def _without_common_factor(difference: Dim) -> Dim:
-    """`d*n - d*m` is zero exactly where `n - m` is: a size of zero makes both arrays empty."""
-    if not difference.terms:
-        return difference
-    common = set(difference.terms[0][0]).intersection(*(set(m) for m, _ in difference.terms))
-    for atom in sorted(common, key=str):
-        quotient = difference.exact_quotient(Dim((((atom,), 1),)))
-        if quotient is not None and not quotient.is_constant:  # else it is a size that must be 0
-            return _without_common_factor(quotient)
-    return difference
+def _joined(dim: Dim, symbol: Dim, made: Split) -> Dim:
+    """The size with a symbol in place of its part."""
+    total = ZERO
+    for monomial, coefficient in dim.terms:
+        alone = tuple(a for a in monomial if a != made.part)
+        if len(monomial) == len(alone) + 1 and not coefficient % made.divisor:
+            total += Dim(((alone, coefficient // made.divisor),)) * (symbol - made.rest)
+        else:
+            total += Dim(((monomial, coefficient),)).substitute({made.part: symbol // made.divisor})
+    return total
 
 
-def _solved_for(name: str, difference: Dim) -> Dim | None:
-    """The value of the symbol for which `difference` is zero, where it stands alone and once."""
-    alone = {m: c for m, c in difference.terms if m == (name,)}
-    if list(alone.values()) not in ([1], [-1]):
-        return None
-    rest = Dim(tuple(t for t in difference.terms if t[0] != (name,)))
-    if name in rest.symbols():
-        return None
-    return -rest if alone[(name,)] == 1 else rest
+LEAST = 2
+"""Axes of size 1 are not symbols, and empty arrays have a case of their own."""
 
 
-def smallest(dim: Dim, least: int = 2) -> int | None:
+def smallest(dim: Dim, least: int = LEAST) -> int | None:
     """A lower bound of a size whose symbols are all at least `least`, or None."""
+    bound = _smallest_sum(dim, least)
+    for name in divided(dim):
+        if found := splits(dim, name, f"{name}%"):
+            shifted = (_from(d, way.part, way.smallest_part(least), least) for way, d in found)
+            bounds = [smallest(d, least) for d in shifted]
+            known = [b for b in bounds if b is not None]
+            if len(known) == len(bounds):
+                return max(min(known), bound) if bound is not None else min(known)
+    return bound
+
+
+def _from(dim: Dim, symbol: str, low: int, least: int = LEAST) -> Dim:
+    """The size where a symbol that is at least `low` has become one that is at least `least`."""
+    return dim.substitute({symbol: Dim.symbol(symbol) + (low - least)})
+
+
+def _smallest_sum(dim: Dim, least: int) -> int | None:
     bound = 0
     for monomial, coefficient in dim.terms:
         if not monomial:
@@ -168,8 +247,3 @@ def sign(dim: Dim) -> int | None:
     if high is not None and high > 0:
         return -1
     return None
-
-
-def dim_text(dim: Dim, names: Mapping[str, str]) -> str:
-    """The size in the user's terms: `x.shape[0] - 1`."""
-    return str(dim.substitute({s: Dim.symbol(names.get(s, s)) for s in dim.symbols()}))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.costs import COSTLY
 from codegen_ad.plan.chunking.dealing import Chunks, Fresh, chunks_of, combined, dealt
@@ -50,12 +51,12 @@ LARGEST_COPY = 4
 class Part:
     """A function: one loop over rows, if it has `chunks`, or what stands between such loops.
 
-    `sizes` are symbols that it uses, with the array and the axis to read each from.
+    `sizes` are those that it uses.
     """
 
     name: str
     inputs: tuple[str, ...]
-    sizes: tuple[tuple[str, str, int], ...]
+    sizes: tuple[AxisSize[str], ...]
     body: list[Statement]
     outputs: tuple[str, ...]
     chunks: Chunks | None = None
@@ -140,7 +141,7 @@ def _weight(statement: Statement, rows: Collection[str]) -> int:
 def _copies(kernel: Kernel) -> dict[str, Let]:
     """Small expressions of arguments, which are computed where they are used."""
     fixed = {p.name for p in kernel.parameters}
-    known = fixed | {symbol for symbol, _, _ in kernel.sizes}
+    known = fixed | {s.symbol for s in kernel.sizes}
     found: dict[str, Let] = {}
     for statement in kernel.body:
         if isinstance(statement, Let) and _operations(statement.expr) <= LARGEST_COPY:
@@ -209,7 +210,7 @@ def _linked(
 ) -> Cut | None:
     """Each body as a function, with what it takes and gives."""
     dtypes = _scalars([s for b in bodies for s in b.whole])
-    sizes = {symbol: (symbol, name, axis) for symbol, name, axis in kernel.sizes}
+    sizes = {s.symbol: s for s in kernel.sizes}
     available = [*(p.name for p in kernel.parameters), *sizes]
     parts: list[Part] = []
     for body, name in zip(bodies, _names(kernel.name, bodies), strict=True):
@@ -226,11 +227,11 @@ def _linked(
             available += [a.buffer for a in chunks.parts]
             available += [n for n in (chunks.chunks, *chunks.rows.symbols()) if n not in available]
             if chunks.parts:
-                sizes[chunks.chunks] = (chunks.chunks, chunks.parts[0].buffer, 0)
+                sizes[chunks.chunks] = AxisSize(chunks.chunks, chunks.parts[0].buffer, 0)
         if not inputs.issubset(available) or len(inputs) > MOST_ARGUMENTS:
             return None
-        read = tuple(s for s in sizes.values() if s[0] in inputs and s[1] in inputs)
-        inputs -= {s[0] for s in read}
+        read = tuple(s for s in sizes.values() if s.symbol in inputs and s.array in inputs)
+        inputs -= {s.symbol for s in read}
         taken = tuple(n for n in available if n in inputs)
         parts.append(Part(name, taken, read, body.whole, tuple(sorted(outputs)), chunks))
         available += sorted(outputs - set(available))

@@ -69,7 +69,7 @@ class Fresh:
 
     def __init__(self, kernel: Kernel) -> None:
         self._taken = mentioned(kernel.body) | {p.name for p in kernel.parameters}
-        self._taken |= {s for s, _, _ in kernel.sizes} | {kernel.name}
+        self._taken |= {s.symbol for s in kernel.sizes} | {kernel.name}
         variables = {s.variable for s in walk(kernel.body) if isinstance(s, For)}
         free = (n for n in (*LOOP_NAMES, *(f"axis_{k}" for k in range(32))))
         self.axes = [n for n in free if n not in self._taken - variables]

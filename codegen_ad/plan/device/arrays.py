@@ -122,7 +122,7 @@ def counts_of(buffers: Iterable[Buffer], kernel: Kernel) -> tuple[tuple[str, Exp
     Refused
         If an array has a size that only the run finds.
     """
-    known = {s for s, _, _ in kernel.sizes} | {p.name for p in kernel.parameters if not p.rank}
+    known = {s.symbol for s in kernel.sizes} | {p.name for p in kernel.parameters if not p.rank}
     values: dict[str, Expr] = {}
     for statement in kernel.body:
         match statement:

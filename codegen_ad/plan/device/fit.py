@@ -164,7 +164,7 @@ def _with_rows(
     changed: set[str] = set()
     for statement in walk(kernel.body):
         changed |= defined(statement)
-    sizes = [s for s, p, _ in kernel.sizes if p in data]
+    sizes = [s.symbol for s in kernel.sizes if s.array in data]
     steps: list[Step] = []
     for step in plan.steps:
         found = None

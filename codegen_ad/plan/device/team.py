@@ -145,7 +145,7 @@ class _Team:
     def __init__(self, kernel: Kernel, body: list[Statement]) -> None:
         self.body = body
         self.parameters = {p.name for p in kernel.parameters if p.rank}
-        self.sizes = {s for s, _, _ in kernel.sizes}
+        self.sizes = {s.symbol for s in kernel.sizes}
         self.arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
         self.private: set[str] = set()
 

@@ -15,7 +15,7 @@ def put(
 
     The loop stands in `block`, in the statement `top` of the kernel's body.
     """
-    known = {symbol for symbol, _, _ in kernel.sizes}
+    known = {s.symbol for s in kernel.sizes}
     early: list[Statement] = []
     late: list[Statement] = []
     for statement in made:

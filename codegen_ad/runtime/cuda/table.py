@@ -135,8 +135,8 @@ class DeviceFile:
     source : its text.
     kernels : in the order in which they are launched.
     arrays : those beside the user's, by name.
-    sizes : for each size, the parameter and the axis that it is read from, or how it is found from
-        sizes before it and numbers that are passed.
+    sizes : for each size, the parameter and the axis that it is read from (and what it is divided
+        by, if it is), or how it is found from sizes before it and numbers that are passed.
     outputs : names of the arrays that are the results, in order.
     failures : exception and message for each number that a kernel may leave in "status".
     """
@@ -144,7 +144,7 @@ class DeviceFile:
     source: str
     kernels: Mapping[str, Kernel]
     arrays: Mapping[str, Array]
-    sizes: Mapping[str, tuple[str, int] | str]
+    sizes: Mapping[str, tuple[str, int] | tuple[str, int, int] | str]
     outputs: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
 
@@ -158,7 +158,8 @@ class DeviceFile:
                 numbers = {n: v for n, v in given.items() if not shapes[n]}
                 found[size] = value(where, {**numbers, **found})
             else:
-                found[size] = shapes[where[0]][where[1]]
+                name, axis, *divisor = where
+                found[size] = shapes[name][axis] // (*divisor, 1)[0]
         return found
 
 
