@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from types import FunctionType, MethodType
 from typing import Any, cast
 
-from codegen_ad.errors import CodegenError, InternalError, NotDifferentiable, UnsupportedSyntax
+from codegen_ad.errors import (
+    CodegenError,
+    InternalError,
+    NotDifferentiable,
+    ShapeMismatch,
+    UnsupportedSyntax,
+)
 from codegen_ad.frontend import expressions, statements
 from codegen_ad.frontend.arrays.data import DTYPES, dtype_named
 from codegen_ad.frontend.calls import calling, functions
@@ -108,8 +114,10 @@ def read(
             return attempt.run()
         except Restart:
             continue
-        except CodegenError:
-            raise
+        except CodegenError as error:
+            if not isinstance(error, ShapeMismatch) or not any(facts.guesses.values()):
+                raise
+            facts = Facts(facts.untrue, guesses=dict.fromkeys(facts.guesses, False))
         except checks.Over as over:
             raise UnsupportedSyntax(
                 "The function raises an exception for these arguments.", where=over.where

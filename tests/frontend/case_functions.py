@@ -184,6 +184,13 @@ def total_of_shorter(x: Any, y: Any) -> Any:
     return t
 
 
+def total_of_pairs(x: Any, y: Any) -> Any:
+    t = 0.5
+    for a, b in zip(x, y, strict=False):
+        t = np.sin(t) * a + b
+    return t + np.sum(x * y[1:])
+
+
 SIZES: list[tuple[Any, ...]] = [
     *((f, RNG.normal(size=n)) for f in (head_and_tail, backwards, counted_from_the_end, written)
       for n in (0, 1, 2, 3, 4, 6, 9) if n or f is not head_and_tail),
@@ -191,6 +198,7 @@ SIZES: list[tuple[Any, ...]] = [
     *((below_diagonal, RNG.normal(size=s)) for s in ((4, 6), (6, 3), (4, 4))),
     *((matrix_factors, RNG.normal(size=s)) for s in ((5, 3), (3, 5), (1, 4), (4, 4))),
     *((condition, RNG.normal(size=s)) for s in ((5, 3), (3, 5))),
+    (total_of_pairs, RNG.normal(size=4), RNG.normal(size=5)),
     *((total_of_shorter, RNG.normal(size=n), RNG.normal(size=m))
       for n, m in ((4, 4), (3, 5), (5, 3), (4, 3), (0, 2))),
 ]  # fmt: skip

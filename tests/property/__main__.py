@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 import traceback
 import warnings
 from collections import Counter
+
+_NAME = re.compile(r"\b[a-z][0-9]+w?\b")
 
 
 def main() -> int:
@@ -38,6 +41,7 @@ def _try(given: argparse.Namespace) -> int:
     seed, statements = given.seed, given.statements
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    examples: dict[str, int] = {}
     end = time.monotonic() + 60 * given.minutes
     while time.monotonic() < end:
         seed += 1
@@ -57,11 +61,13 @@ def _try(given: argparse.Namespace) -> int:
             continue
         outcomes[outcome.kind] += 1
         if outcome.kind != "same":
-            reasons[f"{outcome.kind}: {outcome.why.splitlines()[0][:150]}"] += 1
+            reason = f"{outcome.kind}: {_NAME.sub('v', outcome.why.splitlines()[0])[:150]}"
+            reasons[reason] += 1
+            examples.setdefault(reason, seed)
     tried = outcomes.total() - outcomes["compiled"]
     print(f"{tried} programs: {dict(sorted(outcomes.items()))}")
     for reason, count in reasons.most_common():
-        print(f"  {count} times {reason}")
+        print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
 
 

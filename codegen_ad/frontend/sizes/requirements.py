@@ -149,7 +149,7 @@ def holds(m: Machine, first: Dim, second: Dim | int, what: str) -> bool:
 def smaller(m: Machine, first: Dim, second: Dim, what: str) -> Dim:
     """The smaller one of two sizes; where only a call tells, each case has its kernel.
 
-    The first case is that they are the same.
+    Whole axes of two arguments are guessed to be the same.
     """
     for one, other in ((first, second), (second, first)):
         if (bound := smallest(other - one, 0)) is not None and bound >= 0:
@@ -160,7 +160,9 @@ def smaller(m: Machine, first: Dim, second: Dim, what: str) -> Dim:
         return length(m, least)
     case = " == ".join(size_text(m, d) for d in (first, second))
     message = f"line {m.line()}: {what} needs {case}"
-    if case not in m.facts.untrue and m.facts.solve(first, second, message, case):
+    may_be = first.name is not None and second.name is not None and case not in m.facts.untrue
+    guessed = may_be and m.facts.guesses.setdefault(case, True)
+    if guessed and m.facts.solve(first, second, message, case):
         raise Restart
     return second if holds(m, first, second, what) else first
 

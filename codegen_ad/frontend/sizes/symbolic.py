@@ -49,11 +49,13 @@ class Facts:
     `untrue` holds the comparisons of sizes that do not hold for this signature, `taken` the names
     that are not for new symbols. Of `unrolled` loops
     all iterations are written out, of `peeled` ones the first; those of `tested` test their
-    conditions inside, because these change something.
+    conditions inside, because these change something. `guesses` are equalities that hold as long
+    as they are True, until the reading finds that they cannot.
     """
 
     untrue: frozenset[str] = frozenset()
     taken: frozenset[str] = frozenset()
+    guesses: dict[str, bool] = field(default_factory=dict[str, bool])
     order: tuple[str, ...] = ()
     substitution: dict[str, Dim] = field(default_factory=dict[str, Dim])
     requirements: dict[tuple[str, Dim, Dim], Requirement] = field(
