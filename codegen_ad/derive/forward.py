@@ -141,7 +141,8 @@ class _Sweep:
             t = self.tangents.get(arg)
             if t is None or not known(entry, text, letter):
                 continue
-            term = self.masks.times(full(self.b, arg, t), build(self.b, text, bindings))
+            partial = build(self.b, text, bindings)
+            term = self.masks.times(full(self.b, arg, t), partial, bindings.values())
             if term is not None:
                 total = term if total is None else self.masks.add(total, term)
         return total if total is None else full(self.b, node, total)

@@ -8,6 +8,8 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import BY_NAME, STRUCTURAL, make
@@ -24,17 +26,20 @@ class Masks:
         self._b = b
         self._known: dict[Node, tuple[Node, Node]] = {}
 
-    def times(self, g: Node, partial: Node) -> Node | None:
-        """`g * partial`; None where that is zero whatever `g` is."""
+    def times(self, g: Node, partial: Node, own: Collection[Node] = ()) -> Node | None:
+        """`g * partial`; None where that is zero whatever `g` is.
+
+        `own` are the values that the partial derivative speaks of: they are computed anyway.
+        """
         if make.constant_value(partial) == 0:
             return None
         if partial.op is BY_NAME["where"]:
             condition, x, y = partial.args
-            return self._choose(condition, self.times(g, x), self.times(g, y))
+            return self._choose(condition, self.times(g, x, own), self.times(g, y, own))
         if g in self._known:
             condition, value = self._known[g]
-            return self._mask(condition, product(self._b, value, partial))
-        return product(self._b, g, partial)
+            return self._mask(condition, product(self._b, value, partial, own))
+        return product(self._b, g, partial, own)
 
     def add(self, x: Node, y: Node) -> Node:
         """`x + y`; it is zero where both are masked."""
@@ -99,13 +104,25 @@ class Masks:
         return result
 
 
-def product(b: Builder, g: Node, partial: Node) -> Node:
-    """`g * partial`, with divisions and signs outside and numbers gathered in `g`."""
+def product(b: Builder, g: Node, partial: Node, own: Collection[Node] = ()) -> Node:
+    """`g * partial`, with divisions and signs outside and numbers gathered in `g`.
+
+    A quotient among `own` is a factor like any other: it is there, and a product costs less than
+    a second division.
+    """
     name, args = partial.op.name, partial.args
+    if partial in own:
+        return apply(b, "multiply", g, partial)
     if name == "divide" and partial.array.rank >= g.array.rank:
-        return apply(b, "divide", product(b, g, args[0]), args[1])
+        return apply(b, "divide", product(b, g, args[0], own), args[1])
     if name == "negative":
-        return apply(b, "negative", product(b, g, args[0]))
-    if name == "multiply" and make.constant_value(args[0]) is not None:
-        return product(b, product(b, g, args[0]), args[1])
+        return apply(b, "negative", product(b, g, args[0], own))
+    if name == "multiply" and _comes_first(args[0], own):
+        return product(b, product(b, g, args[0], own), args[1], own)
     return apply(b, "multiply", g, partial)
+
+
+def _comes_first(factor: Node, own: Collection[Node]) -> bool:
+    """Whether `g` is multiplied by this first: it is a number, or a quotient to divide `g` by."""
+    is_quotient = factor.op.name == "divide" and factor not in own
+    return is_quotient or make.constant_value(factor) is not None

@@ -174,7 +174,7 @@ class _Sweep:
         for arg, text, letter in zip(node.args, partials(entry), entry.arguments, strict=True):
             if arg not in self.active or not known(entry, text, letter):
                 continue
-            contribution = self.masks.times(g, build(self.b, text, bindings))
+            contribution = self.masks.times(g, build(self.b, text, bindings), bindings.values())
             if contribution is None:
                 continue
             if arg.array.shape != node.array.shape:

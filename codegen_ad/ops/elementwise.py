@@ -46,7 +46,7 @@ ARITHMETIC = (
         "xy",
         "x / y",
         also=(_OPERATOR.truediv,),
-        partials=("1 / y", "-out / y"),
+        partials=("1 / y", "-(1 / y * out)"),
         at=((1.0, 2.0), (3.0, -0.5)),
     ),
     elementwise("negative", "x", "-x", same, also=(_OPERATOR.neg,), formula="-x"),

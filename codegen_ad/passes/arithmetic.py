@@ -204,6 +204,18 @@ def _select(b: Builder, node: Node) -> Node | None:
     return None
 
 
+def _sign_of_chosen(b: Builder, node: Node) -> Node | None:
+    """`where(c, -x, 0)` and `where(c, 0, -x)` in gradients."""
+    condition, x, y = node.args
+    if node not in b.notes.gradients:
+        return None
+    if is_op(x, "negative") and make.constant_value(y) == 0:
+        return like(b, node, make.negative(b, make.where(b, condition, x.args[0], y)))
+    if is_op(y, "negative") and make.constant_value(x) == 0:
+        return like(b, node, make.negative(b, make.where(b, condition, x, y.args[0])))
+    return None
+
+
 def _logic(b: Builder, node: Node) -> Node | None:
     for literal, other in (node.args, node.args[::-1]):
         known = make.constant_value(literal)
@@ -267,6 +279,7 @@ RULES = (
     Rule("x**0.5, x**3, x**4, 1/x, 1/x**2 without power", _op("power"), _small_power, ROUNDING),
     Rule("logaddexp(0, x) -> softplus(x)", _op("logaddexp"), _softplus),
     Rule("where with a known or negated condition", _op("where"), _select),
+    Rule("where(c, -x, 0) -> -where(c, x, 0) in gradients", _op("where"), _sign_of_chosen),
     Rule("and, or with a known side", _op("logical_and", "logical_or"), _logic),
     Rule("cast(cast(x)) -> cast(x)", (CAST,), _cast_of_cast),
     Rule("x - x -> 0 in gradients", _op("subtract"), _same_cancels, FINITE),

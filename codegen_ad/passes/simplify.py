@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 
 from codegen_ad.ir.node import Program
-from codegen_ad.passes import arithmetic, movements, places, reductions
+from codegen_ad.passes import arithmetic, movements, places, reductions, symmetry
 from codegen_ad.passes.rewrite import rewrite
 
-SIMPLIFY = (*arithmetic.RULES, *movements.RULES, *places.RULES, *reductions.RULES)
+SIMPLIFY = (*arithmetic.RULES, *movements.RULES, *places.RULES, *reductions.RULES, *symmetry.RULES)
 
 
 def simplify(

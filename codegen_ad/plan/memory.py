@@ -18,6 +18,7 @@ from codegen_ad.ops.movement import BROADCAST_TO, Axis
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.plan import library, nests
 from codegen_ad.plan.access import NeedsStorage, Point, access
+from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.element import free_points, identity
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -90,10 +91,9 @@ def needs_of(p: Planner, scope: Scope, node: Node) -> Needs:
     if is_filled(p, node):
         if make.constant_value(node) is not None:
             return out
-        accumulated = node.op.kind in (Kind.REDUCE, Kind.CONTRACT) and p.walker.accumulates(node)
-        if accumulated:
-            extents = (*node.array.shape, *nests.reduced_extents(node))
-            sink: Any = nests.IntoTotals("", "sum")
+        if p.walker.accumulates(node):
+            extents = (*node.array.shape, *reduced_extents(node))
+            sink: Any = nests.IntoTotals("", "sum", ())
         else:
             extents = node.array.shape
             sink = IntoBuffer("", lambda _, q: q, accumulate=False, itself=True)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape
 from codegen_ad.plan.access import Point, Reduction, access, is_unrolled, unrolled_points
+from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -27,7 +28,7 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope, Stored
-from codegen_ad.plan.units import Local, Needs, Total, reduced_extents
+from codegen_ad.plan.units import Local, Needs, Total
 
 Place = Callable[[Scope, Point], Point]
 Asked = Callable[[Point], Iterable[tuple[Node, Point]]]
@@ -58,10 +59,11 @@ class IntoTotal:
 
 @dataclass(frozen=True, slots=True)
 class IntoTotals:
-    """Terms of a reduction go into the elements of a buffer."""
+    """Terms of a reduction go into the elements of a buffer, which has these axes of the node."""
 
     buffer: str
     how: str
+    axes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,12 +150,11 @@ def needs_of(p: Planner, scope: Scope, nest: Nest) -> Needs:
 def fill(p: Planner, scope: Scope, node: Node) -> Nest:
     """A nest that fills a new buffer with `node`: element by element, or adding up row by row."""
     shape = node.array.shape
-    if node.op.kind.value in ("reduce", "contract") and p.walker.accumulates(node):
-        how = "sum" if node.op.kind.value == "contract" else node.op.name
-        start = float(identity(how, node.array.dtype).text)
-        buffer = p.allocate(scope, node, shape, node.array.dtype, start)
+    if p.walker.accumulates(node):
+        buffer = p.allocate(scope, node, shape, node.array.dtype, _start(node))
         extents = (*shape, *reduced_extents(node))
-        return Nest(node, extents, (None,) * len(extents), IntoTotals(buffer, how))
+        sink = IntoTotals(buffer, how_combined(node), tuple(range(len(shape))))
+        return Nest(node, extents, (None,) * len(extents), sink)
     buffer = p.allocate(scope, node, shape, node.array.dtype)
     sink = IntoBuffer(buffer, lambda _, point: point, accumulate=False, itself=True)
     return Nest(node, shape, (None,) * len(shape), sink)
@@ -164,16 +165,37 @@ def fill_local(p: Planner, scope: Scope, unit: Local) -> tuple[Nest, Stored]:
     node = unit.node
     axes = tuple(a for a, v in enumerate(unit.pattern) if v is None)
     shape = tuple(node.array.shape[a] for a in axes)
-    buffer = p.allocate(scope, node, shape, node.array.dtype)
-    stored = Stored(buffer, axes, owned=True)
-    sink = IntoBuffer(buffer, lambda _, q: stored.indices(q), accumulate=False, itself=True)
-    return Nest(node, node.array.shape, unit.pattern, sink), stored
+    start = _start(node) if p.walker.accumulates(node, shape) else None
+    buffer = p.allocate(scope, node, shape, node.array.dtype, start)
+    return of_local(p, unit, buffer, axes), Stored(buffer, axes, owned=True)
+
+
+def of_local(p: Planner, unit: Local, buffer: str, axes: tuple[int, ...]) -> Nest:
+    """A nest that puts the part of a node that a loop body uses into a buffer of these axes."""
+    node, pattern = unit.node, unit.pattern
+    shape = node.array.shape
+    kept = [d for d, v in zip(shape, pattern, strict=True) if v is None]
+    if p.walker.accumulates(node, kept):
+        gone = reduced_extents(node)
+        totals = IntoTotals(buffer, how_combined(node), axes)
+        return Nest(node, (*shape, *gone), (*pattern, *(None for _ in gone)), totals)
+    sink = IntoBuffer(buffer, lambda _, q: tuple(q[a] for a in axes), accumulate=False, itself=True)
+    return Nest(node, shape, pattern, sink)
+
+
+def how_combined(node: Node) -> str:
+    """How the terms of a reduction or a contraction are put together."""
+    return "sum" if node.op.kind is Kind.CONTRACT else node.op.name
+
+
+def _start(node: Node) -> float:
+    return float(identity(how_combined(node), node.array.dtype).text)
 
 
 def total(p: Planner, scope: Scope, unit: Total) -> Nest:
     """A nest that computes one element of a reduction; its variable starts at the identity."""
     node = unit.node
-    how = "sum" if node.op.kind.value == "contract" else node.op.name
+    how = how_combined(node)
     variable = Var(p.names.fresh(node, unit.point), node.array.dtype)
     start = identity(how, node.array.dtype)
     scope.statements.append(Assign((variable.name,), (start,), p.elements.note(node)))
@@ -247,10 +269,9 @@ def write_out(p: Planner, scope: Scope, nest: Nest) -> None:
                     whole = Apply("add", (whole, part), nest.node.array.dtype)
                 sums.append((_moved(start, point), whole))
             scope.statements.extend(Store(buffer, at, expr, note) for at, expr in sums)
-        case IntoTotals(buffer, how):
-            rank = nest.node.array.rank
+        case IntoTotals(buffer, how, axes):
             for point in nest.points():
-                target = Load(buffer, point[:rank], nest.node.array.dtype)
+                target = Load(buffer, tuple(point[a] for a in axes), nest.node.array.dtype)
                 term = _term(p, scope, nest, point)
                 scope.statements.append(Accumulate(target, how, term, note))
 

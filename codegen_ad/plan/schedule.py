@@ -19,6 +19,7 @@ from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.plan import control, joining, memory, nests
 from codegen_ad.plan.access import NeedsStorage, Point
+from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.kernel import Expr, Var
 from codegen_ad.plan.nests import Nest
 from codegen_ad.plan.planner import Planner, Region
@@ -227,14 +228,13 @@ def _own_needs(p: Planner, scope: Scope, item: Item) -> Needs:
         case Total(node, point):
             nest = nests.Nest(
                 node,
-                (*node.array.shape, *nests.reduced_extents(node)),
-                (*point, *(None for _ in nests.reduced_extents(node))),
-                nests.IntoTotals("", ""),
+                (*node.array.shape, *reduced_extents(node)),
+                (*point, *(None for _ in reduced_extents(node))),
+                nests.IntoTotals("", "", ()),
             )
             return nests.needs_of(p, scope, nest)
-        case Local(node, pattern):
-            sink = nests.IntoBuffer("", lambda _, q: q, accumulate=False, itself=True)
-            return nests.needs_of(p, scope, Nest(node, node.array.shape, pattern, sink))
+        case Local():
+            return nests.needs_of(p, scope, nests.of_local(p, item, "", ()))
         case Buffer(node):
             written = writes.writes_of(p, scope, node)
             if written is not None:
@@ -254,7 +254,7 @@ def _loops_of(
     if needs.nests:
         return needs.nests
     loops = isinstance(item, Nest | Total | Local) or _is_filled(item, p)
-    return [(_open_axes(item) if loops else [], needs.passing)]
+    return [(_open_axes(p, item) if loops else [], needs.passing)]
 
 
 def _is_filled(item: Item, p: Planner) -> bool:
@@ -289,19 +289,18 @@ def _keep_shared(p: Planner, scope: Scope, work: Work, levels: list[list[Item]])
             raise Keep(node, None if scope.is_region else scope.depth)
 
 
-def _open_axes(item: Item) -> list[Dim]:
+def _open_axes(p: Planner, item: Item) -> list[Dim]:
     match item:
         case Nest():
             return item.open_axes()
         case Total(node):
-            return [e for e in nests.reduced_extents(node) if not nests.is_unrolled(e)]
-        case Local(node, pattern):
-            pairs = zip(node.array.shape, pattern, strict=True)
-            return [e for e, v in pairs if v is None and not nests.is_unrolled(e)]
+            return [e for e in reduced_extents(node) if not nests.is_unrolled(e)]
+        case Local():
+            return nests.of_local(p, item, "", ()).open_axes()
         case _:
             sizes = item.node.array.shape
             if item.node.op.kind.value in ("reduce", "contract"):
-                sizes = (*sizes, *nests.reduced_extents(item.node))
+                sizes = (*sizes, *reduced_extents(item.node))
             return [e for e in sizes if not nests.is_unrolled(e)]
 
 

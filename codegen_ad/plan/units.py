@@ -7,17 +7,16 @@ before.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node
-from codegen_ad.ir.types import Shape
 from codegen_ad.ops import make
 from codegen_ad.ops.costs import COSTLY, is_costly
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import CONCATENATE, RESHAPE
-from codegen_ad.ops.reduction import Contract, Reduce
 from codegen_ad.plan.access import (
     Added,
     Gathered,
@@ -31,9 +30,9 @@ from codegen_ad.plan.access import (
     behind,
     is_by_rows,
     is_unrolled,
-    summed_labels,
     unrolled_points,
 )
+from codegen_ad.plan.accumulating import accumulates, reduced_extents, shares_work
 from codegen_ad.plan.bounds import inside
 from codegen_ad.plan.element import Elements, free_points
 from codegen_ad.plan.products import is_product
@@ -304,19 +303,28 @@ class Walker:
             return
         if loops and scope.is_region and self.accumulates(node):
             raise NeedsStorage(node)
+        if loops and not scope.is_region and self._added_up(scope, reduction):
+            raise Keep(node, scope.depth)
         for reduced in free_points(reduction.extents, self.fresh):
             for arg, there in reduction.operands_at(reduced):
                 self.element(scope, arg, there, node, out)
 
-    def accumulates(self, node: Node) -> bool:
-        """Whether a reduction with results of unknown size sums over the outer loop.
+    def _added_up(self, scope: Scope, reduction: Reduction) -> bool:
+        """Whether the part of a reduction that a loop's trip needs is better added up in memory."""
+        node, point = reduction.node, reduction.point
+        kept = [d for d, p in zip(node.array.shape, point, strict=True) if is_free((p,))]
+        if node in self.marks.local or not self.accumulates(node, kept):
+            return False
+        free = frozenset(name for p in point if is_free((p,)) for name in p.symbols())
 
-        The sum over the rows of a table is accumulated row by row; a dot product of each row is
-        not.
-        """
-        kept = [d for d in node.array.shape if not is_unrolled(d)]
-        gone = [d for d in reduced_extents(node) if not is_unrolled(d)]
-        return bool(gone) and bool(kept) and min(map(self.rank, gone)) < min(map(self.rank, kept))
+        def stands(node: Node, point: Point) -> bool:
+            return scope.place(node, point) is not None or self.marks.holds(node)
+
+        return shares_work(reduction, free, self.fresh, stands)
+
+    def accumulates(self, node: Node, kept: Iterable[Dim] | None = None) -> bool:
+        """Whether a reduction is added up in memory, if these of its axes need a loop, or all."""
+        return accumulates(node, self.rank, kept)
 
     def region_inputs(self, scope: Scope, node: Node, out: Needs) -> None:
         """Add what a structured node needs: its arguments, arrays as buffers."""
@@ -334,19 +342,6 @@ class Walker:
                 return
             raise NeedsStorage(node)
         self.element(scope, node, tuple(self.fresh(d) for d in node.array.shape), None, out)
-
-
-def reduced_extents(node: Node) -> Shape:
-    """The sizes of the axes a reduction or contraction sums over."""
-    if isinstance(node.params, Reduce):
-        return tuple(node.args[0].array.shape[a] for a in node.params.axes)
-    assert isinstance(node.params, Contract)
-    sizes = {
-        label: dim
-        for arg, labels in zip(node.args, node.params.operands, strict=True)
-        for label, dim in zip(labels, arg.array.shape, strict=True)
-    }
-    return tuple(sizes[label] for label in summed_labels(node.params))
 
 
 def is_expensive(node: Node, scope: Scope, marks: Marks, *, inner: bool) -> bool:

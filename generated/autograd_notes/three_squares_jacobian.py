@@ -24,8 +24,10 @@ def three_squares_jacobian_rows(first, last, y, d_y):
             for i in range(n):
                 value_1 = 1.0 if i == row else 0.0
                 y_i = y[i]
+                # line 2: return 3 * y * y
+                value_2 = 3.0 * y_i
                 # gradient of line 2: return 3 * y * y
-                d_y[row, i] = value_1 * 3.0 * y_i + value_1 * y_i * 3.0
+                d_y[row, i] = value_1 * value_2 + value_1 * y_i * 3.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

@@ -257,9 +257,9 @@ def classifier_value_and_grad(
             d_logs_2 = plus(d_logs_2, d_logs_1[i, j])
             # gradient of line 14: highest = scores.max(axis=1, keepdims=True)
             d_highest_1 = plus(d_highest_1, 1.0 if scores[i, j] == highest_i else 0.0)
-        d_highest_2 = -(d_logs_2 / d_highest_1)
+        d_highest_2 = d_logs_2 / d_highest_1
         for j in range(t):
-            d_scores_1 = d_logs_1[i, j] + (d_highest_2 if scores[i, j] == highest_i else 0.0)
+            d_scores_1 = d_logs_1[i, j] - (d_highest_2 if scores[i, j] == highest_i else 0.0)
             d_scores[i, j] = d_scores_1
             # gradient of line 13: scores = second @ W3 + b3
             d_layers_2_1[j] += d_scores_1

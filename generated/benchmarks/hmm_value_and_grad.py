@@ -5,16 +5,16 @@
 logits: f8[n, n]    emission: f8[n, d]    start: f8[n]    seen: i8[q]
 
 Cost for each of n: 2 operations; 32 bytes read, 32 written.
-Cost for each of n*n: 16 operations, 1 exp; 88 bytes read, 32 written.
-Cost for each of d*n: 16 operations, 1 exp; 88 bytes read, 32 written.
-Cost for each of q: 6 operations, 1 log; 24 bytes read, 8 written.
-Cost for each of n*q: 14 operations; 104 bytes read, 64 written.
+Cost for each of n*n: 15 operations, 1 exp; 88 bytes read, 32 written.
+Cost for each of d*n: 15 operations, 1 exp; 88 bytes read, 32 written.
+Cost for each of q: 5 operations, 1 log; 24 bytes read, 8 written.
+Cost for each of n*q: 13 operations; 104 bytes read, 72 written.
 Cost for each of n*n*q: 6 operations; 32 bytes read, 0 written.
 Stored: alpha_1[n], d_alpha[n], d_A_1[n], d_B_1[d], d_alpha_1[n], d_alpha_2[n, n], d_alpha_3[n, d],
 A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1], A_3[n, n], B_3[n, d], alpha_steps[q,
-n], alpha_2[q, n], scale_steps[q], alpha[n], alpha_block[64, n], d_alpha_block[64, n], product[n,
-n].
-Predicted cost relative to the value alone: 2.2.
+n], alpha_2[q, n], scale_steps[q], alpha[n], d_alpha_block[64, n], d_alpha_block_1[64, n],
+product[n, n].
+Predicted cost relative to the value alone: 2.0.
 """
 
 import math
@@ -183,41 +183,39 @@ def hmm_value_and_grad(logits, emission, start, seen):
         total += math.log(scale)
     # line 22: return -total
     value = -total
-    alpha_block = np.empty((64, n))
     d_alpha_block = np.empty((64, n))
+    d_alpha_block_1 = np.empty((64, n))
     product = np.empty((n, n))
     # In blocks of 64 steps; their outer products are added behind each block.
     for first in range(0, q, 64):
         steps = min(64, q - first)
         for step in range(steps):
             d_alpha_4 = 0.0
-            # gradient of line 17: for t in range(len(seen)):
-            d_alpha_5 = seen[-first + q - step - 1]
-            if d_alpha_5 < 0:
-                d_alpha_5 += d
-            if d_alpha_5 < 0 or d_alpha_5 >= d:
+            for i in range(n):
+                # gradient of line 17: for t in range(len(seen)):
+                d_alpha_4 = plus(d_alpha_4, d_alpha_1[i] * alpha[i])
+                alpha[i] = alpha_steps[-first + q - step - 1, i]
+            scale_1 = scale_steps[-first + q - step - 1]
+            d_alpha_5 = 1.0 / scale_1
+            d_scale = -1.0 / scale_1 - d_alpha_4 * d_alpha_5
+            d_alpha_6 = seen[-first + q - step - 1]
+            if d_alpha_6 < 0:
+                d_alpha_6 += d
+            if d_alpha_6 < 0 or d_alpha_6 >= d:
                 raise IndexError("line 17: index is out of bounds for axis 1")
             for i in range(n):
-                d_alpha_4 = plus(
-                    d_alpha_4,
-                    d_alpha_1[i] * (alpha_2[-first + q - step - 1, i] * B_3[i, d_alpha_5]),
-                )
-            scale_1 = scale_steps[-first + q - step - 1]
-            d_alpha_6 = 1.0 / scale_1
-            d_scale = -1.0 / scale_1 - d_alpha_4 * (d_alpha_6 / scale_1)
-            for i in range(n):
-                d_alpha_block[step, i] = (d_alpha_1[i] * d_alpha_6 + d_scale) * B_3[i, d_alpha_5]
+                d_alpha_block_1[step, i] = (d_alpha_1[i] * d_alpha_5 + d_scale) * B_3[i, d_alpha_6]
             for i in range(n):
                 d_alpha_7 = 0.0
-                alpha_block[step, i] = alpha_steps[-first + q - step - 1, i]
+                d_alpha_block[step, i] = alpha[i]
                 for j in range(n):
-                    d_alpha_7 = plus(d_alpha_7, d_alpha_block[step, j] * A_3[i, j])
-                d_alpha_3[i, d_alpha_5] += (
-                    (d_alpha_1[i] * d_alpha_6 + d_scale) * alpha_2[-first + q - step - 1, i]
+                    d_alpha_7 = plus(d_alpha_7, d_alpha_block_1[step, j] * A_3[i, j])
+                d_alpha_3[i, d_alpha_6] += (
+                    (d_alpha_1[i] * d_alpha_5 + d_scale) * alpha_2[-first + q - step - 1, i]
                 )
                 d_alpha[i] = d_alpha_7
             d_alpha_1, d_alpha = d_alpha, d_alpha_1
-        add_outer_products(d_alpha_2, alpha_block, d_alpha_block, steps, product)
+        add_outer_products(d_alpha_2, d_alpha_block, d_alpha_block_1, steps, product)
     d_logits = np.empty((n, n))
     d_emission = np.empty((n, d))
     for i in range(n):
@@ -231,7 +229,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
         A_8 = A_1[i, 0]
         for j in range(n):
             # gradient of line 12: A = A / A.sum(axis=1, keepdims=True)
-            d_A_2 = plus(d_A_2, d_alpha_2[i, j] * A[i, j] / A_7 / A_7)
+            d_A_2 = plus(d_A_2, d_alpha_2[i, j] / A_7 * A_3[i, j])
             # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
             d_A_3 = plus(d_A_3, 1.0 if logits[i, j] == A_8 else 0.0)
         # line 14: B = B / B.sum(axis=1, keepdims=True)
@@ -240,7 +238,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
         B_8 = B_1[i, 0]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B_2 = plus(d_B_2, d_alpha_3[i, j] * B[i, j] / B_7 / B_7)
+            d_B_2 = plus(d_B_2, d_alpha_3[i, j] / B_7 * B_3[i, j])
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_8 else 0.0)
         for j in range(n):
@@ -262,11 +260,11 @@ def hmm_value_and_grad(logits, emission, start, seen):
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_4 = plus(d_B_4, d_B_1[j])
         # gradient of line 11: A = np.exp(logits - logits.max(axis=1, keepdims=True))
-        d_A_5 = -(d_A_4 / d_A_3)
+        d_A_5 = d_A_4 / d_A_3
         for j in range(n):
-            d_logits[i, j] = d_A_1[j] + (d_A_5 if logits[i, j] == A_8 else 0.0)
+            d_logits[i, j] = d_A_1[j] - (d_A_5 if logits[i, j] == A_8 else 0.0)
         # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
-        d_B_5 = -(d_B_4 / d_B_3)
+        d_B_5 = d_B_4 / d_B_3
         for j in range(d):
-            d_emission[i, j] = d_B_1[j] + (d_B_5 if emission[i, j] == B_8 else 0.0)
+            d_emission[i, j] = d_B_1[j] - (d_B_5 if emission[i, j] == B_8 else 0.0)
     return value, d_logits, d_emission

@@ -4,7 +4,7 @@
 
 F: f8[3, 3]    log_q: f8[3]    log_r: f8    H: f8[3]    start: f8[3]    y: f8[k]
 
-Cost for each of k: 573 operations, 1 log; 592 bytes read, 608 written.
+Cost for each of k: 572 operations, 1 log; 592 bytes read, 608 written.
 Stored: P_steps[k, 3, 3], PH_steps[k, 3], mean_steps[k, 3], innovation_steps[k].
 Predicted cost relative to the value alone: 2.9.
 """
@@ -226,11 +226,10 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_gain_2 = (
             d_mean_2_1 * innovation_1 - (d_P_2_0 * PH_0_1 + d_P_2_1 * PH_1_1 + d_P_2_2 * PH_2_1)
         )
-        d_mean_4 = (
-            (d_gain_0 * PH_0_1 + d_gain_1 * PH_1_1 + d_gain_2 * PH_2_1) * (d_mean_3 / variance_1)
-        )
         d_variance = (
-            d_mean_2 - 0.5 * (innovation_1 * innovation_1) / variance_1 / variance_1 - d_mean_4
+            d_mean_2
+            - d_mean_2 * (innovation_1 * innovation_1 / variance_1)
+            - (d_gain_0 * PH_0_1 + d_gain_1 * PH_1_1 + d_gain_2 * PH_2_1) * (d_mean_3 * d_mean_3)
         )
         d_PH_0 = (
             d_gain_0 * d_mean_3
@@ -240,7 +239,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_P_0_0_1 = d_P_0_0 + d_PH_0 * H_0_1
         d_P_0_1_1 = d_P_0_1 + d_PH_0 * H_1_1
         d_P_0_2_1 = d_P_0_2 + d_PH_0 * H_2_1
-        d_mean_5 = d_P_0_0_1 * F_0_0_1 + d_P_0_1_1 * F_1_0_1 + d_P_0_2_1 * F_2_0_1
+        d_mean_4 = d_P_0_0_1 * F_0_0_1 + d_P_0_1_1 * F_1_0_1 + d_P_0_2_1 * F_2_0_1
         d_PH_1 = (
             d_gain_1 * d_mean_3
             - (d_P_0_1 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_2_1 * PH_2_1) * d_mean_3
@@ -249,7 +248,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_P_1_0_1 = d_P_1_0 + d_PH_1 * H_0_1
         d_P_1_1_1 = d_P_1_1 + d_PH_1 * H_1_1
         d_P_1_2_1 = d_P_1_2 + d_PH_1 * H_2_1
-        d_mean_6 = d_P_1_0_1 * F_0_0_1 + d_P_1_1_1 * F_1_0_1 + d_P_1_2_1 * F_2_0_1
+        d_mean_5 = d_P_1_0_1 * F_0_0_1 + d_P_1_1_1 * F_1_0_1 + d_P_1_2_1 * F_2_0_1
         d_PH_2 = (
             d_gain_2 * d_mean_3
             - (d_P_0_2 * PH_0_1 + d_P_1_2 * PH_1_1 + d_P_2_2 * PH_2_1) * d_mean_3
@@ -258,58 +257,58 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_P_2_0_1 = d_P_2_0 + d_PH_2 * H_0_1
         d_P_2_1_1 = d_P_2_1 + d_PH_2 * H_1_1
         d_P_2_2_1 = d_P_2_2 + d_PH_2 * H_2_1
-        d_mean_7 = d_P_2_0_1 * F_0_0_1 + d_P_2_1_1 * F_1_0_1 + d_P_2_2_1 * F_2_0_1
-        d_mean_8 = d_P_0_0_1 * F_0_1_1 + d_P_0_1_1 * F_1_1_1 + d_P_0_2_1 * F_2_1_1
-        d_mean_9 = d_P_1_0_1 * F_0_1_1 + d_P_1_1_1 * F_1_1_1 + d_P_1_2_1 * F_2_1_1
-        d_mean_10 = d_P_2_0_1 * F_0_1_1 + d_P_2_1_1 * F_1_1_1 + d_P_2_2_1 * F_2_1_1
-        d_mean_11 = d_P_0_0_1 * F_0_2_1 + d_P_0_1_1 * F_1_2_1 + d_P_0_2_1 * F_2_2_1
-        d_mean_12 = d_P_1_0_1 * F_0_2_1 + d_P_1_1_1 * F_1_2_1 + d_P_1_2_1 * F_2_2_1
-        d_mean_13 = d_P_2_0_1 * F_0_2_1 + d_P_2_1_1 * F_1_2_1 + d_P_2_2_1 * F_2_2_1
-        d_P[0, 0] = d_mean_5 * F_0_0_1 + d_mean_6 * F_1_0_1 + d_mean_7 * F_2_0_1
-        d_P[0, 1] = d_mean_8 * F_0_0_1 + d_mean_9 * F_1_0_1 + d_mean_10 * F_2_0_1
-        d_P[0, 2] = d_mean_11 * F_0_0_1 + d_mean_12 * F_1_0_1 + d_mean_13 * F_2_0_1
-        d_P[1, 0] = d_mean_5 * F_0_1_1 + d_mean_6 * F_1_1_1 + d_mean_7 * F_2_1_1
-        d_P[1, 1] = d_mean_8 * F_0_1_1 + d_mean_9 * F_1_1_1 + d_mean_10 * F_2_1_1
-        d_P[1, 2] = d_mean_11 * F_0_1_1 + d_mean_12 * F_1_1_1 + d_mean_13 * F_2_1_1
-        d_P[2, 0] = d_mean_5 * F_0_2_1 + d_mean_6 * F_1_2_1 + d_mean_7 * F_2_2_1
-        d_P[2, 1] = d_mean_8 * F_0_2_1 + d_mean_9 * F_1_2_1 + d_mean_10 * F_2_2_1
-        d_P[2, 2] = d_mean_11 * F_0_2_1 + d_mean_12 * F_1_2_1 + d_mean_13 * F_2_2_1
+        d_mean_6 = d_P_2_0_1 * F_0_0_1 + d_P_2_1_1 * F_1_0_1 + d_P_2_2_1 * F_2_0_1
+        d_mean_7 = d_P_0_0_1 * F_0_1_1 + d_P_0_1_1 * F_1_1_1 + d_P_0_2_1 * F_2_1_1
+        d_mean_8 = d_P_1_0_1 * F_0_1_1 + d_P_1_1_1 * F_1_1_1 + d_P_1_2_1 * F_2_1_1
+        d_mean_9 = d_P_2_0_1 * F_0_1_1 + d_P_2_1_1 * F_1_1_1 + d_P_2_2_1 * F_2_1_1
+        d_mean_10 = d_P_0_0_1 * F_0_2_1 + d_P_0_1_1 * F_1_2_1 + d_P_0_2_1 * F_2_2_1
+        d_mean_11 = d_P_1_0_1 * F_0_2_1 + d_P_1_1_1 * F_1_2_1 + d_P_1_2_1 * F_2_2_1
+        d_mean_12 = d_P_2_0_1 * F_0_2_1 + d_P_2_1_1 * F_1_2_1 + d_P_2_2_1 * F_2_2_1
+        d_P[0, 0] = d_mean_4 * F_0_0_1 + d_mean_5 * F_1_0_1 + d_mean_6 * F_2_0_1
+        d_P[0, 1] = d_mean_7 * F_0_0_1 + d_mean_8 * F_1_0_1 + d_mean_9 * F_2_0_1
+        d_P[0, 2] = d_mean_10 * F_0_0_1 + d_mean_11 * F_1_0_1 + d_mean_12 * F_2_0_1
+        d_P[1, 0] = d_mean_4 * F_0_1_1 + d_mean_5 * F_1_1_1 + d_mean_6 * F_2_1_1
+        d_P[1, 1] = d_mean_7 * F_0_1_1 + d_mean_8 * F_1_1_1 + d_mean_9 * F_2_1_1
+        d_P[1, 2] = d_mean_10 * F_0_1_1 + d_mean_11 * F_1_1_1 + d_mean_12 * F_2_1_1
+        d_P[2, 0] = d_mean_4 * F_0_2_1 + d_mean_5 * F_1_2_1 + d_mean_6 * F_2_2_1
+        d_P[2, 1] = d_mean_7 * F_0_2_1 + d_mean_8 * F_1_2_1 + d_mean_9 * F_2_2_1
+        d_P[2, 2] = d_mean_10 * F_0_2_1 + d_mean_11 * F_1_2_1 + d_mean_12 * F_2_2_1
         P_0_0_2 = P_steps[-j + k - 1, 0, 0]
         P_1_0_2 = P_steps[-j + k - 1, 1, 0]
         P_2_0_2 = P_steps[-j + k - 1, 2, 0]
-        d_mean_14 = F_0_0_1 * P_0_0_2 + F_0_1_1 * P_1_0_2 + F_0_2_1 * P_2_0_2
-        d_mean_15 = F_1_0_1 * P_0_0_2 + F_1_1_1 * P_1_0_2 + F_1_2_1 * P_2_0_2
-        d_mean_16 = F_2_0_1 * P_0_0_2 + F_2_1_1 * P_1_0_2 + F_2_2_1 * P_2_0_2
+        d_mean_13 = F_0_0_1 * P_0_0_2 + F_0_1_1 * P_1_0_2 + F_0_2_1 * P_2_0_2
+        d_mean_14 = F_1_0_1 * P_0_0_2 + F_1_1_1 * P_1_0_2 + F_1_2_1 * P_2_0_2
+        d_mean_15 = F_2_0_1 * P_0_0_2 + F_2_1_1 * P_1_0_2 + F_2_2_1 * P_2_0_2
         P_0_1_2 = P_steps[-j + k - 1, 0, 1]
         P_1_1_2 = P_steps[-j + k - 1, 1, 1]
         P_2_1_2 = P_steps[-j + k - 1, 2, 1]
-        d_mean_17 = F_0_0_1 * P_0_1_2 + F_0_1_1 * P_1_1_2 + F_0_2_1 * P_2_1_2
-        d_mean_18 = F_1_0_1 * P_0_1_2 + F_1_1_1 * P_1_1_2 + F_1_2_1 * P_2_1_2
-        d_mean_19 = F_2_0_1 * P_0_1_2 + F_2_1_1 * P_1_1_2 + F_2_2_1 * P_2_1_2
+        d_mean_16 = F_0_0_1 * P_0_1_2 + F_0_1_1 * P_1_1_2 + F_0_2_1 * P_2_1_2
+        d_mean_17 = F_1_0_1 * P_0_1_2 + F_1_1_1 * P_1_1_2 + F_1_2_1 * P_2_1_2
+        d_mean_18 = F_2_0_1 * P_0_1_2 + F_2_1_1 * P_1_1_2 + F_2_2_1 * P_2_1_2
         P_0_2_2 = P_steps[-j + k - 1, 0, 2]
         P_1_2_2 = P_steps[-j + k - 1, 1, 2]
         P_2_2_2 = P_steps[-j + k - 1, 2, 2]
-        d_mean_20 = F_0_0_1 * P_0_2_2 + F_0_1_1 * P_1_2_2 + F_0_2_1 * P_2_2_2
-        d_mean_21 = F_1_0_1 * P_0_2_2 + F_1_1_1 * P_1_2_2 + F_1_2_1 * P_2_2_2
-        d_mean_22 = F_2_0_1 * P_0_2_2 + F_2_1_1 * P_1_2_2 + F_2_2_1 * P_2_2_2
-        d_F[0, 0] += d_P_0_0_1 * d_mean_14 + d_P_1_0_1 * d_mean_15 + d_P_2_0_1 * d_mean_16
-        d_F[0, 1] += d_P_0_0_1 * d_mean_17 + d_P_1_0_1 * d_mean_18 + d_P_2_0_1 * d_mean_19
-        d_F[0, 2] += d_P_0_0_1 * d_mean_20 + d_P_1_0_1 * d_mean_21 + d_P_2_0_1 * d_mean_22
-        d_F[1, 0] += d_P_0_1_1 * d_mean_14 + d_P_1_1_1 * d_mean_15 + d_P_2_1_1 * d_mean_16
-        d_F[1, 1] += d_P_0_1_1 * d_mean_17 + d_P_1_1_1 * d_mean_18 + d_P_2_1_1 * d_mean_19
-        d_F[1, 2] += d_P_0_1_1 * d_mean_20 + d_P_1_1_1 * d_mean_21 + d_P_2_1_1 * d_mean_22
-        d_F[2, 0] += d_P_0_2_1 * d_mean_14 + d_P_1_2_1 * d_mean_15 + d_P_2_2_1 * d_mean_16
-        d_F[2, 1] += d_P_0_2_1 * d_mean_17 + d_P_1_2_1 * d_mean_18 + d_P_2_2_1 * d_mean_19
-        d_F[2, 2] += d_P_0_2_1 * d_mean_20 + d_P_1_2_1 * d_mean_21 + d_P_2_2_1 * d_mean_22
-        d_F[0, 0] += d_mean_5 * P_0_0_2 + d_mean_8 * P_0_1_2 + d_mean_11 * P_0_2_2
-        d_F[0, 1] += d_mean_5 * P_1_0_2 + d_mean_8 * P_1_1_2 + d_mean_11 * P_1_2_2
-        d_F[0, 2] += d_mean_5 * P_2_0_2 + d_mean_8 * P_2_1_2 + d_mean_11 * P_2_2_2
-        d_F[1, 0] += d_mean_6 * P_0_0_2 + d_mean_9 * P_0_1_2 + d_mean_12 * P_0_2_2
-        d_F[1, 1] += d_mean_6 * P_1_0_2 + d_mean_9 * P_1_1_2 + d_mean_12 * P_1_2_2
-        d_F[1, 2] += d_mean_6 * P_2_0_2 + d_mean_9 * P_2_1_2 + d_mean_12 * P_2_2_2
-        d_F[2, 0] += d_mean_7 * P_0_0_2 + d_mean_10 * P_0_1_2 + d_mean_13 * P_0_2_2
-        d_F[2, 1] += d_mean_7 * P_1_0_2 + d_mean_10 * P_1_1_2 + d_mean_13 * P_1_2_2
-        d_F[2, 2] += d_mean_7 * P_2_0_2 + d_mean_10 * P_2_1_2 + d_mean_13 * P_2_2_2
+        d_mean_19 = F_0_0_1 * P_0_2_2 + F_0_1_1 * P_1_2_2 + F_0_2_1 * P_2_2_2
+        d_mean_20 = F_1_0_1 * P_0_2_2 + F_1_1_1 * P_1_2_2 + F_1_2_1 * P_2_2_2
+        d_mean_21 = F_2_0_1 * P_0_2_2 + F_2_1_1 * P_1_2_2 + F_2_2_1 * P_2_2_2
+        d_F[0, 0] += d_P_0_0_1 * d_mean_13 + d_P_1_0_1 * d_mean_14 + d_P_2_0_1 * d_mean_15
+        d_F[0, 1] += d_P_0_0_1 * d_mean_16 + d_P_1_0_1 * d_mean_17 + d_P_2_0_1 * d_mean_18
+        d_F[0, 2] += d_P_0_0_1 * d_mean_19 + d_P_1_0_1 * d_mean_20 + d_P_2_0_1 * d_mean_21
+        d_F[1, 0] += d_P_0_1_1 * d_mean_13 + d_P_1_1_1 * d_mean_14 + d_P_2_1_1 * d_mean_15
+        d_F[1, 1] += d_P_0_1_1 * d_mean_16 + d_P_1_1_1 * d_mean_17 + d_P_2_1_1 * d_mean_18
+        d_F[1, 2] += d_P_0_1_1 * d_mean_19 + d_P_1_1_1 * d_mean_20 + d_P_2_1_1 * d_mean_21
+        d_F[2, 0] += d_P_0_2_1 * d_mean_13 + d_P_1_2_1 * d_mean_14 + d_P_2_2_1 * d_mean_15
+        d_F[2, 1] += d_P_0_2_1 * d_mean_16 + d_P_1_2_1 * d_mean_17 + d_P_2_2_1 * d_mean_18
+        d_F[2, 2] += d_P_0_2_1 * d_mean_19 + d_P_1_2_1 * d_mean_20 + d_P_2_2_1 * d_mean_21
+        d_F[0, 0] += d_mean_4 * P_0_0_2 + d_mean_7 * P_0_1_2 + d_mean_10 * P_0_2_2
+        d_F[0, 1] += d_mean_4 * P_1_0_2 + d_mean_7 * P_1_1_2 + d_mean_10 * P_1_2_2
+        d_F[0, 2] += d_mean_4 * P_2_0_2 + d_mean_7 * P_2_1_2 + d_mean_10 * P_2_2_2
+        d_F[1, 0] += d_mean_5 * P_0_0_2 + d_mean_8 * P_0_1_2 + d_mean_11 * P_0_2_2
+        d_F[1, 1] += d_mean_5 * P_1_0_2 + d_mean_8 * P_1_1_2 + d_mean_11 * P_1_2_2
+        d_F[1, 2] += d_mean_5 * P_2_0_2 + d_mean_8 * P_2_1_2 + d_mean_11 * P_2_2_2
+        d_F[2, 0] += d_mean_6 * P_0_0_2 + d_mean_9 * P_0_1_2 + d_mean_12 * P_0_2_2
+        d_F[2, 1] += d_mean_6 * P_1_0_2 + d_mean_9 * P_1_1_2 + d_mean_12 * P_1_2_2
+        d_F[2, 2] += d_mean_6 * P_2_0_2 + d_mean_9 * P_2_1_2 + d_mean_12 * P_2_2_2
         mean_0_2 = mean_steps[-j + k - 1, 0]
         mean_1_3 = mean_steps[-j + k - 1, 1]
         mean_2_2 = mean_steps[-j + k - 1, 2]

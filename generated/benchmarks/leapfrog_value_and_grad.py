@@ -78,7 +78,7 @@ def leapfrog_value_and_grad(q, p, dt, steps):
         q_1_3 = q_2[1]
         d_q_0 = d_q[0] + (-2.0 * d_q_4 * q_0_2 - d_q_5 + -2.0 * (d_q_5 * q_1_3))
         d_p_0_1 = d_p_0 + d_q_0 * dt
-        d_q_6 = d_q[1] + (d_q_4 * 2.0 * q_1_3 - d_q_4 + -2.0 * d_q_5 * q_0_2)
+        d_q_6 = d_q[1] + (d_q_4 * 2.0 * q_1_3 - d_q_4 - d_q_5 * (2.0 * q_0_2))
         d_p_1_2 = d_p_1_1 + d_q_6 * dt
         d_p_1[0] = d_p_0_1
         d_p_1[1] = d_p_1_2
@@ -89,6 +89,6 @@ def leapfrog_value_and_grad(q, p, dt, steps):
         d_q_7 = d_p_1_2 * d_q_3
         d_q_8 = d_p_0_1 * d_q_3
         d_q_2[0] = d_q_0 + (-2.0 * d_q_7 * q_0_3 - d_q_8 + -2.0 * (d_q_8 * q_1_4))
-        d_q_2[1] = d_q_6 + (d_q_7 * 2.0 * q_1_4 - d_q_7 + -2.0 * d_q_8 * q_0_3)
+        d_q_2[1] = d_q_6 + (d_q_7 * 2.0 * q_1_4 - d_q_7 - d_q_8 * (2.0 * q_0_3))
         d_q, d_q_2, d_p, d_p_1, q_2, d_q_1 = d_q_2, d_q, d_p_1, d_p, d_q_1, q_2
     return value, d_q, d_p

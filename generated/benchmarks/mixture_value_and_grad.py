@@ -495,7 +495,7 @@ def mixture_value_and_grad_end(
             d_squares_1 = prior_2 * icf[i, j + q]
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
             d_icf[i, j + q] += (
-                (-d_scaled_1[i, row_4, column_4] if d_part_1[row_4, column_4] == j else 0.0)
+                -(d_scaled_1[i, row_4, column_4] if d_part_1[row_4, column_4] == j else 0.0)
                 - d_squares_1
             )
         # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)

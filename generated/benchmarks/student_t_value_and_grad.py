@@ -92,8 +92,7 @@ def student_t_value_and_grad_rows(
     n = X.shape[0]
     d = X.shape[1]
     # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-    value_2 = nu + 1.0
-    value_3 = value_2 / 2.0
+    value_2 = (nu + 1.0) / 2.0
     for chunk in range(first_2, last):
         value_1 = 0.0
         d_r_1 = 0.0
@@ -114,10 +113,10 @@ def student_t_value_and_grad_rows(
                 r_3 = y[first + row] - r_tile[row]
                 r = r_3 / r_1
                 # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-                value_4 = r * r / nu
-                value_1 = plus(value_1, log_scale + value_3 * vector_log1p(value_4))
+                value_3 = r * r / nu
+                value_1 = plus(value_1, log_scale + value_2 * vector_log1p(value_3))
                 # gradient of line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-                d_value_1 = value_4 + 1.0
+                d_value_1 = value_3 + 1.0
                 # gradient of line 3: r = (y - X @ w) / np.exp(log_scale)
                 d_r_2 = 1.0 / d_value_1 * r_3
                 d_r_tile[row] = d_r_2
@@ -137,15 +136,15 @@ def student_t_value_and_grad_end(nu, n, d, r_1, sums, d_w_parts):
     """Compute the results from what the chunks of rows left."""
     chunks = sums.shape[0]
     # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-    value_2 = nu + 1.0
+    value_2 = (nu + 1.0) / 2.0
     # gradient of line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
     d_value_2 = 2.0 / nu
     # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-    value_5 = float(n)
+    value_4 = float(n)
     # gradient of line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-    d_value_3 = 1.0 / value_5
-    d_value_4 = d_value_3 * value_2 / 2.0
-    d_value_5 = value_5 * d_value_3
+    d_value_3 = 1.0 / value_4
+    d_value_4 = d_value_3 * value_2
+    d_value_5 = value_4 * d_value_3
     value_1 = 0.0
     d_w = np.zeros(d)
     d_r_1 = 0.0
@@ -155,14 +154,14 @@ def student_t_value_and_grad_end(nu, n, d, r_1, sums, d_w_parts):
         for i in range(d):
             d_w[i] += d_w_parts[chunk, i]
     # gradient of line 3: r = (y - X @ w) / np.exp(log_scale)
-    d_r_3 = d_value_2 * d_value_4 / r_1
-    d_r_4 = d_r_3 * (1.0 / r_1)
+    d_r_3 = 1.0 / r_1
+    d_r_4 = d_value_2 * d_value_4 * d_r_3 * d_r_3
     for i in range(d):
         d_w[i] = -(d_w[i] * d_r_4)
     # line 4: return (log_scale + (nu + 1) / 2 * np.log1p(r**2 / nu)).mean()
-    value = value_1 / value_5
+    value = value_1 / value_4
     # gradient of line 3: r = (y - X @ w) / np.exp(log_scale)
-    d_log_scale = d_value_5 - d_r_1 * (d_r_3 / r_1 / r_1) * r_1
+    d_log_scale = d_value_5 - d_r_1 * (d_r_4 * d_r_3) * r_1
     return value, d_w, d_log_scale
 
 

@@ -4,7 +4,7 @@
 
 a: f8
 
-Cost for each of trips_1: 13 operations; 8 bytes read, 0 written.
+Cost for each of trips_1: 12 operations; 8 bytes read, 0 written.
 Stored: nothing of the data's length.
 """
 
@@ -48,6 +48,6 @@ def newton_value_and_grad(a):
         d_x_2 = d_x / d_x_1
         d_x_3 = d_x_2 * x_2
         d_a_1 += d_x_2
-        d_x = d_x + d_x * (x_2 * x_2 - a) / d_x_1 / d_x_1 * 2.0 - d_x_3 - d_x_3
+        d_x = d_x + d_x_2 * ((x_2 * x_2 - a) / d_x_1) * 2.0 - d_x_3 - d_x_3
     d_a = d_x + d_a_1
     return value, d_a

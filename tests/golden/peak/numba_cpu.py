@@ -110,7 +110,8 @@ def peak_value_and_grad_end(p, sums):
     p_0 = p[0]
     p_2 = p[2]
     # gradient of line 4: model = amplitude * np.exp(-(((x - centre) / width) ** 2))
-    d_model_6 = 4.0 * p_0 / p_2
+    d_model_6 = 1.0 / p_2
+    d_model_7 = 4.0 * p_0 * d_model_6 * d_model_6
     value = 0.0
     d_model_1 = 0.0
     d_model_2 = 0.0
@@ -124,8 +125,8 @@ def peak_value_and_grad_end(p, sums):
     d_p = np.empty(3)
     # gradient of line 4: model = amplitude * np.exp(-(((x - centre) / width) ** 2))
     d_amplitude = d_model_3 * -2.0
-    d_centre = -(d_model_2 * (d_model_6 * (1.0 / p_2)))
-    d_width = -(d_model_1 * (d_model_6 / p_2 / p_2))
+    d_centre = -(d_model_2 * d_model_7)
+    d_width = -(d_model_1 * (d_model_7 * d_model_6))
     # gradient of line 3: amplitude, centre, width = p
     d_p[0] = d_amplitude
     d_p[1] = d_centre
