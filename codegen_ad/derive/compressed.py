@@ -1,13 +1,14 @@
 """Compressed Jacobians: their products with given directions, one for each colour, in one kernel.
 
-The directions are inputs, with the number of colours as their first size. Which ones there are is
-none of this module's business; see `codegen_ad.sparsity`.
+The directions are inputs, with the number of colours as their first or last size. Which ones there
+are is none of this module's business; see `codegen_ad.sparsity`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from codegen_ad.derive.batched import batched
 from codegen_ad.derive.forward import pushforward
 from codegen_ad.derive.jacobian import looped, reopened
 from codegen_ad.derive.reverse import differentiate, distinct, free_names
@@ -16,7 +17,7 @@ from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import AxisSize, Dim
 from codegen_ad.ir.node import Node, Program
-from codegen_ad.ir.types import ArrayType
+from codegen_ad.ir.types import ArrayType, Shape
 from codegen_ad.ops import make
 
 Sized = tuple[Program, tuple[AxisSize[int], ...]]
@@ -37,7 +38,9 @@ def compressed(
     wrt : inputs of the program.
     mode : "forward" takes `s_<name>[colours, …]` for each of `wrt`, and its one output is of shape
         `colours + output`; "reverse" takes `s[colours, …]`, directions of the output, and has an
-        output of shape `colours + input` for each of `wrt`.
+        output of shape `colours + input` for each of `wrt`. With ":last" behind, the colours are
+        the last axis of all of these: what is the same in all directions is then computed once,
+        and they are next to each other, which pays for many.
 
     Raises
     ------
@@ -45,6 +48,7 @@ def compressed(
         If there are several outputs, or one of whole numbers, or of a size that only the run knows.
     """
     output = _checked(program)
+    mode, _, place = mode.partition(":")
     if mode == "forward":
         derived = pushforward(program, wrt)
         names = [f"s_{program.notes.names.get(w, 'value')}" for w in wrt]
@@ -56,18 +60,15 @@ def compressed(
     given = derived.inputs[len(program.inputs) :]
     b = reopened(derived)
     colours = Dim.symbol(_free_symbol(program))
+    is_last = place == "last"
     seeds = [
-        b.input(name, ArrayType(node.array.dtype, (colours, *node.array.shape)))
+        b.input(name, ArrayType(node.array.dtype, _with(colours, node.array.shape, is_last)))
         for name, node in zip(free_names(program, names), given, strict=True)
     ]
-
-    def directions(place: Node) -> dict[Node, Node]:
-        return {node: make.gather(b, s, place) for node, s in zip(given, seeds, strict=True)}
-
     # The checks are the same in every direction.
     still = {g: make.full(b, g.array.shape, 0.0, g.array.dtype) for g in given}
     checked = b.substitute(derived.checked, still)
-    found = looped(b, products, colours, directions, "colour")
+    found = _products(b, products, dict(zip(given, seeds, strict=True)), colours, is_last)
     named = ["products"] if mode == "forward" else [f"products_{n}" for n in _names(program, wrt)]
     for node, name in zip(found, named, strict=True):
         b.notes.names.setdefault(node, name)
@@ -75,7 +76,39 @@ def compressed(
         program.name, (*program.inputs, *seeds), tuple(found), tuple(distinct(named)), b.notes,
         program.rechecked(checked),
     )  # fmt: skip
-    return made, (AxisSize(str(colours), len(program.inputs), 0),)
+    axis = given[0].array.rank if is_last else 0
+    return made, (AxisSize(str(colours), len(program.inputs), axis),)
+
+
+def _with(colours: Dim, shape: Shape, is_last: bool) -> Shape:
+    return (*shape, colours) if is_last else (colours, *shape)
+
+
+def _products(
+    b: Builder, outputs: Sequence[Node], seeds: dict[Node, Node], colours: Dim, is_last: bool
+) -> list[Node]:
+    """The outputs for all directions, on a new axis; by a loop where they have to be in turn."""
+    if is_last:
+        found = batched(b, outputs, seeds, colours)
+        if found is not None:
+            return found
+        turned = {n: make.transpose(b, s, _first(s.array.rank)) for n, s in seeds.items()}
+        inside = _products(b, outputs, turned, colours, False)
+        return [make.transpose(b, x, _last(x.array.rank)) for x in inside]
+
+    def directions(place: Node) -> dict[Node, Node]:
+        return {node: make.gather(b, s, place) for node, s in seeds.items()}
+
+    return looped(b, outputs, colours, directions, "colour")
+
+
+def _first(rank: int) -> tuple[int, ...]:
+    """The order of axes that makes the last one the first."""
+    return (rank - 1, *range(rank - 1))
+
+
+def _last(rank: int) -> tuple[int, ...]:
+    return (*range(1, rank), 0)
 
 
 def _checked(program: Program) -> Node:

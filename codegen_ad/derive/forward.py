@@ -23,7 +23,7 @@ from codegen_ad.derive.scalar import known, partials
 from codegen_ad.derive.structured import Replacement, active, full, inline, placeholders
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder, Result, Scope
-from codegen_ad.ir.node import Node, Program, Region, toposort
+from codegen_ad.ir.node import Kind, Node, Program, Region, toposort
 from codegen_ad.ops import ELEMENTWISE, SEVERAL, STRUCTURAL
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 from codegen_ad.ops.expression import build
@@ -148,7 +148,10 @@ class _Sweep:
         return total if total is None else full(self.b, node, total)
 
     def _moved(self, node: Node) -> Node | None:
-        """The adjoint of the adjoint, which is linear in a cotangent that it does not need."""
+        """The same movement; else the adjoint of the adjoint, which does not need its cotangent."""
+        if node.op.kind is Kind.MOVEMENT:
+            parts = [full(self.b, a, self.tangents.get(a)) for a in node.args]
+            return self.b.node(node.op, parts, node.params, node.sizes or None)
         pullback = STRUCTURAL[node.op].pullback
         if pullback is None:
             raise NotDifferentiable(

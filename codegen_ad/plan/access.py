@@ -6,7 +6,7 @@ arithmetic raises `NeedsStorage`, and the planner gives that node (or its argume
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -265,13 +265,39 @@ def _reshaped(node: Node, source: Node, point: Point) -> Access:
             back.append(Dim.constant(flat % d.value))
             flat //= d.value
         return Same(source, tuple(reversed(back)))
-    if len(old) == 1:
+    same = 0  # last axes that stay as they are
+    while same < len(old) - 1 and same < len(new) and old[-1 - same] == new[-1 - same]:
+        same += 1
+    if len(old) - same == 1:
         # Splitting one axis needs no division: the flat index is a polynomial.
-        flat_index = ZERO
-        for p, d in zip(point, new, strict=True):
-            flat_index = flat_index * d + p
-        return Same(source, (flat_index,))
+        split = len(new) - same
+        flat_index = joined(point[:split], new[:split])
+        return Same(source, (flat_index, *point[split:]))
     raise NeedsStorage(node)
+
+
+def joined(point: Point, shape: Shape) -> Dim:
+    """The place of a point among all points of a shape, in C order."""
+    place = ZERO
+    for p, d in zip(point, shape, strict=True):
+        place = place * d + p
+    return place
+
+
+def merged(old: Shape, new: Shape) -> list[Sequence[int]] | None:
+    """For each axis of a new shape the axes of the old one that it joins; None if it splits any."""
+    groups: list[Sequence[int]] = []
+    first = 0
+    for size in new:
+        last, found = first, ONE
+        while found != size:
+            if last == len(old):
+                return None
+            found = found * old[last]
+            last += 1
+        groups.append(range(first, last))
+        first = last
+    return groups if all(d == ONE for d in old[first:]) else None
 
 
 def _concatenated(node: Node, point: Point) -> Access:

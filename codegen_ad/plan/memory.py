@@ -14,10 +14,10 @@ from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
 from codegen_ad.ops.indexing import UPDATE
-from codegen_ad.ops.movement import BROADCAST_TO, Axis
+from codegen_ad.ops.movement import BROADCAST_TO, RESHAPE, Axis
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.plan import library, nests
-from codegen_ad.plan.access import NeedsStorage, Point, access
+from codegen_ad.plan.access import NeedsStorage, Point, access, joined, merged
 from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.element import free_points, identity
 from codegen_ad.plan.kernel import (
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     pass
 
 Run = Callable[[Planner, Scope, Sequence[Nest]], None]
+Moved = Callable[[Point], Point]
 
 
 def is_filled(p: Planner, node: Node) -> bool:
@@ -100,7 +101,7 @@ def needs_of(p: Planner, scope: Scope, node: Node) -> Needs:
         return nests.needs_of(p, scope, Nest(node, extents, (None,) * len(extents), sink))
     for arg in node.args:
         if is_pieces(node):
-            elements_of(p, scope, arg, out)
+            elements_of(p, scope, _piece(p, arg)[0], out)
         else:
             p.walker.whole(scope, arg, out)
     return out
@@ -137,16 +138,40 @@ def _pieces(p: Planner, scope: Scope, node: Node, run: Run) -> None:
     offset = ZERO
     parts: list[Nest] = []
     for part in node.args:
+        source, there = _piece(p, part)
 
-        def place(_: Scope, point: Point, offset: Dim = offset) -> Point:
+        def place(_: Scope, point: Point, offset: Dim = offset, there: Moved = there) -> Point:
+            point = there(point)
             return (*point[:axis], point[axis] + offset, *point[axis + 1 :])
 
-        shape = part.array.shape
+        shape = source.array.shape
         sink = IntoBuffer(buffer, place, accumulate=False, itself=False)
-        parts.append(Nest(part, shape, (None,) * len(shape), sink))
-        offset = offset + shape[axis]
+        parts.append(Nest(source, shape, (None,) * len(shape), sink))
+        offset = offset + part.array.shape[axis]
     run(p, scope, parts)
     scope.stored[node] = stored_whole(node, buffer, owned=True)
+
+
+def _piece(p: Planner, part: Node) -> tuple[Node, Moved]:
+    """What a piece consists of, and where in the piece each of its elements stands.
+
+    A piece that joins axes, such as `errors.ravel()`, is filled from what it is of.
+    """
+    if part.op is not RESHAPE or p.marks.holds(part):
+        return part, lambda point: point
+    (source,) = part.args
+    groups = merged(source.array.shape, part.array.shape)
+    if groups is None:
+        return part, lambda point: point
+    shape = source.array.shape
+
+    def there(point: Point) -> Point:
+        return tuple(
+            joined(tuple(point[a] for a in group), tuple(shape[a] for a in group))
+            for group in groups
+        )
+
+    return source, there
 
 
 def _scan(p: Planner, scope: Scope, node: Node) -> None:

@@ -31,6 +31,9 @@ Array = NDArray[Any]
 PLANS = 8
 """How many patterns are kept for each kind of arguments."""
 
+MANY = 8
+"""From so many colours on these are the innermost axis, for which loops use vectors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -55,14 +58,14 @@ class Block:
     Attributes
     ----------
     indptr, indices : compressed sparse rows.
-    rows : of each entry.
+    entries : where each entry stands among the products, in C order.
     size : how many columns there are.
     shape : of the input.
     """
 
     indptr: Array
     indices: Array
-    rows: Array
+    entries: Array
     size: int
     shape: tuple[int, ...]
 
@@ -81,6 +84,17 @@ class Plan:
     colouring: Colouring
     blocks: tuple[Block, ...]
     seeds: tuple[Array, ...]
+
+    @property
+    def kernel(self) -> str:
+        """The mode of the kernel that computes the products."""
+        mode = "compressed:forward" if self.colouring.is_forward else "compressed:reverse"
+        return f"{mode}:last" if self.is_last else mode
+
+    @property
+    def is_last(self) -> bool:
+        """Whether the colours are the last axis of directions and products, not the first."""
+        return _is_last(self.colouring)
 
 
 @dataclass(slots=True)
@@ -130,9 +144,8 @@ class SparseJacobians:
             while len(entry.plans) >= PLANS:
                 entry.plans.pop(next(iter(entry.plans)))
             entry.plans[digest] = plan
-        kernel = "compressed:forward" if plan.colouring.is_forward else "compressed:reverse"
-        ready, leaves = self._kernels.prepare(kernel, arguments)
-        entry.kernels[kernel] = ready
+        ready, leaves = self._kernels.prepare(plan.kernel, arguments)
+        entry.kernels[plan.kernel] = ready
         products = [np.asarray(p) for p in flat(ready.compiled.call([*leaves, *plan.seeds]))]
         blocks = [
             sparse.csr_array(
@@ -175,7 +188,7 @@ class SparseJacobians:
         colouring = coloured(rows, columns, whole, forward=forward, reverse=reverse)
         starts = np.concatenate([[0], np.cumsum(sizes)])
         blocks = tuple(
-            _block(rows, columns, whole[0], int(start), size, shape)
+            _block(rows, columns, whole[0], int(start), size, shape, colouring)
             for start, size, shape in zip(starts, sizes, shapes, strict=False)
         )
         return Plan(colouring, blocks, _seeds(program, subject.wrt, colouring, blocks, leaves))
@@ -200,8 +213,18 @@ def _digest(leaves: Sequence[Any]) -> bytes:
     return state.digest()
 
 
+def _is_last(colouring: Colouring) -> bool:
+    return colouring.count >= MANY
+
+
 def _block(
-    rows: Array, columns: Array, count: int, start: int, size: int, shape: tuple[int, ...]
+    rows: Array,
+    columns: Array,
+    count: int,
+    start: int,
+    size: int,
+    shape: tuple[int, ...],
+    colouring: Colouring,
 ) -> Block:
     """The columns from `start` on."""
     inside = (columns >= start) & (columns < start + size)
@@ -209,7 +232,13 @@ def _block(
     indptr = np.concatenate([[0], np.cumsum(np.bincount(own_rows, minlength=count))])
     largest = max(size, len(own), count)
     kind = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
-    return Block(indptr.astype(kind), own.astype(kind), own_rows, size, shape)
+    lines, places, length = (
+        (start + own, own_rows, count) if colouring.is_forward else (own_rows, own, size)
+    )
+    colours = colouring.colours[lines].astype(np.intp)
+    last = _is_last(colouring)
+    entries = places * colouring.count + colours if last else colours * length + places
+    return Block(indptr.astype(kind), own.astype(kind), entries, size, shape)
 
 
 def _seeds(
@@ -223,19 +252,24 @@ def _seeds(
     if not colouring.is_forward:
         (output,) = program.outputs
         shape = _output_shape(program, leaves)
-        return (_one_hot(colouring.colours, colouring.count, output, shape),)
+        return (_one_hot(colouring, colouring.colours, output, shape),)
     ends = np.cumsum([b.size for b in blocks])[:-1]
     parts = np.split(colouring.colours, ends)
     return tuple(
-        _one_hot(part, colouring.count, node, block.shape)
+        _one_hot(colouring, part, node, block.shape)
         for part, node, block in zip(parts, wrt, blocks, strict=True)
     )
 
 
-def _one_hot(colours: Array, count: int, node: Node, shape: tuple[int, ...]) -> Array:
-    seeds = np.zeros((count, len(colours)), node.array.dtype.numpy_name)
+def _one_hot(colouring: Colouring, colours: Array, node: Node, shape: tuple[int, ...]) -> Array:
+    dtype, count, every = node.array.dtype.numpy_name, colouring.count, np.arange(len(colours))
+    if _is_last(colouring):
+        seeds = np.zeros((len(colours), count), dtype)
+        seeds[every, colours] = 1
+        return seeds.reshape(*shape, count)
+    seeds = np.zeros((count, len(colours)), dtype)
     if count:
-        seeds[colours, np.arange(len(colours))] = 1
+        seeds[colours, every] = 1
     return seeds.reshape(count, *shape)
 
 
@@ -250,19 +284,9 @@ def _output_shape(program: Program, leaves: Sequence[Any]) -> tuple[int, ...]:
 
 
 def _entries_of(plan: Plan, products: Sequence[Array]) -> list[Array]:
-    """The entries of each block, picked from products `[colour, row]` or `[colour, column]`."""
-    colouring = plan.colouring
-    found: list[Array] = []
-    start = 0
-    for k, block in enumerate(plan.blocks):
-        if colouring.is_forward:
-            lines, places, product = start + block.indices, block.rows, products[0]
-        else:
-            lines, places, product = block.rows, block.indices, products[k]
-        flattened = product.reshape(len(product), int(np.prod(product.shape[1:], dtype=np.int64)))
-        found.append(flattened[colouring.colours[lines], places])
-        start += block.size
-    return found
+    """The entries of each block."""
+    of = [products[0]] * len(plan.blocks) if plan.colouring.is_forward else products
+    return [p.ravel().take(block.entries) for p, block in zip(of, plan.blocks, strict=True)]
 
 
 def _structured(ready: Prepared, arguments: Mapping[str, Any], blocks: Sequence[Any]) -> Any:
