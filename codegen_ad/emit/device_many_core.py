@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.exchanges import Warp
-from codegen_ad.emit.team_lines import TeamWriter
+from codegen_ad.emit.team_lines import TeamWriter, local_array
 from codegen_ad.emit.view import About, code_only, head, tuple_of
 from codegen_ad.plan.device.lanes import lanes_plan
 from codegen_ad.plan.device.loops import Refused
 from codegen_ad.plan.device.team import TeamPlan
+from codegen_ad.plan.device.thread import ThreadPlan
 from codegen_ad.plan.free import names_of
-from codegen_ad.plan.kernel import Allocate, Kernel, Statement, walk
+from codegen_ad.plan.kernel import Kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,31 +30,20 @@ class CoreView:
 
 
 def shared_plan(kernel: Kernel) -> TeamPlan | None:
-    """How a warp's lanes share the rows of a fit; None where they can't.
-
-    Raises
-    ------
-    Refused
-        If each fit needs memory of its own.
-    """
-    outputs = set(kernel.outputs[2:])
-    for statement in walk(kernel.body):
-        if isinstance(statement, Allocate) and (
-            statement.buffer not in outputs or statement.fill is not None
-        ):
-            raise Refused(statement, "each fit would need an array of its own for this")
+    """How a warp's lanes share the rows of a fit; None where they can't."""
     try:
         return lanes_plan(kernel)
     except Refused:
         return None
 
 
-def thread_core(kernel: Kernel, about: About, failures: Failures) -> CoreView:
-    """The function of a thread that works on a fit by itself."""
+def thread_core(kernel: Kernel, plan: ThreadPlan, about: About, failures: Failures) -> CoreView:
+    """The function of a thread that works on a fit by itself; arrays in memory are taken last."""
     writer = DeviceWriter(about.function, failures)
-    statements: list[Statement] = [s for s in kernel.body if not isinstance(s, Allocate)]
-    writer.block(statements, 0)
-    return _core(kernel, writer, failures)
+    for own in plan.own:
+        writer.line(local_array(own), 0)
+    writer.block(list(plan.body), 0)
+    return _core(kernel, writer, failures, [b.name for b in plan.scratch])
 
 
 def lanes_core(kernel: Kernel, plan: TeamPlan, about: About, failures: Failures) -> CoreView:
@@ -61,12 +52,17 @@ def lanes_core(kernel: Kernel, plan: TeamPlan, about: About, failures: Failures)
     taken = names_of(kernel) | names_of(plan.kernel)
     team = TeamWriter(writer, (plan,), Warp(everywhere=True), taken, may_leave=False)
     team.start(sums=True)
+    for buffer in plan.buffers:
+        if buffer.name not in kernel.outputs:
+            writer.line(local_array(buffer), 0)
     for step in plan.steps:
         team.step(step, 0)
-    return _core(kernel, writer, failures)
+    return _core(kernel, writer, failures, [])
 
 
-def _core(kernel: Kernel, writer: DeviceWriter, failures: Failures) -> CoreView:
+def _core(
+    kernel: Kernel, writer: DeviceWriter, failures: Failures, scratch: Sequence[str]
+) -> CoreView:
     gradient, curvature = kernel.outputs[2:]
     assert isinstance(gradient, str) and isinstance(curvature, str)
     results = [o if isinstance(o, str) else writer.spell(o) for o in kernel.outputs[:2]]
@@ -74,5 +70,5 @@ def _core(kernel: Kernel, writer: DeviceWriter, failures: Failures) -> CoreView:
     sizes = [str(s) for s in kernel.sizes if s.symbol in used]
     body = [re.sub(r"\bstatus\b", "failed", line) for line in writer.lines]
     names = [*(p.name for p in kernel.parameters), gradient, curvature]
-    names += ["failed"] if failures.known else []
+    names += [*(["failed"] if failures.known else []), *scratch]
     return CoreView(head(kernel.name, names), (*sizes, *body, f"return {tuple_of(results)}"))

@@ -8,16 +8,17 @@ equations stand at one place of the kernel, so that they have the same bits in e
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.device_reduce import WARP
 from codegen_ad.emit.device_view import parameter_type, type_text
 from codegen_ad.emit.least_squares_view import RESERVED
-from codegen_ad.emit.spell import spell_literal
+from codegen_ad.emit.spell import spell, spell_literal, spell_text
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.access import unrolled_points
 from codegen_ad.plan.device.loops import Refused
+from codegen_ad.plan.device.thread import ThreadPlan
 from codegen_ad.plan.device.whole import Buffer
 from codegen_ad.plan.kernel import Kernel, Parameter
 
@@ -101,6 +102,7 @@ class FitLines:
     layout: Layout
     real: DType
     may_fail: bool
+    alone: ThreadPlan | None
 
     @property
     def count(self) -> int:
@@ -153,6 +155,8 @@ class FitLines:
             else:
                 taken.append(self.names[k])
         taken += ["next_slope", "next_bend", *(["failed"] if self.may_fail else [])]
+        for b in self.scratch():
+            taken.append(self.layout.at(b.name, *([":"] * (len(b.shape) - 1))))
         line = f"found, residuals = {self.kernel.name}({', '.join(taken)})"
         return broken(line, WIDTH - 2 * len(INDENT))
 
@@ -206,6 +210,24 @@ class FitLines:
             *(writing, *(INDENT + line for line in results)),
         ]
 
+    def scratch(self) -> list[Buffer]:
+        """The arrays in memory of which each fit has its own."""
+        found = self.alone.scratch if self.alone is not None else ()
+        return [replace(b, name=free_name(b.name), shape=(*b.shape, "fits")) for b in found]
+
+    def sizes(self) -> tuple[tuple[str, str], ...]:
+        """Where sizes are read, and how others are found from these."""
+        fits = ("fits", f'("points", {int(self.layout.last)})')
+        if self.alone is None or not self.alone.scratch:
+            return (fits,)
+        numbers = {p.name: k for k, p in enumerate(self.kernel.parameters)}
+        read = [
+            (s, f'("{self.names[numbers[p]]}", {axis})')
+            for s, p, axis in self.kernel.sizes
+            if numbers[p] not in self.targets
+        ]
+        return (fits, *read, *((name, spell_text(spell(e))) for name, e in self.alone.counts))
+
     def buffers(self) -> list[Buffer]:
         """The arrays beside the user's."""
         shape, count, real = self.layout.shape, self.count, self.real
@@ -217,6 +239,7 @@ class FitLines:
             Buffer("outcome", shape(), DType.INT32, "output"),
             Buffer("scales", shape(count), real, "state"),
             Buffer("record", shape(3), real, "state"),
+            *self.scratch(),
             Buffer("running", ("1",), DType.INT32, "unfinished"),
         ]
         return [*found, *([Buffer("failed", ("1",), DType.INT32, "status")] * self.may_fail)]

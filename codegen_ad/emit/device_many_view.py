@@ -20,6 +20,7 @@ from codegen_ad.emit.spell import spell_literal, spell_text
 from codegen_ad.emit.view import About, head, types_of
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device.thread import ThreadPlan, thread_plan
 from codegen_ad.plan.kernel import Kernel
 
 TILE_THREADS = 256
@@ -87,15 +88,19 @@ def device_many_view(
     """
     names = {k: free_name(p.name) for k, p in enumerate(kernel.parameters)}
     elements = list(elements_of(kernel, targets, names))
-    plan = shared_plan(kernel)
     failures = Failures()
-    if team == "warp" and plan is not None:
-        core = lanes_core(kernel, plan, about, failures)
+    lanes = shared_plan(kernel) if team == "warp" else None
+    alone: ThreadPlan | None = None
+    if lanes is not None:
+        core = lanes_core(kernel, lanes, about, failures)
     else:
-        team, core = "thread", thread_core(kernel, about, failures)
+        alone = thread_plan(kernel)
+        team, core = "thread", thread_core(kernel, alone, about, failures)
     layout = LAYOUTS[team]
     real = DType.FLOAT32 if kernel.output_dtypes[2] is DType.FLOAT32 else DType.FLOAT64
-    one = FitLines(kernel, targets, each, names, elements, layout, real, bool(failures.known))
+    one = FitLines(
+        kernel, targets, each, names, elements, layout, real, bool(failures.known), alone
+    )
     buffers = one.buffers()
     arguments = one.arguments(buffers)
     taken = [n for n, _ in arguments]
@@ -111,7 +116,7 @@ def device_many_view(
         cost.lines(),
         (launched, *map(_transposing, transposed)),
         tuple((b.name, array_text(b)) for b in buffers),
-        (("fits", f'("points", {int(layout.last)})'),),
+        one.sizes(),
         tuple_text([spell_text(b.name) for b in buffers if b.role == "output"]),
         failures_text(failures),
     )

@@ -46,9 +46,9 @@ class TeamWriter:
             share = step.share if isinstance(step, Kept) else step
             if isinstance(share, Share):
                 self._named(groups(share.totals))
-                self._own |= {_own(o): None for o in share.own}
+                self._own |= {local_array(o): None for o in share.own}
             if isinstance(step, Kept):
-                self._own |= {_own(_kept(step, c)): None for c in step.columns}
+                self._own |= {local_array(_kept(step, c)): None for c in step.columns}
             if isinstance(step, Alone):
                 self._room(step.told)
 
@@ -249,7 +249,7 @@ def team_lines(
     return writer.lines
 
 
-def _own(own: Own) -> str:
+def local_array(own: Own | Buffer) -> str:
     """The line that gives every thread an array."""
     dims = ", ".join(map(str, own.shape))
     shape = dims if len(own.shape) == 1 else f"({dims})"

@@ -190,6 +190,35 @@ def test_numbers_and_matrices_are_fitted(device: SimulatedDriver) -> None:
     np.testing.assert_allclose(found.errors[1], expected.errors[1], rtol=1e-8)
 
 
+def relaxing(p: Any, x: Any, y: Any) -> Any:
+    """Keeps an array of the data's length, which each thread finds in memory."""
+    found, v = np.zeros(len(x)), 1.0
+    for k in range(len(x)):
+        v = v * (1 - 0.1 * p[0]) + 0.05 * p[1]
+        found[k] = v * x[k]
+    return found - y
+
+
+def powers(p: Any, x: Any, y: Any) -> Any:
+    """Sums over rows by a matrix product, whose directions are small arrays of each lane."""
+    return np.stack([1 + 0 * x, x], axis=1) @ p - y
+
+
+@pytest.mark.parametrize(("function", "team"), [(relaxing, "thread"), (powers, "warp")])
+def test_fits_have_arrays_of_their_own(
+    device: SimulatedDriver, monkeypatch: pytest.MonkeyPatch, function: Any, team: str
+) -> None:
+    monkeypatch.setattr(on_device, "least_squares_team", lambda points, fits: team)
+    true = np.array([[1.0, 0.5], [0.7, 1.2]])
+    y = np.stack([function(p, X, 0.0) for p in true])
+    fitted = differentiate(function, target="cuda")
+    found = fit_many(fitted, np.ones((2, 2)), (X, y), per_fit="y")
+    np.testing.assert_allclose(found.x, true, rtol=1e-7)
+    text = fitted.source(true[0], X, y[0], mode=f"fit_many:y:{team}").plain
+    assert ('"role": "scratch"' in text) == (team == "thread")
+    assert ("shfl" in text) == (team == "warp")
+
+
 def test_what_a_thread_cannot_do_is_refused(device: SimulatedDriver) -> None:
     def smoothed(p: Any, x: Any, y: Any) -> Any:
         return np.cumsum(np.sin(p[0] * x)) * p[1] - np.sort(y * p[1])

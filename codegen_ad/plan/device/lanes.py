@@ -15,25 +15,30 @@ from codegen_ad.plan.device.team import (
     Wait,
     repeated_plan,
 )
-from codegen_ad.plan.kernel import Kernel, copied
+from codegen_ad.plan.device.thread import is_small
+from codegen_ad.plan.kernel import Accumulate, Allocate, Kernel, Load, Store, copied, walk
 
 
 def lanes_plan(kernel: Kernel) -> TeamPlan | None:
     """The kernel as steps of a warp; None where its lanes have nothing to share.
 
-    Parameters
-    ----------
-    kernel : the arrays that it makes, if any, are its results: each lane has its own, and writes
-        all of them.
+    Each lane has its own of all arrays that the kernel makes, and writes all of them; so it is None
+    where that takes too much memory, or lanes would write parts of an array.
 
     Raises
     ------
     Refused
         If a statement can't be run on a device.
     """
+    made = [s for s in walk(kernel.body) if isinstance(s, Allocate)]
+    if not all(s.buffer in kernel.outputs or is_small(s) for s in made):
+        return None
     plan = repeated_plan(replace(kernel, body=[copied(s) for s in kernel.body]), ())
     steps = tuple(_by_all(plan.steps))
-    return replace(plan, steps=steps) if _has_shares(steps) else None
+    shares = list(_shares(steps))
+    if not shares or any(_writes_parts(share) for share in shares):
+        return None
+    return replace(plan, steps=steps)
 
 
 def _by_all(steps: Iterable[Step]) -> Iterator[Step]:
@@ -50,8 +55,22 @@ def _by_all(steps: Iterable[Step]) -> Iterator[Step]:
                 yield step
 
 
-def _has_shares(steps: Sequence[Step]) -> bool:
-    return any(
-        isinstance(s, Share) or (isinstance(s, Around) and any(map(_has_shares, s.blocks)))
-        for s in steps
-    )
+def _shares(steps: Sequence[Step]) -> Iterator[Share]:
+    for step in steps:
+        if isinstance(step, Share):
+            yield step
+        elif isinstance(step, Around):
+            for block in step.blocks:
+                yield from _shares(block)
+
+
+def _writes_parts(share: Share) -> bool:
+    """Whether the trips of a loop write to an array that is there behind the loop, each a part."""
+    own = {o.name for o in share.own} | {t.name for t in share.totals}
+    for statement in walk(share.loop.body):
+        match statement:
+            case Store(buffer) | Accumulate(Load(buffer)) if buffer not in own:
+                return True
+            case _:
+                pass
+    return False

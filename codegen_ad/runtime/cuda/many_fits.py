@@ -133,7 +133,8 @@ class ManyFitsRun:
                 for n in ("points", *own):
                     if n in values and len(values[n].shape) > 1:
                         values[n] = self._with_fits_last(n, values[n])
-            self._sizes = {"fits": self.fits}
+            shapes = {n: tuple(np.shape(v)) for n, v in values.items()}
+            self._sizes = file.sizes_of(shapes, values)
             for name, what in file.arrays.items():
                 shape = tuple(value(text, self._sizes) for text in what.shape)
                 values[name] = workspace.room(name, shape, what.dtype)
