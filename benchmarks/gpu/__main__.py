@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.gpu import ceilings, correctness, fits, many_fits, mutations, overhead, sweep
+from benchmarks.gpu import ceilings, correctness, fits, many_fits, overhead, sweep
 from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
@@ -216,6 +216,7 @@ def once(device: Device, bundle: Bundle) -> int:
 
 def dry(out: Path | None) -> int:
     """Everything on a simulated device: a bundle is made and measured, at small sizes."""
+    from benchmarks.gpu import mutations
     from codegen_ad.testing.simulated_driver import SimulatedDriver
 
     simulated = SimulatedDriver()
