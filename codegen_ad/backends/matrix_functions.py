@@ -1,10 +1,11 @@
 """Functions of matrices that generated files bring along: NumPy's, made safe for compiled code.
 
 numba's own raise errors without a line, refuse empty matrices and what is not finite, and give
-results in Fortran order, which a variable that holds rows in C order can't take. These raise
-`LinAlgError(where)`, know empty matrices, return C order, and hand NaN on where NumPy does. Their
-text is copied into the files that use them: each uses `np`, functions that stand before it, and
-nothing else. A compiled function can't raise out of an `except`, so each notes that it failed.
+results in Fortran order, which a variable that holds rows in C order can't take. These know empty
+matrices, return C order, and hand NaN on where NumPy does. What can fail returns last whether it
+did: whoever calls knows the user's line, and numba compiles a function again for every literal text
+that it is given. Their text is copied into the files that use them: each uses `np`, functions that
+stand before it, and nothing else.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def matrix_eliminate(u: Array, x: Array) -> float:
     return sign
 
 
-def matrix_solve(a: Array, b: Array, where: str) -> Array:
+def matrix_solve(a: Array, b: Array) -> tuple[Array, bool]:
     """Return the solution x of a @ x = b."""
     x = np.empty(b.shape, b.dtype)
     failed = False
@@ -80,12 +81,10 @@ def matrix_solve(a: Array, b: Array, where: str) -> Array:
         columns = x.reshape(a.shape[0], -1)
         if not (matrix_finite(a) and matrix_finite(columns)):
             failed = matrix_eliminate(a.copy(), columns) == 0.0
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return x
+    return x, failed
 
 
-def matrix_inverse(a: Array, where: str) -> Array:
+def matrix_inverse(a: Array) -> tuple[Array, bool]:
     """Return the inverse."""
     x = np.empty(a.shape, a.dtype)
     failed = False
@@ -98,9 +97,7 @@ def matrix_inverse(a: Array, where: str) -> Array:
         for i in range(a.shape[0]):
             x[i, i] = 1.0
         failed = matrix_eliminate(a.copy(), x) == 0.0
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return x
+    return x, failed
 
 
 def matrix_det(a: Array) -> Any:
@@ -137,7 +134,7 @@ def matrix_slogdet(a: Array) -> Any:
     return sign, size
 
 
-def matrix_cholesky(a: Array, where: str) -> Array:
+def matrix_cholesky(a: Array) -> tuple[Array, bool]:
     """Return the triangle with a = lower @ lower.T; only the lower triangle of a is read."""
     lower = np.empty(a.shape, a.dtype)
     failed = False
@@ -145,12 +142,10 @@ def matrix_cholesky(a: Array, where: str) -> Array:
         matrix_put(lower, np.linalg.cholesky(np.ascontiguousarray(a)))
     except Exception:
         failed = True
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return lower
+    return lower, failed
 
 
-def matrix_solve_triangular(a: Array, b: Array, lower: bool, unit: bool, where: str) -> Array:
+def matrix_solve_triangular(a: Array, b: Array, lower: bool, unit: bool) -> tuple[Array, bool]:
     """Return the solution x of a @ x = b, reading one triangle of a, or 1 on its diagonal."""
     n = a.shape[0]
     x = np.empty(b.shape, b.dtype)
@@ -163,13 +158,13 @@ def matrix_solve_triangular(a: Array, b: Array, lower: bool, unit: bool, where: 
                 columns[i, j] -= a[i, k] * columns[k, j]
         if not unit:
             if a[i, i] == 0.0:
-                raise np.linalg.LinAlgError(where)
+                return x, True
             for j in range(columns.shape[1]):
                 columns[i, j] /= a[i, i]
-    return x
+    return x, False
 
 
-def matrix_qr(a: Array, where: str) -> Any:
+def matrix_qr(a: Array) -> Any:
     """Return q with orthonormal columns and the upper triangle r of a = q @ r."""
     m, n = a.shape
     q = np.empty((m, min(m, n)), a.dtype)
@@ -186,12 +181,10 @@ def matrix_qr(a: Array, where: str) -> Any:
         q.fill(np.nan)
         r.fill(np.nan)
         failed = False
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return q, r
+    return q, r, failed
 
 
-def matrix_eigh(a: Array, where: str) -> Any:
+def matrix_eigh(a: Array) -> Any:
     """Return the eigenvalues, rising, and the eigenvectors; the lower triangle of a is read."""
     w = np.empty(a.shape[0], a.dtype)
     v = np.empty(a.shape, a.dtype)
@@ -203,12 +196,10 @@ def matrix_eigh(a: Array, where: str) -> Any:
             matrix_put(v, found[1])
         except Exception:
             failed = True
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return w, v
+    return w, v, failed
 
 
-def matrix_svd(a: Array, where: str) -> Any:
+def matrix_svd(a: Array) -> Any:
     """Return the reduced singular value decomposition a = (u * s) @ vt, s falling."""
     m, n = a.shape
     u = np.empty((m, min(m, n)), a.dtype)
@@ -223,12 +214,10 @@ def matrix_svd(a: Array, where: str) -> Any:
             matrix_put(vt, found[2])
         except Exception:
             failed = True
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return u, s, vt
+    return u, s, vt, failed
 
 
-def matrix_pinv(a: Array, cutoff: float, where: str) -> Array:
+def matrix_pinv(a: Array, cutoff: float) -> tuple[Array, bool]:
     """Return the pseudoinverse; singular values up to cutoff * largest count as 0.
 
     A cutoff below 0 is, but for its sign, multiplied by the larger size of a.
@@ -243,12 +232,10 @@ def matrix_pinv(a: Array, cutoff: float, where: str) -> Array:
             matrix_put(x, np.linalg.pinv(np.ascontiguousarray(a), cutoff))
         except Exception:
             failed = True
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return x
+    return x, failed
 
 
-def matrix_lstsq(a: Array, b: Array, cutoff: float, where: str) -> Array:
+def matrix_lstsq(a: Array, b: Array, cutoff: float) -> tuple[Array, bool]:
     """Return the shortest x that makes a @ x - b shortest; for `cutoff` see `matrix_pinv`."""
     m, n = a.shape
     x = np.zeros((n, *b.shape[1:]), a.dtype)
@@ -262,9 +249,7 @@ def matrix_lstsq(a: Array, b: Array, cutoff: float, where: str) -> Array:
             )
         except Exception:
             failed = True
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return x
+    return x, failed
 
 
 def tile_product(left: Array, right: Array, out: Array) -> None:

@@ -6,6 +6,7 @@ Works on finished text, one statement at a time; what it can't break it leaves a
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
 WIDTH = 100
 INDENT = "    "
@@ -33,7 +34,8 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
         items = [f"{INDENT}{ast.unparse(item)}," for item in value.elts]
         return [f"{head} (", *items, ")"]
     if isinstance(value, ast.Call):
-        return _call(head, value, room)
+        arguments = [ast.unparse(a) for a in (*value.args, *value.keywords)]
+        return called(f"{head} {ast.unparse(value.func)}", arguments, room)
     parts = _operands(value)
     if len(parts) == 1:
         return [line]
@@ -43,14 +45,14 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
     return [f"{head} (", *(INDENT + part for part in parts), ")"]
 
 
-def _call(head: str, call: ast.Call, room: int) -> list[str]:
-    """A call with its arguments on a line of their own, or on one line each."""
-    arguments = [ast.unparse(a) for a in (*call.args, *call.keywords)]
+def called(start: str, arguments: Sequence[str], room: int = WIDTH) -> list[str]:
+    """A call with its arguments behind it, or on a line of their own, or on one line each."""
     together = ", ".join(arguments)
-    start = f"{head} {ast.unparse(call.func)}("
+    if len(start) + len(together) + len("()") <= room:
+        return [f"{start}({together})"]
     if len(INDENT + together) <= room:
-        return [start, INDENT + together, ")"]
-    return [start, *(f"{INDENT}{a}," for a in arguments), ")"]
+        return [f"{start}(", INDENT + together, ")"]
+    return [f"{start}(", *(f"{INDENT}{a}," for a in arguments), ")"]
 
 
 def _operands(node: ast.expr) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from codegen_ad.emit.breaking import INDENT, WIDTH, broken
+from codegen_ad.emit.breaking import INDENT, WIDTH, broken, called
 from codegen_ad.emit.lines import Writer
 from codegen_ad.emit.spell import spell, spell_dim
 from codegen_ad.emit.view import (
@@ -218,9 +218,5 @@ def _lines(statements: Sequence[Statement]) -> list[str]:
 
 def _broken(line: str) -> list[str]:
     """A call alone, its arguments on a line of their own where it is long."""
-    if len(line) + len(INDENT) <= WIDTH:
-        return [line]
-    name, inside = line[:-1].split("(", 1)
-    if len(inside) + 2 * len(INDENT) <= WIDTH:
-        return [f"{name}(", f"{INDENT}{inside}", ")"]
-    return [f"{name}(", *(f"{INDENT}{argument}," for argument in inside.split(", ")), ")"]
+    name, inside = line.removesuffix(")").split("(", 1)
+    return called(name, inside.split(", "), WIDTH - len(INDENT))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from codegen_ad.emit.breaking import INDENT, WIDTH
+from codegen_ad.emit.breaking import INDENT, WIDTH, called
 from codegen_ad.emit.matrix_calls import matrix_call, place
 from codegen_ad.emit.spell import (
     spell,
@@ -259,15 +259,10 @@ class Writer(BlockWriter):
         if statement.message is None:
             self.line(f"raise {statement.exception}", depth)
             return
-        message = spell_text(statement.message)
-        given = ", ".join((message, *map(self.spell, statement.shown)))
-        line = f"raise {statement.exception}({given})"
-        if len(line) + len(INDENT) * (depth + self.margin) <= WIDTH:
+        given = [spell_text(statement.message), *map(self.spell, statement.shown)]
+        room = WIDTH - len(INDENT) * (depth + self.margin)
+        for line in called(f"raise {statement.exception}", given, room):
             self.line(line, depth)
-            return
-        self.line(f"raise {statement.exception}(", depth)
-        self.line(given, depth + 1)
-        self.line(")", depth)
 
     def _grow(self, buffers: tuple[str, ...], count: str, depth: int) -> None:
         self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)

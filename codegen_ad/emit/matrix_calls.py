@@ -1,14 +1,14 @@
 """Calls of linear algebra as lines of Python: which function it is, and what it says if it fails.
 
 The functions stand in the generated file itself; `backends/matrix_functions.py` has their text.
-Each raises `LinAlgError` with the message that it is given, which names the user's line.
+Those that can fail return last whether they did; what is raised then names the user's line.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from codegen_ad.emit.breaking import INDENT
+from codegen_ad.emit.breaking import INDENT, called
 from codegen_ad.emit.spell import spell_element, spell_text
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.kernel import Kernel, LibraryCall, Note, walk
@@ -55,16 +55,22 @@ def matrix_call(call: LibraryCall, line: str, room: int) -> list[str]:
     function = FUNCTIONS[call.function]
     arguments = [place(a, call.at) for a in call.arguments]
     arguments += [repr(option) for option in call.options]
-    if function.failure is not None:
-        message = _message(function.failure, call.note, line, room - len(INDENT) - 3)
-        arguments.append(spell_text(message))
-    head = f"{', '.join(place(r, call.at) for r in call.results)} = {function.name}("
-    together = ", ".join(arguments)
-    if len(head) + len(together) + 1 <= room:
-        return [f"{head}{together})"]
-    if len(INDENT) + len(together) <= room:
-        return [head, INDENT + together, ")"]
-    return [head, *(f"{INDENT}{a}," for a in arguments), ")"]
+    results = [place(r, call.at) for r in call.results]
+    if function.failure is None:
+        return called(f"{', '.join(results)} = {function.name}", arguments, room)
+    message = _message(function.failure, call.note, line, room - 2 * len(INDENT) - 2)
+    error = called("raise np.linalg.LinAlgError", [spell_text(message)], room - len(INDENT))
+    if not call.at:
+        targets, failed, puts = [*results, "failed"], "failed", []
+    else:
+        targets, failed = ["found"], f"found[{len(results)}]"
+        puts = [f"matrix_put({r}, found[{k}])" for k, r in enumerate(results) if r != UNREAD]
+    return [
+        *called(f"{', '.join(targets)} = {function.name}", arguments, room),
+        *puts,
+        f"if {failed}:",
+        *(INDENT + text for text in error),
+    ]
 
 
 def place(buffer: str, at: tuple[Dim, ...]) -> str:

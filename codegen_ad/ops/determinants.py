@@ -33,7 +33,7 @@ def _infer_cofactors(types: Sequence[Type], _: Params | None) -> Type:
     return matrices.squares(types[0])
 
 
-def matrix_cofactors(a: Any, where: str) -> Any:
+def matrix_cofactors(a: Any) -> Any:
     """Return det(a) times the transpose of the inverse, which exists for a singular a too.
 
     With a = (u * s) @ vt, it is det(u) * det(vt) * (u * r) @ vt, where r[i] is the product of all
@@ -64,15 +64,15 @@ def matrix_cofactors(a: Any, where: str) -> Any:
                 total += a[i, k] * 0.0
         out.fill(np.nan)
         failed = total == 0.0
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return out
+    return out, failed
 
 
 def _cofactors(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     out = np.empty_like(args[0])
     for place in np.ndindex(out.shape[:-2]):
-        out[place] = matrix_cofactors(args[0][place], "a matrix is not finite")
+        out[place], failed = matrix_cofactors(args[0][place])
+        if failed:
+            raise np.linalg.LinAlgError("a matrix is not finite")
     return out
 
 

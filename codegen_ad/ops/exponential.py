@@ -35,15 +35,15 @@ def _infer_frechet(types: Sequence[Type], _: Params | None) -> Type:
     return a
 
 
-def matrix_exponential(a: Any, where: str) -> Any:
+def matrix_exponential(a: Any) -> Any:
     """Return exp(a) by scaling, the Padé approximant of order 13, and squaring (Higham, 2005)."""
     x = a.astype(np.float64)
     one = np.eye(x.shape[0])
     if x.size == 0:
-        return x.astype(a.dtype)
+        return x.astype(a.dtype), False
     size = np.abs(x).sum(axis=0).max()
     if not np.isfinite(size):
-        raise np.linalg.LinAlgError(where)
+        return x.astype(a.dtype), True
     squarings = max(0, int(np.ceil(np.log2(max(size, 1.0) / 4.25))))
     x = x * 0.5**squarings
     x2 = np.dot(x, x)
@@ -58,10 +58,10 @@ def matrix_exponential(a: Any, where: str) -> Any:
     x = np.ascontiguousarray(np.linalg.solve(even - odd, even + odd))
     for _ in range(squarings):
         x = np.dot(x, x)
-    return x.astype(a.dtype)
+    return x.astype(a.dtype), False
 
 
-def matrix_exponential_derivative(a: Any, e: Any, where: str) -> Any:
+def matrix_exponential_derivative(a: Any, e: Any) -> Any:
     """Return the derivative of exp at a in direction e, beside exp(a) (Al-Mohy and Higham, 2009).
 
     Every step of `matrix_exponential` is differentiated; d_x2 is the derivative of x2 = x @ x.
@@ -70,10 +70,10 @@ def matrix_exponential_derivative(a: Any, e: Any, where: str) -> Any:
     d = e.astype(np.float64)
     one = np.eye(x.shape[0])
     if x.size == 0:
-        return x.astype(a.dtype)
+        return x.astype(a.dtype), False
     size = np.abs(x).sum(axis=0).max()
     if not np.isfinite(size):
-        raise np.linalg.LinAlgError(where)
+        return x.astype(a.dtype), True
     squarings = max(0, int(np.ceil(np.log2(max(size, 1.0) / 4.25))))
     x = x * 0.5**squarings
     d = d * 0.5**squarings
@@ -103,13 +103,13 @@ def matrix_exponential_derivative(a: Any, e: Any, where: str) -> Any:
     for _ in range(squarings):
         d = np.dot(x, d) + np.dot(d, x)
         x = np.dot(x, x)
-    return d.astype(a.dtype)
+    return d.astype(a.dtype), False
 
 
 def _expm(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     out = np.empty_like(args[0])
     for place in np.ndindex(out.shape[:-2]):
-        out[place] = matrix_exponential(args[0][place], "a matrix is not finite")
+        out[place] = _finite(matrix_exponential(args[0][place]))
     return out
 
 
@@ -117,8 +117,14 @@ def _frechet(args: Sequence[Array], _: Any, __: Sizes) -> Array:
     out = np.empty_like(args[0])
     for place in np.ndindex(out.shape[:-2]):
         a, direction = (x[place] for x in args)
-        out[place] = matrix_exponential_derivative(a, direction, "a matrix is not finite")
+        out[place] = _finite(matrix_exponential_derivative(a, direction))
     return out
+
+
+def _finite(found: tuple[Array, bool]) -> Array:
+    if found[1]:
+        raise np.linalg.LinAlgError("a matrix is not finite")
+    return found[0]
 
 
 def expm_pullback(b: Builder, node: Node, g: Node) -> tuple[Node]:

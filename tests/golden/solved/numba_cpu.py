@@ -67,7 +67,7 @@ def matrix_eliminate(u, x):
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def matrix_solve(a, b, where):
+def matrix_solve(a, b):
     """Return the solution x of a @ x = b."""
     x = np.empty(b.shape, b.dtype)
     failed = False
@@ -80,9 +80,7 @@ def matrix_solve(a, b, where):
         columns = x.reshape(a.shape[0], -1)
         if not (matrix_finite(a) and matrix_finite(columns)):
             failed = matrix_eliminate(a.copy(), columns) == 0.0
-    if failed:
-        raise np.linalg.LinAlgError(where)
-    return x
+    return x, failed
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
@@ -99,9 +97,11 @@ def solved_value_and_grad(A, b):
     d_value_1[2, 1] = A[1, 2]
     d_value_1[2, 2] = A[2, 2]
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    value_1 = matrix_solve(
-        A, b, "line 3: a matrix is singular: return np.sum(np.linalg.solve(A, b) ** 2)"
-    )
+    value_1, failed = matrix_solve(A, b)
+    if failed:
+        raise np.linalg.LinAlgError(
+            "line 3: a matrix is singular: return np.sum(np.linalg.solve(A, b) ** 2)"
+        )
     d_value_2 = np.empty(3)
     value_2 = value_1[0]
     value_3 = value_1[1]
@@ -113,11 +113,11 @@ def solved_value_and_grad(A, b):
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
     value = value_2 * value_2 + value_3 * value_3 + value_4 * value_4
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_b = matrix_solve(
-        d_value_1,
-        d_value_2,
-        "line 3: a matrix is singular, in the gradient of: return np.sum(np.linalg.solve(A, b) **…",
-    )
+    d_b, failed = matrix_solve(d_value_1, d_value_2)
+    if failed:
+        raise np.linalg.LinAlgError(
+            "line 3: a matrix is singular, in the gradient of: return np.sum(np.linalg.solve(A, b)…"
+        )
     d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
     d_b_1 = d_b[1]
