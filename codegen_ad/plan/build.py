@@ -85,7 +85,8 @@ def _attempt(
     root = Scope(None, is_region=True)
     known = frozenset(s.symbol for s in sizes)
     here = Marks(set(marks.full), dict(marks.local))
-    p = Planner(program.notes, here, ranks, blas, root, known, marks.full, swept)
+    counting = frozenset(symbol for d in rows for symbol in d.symbols())
+    p = Planner(program.notes, here, ranks, counting, blas, root, known, marks.full, swept)
     p.names.known = known
     p.names.reserved |= reserved
     sizes = list(sizes)

@@ -64,6 +64,8 @@ class Row:
 class Planner:
     """State of one attempt at planning; `sizes` are the symbols that the arguments' shapes tell.
 
+    `rows_of_data` are the symbols of those that count rows of data.
+
     `learnt` are the nodes that need memory in any attempt; `marks` has those of this one, too.
     `swept` says whether updates of shifted parts may be one sweep.
 
@@ -75,6 +77,7 @@ class Planner:
     notes: Notes
     marks: Marks
     ranks: dict[Dim, int]
+    rows_of_data: frozenset[str]
     blas: bool
     root: Scope
     sizes: frozenset[str]
@@ -92,7 +95,7 @@ class Planner:
 
     def __post_init__(self) -> None:
         self.elements = Elements(self.notes, self.names)
-        self.walker = Walker(self.elements, self.marks, self.ranks, self.blas)
+        self.walker = Walker(self.elements, self.marks, self.ranks, self.rows_of_data, self.blas)
 
     def learn(self, scope: Scope, node: Node) -> bool:
         """Note that a node needs memory, if nothing that has been planned so far may depend on it.

@@ -14,7 +14,7 @@ from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
-from codegen_ad.ops.costs import COSTLY, is_costly
+from codegen_ad.ops.costs import COSTLY
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import CONCATENATE, RESHAPE
 from codegen_ad.plan.access import (
@@ -36,6 +36,7 @@ from codegen_ad.plan.accumulating import accumulates, reduced_extents, shares_wo
 from codegen_ad.plan.bounds import inside
 from codegen_ad.plan.element import Elements, free_points
 from codegen_ad.plan.products import is_product
+from codegen_ad.plan.repeated import is_worth_keeping
 from codegen_ad.plan.scope import Pattern, Scope, Stored
 
 STRUCTURED = (Kind.LOOP, Kind.WHILE, Kind.BRANCH, Kind.CALL)
@@ -145,15 +146,16 @@ def is_whole(node: Node, large: bool) -> bool:
     return node.op.kind in WHOLE or (large and node.op.kind is Kind.CONTRACT and is_product(node))
 
 
+@dataclass(slots=True, eq=False)
 class Walker:
     """Follows elements of nodes and collects what they need in one scope."""
 
-    def __init__(self, elements: Elements, marks: Marks, ranks: dict[Dim, int], blas: bool) -> None:
-        self.elements = elements
-        self.marks = marks
-        self.ranks = ranks
-        self.blas = blas
-        self._fresh = 0
+    elements: Elements
+    marks: Marks
+    ranks: dict[Dim, int]
+    rows: frozenset[str]
+    blas: bool
+    _fresh: int = 0
 
     def fresh(self, extent: Dim) -> Dim:
         """A symbol for an axis that no loop runs over yet."""
@@ -214,7 +216,7 @@ class Walker:
             return
         if is_free(point):
             out.passing.setdefault(node, set()).add(user)
-        elif is_costly(node) and scope.repeats(point):
+        elif is_worth_keeping(scope, node, point, self.rows, self.needs_buffer):
             raise Keep(node, None)
         self.inside(scope, node, point, out)
 
