@@ -42,10 +42,12 @@ from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.chunking.chunks import Cut, cut
 from codegen_ad.plan.cost import Cost, cost
+from codegen_ad.plan.fixed import fixable
 from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built
+from codegen_ad.runtime.fixed import wanted
 from codegen_ad.signature import Signature
 from codegen_ad.sparsity.jacobian import Subject
 from codegen_ad.stages import Stages, metadata
@@ -162,6 +164,8 @@ def run(
     )
     vectorise = options.math == "vector"
     parts: Cut | None = None
+    gaining: tuple[str, ...] = ()
+    fixed: dict[str, int] = {}
     if is_fit(mode):
         varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
         # What is computed once stands in a device's kernel with the step, and shares parameters.
@@ -185,13 +189,20 @@ def run(
         with _placing(reading):
             text = numba_cuda.source(kernel, about, counted)
     else:
-        parts = cut(kernel, {s for d in rows for s in d.symbols()})
-        text = numba_cpu.source(kernel, about, counted, vectorise=vectorise, parts=parts)
+        counting = {s for d in rows for s in d.symbols()}
+        parts = cut(kernel, counting)
+        if parts is None and options.fixed_sizes:
+            gaining = fixable(kernel, counting)
+        places = [(s.symbol, s.array, s.axis) for s in reading.sizes if s.symbol in gaining]
+        fixed = wanted(signature, places)
+        text = numba_cpu.source(
+            kernel, about, counted, vectorise=vectorise, parts=parts, fixed=fixed
+        )
     on_stage("code", text)
     program, values = derived.program, derived.values
     return Stages(
         reading, simplified, program, values, optimized, kernel, counted, about, text, fired,
-        checkpoints, parts,
+        checkpoints, parts, gaining, fixed,
     )  # fmt: skip
 
 

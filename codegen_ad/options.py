@@ -21,6 +21,10 @@ CONSTANT_ON_DEVICE = 128
 """On a GPU, sizes of differentiated parameters of at most so many elements are constants: every
 thread can then add up a gradient of its own."""
 
+FIXED = 16
+"""Sizes of short loops inside of loops over steps are constants of a kernel up to this; see
+`fixed_sizes`."""
+
 ENVIRONMENT = {
     "CODEGEN_AD_CACHE": "the folder that keeps generated kernels",
     "CODEGEN_AD_CHECK": "1: verify the program after every stage of a build",
@@ -76,6 +80,7 @@ class Options:
     math : one of `MATH`: where the functions of mathematics in loops come from.
     target : one of `TARGETS`.
     threads : how many threads may share a large call; None for as many as numba would use.
+    fixed_sizes : whether kernels may be made for small sizes where loops over steps gain by it.
     """
 
     wrt: tuple[str, ...] = ()
@@ -87,6 +92,7 @@ class Options:
     math: str = "vector"
     target: str = "cpu"
     threads: int | None = None
+    fixed_sizes: bool = True
 
     def text(self) -> str:
         """All options that change what is generated as one line, for the cache key."""

@@ -6,7 +6,7 @@ This module knows nothing of programs, so that a cached kernel is found without 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,15 @@ class ArrayForm:
     of a parameter that is differentiated) and None for an axis whose size the kernel reads at run
     time. `layout` is C, F or A (any strides), with "readonly" where the array is: a kernel file is
     compiled for one of them only.
+
+    `sizes` are those of the array at hand. They are no part of the specialisation by themselves:
+    a kernel says which of them it is made for, see `codegen_ad.runtime.fixed`.
     """
 
     dtype: str
     shape: tuple[int | None, ...]
     layout: str = "C"
+    sizes: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
     def __str__(self) -> str:
         sizes = ",".join("*" if s is None else str(s) for s in self.shape)
@@ -81,11 +85,13 @@ class Signature:
 
     A `*args` parameter appears under its name as a SequenceForm of class tuple. `untrue` holds the
     comparisons of sizes, in the frontend's words, that are taken to hold otherwise and do not hold
-    for these arguments: `x.shape[0] >= 5`.
+    for these arguments: `x.shape[0] >= 5`. Of one that `is_general`, a kernel is made that takes
+    the sizes at hand for no more than an example.
     """
 
     parameters: tuple[tuple[str, Form], ...]
     untrue: tuple[str, ...] = ()
+    is_general: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         forms = [f"{name} {form}" for name, form in self.parameters]
@@ -93,7 +99,7 @@ class Signature:
 
     def without(self, comparison: str) -> Signature:
         """The signature of arguments for which this comparison does not hold either."""
-        return Signature(self.parameters, tuple(sorted({*self.untrue, comparison})))
+        return replace(self, untrue=tuple(sorted({*self.untrue, comparison})))
 
 
 PARTS = ("real", "imag")

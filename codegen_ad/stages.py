@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
+        "fixable": list(stages.fixable),
+        "fixed": dict(stages.fixed),
 from typing import Any
 
 from codegen_ad.derive.structured import Checkpoints
@@ -42,6 +44,8 @@ class Stages:
     rewrites: Counter[str] = field(default_factory=Counter[str])
     checkpoints: Checkpoints | None = None
     parts: Cut | None = None
+    fixable: tuple[str, ...] = ()
+    fixed: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, Any]:
@@ -67,6 +71,8 @@ def metadata(stages: Stages, wrt: Sequence[str], options: Options) -> dict[str, 
             for i in stages.derived.inputs[len(reading.leaves) :]
         ],
         "sizes": [astuple(s) for s in reading.sizes],
+        "fixable": list(stages.fixable),
+        "fixed": dict(stages.fixed),
         "requirements": [
             {
                 "kind": r.kind,

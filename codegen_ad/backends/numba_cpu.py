@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from codegen_ad.backends.brought import helpers
@@ -27,12 +27,13 @@ def source(
     *,
     vectorise: bool = True,
     parts: Cut | None = None,
+    fixed: Mapping[str, int] | None = None,
 ) -> str:
-    """The text of the kernel's file, in functions if it is cut; `vectorise` as in `view`."""
+    """The text of the kernel's file, in functions if it is cut; the others as in `view`."""
     if parts is not None:
         k = cut_view(parts, about, cost, helpers, vectorise=vectorise)
         return render(f"{NAME}/chunks.py.jinja", k=k)
-    k = view(kernel, about, cost, helpers, vectorise=vectorise)
+    k = view(kernel, about, cost, helpers, vectorise=vectorise, fixed=fixed)
     return render(f"{NAME}/kernel.py.jinja", k=k)
 
 

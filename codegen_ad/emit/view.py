@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.lines import Writer
 from codegen_ad.emit.spell import spell
+from codegen_ad.ir.dims import AxisSize
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.free import fixed_names
 from codegen_ad.plan.kernel import Allocate, Kernel, Parameter, walk
@@ -46,6 +47,7 @@ class KernelView:
     source: str
     summary: str
     types: tuple[str, ...]
+    fixed: str
     cost: tuple[str, ...]
     imports: tuple[str, ...]
     helpers: tuple[Helper, ...]
@@ -64,12 +66,15 @@ def view(
     *,
     outputs_given: bool = False,
     vectorise: bool = True,
+    fixed: Mapping[str, int] | None = None,
 ) -> KernelView:
     """The kernel as text for a template; `helpers` gives the functions that it calls.
 
     With `outputs_given`, output arrays are further parameters, `value` alone is returned, and
-    nothing is allocated for them. `vectorise` calls functions that let loops use vectors.
+    nothing is allocated for them. `vectorise` calls functions that let loops use vectors. `fixed`
+    are sizes that the kernel is made for.
     """
+    fixed = fixed or {}
     parameters = frozenset(p.name for p in kernel.parameters)
     writer = Writer(about.function, parameters, fixed_names(kernel), vectorise=vectorise)
     arrays = [o for o in kernel.outputs if isinstance(o, str)]
@@ -98,7 +103,12 @@ def view(
         if not (outputs_given and isinstance(o, str))
     ]
     used = symbols_of("\n".join(code_only(writer.lines)))
-    sizes = [str(s) for s in kernel.sizes if s.symbol in used]
+    sizes: list[str] = []
+    for size in kernel.sizes:
+        if size.symbol in fixed:
+            sizes += _fixed_size(size, fixed[size.symbol])
+        elif size.symbol in used:
+            sizes.append(str(size))
     body = (*sizes, *writer.lines)
     found = helpers("\n".join((*body, *returned)))
     return KernelView(
@@ -106,6 +116,7 @@ def view(
         about.source,
         about.summary,
         types_of(kernel),
+        _made_for(fixed),
         cost.lines(),
         imports((*body, *returned, *(h.text for h in found))),
         found,
@@ -115,6 +126,20 @@ def view(
         tuple(names),
         tuple(o if isinstance(o, str) else spell(o) for o in kernel.outputs),
     )
+
+
+def _fixed_size(size: AxisSize[str], number: int) -> list[str]:
+    """A size that is a constant: other arrays are refused, because nothing else would notice."""
+    return [
+        f"if {size.array}.shape[{size.axis}] != {number}:",
+        f'    raise ValueError("this file is made for {size.symbol} = {number}")',
+        f"{size.symbol} = {number}",
+    ]
+
+
+def _made_for(fixed: Mapping[str, int]) -> str:
+    found = ", ".join(f"{symbol} = {size}" for symbol, size in fixed.items())
+    return f"Made for {found}." if fixed else ""
 
 
 def tuple_of(values: Sequence[str]) -> str:

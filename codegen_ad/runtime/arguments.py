@@ -211,7 +211,7 @@ def _array_form(array: np.ndarray[Any, Any], where: str, *, exact: int) -> Array
         )
     array = prepared(array, where)
     shape = _shape(array.shape, exact=exact)
-    return ArrayForm(NATIVE[array.dtype.str], shape, _layout(array))
+    return ArrayForm(NATIVE[array.dtype.str], shape, _layout(array), array.shape)
 
 
 def _shape(shape: tuple[int, ...], *, exact: int) -> tuple[int | None, ...]:

@@ -99,9 +99,13 @@ def holds(root: object, dependencies: Iterable[Dependency]) -> bool:
         return False
 
 
-def digest(dependencies: Iterable[Dependency]) -> str:
-    """Return the hash, in hexadecimal, that stands for the dependencies in a file name."""
+def digest(dependencies: Iterable[Dependency], fixed: object = None) -> str:
+    """Return the hash, in hexadecimal, that stands for the dependencies in a file name.
+
+    `fixed` are the sizes that a kernel is made for, if it is: others have the same dependencies.
+    """
     text = json.dumps([dependency.to_json() for dependency in dependencies])
+    text += json.dumps(fixed) if fixed else ""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -17,6 +17,7 @@ from codegen_ad.runtime.arguments import Binder, leaves_of
 from codegen_ad.runtime.compiled import Compiled, OtherCase
 from codegen_ad.runtime.dependencies import Dependency, digest, holds, manifest
 from codegen_ad.runtime.fingerprint import primary_key
+from codegen_ad.runtime.fixed import Variants, fits
 from codegen_ad.runtime.folder import open_folder
 from codegen_ad.runtime.repeated import nested_key, plain_key
 from codegen_ad.runtime.store import Entry, Store
@@ -98,7 +99,7 @@ class Kernels:
         self._versions = versions
         self._inspect = inspect
         self.team = Team(threads)
-        self._by_signature: dict[tuple[str, Signature], Prepared] = {}
+        self._by_signature: dict[tuple[str, Signature], Variants[Prepared]] = {}
         self._plain: dict[Any, tuple[Watch, Callable[..., Any]]] = {}
         self._nested: dict[Any, tuple[Watch, Nested]] = {}
 
@@ -137,13 +138,16 @@ class Kernels:
 
     def _kernel(self, mode: str, signature: Signature, arguments: Mapping[str, Any]) -> Prepared:
         """The kernel of one signature, if nothing that it depends on has changed."""
-        key = (mode, signature)
-        prepared = self._by_signature.get(key)
-        if prepared is None or not prepared.watch.unchanged():
-            self._plain.clear()
-            self._nested.clear()
-            prepared = self._find(mode, signature, arguments)
-            self._by_signature[key] = prepared
+        variants = self._by_signature.setdefault((mode, signature), Variants())
+        prepared = variants.find(signature)
+        if prepared is not None and prepared.watch.unchanged():
+            return prepared
+        self._plain.clear()
+        self._nested.clear()
+        if not all(p.watch.unchanged() for p in variants):
+            variants = self._by_signature[mode, signature] = Variants()
+        prepared = self._find(mode, variants.allowed(signature), arguments)
+        variants.add(prepared.compiled.metadata, prepared)
         return prepared
 
     def fast(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
@@ -194,14 +198,15 @@ class Kernels:
         )
         for entry in store.candidates(name, primary):
             dependencies = [Dependency.from_json(d) for d in _list(entry)]
-            if holds(self.root, dependencies):
+            if fits(entry.metadata, signature) and holds(self.root, dependencies):
                 return self._prepared(entry, signature, dependencies)
         built = self._build(signature, mode)
         if self._inspect is not None:
             built = self._inspect(built, mode, arguments)
         found = manifest(self.root, [tuple(p) for p in built.dependencies])
         metadata = {**built.metadata, "dependencies": [d.to_json() for d in found]}
-        entry = store.save(name, primary, digest(found), built.source, metadata)
+        key = digest(found, built.metadata.get("fixed"))
+        entry = store.save(name, primary, key, built.source, metadata)
         return self._prepared(entry, signature, list(found))
 
     def _prepared(
@@ -212,8 +217,8 @@ class Kernels:
 
     def latest(self, mode: str) -> Prepared | None:
         """The kernel used last for a mode."""
-        found = [p for (m, _), p in self._by_signature.items() if m == mode]
-        return found[-1] if found else None
+        found = [v.latest for (m, _), v in self._by_signature.items() if m == mode]
+        return next((p for p in reversed(found) if p is not None), None)
 
 
 def _list(entry: Entry) -> list[Any]:

@@ -53,7 +53,7 @@ def changed(A, b, w, seen):
     """What the vector is made of is written over in the loop that reads it."""
     x = b * 1.0
     total = 0.0
-    for t in range(len(seen)):
+    for _t in range(len(seen)):
         y = A @ ((x * w[:, 0] + 0.2) * w[:, 1] + 0.1)
         x[1:] = 0.1 * y[:-1]
         total += (x * y).sum()
@@ -98,7 +98,7 @@ def test_values_and_gradients(function: Any, monkeypatch: pytest.MonkeyPatch) ->
         np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-8)
 
 
-@pytest.mark.parametrize("states, steps", [(STATES, 0), (3, 1), (11, 4)])
+@pytest.mark.parametrize(("states", "steps"), [(STATES, 0), (3, 1), (11, 4)])
 def test_other_sizes(states: int, steps: int) -> None:
     args = arguments(states, steps)
     value, gradients = interpreted(case_of(hidden), args)(*args)
@@ -113,7 +113,7 @@ def buffers(function: Any) -> int:
 
 
 @pytest.mark.parametrize(
-    "function, more", [(outer, True), (one_operation, False), (of_rows, False)]
+    ("function", "more"), [(outer, True), (one_operation, False), (of_rows, False)]
 )
 def test_what_is_kept(function: Any, more: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     found = buffers(function)
