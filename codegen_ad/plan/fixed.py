@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from codegen_ad.plan.kernel import For, Kernel, Statement, While, blocks, walk
+from codegen_ad.plan.kernel import For, Kernel, Statement, Tiles, While, blocks, walk
 from codegen_ad.plan.tiling.distribute import is_costly
 
 _Nest = tuple[For, ...]
@@ -23,7 +23,8 @@ def fixable(kernel: Kernel, rows: Collection[str]) -> tuple[str, ...]:
     what is in them gain nothing.
     """
     steps = [s for s in walk(kernel.body) if _is_over_steps(s)]
-    losing = {*rows, *(s for loop in steps if isinstance(loop, For) for s in loop.extent.symbols())}
+    counted = (loop.extent for loop in steps if isinstance(loop, For | Tiles))
+    losing = {*rows, *(symbol for extent in counted for symbol in extent.symbols())}
     nests = [nest for loop in steps for nest in _nests(loop, ())]
     for nest in nests:
         if any(map(is_costly, nest[-1].body)):
@@ -42,7 +43,7 @@ def _sizes(nest: _Nest) -> set[str]:
 
 def _is_over_steps(statement: Statement) -> bool:
     """Whether it is a loop whose trips wait for each other, and may be many."""
-    if isinstance(statement, For):
+    if isinstance(statement, For | Tiles):
         return statement.carried and not statement.extent.is_constant
     return isinstance(statement, While)
 
