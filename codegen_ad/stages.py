@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-        "fixable": list(stages.fixable),
-        "fixed": dict(stages.fixed),
 from typing import Any
 
 from codegen_ad.derive.structured import Checkpoints

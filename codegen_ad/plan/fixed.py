@@ -33,7 +33,9 @@ def fixable(kernel: Kernel, rows: Collection[str]) -> tuple[str, ...]:
     while True:
         more = {s for n in nests if not losing.isdisjoint(_sizes(n)) for s in _sizes(n)} - losing
         if not more:
-            return tuple(s.symbol for s in kernel.sizes if s.divisor == 1 and s.symbol in found - losing)
+            return tuple(
+                s.symbol for s in kernel.sizes if s.divisor == 1 and s.symbol in found - losing
+            )
         losing |= more
 
 
