@@ -4,19 +4,20 @@
 
 alphas: f8[p]    means: f8[p, q]    icf: f8[p, ((q*q + q)//2)]    x: f8[n, q]    gamma: f8    m: i8
 
-Cost for each of p: 10 operations, 1 exp; 66 bytes read, 33 written.
+Cost for each of p: 10 operations, 1 exp; 49 bytes read, 33 written.
 Cost for each of p*q: 12 operations, 1 exp; 80 bytes read, 32 written.
-Cost for each of ((q*q + q)//2)*p - p*q: 28 operations; 32 bytes read, 16 written.
-Cost for each of ((q*q + q)//2) - q: 11 operations; 0 bytes read, 8 written.
+Cost for each of ((q*q + q)//2)*p - p*q: 6 operations; 56 bytes read, 16 written.
+Cost for each of ((q*q + q)//2) - q: 11 operations; 16 bytes read, 24 written.
 Cost for each of n: 6 operations, 1 log; 24 bytes read, 40 written.
 Cost for each of n*p*q: 15 operations; 88 bytes read, 40 written.
 Cost for each of n*p*q*q: 6 operations; 0 bytes read, 0 written.
 Cost for each of n*p: 10 operations, 1 exp; 66 bytes read, 57 written.
 Stored: scaled_tile[p, q, 64], terms_tile[p, 64], rows_tile[p, 64], d_highest_tile[p, 64], lower[p,
-q, q], d_part_1[q, q], terms_1[p], diagonals[p, q], weights_2[p], d_weights_1[p], d_scaled_1[p, q,
-q], d_scaled_2[p, q], centred_tile[q, 64], scaled_tile_1[q, 64], lower_1[p, q, q], d_centred_tile[q,
-64], d_centred_tile_1[q, 64], centred_tile_1[q, 64], x_tile[q, 64], product[q, q].
-Predicted cost relative to the value alone: 1.6.
+q, q], d_part_1[q, q], terms_1[p], diagonals[p, q], part_1[((q*q + q)//2) - q, 1], part_2[((q*q +
+q)//2) - q, 1], weights_2[p], d_weights_1[p], d_scaled_1[p, q, q], d_scaled_2[p, q], centred_tile[q,
+64], scaled_tile_1[q, 64], lower_1[p, q, q], d_centred_tile[q, 64], d_centred_tile_1[q, 64],
+centred_tile_1[q, 64], x_tile[q, 64], product[q, q].
+Predicted cost relative to the value alone: 1.4.
 """
 
 import math
@@ -155,6 +156,8 @@ def mixture_value_and_grad_start(alphas, icf, p, q):
     d_part_1 = np.zeros((q, q), dtype=np.int64)
     terms_1 = np.empty(p)
     diagonals = np.empty((p, q))
+    part_1 = np.empty(((q * q + q) // 2 - q, 1), dtype=np.int64)
+    part_2 = np.empty(((q * q + q) // 2 - q, 1), dtype=np.int64)
     weights_1 = -math.inf
     squares_1 = 0.0
     prior_1 = 0.0
@@ -168,56 +171,56 @@ def mixture_value_and_grad_start(alphas, icf, p, q):
             diagonals[i, j] = vector_exp(icf_i_j)
             # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
             prior_1 = plus(prior_1, icf_i_j)
-        for j in range((q * q + q) // 2 - q):
-            icf_i = icf[i, j + q]
-            # line 17: column, row = np.triu_indices(d, 1)
-            column_1 = int(
-                np.floor((math.sqrt(float((q * q + q) // 2 - j - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
-            )
-            row = q - 2 - ((q * q + q) // 2 - j - q - 1 - column_1 * (column_1 + 1) // 2) + 1
-            # line 19: lower[:, row, column] = icf[:, d:]
-            row_1 = row
-            if row_1 < 0:
-                row_1 += q
-            if row_1 < 0 or row_1 >= q:
-                raise IndexError("line 19: index is out of bounds for axis 1")
-            column = -column_1 + q - 2
-            if column < 0:
-                column += q
-            if column < 0 or column >= q:
-                raise IndexError("line 19: index is out of bounds for axis 2")
-            lower[i, row_1, column] = icf_i
-            # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
-            squares_1 = plus(squares_1, icf_i * icf_i)
         alphas_i = alphas[i]
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         weights_1 = alphas_i if alphas_i > weights_1 or alphas_i != alphas_i else weights_1
+        for j in range((q * q + q) // 2 - q):
+            icf_i = icf[i, j + q]
+            # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
+            squares_1 = plus(squares_1, icf_i * icf_i)
         # line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
         terms_1[i] = terms_2
     for i in range((q * q + q) // 2 - q):
         # line 17: column, row = np.triu_indices(d, 1)
-        column_2 = int(
+        column_1 = int(
             np.floor((math.sqrt(float((q * q + q) // 2 - i - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
         )
-        row_2 = q - 2 - ((q * q + q) // 2 - i - q - 1 - column_2 * (column_2 + 1) // 2) + 1
-        # gradient of line 19: lower[:, row, column] = icf[:, d:]
-        row_3 = row_2
-        if row_3 < 0:
-            row_3 += q
-        if row_3 < 0 or row_3 >= q:
-            raise IndexError("line 19: index is out of bounds for axis 0")
-        column_3 = -column_2 + q - 2
-        if column_3 < 0:
-            column_3 += q
-        if column_3 < 0 or column_3 >= q:
+        row = q - 2 - ((q * q + q) // 2 - i - q - 1 - column_1 * (column_1 + 1) // 2) + 1
+        # line 19: lower[:, row, column] = icf[:, d:]
+        part_1[i, 0] = row
+        part_2[i, 0] = -column_1 + q - 2
+    for i in range((q * q + q) // 2 - q):
+        part_3 = part_1[i, 0]
+        if part_3 < 0:
+            part_3 += q
+        if part_3 < 0 or part_3 >= q:
             raise IndexError("line 19: index is out of bounds for axis 1")
-        d_part_1[row_3, column_3] = i
+        part_4 = part_2[i, 0]
+        if part_4 < 0:
+            part_4 += q
+        if part_4 < 0 or part_4 >= q:
+            raise IndexError("line 19: index is out of bounds for axis 2")
+        for j in range(p):
+            lower[j, part_3, part_4] = icf[j, i + q]
+        # gradient of line 19: lower[:, row, column] = icf[:, d:]
+        d_part_1[part_3, part_4] = i
     lower_1 = np.empty((p, q, q))
     for i in range(p):
         for j in range(q):
             for k in range(q):
                 lower_1[i, j, k] = lower[i, k, j]
-    return d_part_1, diagonals, lower, lower_1, prior_1, squares_1, terms_1, weights_1
+    return (
+        d_part_1,
+        diagonals,
+        lower,
+        lower_1,
+        part_1,
+        part_2,
+        prior_1,
+        squares_1,
+        terms_1,
+        weights_1,
+    )
 
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
@@ -417,6 +420,8 @@ def mixture_value_and_grad_end(
     n,
     d_part_1,
     diagonals,
+    part_1,
+    part_2,
     prior_1,
     squares_1,
     weights_1,
@@ -428,16 +433,18 @@ def mixture_value_and_grad_end(
 ):
     """Compute the results from what the chunks of rows left."""
     chunks = sums.shape[0]
+    # line 28: return rows.sum() - n * weights - prior
+    value_2 = float(n)
     # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
     prior_2 = gamma * gamma
     prior_3 = float(m)
-    # line 28: return rows.sum() - n * weights - prior
-    value_2 = float(n)
     d_icf = np.zeros((p, (q * q + q) // 2))
-    value_1 = 0.0
     weights_2 = np.empty(p)
     squares_2 = 0.0
     d_weights_1 = np.empty(p, dtype=np.bool_)
+    value_1 = 0.0
+    weights_3 = 0.0
+    d_weights_2 = 0.0
     d_alphas = np.zeros(p)
     d_means = np.zeros((p, q))
     d_scaled_1 = np.zeros((p, q, q))
@@ -459,47 +466,46 @@ def mixture_value_and_grad_end(
     for i in range(p):
         alphas_i = alphas[i]
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        weights_2[i] = vector_exp(alphas_i - weights_1)
+        weights_4 = vector_exp(alphas_i - weights_1)
+        weights_2[i] = weights_4
         for j in range(q):
             # line 16: diagonals = np.exp(logs)
             diagonals_i_j = diagonals[i, j]
             # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
             squares_2 = plus(squares_2, diagonals_i_j * diagonals_i_j)
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        d_weights_1[i] = alphas_i == weights_1
-    weights_3 = 0.0
-    d_weights_2 = 0.0
-    for i in range(p):
+        d_weights_3 = alphas_i == weights_1
+        d_weights_1[i] = d_weights_3
         # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        weights_3 = plus(weights_3, weights_2[i])
+        weights_3 = plus(weights_3, weights_4)
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-        d_weights_2 = plus(d_weights_2, 1.0 if d_weights_1[i] else 0.0)
+        d_weights_2 = plus(d_weights_2, 1.0 if d_weights_3 else 0.0)
+    d_weights_4 = value_2 / weights_3
+    d_weights_5 = (weights_3 * d_weights_4 - value_2) / d_weights_2
+    for i in range(p):
+        d_weights_6 = (d_weights_5 if d_weights_1[i] else 0.0) - d_weights_4 * weights_2[i]
+        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+        d_terms_1 = d_alphas[i]
+        d_alphas[i] = d_weights_6 + d_terms_1
         for j in range((q * q + q) // 2 - q):
-            # line 17: column, row = np.triu_indices(d, 1)
-            column_1 = int(
-                np.floor((math.sqrt(float((q * q + q) // 2 - j - q - 1) * 8.0 + 1.0) - 1.0) * 0.5)
-            )
-            row = q - 2 - ((q * q + q) // 2 - j - q - 1 - column_1 * (column_1 + 1) // 2) + 1
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
-            row_4 = row
-            if row_4 < 0:
-                row_4 += q
-            if row_4 < 0 or row_4 >= q:
+            part_5 = part_1[j, 0]
+            if part_5 < 0:
+                part_5 += q
+            if part_5 < 0 or part_5 >= q:
                 raise IndexError("line 19: index is out of bounds for axis 0")
-            column_4 = -column_1 + q - 2
-            if column_4 < 0:
-                column_4 += q
-            if column_4 < 0 or column_4 >= q:
+            part_6 = part_2[j, 0]
+            if part_6 < 0:
+                part_6 += q
+            if part_6 < 0 or part_6 >= q:
                 raise IndexError("line 19: index is out of bounds for axis 1")
             # gradient of line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
             d_squares_1 = prior_2 * icf[i, j + q]
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
             d_icf[i, j + q] += (
-                -(d_scaled_1[i, row_4, column_4] if d_part_1[row_4, column_4] == j else 0.0)
+                -(d_scaled_1[i, part_5, part_6] if d_part_1[part_5, part_6] == j else 0.0)
                 - d_squares_1
             )
-        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_terms_1 = d_alphas[i]
         for j in range(q):
             # line 16: diagonals = np.exp(logs)
             diagonals_i_j = diagonals[i, j]
@@ -511,13 +517,6 @@ def mixture_value_and_grad_end(
             d_diagonals_1 = prior_3 + d_diagonals * diagonals_i_j
             # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
             d_icf[i, j] += d_diagonals_1 + d_terms_1
-    # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
-    d_weights_3 = value_2 / weights_3
-    d_weights_4 = (weights_3 * d_weights_3 - value_2) / d_weights_2
-    for i in range(p):
-        d_weights_5 = (d_weights_4 if d_weights_1[i] else 0.0) - d_weights_3 * weights_2[i]
-        # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-        d_alphas[i] = d_weights_5 + d_alphas[i]
     # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
     weights = math.log(weights_3) + weights_1
     # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
@@ -534,7 +533,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, lower, lower_1, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
+    d_part_1, diagonals, lower, lower_1, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
         alphas, icf, p, q
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
@@ -561,7 +560,7 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
         d_scaled_1_parts,
         d_scaled_2_parts,
     )
-    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_means_parts, d_scaled_1_parts, d_scaled_2_parts)
+    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_means_parts, d_scaled_1_parts, d_scaled_2_parts)
 
 
 def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
@@ -569,7 +568,7 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, lower, lower_1, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
+    d_part_1, diagonals, lower, lower_1, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
         alphas, icf, p, q
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
@@ -596,4 +595,4 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
         d_scaled_1_parts,
         d_scaled_2_parts,
     )
-    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_means_parts, d_scaled_1_parts, d_scaled_2_parts)
+    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_means_parts, d_scaled_1_parts, d_scaled_2_parts)
