@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.device_reduce import WARP
-from codegen_ad.emit.device_view import parameter_type, type_text
+from codegen_ad.emit.device_view import parameter_type, size_text, type_text
 from codegen_ad.emit.least_squares_view import RESERVED
 from codegen_ad.emit.spell import spell, spell_literal, spell_text
 from codegen_ad.ir.types import DType
@@ -222,9 +222,9 @@ class FitLines:
             return (fits,)
         numbers = {p.name: k for k, p in enumerate(self.kernel.parameters)}
         read = [
-            (s, f'("{self.names[numbers[p]]}", {axis})')
-            for s, p, axis in self.kernel.sizes
-            if numbers[p] not in self.targets
+            (s.symbol, size_text(replace(s, array=self.names[numbers[s.array]])))
+            for s in self.kernel.sizes
+            if numbers[s.array] not in self.targets
         ]
         return (fits, *read, *((name, spell_text(spell(e))) for name, e in self.alone.counts))
 
