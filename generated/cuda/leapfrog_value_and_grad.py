@@ -106,7 +106,7 @@ def leapfrog_value_and_grad(
         q_1_3 = q_2[1]
         d_q_0 = d_q[0] + (-2.0 * d_q_4 * q_0_2 - d_q_5 + -2.0 * (d_q_5 * q_1_3))
         d_p_0_1 = d_p_0 + d_q_0 * dt
-        d_q_6 = d_q[1] + (d_q_4 * 2.0 * q_1_3 - d_q_4 + -2.0 * d_q_5 * q_0_2)
+        d_q_6 = d_q[1] + (d_q_4 * 2.0 * q_1_3 - d_q_4 - d_q_5 * (2.0 * q_0_2))
         d_p_1_2 = d_p_1_1 + d_q_6 * dt
         cuda.syncthreads()
         if thread == 0:
@@ -123,7 +123,7 @@ def leapfrog_value_and_grad(
         d_q_8 = d_p_0_1 * d_q_3
         if thread == 0:
             d_q_2[0] = d_q_0 + (-2.0 * d_q_7 * q_0_3 - d_q_8 + -2.0 * (d_q_8 * q_1_4))
-            d_q_2[1] = d_q_6 + (d_q_7 * 2.0 * q_1_4 - d_q_7 + -2.0 * d_q_8 * q_0_3)
+            d_q_2[1] = d_q_6 + (d_q_7 * 2.0 * q_1_4 - d_q_7 - d_q_8 * (2.0 * q_0_3))
         cuda.syncthreads()
         d_q, d_q_2, d_p, d_p_1, q_2, d_q_1 = d_q_2, d_q, d_p_1, d_p, d_q_1, q_2
     if thread == 0:

@@ -136,9 +136,10 @@ def peak_fit(
         d_value_1 = np.float32(2.0) / value_3
         # gradient of line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + ground
         d_height = d_model_4 * d_value_1
-        d_model_7 = p_0 * d_value_1 / p_2
-        d_place = d_model_3 * (d_model_7 * (np.float32(1.0) / p_2))
-        d_width = d_model_2 * (d_model_7 / p_2 / p_2)
+        d_model_7 = np.float32(1.0) / p_2
+        d_model_8 = p_0 * d_value_1 * d_model_7 * d_model_7
+        d_place = d_model_3 * d_model_8
+        d_width = d_model_2 * (d_model_8 * d_model_7)
         d_ground = d_model_1 * d_value_1
         # line 5: return ((model - y) ** 2).mean()
         inverse = np.float32(1.0) / value_3

@@ -124,9 +124,10 @@ def peak_value_and_grad(p, x, y, d_p, value_out, partial, counter):
             d_value_1 = np.float32(2.0) / value_3
             # gradient of line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + grou…
             d_height = d_model_4 * d_value_1
-            d_model_7 = p_0 * d_value_1 / p_2
-            d_place = d_model_3 * (d_model_7 * (np.float32(1.0) / p_2))
-            d_width = d_model_2 * (d_model_7 / p_2 / p_2)
+            d_model_7 = np.float32(1.0) / p_2
+            d_model_8 = p_0 * d_value_1 * d_model_7 * d_model_7
+            d_place = d_model_3 * d_model_8
+            d_width = d_model_2 * (d_model_8 * d_model_7)
             d_ground = d_model_1 * d_value_1
             # gradient of line 3: height, place, width, ground = p
             d_p[0] = d_height
