@@ -222,8 +222,10 @@ class FitWriter:
                 if k // WARP != number:
                     continue
                 value = slope.name
+                if slope.dtype is not self.plan.dtype:
+                    value = f"np.{self.plan.dtype.numpy_name}({value})"
                 if begun:
-                    value = f"cuda.selp(lane == {k % WARP}, {slope.name}, {name})"
+                    value = f"cuda.selp(lane == {k % WARP}, {value}, {name})"
                 w.line(f"{name} = {value}", 1)
                 begun = True
             for slot, low, high in self._parts(f) if not f.names else ():

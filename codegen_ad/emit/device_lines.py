@@ -116,15 +116,22 @@ class DeviceWriter(BlockWriter):
         """A trip count, unsigned as the variable that it bounds."""
         return f"u64({extent})" if extent.is_constant else self.spelling.index(extent)
 
-    def shared(self, loop: For, start: str, stride: str) -> None:
-        """Write a loop whose trips are shared out among threads."""
+    def shared(self, loop: For, start: str, stride: str, again: str = "") -> None:
+        """Write a loop whose trips are shared out among threads.
+
+        `again` is 0 in each of them, and the compiler can't know it.
+        """
         variable = loop.variable
         self.line(f"{variable} = {start}", 0)
         self.unsigned.add(variable)
         self.line(f"while {variable} < {self.bound(loop.extent)}:", 0)
+        if again:
+            self.line("# Zero, in a way that keeps numbers of all rows out of registers.", 1)
+            self.line(f"{again} = {variable} >> u64(63)", 1)
+            self.unsigned.add(again)
         self.block(loop.body, 1)
         self.line(f"{variable} += {stride}", 1)
-        self.unsigned.discard(variable)
+        self.unsigned -= {variable, again}
 
     def _quotient(self, name: str, over: Expr, count: str, dtype: DType, depth: int) -> None:
         """A division by a number that stays, without the branches that a division has.

@@ -59,7 +59,7 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
     if one.loop is not None:
         writer.line("stride = u64(cuda.gridsize(1))", 0)
         writer.own = {t.name: t.own for t in one.totals if t.own}
-        writer.shared(one.loop, "u64(cuda.grid(1))", "stride")
+        writer.shared(one.loop, "u64(cuda.grid(1))", "stride", one.again)
         writer.own = {}
     if one.loop is None:
         writer.block(one.after, 0)
@@ -159,7 +159,8 @@ def _take(writer: DeviceWriter, group: Group, taken: Set[str]) -> None:
             for depth, (axis, dim) in enumerate(zip(axes, total.shape, strict=True)):
                 writer.line(f"for {axis} in range({dim}):", 2 + depth)
             where = f"{column} + {place}" if column else place
-            element = f"{total.name}[{', '.join(axes)}]"
+            first = f"{axes[0]} + {total.start}" if total.start else axes[0]
+            element = f"{total.name}[{', '.join((first, *axes[1:]))}]"
             value = f"{group.sums}[0, {where}]"
             value = group.combined(element, value) if total.adds else value
             writer.line(f"{element} = {value}", 2 + len(axes))

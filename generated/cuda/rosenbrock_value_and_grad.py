@@ -102,7 +102,6 @@ def rosenbrock_value_and_grad_2(x, d_x, totals, partial, counter):
 @cuda.jit
 def rosenbrock_value_and_grad_3(x, d_x, value_out, totals, counter):
     n = x.shape[0]
-    value = totals[0]
     stride = u64(cuda.gridsize(1))
     i = u64(cuda.grid(1))
     while i < u64(n - 1):
@@ -125,6 +124,7 @@ def rosenbrock_value_and_grad_3(x, d_x, value_out, totals, counter):
         cuda.threadfence()
         if thread == 0:
             counter[0] = 0
+            value = totals[0]
             value_out[0] = value
 
 

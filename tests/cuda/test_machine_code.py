@@ -1,12 +1,15 @@
 """Kernels compiled without a device, and what the static checks see in their machine code."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("numba_cuda", reason="compiles kernels: the extra cuda-check")
 pytest.importorskip("cuda.bindings.nvjitlink", reason="links kernels: the extra cuda-check")
 
+from codegen_ad import differentiate
 from codegen_ad.errors import MissingDependency
 from codegen_ad.runtime.cuda import ahead
 from codegen_ad.runtime.cuda.ahead import compile_ahead, imported
@@ -79,6 +82,33 @@ def test_a_shuffle_of_64_bits_moves_both_halves() -> None:
     image = compile_ahead(imported(FILE), KERNELS["fit_warp"], (9, 0))
     shuffles = [i for i in disassembled(image.code).instructions if i.operation.startswith("SHFL")]
     assert len(shuffles) == 2 * 2 * 5
+
+
+def powers(w: Any, x: Any, y: Any) -> Any:
+    return np.mean(((x[:, None] ** np.arange(len(w))) @ w - y) ** 2)
+
+
+def test_a_fit_of_two_precisions_compiles(tmp_path: Path) -> None:
+    x = np.linspace(-1, 1, 40, dtype=np.float32)
+    arguments = np.zeros(3, np.float32), x, np.sin(x)
+    text = differentiate(powers).source(*arguments, mode="fit:gd:warp2", target="cuda").plain
+    file = tmp_path / "made.py"
+    file.write_text(text)
+    (found,) = examine(file, [(9, 0)])
+    assert not problems(found)
+
+
+def wide(w: Any, x: Any, y: Any) -> Any:
+    return np.mean((x @ w - y) ** 2)
+
+
+@pytest.mark.parametrize("count", [33, 128])
+def test_no_number_of_parameters_is_spilled(count: int, tmp_path: Path) -> None:
+    arguments = np.ones(count), np.ones((9, count)), np.ones(9)
+    file = tmp_path / "made.py"
+    file.write_text(differentiate(wide).source(*arguments, target="cuda").plain)
+    found = list(examine(file, [(9, 0)]))
+    assert not [p for f in found for p in problems(f)]
 
 
 def test_a_longer_step_takes_more_cycles(tmp_path: Path) -> None:

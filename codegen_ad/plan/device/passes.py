@@ -30,6 +30,8 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
+from codegen_ad.plan.device.parting import parted
+from codegen_ad.plan.device.registers import behind, eased
 from codegen_ad.plan.device.whole import Buffer, DevicePlan, Own, Pass, Total, identity
 from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
@@ -90,8 +92,10 @@ def device_plan(kernel: Kernel) -> DevicePlan:
         draft.end = following.start
     slices = [_slice(draft, body, drafts) for draft in drafts]
     kept = _kept([s.earlier for s in slices], taken)
+    constant = {p.name for p in kernel.parameters if p.rank} - {n for s in body for n in defined(s)}
     passes = tuple(
-        _pass(draft, part, body, kept, taken) for draft, part in zip(drafts, slices, strict=True)
+        _pass(draft, part, body, kept, constant, taken)
+        for draft, part in zip(drafts, slices, strict=True)
     )
     private = {o.name for d in drafts for o in d.own}
     buffers = [
@@ -123,8 +127,11 @@ def _with_loops(
             totals = tuple(
                 replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name)) for t in found.totals
             )
-            loops[id(statement)] = Shared(totals, found.own)
-        kept.append(statement)
+            parts = parted(statement, Shared(totals, found.own))
+            loops |= {id(part): each for part, each in parts}
+            kept += (part for part, _ in parts)
+        else:
+            kept.append(statement)
     return kept, loops
 
 
@@ -208,7 +215,12 @@ def _kept(wanted: Iterable[Mapping[str, Total]], taken: set[str]) -> _Kept:
 
 
 def _pass(
-    draft: _Draft, part: _Slice, body: Sequence[Statement], kept: _Kept, taken: set[str]
+    draft: _Draft,
+    part: _Slice,
+    body: Sequence[Statement],
+    kept: _Kept,
+    constant: set[str],
+    taken: set[str],
 ) -> Pass:
     before: list[Statement] = [
         Let(name, kept.element(total), None, NOTHING) for name, total in part.earlier.items()
@@ -225,7 +237,11 @@ def _pass(
             value = Var(total.name, total.dtype)
             after.append(Store(place.buffer, place.indices, value, NOTHING))
     after += [body[n] for n in sorted(part.numbers) if n >= draft.start]
-    return Pass(before, draft.loop, draft.totals, draft.own, after)
+    if draft.loop is None:
+        return Pass(before, None, draft.totals, draft.own, after)
+    after = behind(before, draft.loop, after)
+    loop, again = eased(before, draft.loop, after, draft.totals, constant, taken)
+    return Pass(before, loop, draft.totals, draft.own, after, again)
 
 
 def _begin(total: Total, before: list[Statement], taken: set[str]) -> Statement | None:

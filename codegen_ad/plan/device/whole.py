@@ -39,7 +39,8 @@ def identity(how: str, dtype: DType) -> Number | None:
 class Total:
     """What every thread adds up for itself: a number, or a small array under the name `own`.
 
-    `adds` says that it holds something already, to which the total is added.
+    `adds` says that it holds something already, to which the total is added. `start` is the first
+    place along the first axis, where other passes add up the rest of an array.
     """
 
     name: str
@@ -48,6 +49,12 @@ class Total:
     shape: Shape = ()
     own: str = ""
     adds: bool = False
+    start: int = 0
+
+    @property
+    def words(self) -> int:
+        """How many registers of 32 bits it takes."""
+        return self.count * (2 if self.dtype.numpy_name.endswith("64") else 1)
 
     @property
     def count(self) -> int:
@@ -91,6 +98,7 @@ class Pass:
     totals : what the loop adds up.
     own : arrays of the threads.
     after : what one thread does in the end, when all totals are known.
+    again : the index, 0, at which the loop reads again what all rows share; empty if it doesn't.
     """
 
     before: list[Statement]
@@ -98,6 +106,7 @@ class Pass:
     totals: tuple[Total, ...] = ()
     own: tuple[Own, ...] = ()
     after: list[Statement] = field(default_factory=list[Statement])
+    again: str = ""
 
 
 @dataclass(frozen=True, slots=True)

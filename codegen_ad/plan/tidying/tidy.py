@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from functools import cache
 
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
@@ -58,6 +58,12 @@ def remove_unused(kernel: Kernel) -> None:
     """Remove names that nothing uses."""
     outputs = [o for o in kernel.outputs if not isinstance(o, str)]
     while _remove_dead(kernel.body, _unused(kernel.body, _count_uses(kernel.body, outputs))):
+        pass
+
+
+def drop_unused(body: list[Statement], wanted: Set[str]) -> None:
+    """Remove names that nothing in a block uses, but those that are wanted outside."""
+    while _remove_dead(body, _unused(body, _count_uses(body, [])) - wanted):
         pass
 
 
