@@ -60,7 +60,7 @@ class Fit:
 
 
 FITS = (
-    *(Fit(m, "warp", d) for m in ("gd", "adam") for d in ("float32", "float64")),
+    *(Fit(m, "warp4", d) for m in ("gd", "adam") for d in ("float32", "float64")),
     Fit("gd", "block", "float64", 10_000, 20_000),
     Fit("gd", "grid", "float64", 1_000_000, 2000),
 )
@@ -100,7 +100,7 @@ def rows(device: Device, bundle: Bundle) -> Iterator[Row]:
         seconds, _ = _timed(fit, file, loaded, points, steps, 1)
         note = f"{points} points, {steps} steps: {1e6 * seconds / steps:.3g} µs a step"
         yield _row(device, f"{fit.name}, one fit", seconds, note)
-        if fit.team == "warp":
+        if fit.team.startswith("warp"):
             yield from _many(device, fit, file, loaded)
 
 

@@ -43,7 +43,7 @@ def test_a_dry_run_goes_through(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert titles[:2] == ["Device and kernels", "Correctness: difference from double precision"]
     assert "cubic_float32: value and gradient, 4 parameters" in titles
     assert "Whole fits" in titles
-    assert "fit_gd_warp_float64, 3 fits" in text
+    assert "fit_gd_warp4_float64, 3 fits" in text
     assert "warp, 5 x 5, 2 fits, there and back" in text
     assert "RaceFound" in text
     assert "NOT FOUND" not in text
