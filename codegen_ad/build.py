@@ -48,7 +48,7 @@ from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.runtime.fixed import wanted
-from codegen_ad.signature import Signature
+from codegen_ad.signature import ArrayForm, Signature, leaves
 from codegen_ad.sparsity.jacobian import Subject
 from codegen_ad.stages import Stages, metadata
 
@@ -148,6 +148,7 @@ def run(
         tiled=not on_device,
         blas=blas,
         swept=not on_device,
+        single=not on_device and options.math == "vector" and _is_contiguous(signature, reading),
     )
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
     if on_device and mode.startswith("fit:"):
@@ -240,6 +241,13 @@ def _kernel_name(name: str, mode: str) -> str:
     if is_fit(mode):
         kind = "value_and_grad" if mode.startswith("fit:") else "normal_equations"
     return f"{name}_{kind}"
+
+
+def _is_contiguous(signature: Signature, reading: Reading) -> bool:
+    """Whether all arrays that a kernel reads are known to be in C order."""
+    given = (form.layout for _, form in leaves(signature) if isinstance(form, ArrayForm))
+    captured = any(x.captured and x.node.array.shape for x in reading.leaves)
+    return not captured and all(layout.startswith("C") for layout in given)
 
 
 def _each(reading: Reading, mode: str) -> list[int] | None:

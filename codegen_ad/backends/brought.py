@@ -94,6 +94,7 @@ from codegen_ad.backends.vector_powers import (
     vector_leading,
     vector_pow,
 )
+from codegen_ad.backends.vector_single import vector_exp_single
 from codegen_ad.backends.vector_trigonometry import (
     vector_acos,
     vector_angle,
@@ -122,6 +123,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (vector_scaled, EXACT),
     (vector_exp_parts, EXACT),
     (vector_exp, EXACT),
+    (vector_exp_single, EXACT),
     (vector_exp2_part, EXACT),
     (vector_exp2, EXACT),
     (vector_expit, EXACT),

@@ -139,7 +139,7 @@ class Writer(BlockWriter):
 
     def _tiles(self, statement: Tiles, depth: int) -> None:
         size, extent = statement.size, spell_dim(statement.extent)
-        text = f"# In tiles of {size} rows; what rows keep stands in buffers, rows last."
+        text = f"# In tiles of {size} rows; {statement.remark}."
         if statement.carried:
             text = f"# In blocks of {size} steps; their outer products are added behind each block."
         self.line(text, depth)

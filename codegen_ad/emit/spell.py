@@ -48,6 +48,9 @@ VECTORISED = {
 }
 """How operations are spelled where a loop may use vectors; others as in their entries."""
 
+SINGLE = {"exp": "vector_exp_single(x)"}
+"""The same for float32, of those that have a function in single precision."""
+
 CASTS = {
     DType.FLOAT64: "float(x)",
     DType.FLOAT32: "np.float32(x)",
@@ -143,10 +146,11 @@ def _apply(op: str, args: list[ast.expr], dtype: DType, *, vectorised: bool) -> 
         return substituted(CASTS[dtype], {"x": args[0]})
     entry = ELEMENTWISE[BY_NAME[op]]
     brought = vectorised and op in VECTORISED
-    spelling = parsed(VECTORISED[op] if brought else entry.spelling)
-    if not (brought or entry.carried) or dtype is not DType.FLOAT32:
+    single = brought and op in SINGLE and dtype is DType.FLOAT32
+    spelling = parsed(SINGLE[op] if single else VECTORISED[op] if brought else entry.spelling)
+    if single or not (brought or entry.carried) or dtype is not DType.FLOAT32:
         return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)
-    # What files bring along computes in double precision.
+    # What files bring along computes in double precision otherwise.
     doubles = [substituted(CASTS[DType.FLOAT64], {"x": a}) for a in args]
     value = _Substitute(dict(zip(entry.arguments, doubles, strict=True))).visit(spelling)
     return substituted(CASTS[dtype], {"x": value})

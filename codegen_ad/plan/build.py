@@ -13,6 +13,7 @@ from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
 from codegen_ad.plan import checks, names
 from codegen_ad.plan.access import NeedsStorage
+from codegen_ad.plan.chunking import single_sums
 from codegen_ad.plan.kernel import CopyInto, Expr, Kernel, Parameter, Var
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
@@ -35,6 +36,7 @@ def plan(
     tiled: bool = True,
     blas: bool = True,
     swept: bool = True,
+    single: bool = False,
     reserved: frozenset[str] = frozenset(),
 ) -> Kernel:
     """Plan a program as one kernel.
@@ -49,13 +51,16 @@ def plan(
     tiled : whether loops over rows may run on tiles.
     blas : whether large matrix products may be library calls.
     swept : whether updates of shifted parts of an array are one sweep over it.
+    single : whether plain loops over rows use vectors, so that they may add up float32 in tiles.
     reserved : names that the file needs for itself.
     """
     marks = Marks()
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
-            return _attempt(program, name, sizes, marks, ranks, rows, tiled, blas, swept, reserved)
+            return _attempt(
+                program, name, sizes, marks, ranks, rows, tiled, blas, swept, single, reserved
+            )
         except NeedsStorage as cause:
             if cause.node in marks.full:
                 break
@@ -80,6 +85,7 @@ def _attempt(
     tiled: bool,
     blas: bool,
     swept: bool,
+    single: bool,
     reserved: frozenset[str],
 ) -> Kernel:
     root = Scope(None, is_region=True)
@@ -141,6 +147,8 @@ def _attempt(
         step_products.collect_steps(kernel, p.names)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
+    if single:
+        single_sums.add_in_tiles(kernel, {s for d in rows for s in d.symbols()})
     return kernel
 
 

@@ -247,7 +247,7 @@ class Tiles:
 
     The last tile may be shorter. Loops over the rows of a tile have the variable `row`. With
     `window` only the rows in it, a whole number of tiles. `carried` if the rows are steps, each of
-    which depends on the one before.
+    which depends on the one before. `remark` says what the tiles are for.
     """
 
     first: str
@@ -259,6 +259,7 @@ class Tiles:
     note: Note
     window: Window | None = None
     carried: bool = False
+    remark: str = "what rows keep stands in buffers, rows last"
 
 
 @dataclass(slots=True)

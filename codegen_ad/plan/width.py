@@ -7,6 +7,7 @@ long loop with much arithmetic for each row gains.
 
 from __future__ import annotations
 
+from codegen_ad.plan.chunking.row_loops import is_long
 from codegen_ad.plan.cost import weights
 from codegen_ad.plan.kernel import For, Kernel, Statement, Tiles, While, walk
 
@@ -16,7 +17,7 @@ LEAST = 16
 
 def gains_by_width(kernel: Kernel) -> bool:
     """Whether the loops of a kernel whose length only a call knows are plain and do much a row."""
-    plain = [s for s in kernel.body if isinstance(s, For) and _is_plain(s)]
+    plain = [s for s in kernel.body if isinstance(s, For | Tiles) and _is_plain(s)]
     own = {id(inner) for loop in plain for inner in walk([loop])}
     others = (s for s in walk(kernel.body) if id(s) not in own and _is_long(s))
     work = [
@@ -25,10 +26,9 @@ def gains_by_width(kernel: Kernel) -> bool:
     return not any(others) and bool(work) and sum(work) >= LEAST * len(work)
 
 
-def _is_plain(loop: For) -> bool:
+def _is_plain(loop: For | Tiles) -> bool:
     """Whether a loop over rows has independent rows, and no loop in it."""
-    inside = (s for s in walk(loop.body) if isinstance(s, For | While | Tiles))
-    return not loop.carried and not loop.extent.is_constant and not any(True for _ in inside)
+    return not loop.carried and not loop.extent.is_constant and not is_long(loop)
 
 
 def _is_long(statement: Statement) -> bool:

@@ -110,25 +110,40 @@ def _shortcut(
 ) -> Callable[..., Any] | None:
     """A call of the kernel that gives what the user gets, if that takes next to no work."""
     data = prepared.compiled.metadata
-    gradients = data["gradients"]
-    if data["output"][0] != "array" or data["output"][2] is not None:
+    if data["output"][0] != "array":
         return None
+    kind = data["output"][2]
+    typed: Any = None if kind is None else np.dtype(kind).type
+    if typed is not None and data.get("device") is not None:
+        return None  # a number may stay on the device
     if mode == "value":
-        return function
-    if any(not g["shape"] and g["dtype"] != "f8" for g in gradients):
+        return function if typed is None else partial(_value, function, typed)
+    if any(not g["shape"] and g["dtype"] != "f8" for g in data["gradients"]):
         return None
     forms = dict(prepared.signature.parameters)
     wrt = cast("list[str]", data["wrt"])
     if not all(isinstance(forms.get(name), ArrayForm | ScalarForm) for name in wrt):
         return None
     if len(wrt) == 1:
-        return function
+        return function if typed is None else partial(_typed_pair, function, typed)
 
     def call(*args: Any) -> Any:
         value, *found = function(*args)
-        return value, tuple(found)
+        return value if typed is None else typed(value), tuple(found)
 
     return call
+
+
+def _value(function: Callable[..., Any], typed: Any, *args: Any) -> Any:
+    """A value that is a number in its dtype; an array has it already."""
+    value = function(*args)
+    return value if np.ndim(value) else typed(value)
+
+
+def _typed_pair(function: Callable[..., Any], typed: Any, *args: Any) -> Any:
+    """A number in its dtype, and a gradient."""
+    value, gradient = function(*args)
+    return typed(value), gradient
 
 
 def _finisher(prepared: Prepared, mode: str) -> Finish:

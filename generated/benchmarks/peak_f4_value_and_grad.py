@@ -20,91 +20,82 @@ def plus(total, term):
 
 
 @njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_scaled(p, shifted):
-    """Return p times 2**k, where `shifted` is k + 1.5 * 2**52.
+def vector_exp_single(x):
+    """Return exp(x) of a float32 to 1 ulp; right at infinities, nan, and subnormal results.
 
-    In two steps: 2**k itself may overflow or vanish where the result does not.
+    Cody and Waite's reduction to |r| <= log(2) / 2, then Cephes' polynomial (Moshier's `expf`).
     """
-    bits = np.float64(shifted).view(np.int64) - 4843621399236968448
-    half = bits >> 1
-    first = np.int64((half + 1023) << 52).view(np.float64)
-    second = np.int64((bits - half + 1023) << 52).view(np.float64)
+    # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
+    x = np.float32(89.0) if x > np.float32(89.0) else x
+    x = np.float32(-104.0) if x < np.float32(-104.0) else x
+    # Adding and subtracting 1.5 * 2**23 rounds to the nearest whole number.
+    shifted = x * np.float32(1.442695) + np.float32(12582912.0)
+    k = shifted - np.float32(12582912.0)
+    r = x - k * np.float32(0.693359375)
+    r = r + k * np.float32(0.00021219444)
+    r2 = r * r
+    low = np.float32(0.5) + r * np.float32(0.16666666)
+    middle = np.float32(0.041665796) + r * np.float32(0.008333452)
+    high = np.float32(0.00139819995) + r * np.float32(0.00019875691)
+    p = np.float32(1.0) + (r + r2 * (low + r2 * (middle + r2 * high)))
+    # Times 2**k in two steps: 2**k itself may overflow or vanish where the result does not.
+    bits = np.int32(np.float32(shifted).view(np.int32) - 1262485504)
+    half = np.int32(bits >> 1)
+    first = np.int32((half + 127) << 23).view(np.float32)
+    second = np.int32((bits - half + 127) << 23).view(np.float32)
     return p * first * second
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_exp_parts(x):
-    """Return p, what it lost, and k + 1.5 * 2**52, where exp(x) = 2**k p.
-
-    Cody and Waite's reduction to |r| <= log(2) / 2, then a Taylor polynomial of degree 13.
-    """
-    # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
-    x = 711.0 if x > 711.0 else x
-    x = -746.0 if x < -746.0 else x
-    # Adding and subtracting 1.5 * 2**52 rounds to the nearest whole number.
-    shifted = x * 1.4426950408889634 + 6755399441055744.0
-    k = shifted - 6755399441055744.0
-    r = x - k * 0.6931471803691238
-    r = r - k * 1.9082149292705877e-10
-    r2 = r * r
-    r4 = r2 * r2
-    low = (0.5 + r * 0.16666666666666666) + r2 * (0.041666666666666664 + r * 0.008333333333333333)
-    middle = (0.001388888888888889 + r * 0.0001984126984126984) + r2 * (
-        2.48015873015873e-05 + r * 2.7557319223985893e-06
-    )
-    high = (2.755731922398589e-07 + r * 2.505210838544172e-08) + r2 * (
-        2.08767569878681e-09 + r * 1.6059043836821613e-10
-    )
-    rest = r + r2 * (low + r4 * (middle + r4 * high))
-    p = 1.0 + rest
-    return p, (1.0 - p) + rest, shifted
-
-
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
-def vector_exp(x):
-    """Return exp(x) to 1 ulp; right at infinities, nan, and results that are subnormal."""
-    p, _, shifted = vector_exp_parts(x)
-    return vector_scaled(p, shifted)
-
-
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
-def peak_value_and_grad_rows(first, last, p, x, y, sums):
-    """Add up each of the chunks `first` up to `last`, of 4096 rows, into `sums`."""
+def peak_value_and_grad_rows(first_2, last, p, x, y, sums):
+    """Add up each of the chunks `first_2` up to `last`, of 4096 rows, into `sums`."""
     n = x.shape[0]
     p_0 = p[0]
     p_1 = p[1]
     p_2 = p[2]
     p_3 = p[3]
-    for chunk in range(first, last):
-        value_1 = 0.0
-        d_model_1 = 0.0
-        d_model_2 = 0.0
-        d_model_3 = 0.0
-        d_model_4 = 0.0
-        start = max(4096 * chunk, 0)  # so that no index counts from the end
-        for step in range(min(4096, n - start)):
-            i = start + step
-            # line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + ground
-            model_1 = x[i] - p_1
-            model_2 = model_1 / p_2
-            model_3 = np.float32(vector_exp(float(-(model_2 * model_2 / np.float32(2.0)))))
-            model = p_0 * model_3 + p_3
+    for chunk in range(first_2, last):
+        value_1_wide = 0.0
+        d_model_1_wide = 0.0
+        d_model_2_wide = 0.0
+        d_model_3_wide = 0.0
+        d_model_4_wide = 0.0
+        # In tiles of 128 rows; sums in a tile are float32, over tiles float64.
+        for step in range(4096 * chunk, min(4096 * chunk + 4096, n), 128):
+            first = max(step, 0)  # so that no index counts from the end
+            rows = min(128, n - first)
+            value_1_part = np.float32(0.0)
+            d_model_1_part = np.float32(0.0)
+            d_model_2_part = np.float32(0.0)
+            d_model_3_part = np.float32(0.0)
+            d_model_4_part = np.float32(0.0)
+            for row in range(rows):
+                # line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + ground
+                model_1 = x[first + row] - p_1
+                model_2 = model_1 / p_2
+                model_3 = vector_exp_single(-(model_2 * model_2 / np.float32(2.0)))
+                model = p_0 * model_3 + p_3
+                # line 5: return ((model - y) ** 2).mean()
+                value_2 = model - y[first + row]
+                value_1_part = plus(value_1_part, value_2 * value_2)
+                # gradient of line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) +…
+                d_model_1_part = plus(d_model_1_part, value_2)
+                d_model_5 = value_2 * model_3
+                d_model_6 = d_model_5 * model_1
+                d_model_2_part = plus(d_model_2_part, d_model_6 * model_1)
+                d_model_3_part = plus(d_model_3_part, d_model_6)
+                d_model_4_part = plus(d_model_4_part, d_model_5)
             # line 5: return ((model - y) ** 2).mean()
-            value_2 = model - y[i]
-            value_1 = plus(value_1, value_2 * value_2)
-            # gradient of line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + grou…
-            d_model_1 = plus(d_model_1, value_2)
-            d_model_5 = value_2 * model_3
-            d_model_6 = d_model_5 * model_1
-            d_model_2 = plus(d_model_2, d_model_6 * model_1)
-            d_model_3 = plus(d_model_3, d_model_6)
-            d_model_4 = plus(d_model_4, d_model_5)
-        # line 5: return ((model - y) ** 2).mean()
-        sums[chunk, 0] = value_1
-        sums[chunk, 1] = d_model_1
-        sums[chunk, 2] = d_model_2
-        sums[chunk, 3] = d_model_3
-        sums[chunk, 4] = d_model_4
+            value_1_wide = plus(value_1_wide, value_1_part)
+            d_model_1_wide = plus(d_model_1_wide, d_model_1_part)
+            d_model_2_wide = plus(d_model_2_wide, d_model_2_part)
+            d_model_3_wide = plus(d_model_3_wide, d_model_3_part)
+            d_model_4_wide = plus(d_model_4_wide, d_model_4_part)
+        sums[chunk, 0] = value_1_wide
+        sums[chunk, 1] = d_model_1_wide
+        sums[chunk, 2] = d_model_2_wide
+        sums[chunk, 3] = d_model_3_wide
+        sums[chunk, 4] = d_model_4_wide
 
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})

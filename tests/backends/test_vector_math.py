@@ -19,10 +19,11 @@ from codegen_ad.backends import (
     vector_hyperbolic,
     vector_math,
     vector_powers,
+    vector_single,
     vector_trigonometry,
 )
 from codegen_ad.backends.brought import TABLE, helpers
-from codegen_ad.emit.spell import VECTORISED
+from codegen_ad.emit.spell import SINGLE, VECTORISED
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
 
 MODULES = (
@@ -30,6 +31,7 @@ MODULES = (
     vector_trigonometry,
     vector_hyperbolic,
     vector_powers,
+    vector_single,
     vector_error,
     vector_gamma,
 )
@@ -236,11 +238,13 @@ def test_the_machine_code_uses_vectors(op: str) -> None:
 
 
 def test_every_function_is_brought_and_used() -> None:
-    assert set(VECTORISED) <= set(BY_NAME)
+    assert set(SINGLE) <= set(VECTORISED) <= set(BY_NAME)
     vector = {f.__name__ for f, _ in TABLE if f.__name__.startswith("vector_")}
     for module in MODULES:
         assert {n for n in vars(module) if n.startswith("vector_")} <= vector
-    used = "\n".join((*VECTORISED.values(), *(inspect.getsource(f) for f, _ in TABLE)))
+    used = "\n".join(
+        (*VECTORISED.values(), *SINGLE.values(), *(inspect.getsource(f) for f, _ in TABLE))
+    )
     assert all(used.count(f"{name}(") >= 2 for name in vector)
 
 

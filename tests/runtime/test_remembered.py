@@ -209,3 +209,23 @@ def test_what_is_remembered_holds_no_arguments() -> None:
     found = call()
     gc.collect()
     assert [ref() for ref in found] == [None, None]
+
+
+def test_numbers_of_single_precision_are_remembered_and_keep_their_dtype() -> None:
+    @differentiate
+    def squares(w, x):
+        return ((w - x) ** 2).sum()
+
+    @differentiate
+    def doubled(x):
+        return 2 * x
+
+    w, x = np.ones(3, np.float32), np.arange(3, dtype=np.float32)
+    for _ in range(3):
+        value, gradient = squares.value_and_grad(w, x)
+        assert (type(value), value, gradient.dtype) == (np.float32, 2.0, np.float32)
+        assert type(squares.value(w, x)) is np.float32
+        assert doubled.value(x).dtype == np.float32
+    assert squares._kernels is not None
+    assert squares._kernels.fast("value_and_grad", (w, x)) is not None
+    assert squares._kernels.fast("value", (w, x)) is not None

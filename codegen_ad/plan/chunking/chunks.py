@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.costs import COSTLY
-from codegen_ad.plan.chunking.dealing import Chunks, Fresh, chunks_of, combined, dealt
+from codegen_ad.plan.chunking.dealing import Chunks, chunks_of, combined, dealt
+from codegen_ad.plan.chunking.fresh import Fresh
 from codegen_ad.plan.chunking.row_loops import Before, RowLoop, is_over_rows, row_loop
 from codegen_ad.plan.cost import weights
 from codegen_ad.plan.kernel import (

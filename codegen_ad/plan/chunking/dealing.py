@@ -1,8 +1,8 @@
 """A loop over rows dealt in chunks: what each chunk leaves, and how that is added up.
 
 Where chunks begin depends on sizes alone. Each chunk leaves what it adds up in a row of its own,
-and these rows are added in order: the result has the same bits for any number of threads. Sums of
-float32 are kept in float64 within a chunk and over chunks.
+and these rows are added in order: the result has the same bits for any number of threads. What a
+chunk adds up of float32 is float64.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
+from codegen_ad.plan.chunking.fresh import Fresh
 from codegen_ad.plan.chunking.row_loops import RowLoop, Total, elements, is_long
 from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
@@ -20,7 +21,6 @@ from codegen_ad.plan.kernel import (
     Apply,
     Assign,
     For,
-    Kernel,
     Load,
     Note,
     Statement,
@@ -28,10 +28,7 @@ from codegen_ad.plan.kernel import (
     Tiles,
     Var,
     Window,
-    walk,
 )
-from codegen_ad.plan.names import LOOP_NAMES
-from codegen_ad.plan.tidying.uses import mentioned
 
 SHORT, LONG = 4096, 256
 """Rows of a chunk: of a line of operations each, and with loops of their own."""
@@ -62,37 +59,6 @@ class Chunks:
     last: str
     chunk: str
     chunks: str
-
-
-class Fresh:
-    """Names that are free in a kernel."""
-
-    def __init__(self, kernel: Kernel) -> None:
-        self._taken = mentioned(kernel.body) | {p.name for p in kernel.parameters}
-        self._taken |= {s.symbol for s in kernel.sizes} | {kernel.name}
-        variables = {s.variable for s in walk(kernel.body) if isinstance(s, For)}
-        free = (n for n in (*LOOP_NAMES, *(f"axis_{k}" for k in range(32))))
-        self.axes = [n for n in free if n not in self._taken - variables]
-        self._taken |= variables
-        self._known: dict[tuple[str, Dim, tuple[Dim, ...]], str] = {}
-        # Variables of one function, which may be called the same in others.
-        self.own = {n: self(n) for n in ("first", "last", "chunk", "start", "step")}
-
-    def of(self, name: str, extent: Dim, least: tuple[Dim, ...]) -> str:
-        """The name of what depends on these sizes alone."""
-        key = (name, extent, least)
-        if key not in self._known:
-            self._known[key] = self(name)
-        return self._known[key]
-
-    def __call__(self, name: str) -> str:
-        """The name, with a number if it is taken; it is taken from now on."""
-        number, found = 1, name
-        while found in self._taken:
-            number += 1
-            found = f"{name}_{number}"
-        self._taken.add(found)
-        return found
 
 
 def _kept(dtype: DType) -> DType:

@@ -104,8 +104,8 @@ def row_loop(statement: For | Tiles, before: Before, after: Collection[str]) -> 
     after : the names that are read behind it.
     """
     outside = exposed([statement])
-    variables = [n for n in _variables(statement) if n in outside]
-    totals = {name: _total(statement, name) for name in variables}
+    variables = [n for n in scalars_of(statement) if n in outside]
+    totals = {name: total_of(statement, name) for name in variables}
     if None in totals.values():
         return None
     own = changed([statement]) - outside
@@ -138,7 +138,7 @@ def _mentioned(statement: Statement) -> Iterator[str]:
         yield from changed([inner])
 
 
-def _variables(loop: For | Tiles) -> list[str]:
+def scalars_of(loop: For | Tiles) -> list[str]:
     """The scalar variables that the loop's body changes, in order."""
     found: list[str] = []
     for statement in walk([loop]):
@@ -148,8 +148,8 @@ def _variables(loop: For | Tiles) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _total(loop: For | Tiles, name: str) -> Total | None:
-    """A variable as a total: every mention of it is one more term, of the same kind."""
+def total_of(loop: For | Tiles, name: str) -> Total | None:
+    """A variable as a total, if every mention of it in the loop is one more term, of one kind."""
     kinds: set[tuple[str, DType]] = set()
     for statement in walk([loop]):
         if isinstance(statement, Accumulate) and statement.target == _var_of(statement, name):
@@ -228,7 +228,17 @@ def _is_added_to(loop: For | Tiles, buffer: str) -> bool:
 
 def is_long(loop: For | Tiles) -> bool:
     """Whether a row is more than a line of operations: it has loops of its own."""
-    return any(isinstance(s, For | While) for s in walk(loop.body))
+    body: list[Statement] = []
+    for statement in loop.body:
+        if (
+            isinstance(loop, Tiles)
+            and isinstance(statement, For)
+            and statement.variable == loop.row
+        ):
+            body += statement.body
+        else:
+            body.append(statement)
+    return any(isinstance(s, For | While | Product) for s in walk(body))
 
 
 def elements(arrays: Sequence[Totals]) -> Dim:
