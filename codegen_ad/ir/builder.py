@@ -300,7 +300,7 @@ class Builder:
                 new[node] = node
                 continue
             args = tuple(new[a] for a in node.args)
-            with self.at(self._origin or self.notes.origins.get(node)):
+            with self.at(self.notes.origins.get(node) or self._origin):
                 # The sizes of an inlined program's inputs may be known only to the run here.
                 sizes = [new[s] for s in node.sizes] or None
                 made = self.node(node.op, args, node.params, sizes)

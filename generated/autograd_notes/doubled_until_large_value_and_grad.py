@@ -89,7 +89,7 @@ def doubled_until_large_value_and_grad_rows(first_2, last, n, d_x, part_2, part_
             for j in range(trips_1):
                 for row in range(rows):
                     d_y_1 = d_y_tile[row]
-                    # gradient of line 3: while np.sqrt((y * y).sum()) < 1000:
+                    # gradient of line 4: y = y * 2
                     d_y_1 = d_y_1 * 2.0
                     d_y_tile[row] = d_y_1
             for row in range(rows):

@@ -77,10 +77,15 @@ def sum_of_own_value_and_grad_rows(first, last, x, d_x, sums):
         for step in range(min(4096, n - start)):
             i = start + step
             x_i = x[i]
+            # line 2 of relu: return np.maximum(x, 0), (x,)
+            value_1 = x_i if x_i >= 0.0 or x_i != x_i else 0.0
+            # line 2 of exp: result = np.exp(x)
+            result = vector_exp(value_1)
             # line 2: return exp(relu(x)).sum()
-            result = vector_exp(x_i if x_i >= 0.0 or x_i != x_i else 0.0)
             value = plus(value, result)
+            # line 3 of _: return np.where(x < 0, 0, g)
             d_x[i] = 0.0 if x_i < 0.0 else result
+        # line 2: return exp(relu(x)).sum()
         sums[chunk, 0] = value
 
 

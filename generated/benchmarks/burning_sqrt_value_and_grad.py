@@ -131,20 +131,25 @@ def burning_value_and_grad(u, target, c, rate, steps):
             # gradient of line 4: for _ in range(steps):
             d_u_1, part_2 = part_2, d_u_1
         for i in range(back_steps_1):
-            d_u_3 = -4.0 * c
+            # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2]…
+            d_spread_1 = -4.0 * c
             for k in range(n - 4):
                 for l in range(d - 4):
-                    d_u_4 = d_u[k + 2, l + 2]
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
+                    d_spread = d_u[k + 2, l + 3] * c
+                    d_spread_2 = d_u[k + 2, l + 1] * c
+                    d_spread_3 = d_u[k + 3, l + 2] * c
+                    d_spread_4 = d_u[k + 1, l + 2] * c
+                    d_u_3 = d_u[k + 2, l + 2]
                     u_7 = u_5[back_steps_1 - i - 1, k + 2, l + 2]
-                    d_u_5 = (
-                        d_u_4 - d_u_4 * (rate * u_7) + d_u_4 * (1.0 - u_7) * rate + d_u_3 * d_u_4
-                    )
+                    d_part_1 = d_u_3 - d_u_3 * (rate * u_7) + d_u_3 * (1.0 - u_7) * rate
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_2[k + 2, l + 2] = (
-                        d_u[k + 2, l + 3] * c
-                        + d_u[k + 2, l + 1] * c
-                        + d_u[k + 3, l + 2] * c
-                        + d_u[k + 1, l + 2] * c
-                        + d_u_5
+                        d_spread
+                        + d_spread_2
+                        + d_spread_3
+                        + d_spread_4
+                        + (d_part_1 + d_spread_1 * d_u_3)
                     )
             edge_4 = 4 if 4 < n else n
             for k in range(edge_4):
@@ -152,47 +157,72 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 for l in range(d):
                     d_u_place_4_l = d_u[place_4, l]
                     d_u_2[place_4, l] = d_u_place_4_l
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
                         d_u_2[place_4, l] = 0.0
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_4 < n - 1 and l < d - 2:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[place_4, l] += d_u[place_4, l + 1] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_4 < n - 1 and l >= 2:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[place_4, l] += d_u[place_4, l - 1] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_4 < n - 2 and 1 <= l < d - 1:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[place_4, l] += d_u[place_4 + 1, l] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_4 >= 2 and 1 <= l < d - 1:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[place_4, l] += d_u[place_4 - 1, l] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
                         u_place_4_l = u_5[back_steps_1 - i - 1, place_4, l]
-                        d_u_2[place_4, l] += (
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
+                        d_part_2 = (
                             d_u_place_4_l
                             - d_u_place_4_l * (rate * u_place_4_l)
                             + d_u_place_4_l * (1.0 - u_place_4_l) * rate
-                            + d_u_3 * d_u_place_4_l
                         )
+                        # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u…
+                        d_u_2[place_4, l] += d_part_2 + d_spread_1 * d_u_place_4_l
             edge_5 = 4 if 4 < d else d
             for k in range(n - 4):
                 for l in range(edge_5):
                     place_5 = l if l < 2 else d - edge_5 + l
                     d_u_place_5 = d_u[k + 2, place_5]
                     d_u_2[k + 2, place_5] = d_u_place_5
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     if 1 <= place_5 < d - 1:
                         d_u_2[k + 2, place_5] = 0.0
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_5 < d - 2:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[k + 2, place_5] += d_u[k + 2, place_5 + 1] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_5 >= 2:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[k + 2, place_5] += d_u[k + 2, place_5 - 1] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_5 < d - 1:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[k + 2, place_5] += d_u[k + 3, place_5] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_5 < d - 1:
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_u_2[k + 2, place_5] += d_u[k + 1, place_5] * c
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_5 < d - 1:
                         u_place_5 = u_5[back_steps_1 - i - 1, k + 2, place_5]
-                        d_u_2[k + 2, place_5] += (
+                        # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
+                        d_part_3 = (
                             d_u_place_5
                             - d_u_place_5 * (rate * u_place_5)
                             + d_u_place_5 * (1.0 - u_place_5) * rate
-                            + d_u_3 * d_u_place_5
                         )
+                        # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u…
+                        d_u_2[k + 2, place_5] += d_part_3 + d_spread_1 * d_u_place_5
+            # gradient of line 4: for _ in range(steps):
             d_u, d_u_2 = d_u_2, d_u
     return value, d_u

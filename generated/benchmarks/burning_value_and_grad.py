@@ -79,19 +79,25 @@ def burning_value_and_grad(u, target, c, rate, steps):
             value_1 = plus(value_1, value_2 * value_2)
     value = 0.5 * value_1
     for j in range(trips_1):
-        # gradient of line 4: for _ in range(steps):
-        d_u_2 = -4.0 * c
+        # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
+        d_spread_1 = -4.0 * c
         for i in range(n - 4):
             for k in range(d - 4):
-                d_u_3 = d_u[i + 2, k + 2]
+                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
+                d_spread = d_u[i + 2, k + 3] * c
+                d_spread_2 = d_u[i + 2, k + 1] * c
+                d_spread_3 = d_u[i + 3, k + 2] * c
+                d_spread_4 = d_u[i + 1, k + 2] * c
+                d_u_2 = d_u[i + 2, k + 2]
                 u_3 = u_steps[-j + trips_1 - 1, i + 2, k + 2]
-                d_u_4 = d_u_3 - d_u_3 * (rate * u_3) + d_u_3 * (1.0 - u_3) * rate + d_u_2 * d_u_3
+                d_part_1 = d_u_2 - d_u_2 * (rate * u_3) + d_u_2 * (1.0 - u_3) * rate
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 d_u_1[i + 2, k + 2] = (
-                    d_u[i + 2, k + 3] * c
-                    + d_u[i + 2, k + 1] * c
-                    + d_u[i + 3, k + 2] * c
-                    + d_u[i + 1, k + 2] * c
-                    + d_u_4
+                    d_spread
+                    + d_spread_2
+                    + d_spread_3
+                    + d_spread_4
+                    + (d_part_1 + d_spread_1 * d_u_2)
                 )
         edge_2 = 4 if 4 < n else n
         for i in range(edge_2):
@@ -99,47 +105,72 @@ def burning_value_and_grad(u, target, c, rate, steps):
             for k in range(d):
                 d_u_place_2_k = d_u[place_2, k]
                 d_u_1[place_2, k] = d_u_place_2_k
+                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 if 1 <= place_2 < n - 1 and 1 <= k < d - 1:
                     d_u_1[place_2, k] = 0.0
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_2 < n - 1 and k < d - 2:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[place_2, k] += d_u[place_2, k + 1] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_2 < n - 1 and k >= 2:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[place_2, k] += d_u[place_2, k - 1] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if place_2 < n - 2 and 1 <= k < d - 1:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[place_2, k] += d_u[place_2 + 1, k] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if place_2 >= 2 and 1 <= k < d - 1:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[place_2, k] += d_u[place_2 - 1, k] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_2 < n - 1 and 1 <= k < d - 1:
                     u_place_2_k = u_steps[-j + trips_1 - 1, place_2, k]
-                    d_u_1[place_2, k] += (
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
+                    d_part_2 = (
                         d_u_place_2_k
                         - d_u_place_2_k * (rate * u_place_2_k)
                         + d_u_place_2_k * (1.0 - u_place_2_k) * rate
-                        + d_u_2 * d_u_place_2_k
                     )
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
+                    d_u_1[place_2, k] += d_part_2 + d_spread_1 * d_u_place_2_k
         edge_3 = 4 if 4 < d else d
         for i in range(n - 4):
             for k in range(edge_3):
                 place_3 = k if k < 2 else d - edge_3 + k
                 d_u_place_3 = d_u[i + 2, place_3]
                 d_u_1[i + 2, place_3] = d_u_place_3
+                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 if 1 <= place_3 < d - 1:
                     d_u_1[i + 2, place_3] = 0.0
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if place_3 < d - 2:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[i + 2, place_3] += d_u[i + 2, place_3 + 1] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if place_3 >= 2:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[i + 2, place_3] += d_u[i + 2, place_3 - 1] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_3 < d - 1:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[i + 2, place_3] += d_u[i + 3, place_3] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_3 < d - 1:
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_u_1[i + 2, place_3] += d_u[i + 1, place_3] * c
+                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_3 < d - 1:
                     u_place_3 = u_steps[-j + trips_1 - 1, i + 2, place_3]
-                    d_u_1[i + 2, place_3] += (
+                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
+                    d_part_3 = (
                         d_u_place_3
                         - d_u_place_3 * (rate * u_place_3)
                         + d_u_place_3 * (1.0 - u_place_3) * rate
-                        + d_u_2 * d_u_place_3
                     )
+                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
+                    d_u_1[i + 2, place_3] += d_part_3 + d_spread_1 * d_u_place_3
+        # gradient of line 4: for _ in range(steps):
         d_u, d_u_1 = d_u_1, d_u
     return value, d_u

@@ -70,17 +70,17 @@ def heat_value_and_grad(u, target, c, steps):
             value_1 = plus(value_1, value_2 * value_2)
     value = 0.5 * value_1
     for j in range(trips_1):
-        # gradient of line 4: for _ in range(steps):
-        d_u_2 = -4.0 * c
+        # gradient of line 5: u[1:-1, 1:-1] += c * (
+        d_part_1 = -4.0 * c
         for i in range(n - 4):
             for k in range(d - 4):
-                d_u_3 = d_u[i + 2, k + 2]
+                d_u_2 = d_u[i + 2, k + 2]
                 d_u_1[i + 2, k + 2] = (
                     d_u[i + 2, k + 3] * c
                     + d_u[i + 2, k + 1] * c
                     + d_u[i + 3, k + 2] * c
                     + d_u[i + 1, k + 2] * c
-                    + (d_u_3 + d_u_2 * d_u_3)
+                    + (d_u_2 + d_part_1 * d_u_2)
                 )
         edge_2 = 4 if 4 < n else n
         for i in range(edge_2):
@@ -99,7 +99,7 @@ def heat_value_and_grad(u, target, c, steps):
                 if place_2 >= 2 and 1 <= k < d - 1:
                     d_u_1[place_2, k] += d_u[place_2 - 1, k] * c
                 if 1 <= place_2 < n - 1 and 1 <= k < d - 1:
-                    d_u_1[place_2, k] += d_u_place_2_k + d_u_2 * d_u_place_2_k
+                    d_u_1[place_2, k] += d_u_place_2_k + d_part_1 * d_u_place_2_k
         edge_3 = 4 if 4 < d else d
         for i in range(n - 4):
             for k in range(edge_3):
@@ -117,6 +117,7 @@ def heat_value_and_grad(u, target, c, steps):
                 if 1 <= place_3 < d - 1:
                     d_u_1[i + 2, place_3] += d_u[i + 1, place_3] * c
                 if 1 <= place_3 < d - 1:
-                    d_u_1[i + 2, place_3] += d_u_place_3 + d_u_2 * d_u_place_3
+                    d_u_1[i + 2, place_3] += d_u_place_3 + d_part_1 * d_u_place_3
+        # gradient of line 4: for _ in range(steps):
         d_u, d_u_1 = d_u_1, d_u
     return value, d_u

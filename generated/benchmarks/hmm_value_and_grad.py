@@ -193,21 +193,30 @@ def hmm_value_and_grad(logits, emission, start, seen):
         for step in range(steps):
             d_alpha_4 = 0.0
             for i in range(n):
-                # gradient of line 17: for t in range(len(seen)):
+                # gradient of line 20: alpha = alpha / scale
                 d_alpha_4 = plus(d_alpha_4, d_alpha_1[i] * alpha[i])
+                # gradient of line 17: for t in range(len(seen)):
                 alpha[i] = alpha_steps[-first + q - step - 1, i]
             scale_1 = scale_steps[-first + q - step - 1]
-            d_alpha_5 = 1.0 / scale_1
-            d_scale = -1.0 / scale_1 - d_alpha_4 * d_alpha_5
-            d_alpha_6 = seen[-first + q - step - 1]
-            if d_alpha_6 < 0:
-                d_alpha_6 += d
-            if d_alpha_6 < 0 or d_alpha_6 >= d:
-                raise IndexError("line 17: index is out of bounds for axis 1")
+            # gradient of line 21: total += np.log(scale)
+            d_total_1 = 1.0 / scale_1
+            d_total_2 = -1.0 / scale_1
+            # gradient of line 20: alpha = alpha / scale
+            d_scale = d_total_2 - d_alpha_4 * d_total_1
+            # gradient of line 18: alpha = (alpha @ A) * B[:, seen[t]]
+            d_alpha_5 = seen[-first + q - step - 1]
+            if d_alpha_5 < 0:
+                d_alpha_5 += d
+            if d_alpha_5 < 0 or d_alpha_5 >= d:
+                raise IndexError("line 18: index is out of bounds for axis 1")
             for i in range(n):
-                d_alpha = d_alpha_1[i] * d_alpha_5 + d_scale
-                d_alpha_block[step, i] = d_alpha * B_3[i, d_alpha_6]
-                d_alpha_3[i, d_alpha_6] += d_alpha * alpha_2[-first + q - step - 1, i]
+                # gradient of line 20: alpha = alpha / scale
+                d_alpha_6 = d_alpha_1[i] * d_total_1
+                # gradient of line 19: scale = alpha.sum()
+                d_alpha = d_alpha_6 + d_scale
+                # gradient of line 18: alpha = (alpha @ A) * B[:, seen[t]]
+                d_alpha_block[step, i] = d_alpha * B_3[i, d_alpha_5]
+                d_alpha_3[i, d_alpha_5] += d_alpha * alpha_2[-first + q - step - 1, i]
             for i in range(n):
                 d_alpha_7 = 0.0
                 d_alpha_block_1[step, i] = alpha[i]

@@ -183,21 +183,25 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         PH_1_1 = PH_steps[-j + k - 1, 1]
         H_2_1 = H[2]
         PH_2_1 = PH_steps[-j + k - 1, 2]
+        # gradient of line 20: variance = H @ PH + r
         variance_1 = H_0_1 * PH_0_1 + H_1_1 * PH_1_1 + H_2_1 * PH_2_1 + r
-        d_mean_2 = 0.5 / variance_1
+        # gradient of line 25: total += np.log(variance) + innovation**2 / variance
+        d_total_1 = 0.5 / variance_1
         innovation_1 = innovation_steps[-j + k - 1]
+        d_total_2 = d_total_1 * 2.0 * innovation_1
         d_mean_1_1 = d_mean_1[1]
-        d_mean_2_1 = d_mean_1[2]
+        d_mean_2 = d_mean_1[2]
+        # gradient of line 23: mean = mean + gain * innovation
         d_mean_3 = 1.0 / variance_1
         d_innovation = (
-            d_mean_2 * 2.0 * innovation_1
-            + (d_mean_0 * PH_0_1 + d_mean_1_1 * PH_1_1 + d_mean_2_1 * PH_2_1) * d_mean_3
+            d_total_2 + (d_mean_0 * PH_0_1 + d_mean_1_1 * PH_1_1 + d_mean_2 * PH_2_1) * d_mean_3
         )
+        # gradient of line 21: innovation = y[t] - H @ mean
         d_mean_0_1 = d_mean_0 - d_innovation * H_0_1
         F_0_0_1 = F[0, 0]
         d_mean_1_2 = d_mean_1_1 - d_innovation * H_1_1
         F_1_0_1 = F[1, 0]
-        d_mean_2_2 = d_mean_2_1 - d_innovation * H_2_1
+        d_mean_2_1 = d_mean_2 - d_innovation * H_2_1
         F_2_0_1 = F[2, 0]
         F_0_1_1 = F[0, 1]
         F_1_1_1 = F[1, 1]
@@ -205,122 +209,139 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         F_0_2_1 = F[0, 2]
         F_1_2_1 = F[1, 2]
         F_2_2_1 = F[2, 2]
-        d_mean[0] = d_mean_0_1 * F_0_0_1 + d_mean_1_2 * F_1_0_1 + d_mean_2_2 * F_2_0_1
-        d_mean[1] = d_mean_0_1 * F_0_1_1 + d_mean_1_2 * F_1_1_1 + d_mean_2_2 * F_2_1_1
-        d_mean[2] = d_mean_0_1 * F_0_2_1 + d_mean_1_2 * F_1_2_1 + d_mean_2_2 * F_2_2_1
+        # gradient of line 17: mean = F @ mean
+        d_mean[0] = d_mean_0_1 * F_0_0_1 + d_mean_1_2 * F_1_0_1 + d_mean_2_1 * F_2_0_1
+        d_mean[1] = d_mean_0_1 * F_0_1_1 + d_mean_1_2 * F_1_1_1 + d_mean_2_1 * F_2_1_1
+        d_mean[2] = d_mean_0_1 * F_0_2_1 + d_mean_1_2 * F_1_2_1 + d_mean_2_1 * F_2_2_1
         d_P_0_0 = d_P_1[0, 0]
         d_P_0_1 = d_P_1[0, 1]
         d_P_0_2 = d_P_1[0, 2]
-        d_gain_0 = (
-            d_mean_0 * innovation_1 - (d_P_0_0 * PH_0_1 + d_P_0_1 * PH_1_1 + d_P_0_2 * PH_2_1)
-        )
+        # gradient of line 24: P = P - np.outer(gain, PH)
+        d_P_2 = d_P_0_0 * PH_0_1 + d_P_0_1 * PH_1_1 + d_P_0_2 * PH_2_1
+        # gradient of line 23: mean = mean + gain * innovation
+        d_gain_0 = d_mean_0 * innovation_1 - d_P_2
         d_P_1_0 = d_P_1[1, 0]
         d_P_2_0 = d_P_1[2, 0]
+        # gradient of line 24: P = P - np.outer(gain, PH)
+        d_P_3 = (d_P_0_0 * PH_0_1 + d_P_1_0 * PH_1_1 + d_P_2_0 * PH_2_1) * d_mean_3
+        # gradient of line 22: gain = PH / variance
+        d_gain_1 = d_gain_0 * d_mean_3 - d_P_3
+        # gradient of line 25: total += np.log(variance) + innovation**2 / variance
+        d_total_3 = d_total_1 - d_total_1 * (innovation_1 * innovation_1 / variance_1)
         d_P_1_1 = d_P_1[1, 1]
         d_P_1_2 = d_P_1[1, 2]
-        d_gain_1 = (
-            d_mean_1_1 * innovation_1 - (d_P_1_0 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_1_2 * PH_2_1)
-        )
+        # gradient of line 24: P = P - np.outer(gain, PH)
+        d_P_4 = d_P_1_0 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_1_2 * PH_2_1
+        # gradient of line 23: mean = mean + gain * innovation
+        d_gain_1_1 = d_mean_1_1 * innovation_1 - d_P_4
         d_P_2_1 = d_P_1[2, 1]
         d_P_2_2 = d_P_1[2, 2]
-        d_gain_2 = (
-            d_mean_2_1 * innovation_1 - (d_P_2_0 * PH_0_1 + d_P_2_1 * PH_1_1 + d_P_2_2 * PH_2_1)
-        )
+        # gradient of line 24: P = P - np.outer(gain, PH)
+        d_P_5 = d_P_2_0 * PH_0_1 + d_P_2_1 * PH_1_1 + d_P_2_2 * PH_2_1
+        # gradient of line 23: mean = mean + gain * innovation
+        d_gain_2 = d_mean_2 * innovation_1 - d_P_5
+        # gradient of line 22: gain = PH / variance
         d_variance = (
-            d_mean_2
-            - d_mean_2 * (innovation_1 * innovation_1 / variance_1)
-            - (d_gain_0 * PH_0_1 + d_gain_1 * PH_1_1 + d_gain_2 * PH_2_1) * (d_mean_3 * d_mean_3)
+            d_total_3
+            - (d_gain_0 * PH_0_1 + d_gain_1_1 * PH_1_1 + d_gain_2 * PH_2_1) * (d_mean_3 * d_mean_3)
         )
-        d_PH_0 = (
-            d_gain_0 * d_mean_3
-            - (d_P_0_0 * PH_0_1 + d_P_1_0 * PH_1_1 + d_P_2_0 * PH_2_1) * d_mean_3
-            + d_variance * H_0_1
-        )
+        # gradient of line 20: variance = H @ PH + r
+        d_PH_0 = d_gain_1 + d_variance * H_0_1
+        # gradient of line 19: PH = P @ H
         d_P_0_0_1 = d_P_0_0 + d_PH_0 * H_0_1
         d_P_0_1_1 = d_P_0_1 + d_PH_0 * H_1_1
         d_P_0_2_1 = d_P_0_2 + d_PH_0 * H_2_1
-        d_mean_4 = d_P_0_0_1 * F_0_0_1 + d_P_0_1_1 * F_1_0_1 + d_P_0_2_1 * F_2_0_1
-        d_PH_1 = (
-            d_gain_1 * d_mean_3
-            - (d_P_0_1 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_2_1 * PH_2_1) * d_mean_3
-            + d_variance * H_1_1
-        )
+        # gradient of line 18: P = F @ P @ F.T + Q
+        d_P_6 = d_P_0_0_1 * F_0_0_1 + d_P_0_1_1 * F_1_0_1 + d_P_0_2_1 * F_2_0_1
+        # gradient of line 24: P = P - np.outer(gain, PH)
+        d_P_7 = (d_P_0_1 * PH_0_1 + d_P_1_1 * PH_1_1 + d_P_2_1 * PH_2_1) * d_mean_3
+        # gradient of line 22: gain = PH / variance
+        d_gain_3 = d_gain_1_1 * d_mean_3 - d_P_7
+        # gradient of line 20: variance = H @ PH + r
+        d_PH_1 = d_gain_3 + d_variance * H_1_1
+        # gradient of line 19: PH = P @ H
         d_P_1_0_1 = d_P_1_0 + d_PH_1 * H_0_1
         d_P_1_1_1 = d_P_1_1 + d_PH_1 * H_1_1
         d_P_1_2_1 = d_P_1_2 + d_PH_1 * H_2_1
-        d_mean_5 = d_P_1_0_1 * F_0_0_1 + d_P_1_1_1 * F_1_0_1 + d_P_1_2_1 * F_2_0_1
-        d_PH_2 = (
-            d_gain_2 * d_mean_3
-            - (d_P_0_2 * PH_0_1 + d_P_1_2 * PH_1_1 + d_P_2_2 * PH_2_1) * d_mean_3
-            + d_variance * H_2_1
-        )
+        # gradient of line 18: P = F @ P @ F.T + Q
+        d_P_8 = d_P_1_0_1 * F_0_0_1 + d_P_1_1_1 * F_1_0_1 + d_P_1_2_1 * F_2_0_1
+        # gradient of line 24: P = P - np.outer(gain, PH)
+        d_P_9 = (d_P_0_2 * PH_0_1 + d_P_1_2 * PH_1_1 + d_P_2_2 * PH_2_1) * d_mean_3
+        # gradient of line 22: gain = PH / variance
+        d_gain_4 = d_gain_2 * d_mean_3 - d_P_9
+        # gradient of line 20: variance = H @ PH + r
+        d_PH_2 = d_gain_4 + d_variance * H_2_1
+        # gradient of line 19: PH = P @ H
         d_P_2_0_1 = d_P_2_0 + d_PH_2 * H_0_1
         d_P_2_1_1 = d_P_2_1 + d_PH_2 * H_1_1
         d_P_2_2_1 = d_P_2_2 + d_PH_2 * H_2_1
-        d_mean_6 = d_P_2_0_1 * F_0_0_1 + d_P_2_1_1 * F_1_0_1 + d_P_2_2_1 * F_2_0_1
-        d_mean_7 = d_P_0_0_1 * F_0_1_1 + d_P_0_1_1 * F_1_1_1 + d_P_0_2_1 * F_2_1_1
-        d_mean_8 = d_P_1_0_1 * F_0_1_1 + d_P_1_1_1 * F_1_1_1 + d_P_1_2_1 * F_2_1_1
-        d_mean_9 = d_P_2_0_1 * F_0_1_1 + d_P_2_1_1 * F_1_1_1 + d_P_2_2_1 * F_2_1_1
-        d_mean_10 = d_P_0_0_1 * F_0_2_1 + d_P_0_1_1 * F_1_2_1 + d_P_0_2_1 * F_2_2_1
-        d_mean_11 = d_P_1_0_1 * F_0_2_1 + d_P_1_1_1 * F_1_2_1 + d_P_1_2_1 * F_2_2_1
-        d_mean_12 = d_P_2_0_1 * F_0_2_1 + d_P_2_1_1 * F_1_2_1 + d_P_2_2_1 * F_2_2_1
-        d_P[0, 0] = d_mean_4 * F_0_0_1 + d_mean_5 * F_1_0_1 + d_mean_6 * F_2_0_1
-        d_P[0, 1] = d_mean_7 * F_0_0_1 + d_mean_8 * F_1_0_1 + d_mean_9 * F_2_0_1
-        d_P[0, 2] = d_mean_10 * F_0_0_1 + d_mean_11 * F_1_0_1 + d_mean_12 * F_2_0_1
-        d_P[1, 0] = d_mean_4 * F_0_1_1 + d_mean_5 * F_1_1_1 + d_mean_6 * F_2_1_1
-        d_P[1, 1] = d_mean_7 * F_0_1_1 + d_mean_8 * F_1_1_1 + d_mean_9 * F_2_1_1
-        d_P[1, 2] = d_mean_10 * F_0_1_1 + d_mean_11 * F_1_1_1 + d_mean_12 * F_2_1_1
-        d_P[2, 0] = d_mean_4 * F_0_2_1 + d_mean_5 * F_1_2_1 + d_mean_6 * F_2_2_1
-        d_P[2, 1] = d_mean_7 * F_0_2_1 + d_mean_8 * F_1_2_1 + d_mean_9 * F_2_2_1
-        d_P[2, 2] = d_mean_10 * F_0_2_1 + d_mean_11 * F_1_2_1 + d_mean_12 * F_2_2_1
+        # gradient of line 18: P = F @ P @ F.T + Q
+        d_P_10 = d_P_2_0_1 * F_0_0_1 + d_P_2_1_1 * F_1_0_1 + d_P_2_2_1 * F_2_0_1
+        d_P_11 = d_P_0_0_1 * F_0_1_1 + d_P_0_1_1 * F_1_1_1 + d_P_0_2_1 * F_2_1_1
+        d_P_12 = d_P_1_0_1 * F_0_1_1 + d_P_1_1_1 * F_1_1_1 + d_P_1_2_1 * F_2_1_1
+        d_P_13 = d_P_2_0_1 * F_0_1_1 + d_P_2_1_1 * F_1_1_1 + d_P_2_2_1 * F_2_1_1
+        d_P_14 = d_P_0_0_1 * F_0_2_1 + d_P_0_1_1 * F_1_2_1 + d_P_0_2_1 * F_2_2_1
+        d_P_15 = d_P_1_0_1 * F_0_2_1 + d_P_1_1_1 * F_1_2_1 + d_P_1_2_1 * F_2_2_1
+        d_P_16 = d_P_2_0_1 * F_0_2_1 + d_P_2_1_1 * F_1_2_1 + d_P_2_2_1 * F_2_2_1
+        d_P[0, 0] = d_P_6 * F_0_0_1 + d_P_8 * F_1_0_1 + d_P_10 * F_2_0_1
+        d_P[0, 1] = d_P_11 * F_0_0_1 + d_P_12 * F_1_0_1 + d_P_13 * F_2_0_1
+        d_P[0, 2] = d_P_14 * F_0_0_1 + d_P_15 * F_1_0_1 + d_P_16 * F_2_0_1
+        d_P[1, 0] = d_P_6 * F_0_1_1 + d_P_8 * F_1_1_1 + d_P_10 * F_2_1_1
+        d_P[1, 1] = d_P_11 * F_0_1_1 + d_P_12 * F_1_1_1 + d_P_13 * F_2_1_1
+        d_P[1, 2] = d_P_14 * F_0_1_1 + d_P_15 * F_1_1_1 + d_P_16 * F_2_1_1
+        d_P[2, 0] = d_P_6 * F_0_2_1 + d_P_8 * F_1_2_1 + d_P_10 * F_2_2_1
+        d_P[2, 1] = d_P_11 * F_0_2_1 + d_P_12 * F_1_2_1 + d_P_13 * F_2_2_1
+        d_P[2, 2] = d_P_14 * F_0_2_1 + d_P_15 * F_1_2_1 + d_P_16 * F_2_2_1
         P_0_0_2 = P_steps[-j + k - 1, 0, 0]
         P_1_0_2 = P_steps[-j + k - 1, 1, 0]
         P_2_0_2 = P_steps[-j + k - 1, 2, 0]
-        d_mean_13 = F_0_0_1 * P_0_0_2 + F_0_1_1 * P_1_0_2 + F_0_2_1 * P_2_0_2
-        d_mean_14 = F_1_0_1 * P_0_0_2 + F_1_1_1 * P_1_0_2 + F_1_2_1 * P_2_0_2
-        d_mean_15 = F_2_0_1 * P_0_0_2 + F_2_1_1 * P_1_0_2 + F_2_2_1 * P_2_0_2
+        d_P_17 = F_0_0_1 * P_0_0_2 + F_0_1_1 * P_1_0_2 + F_0_2_1 * P_2_0_2
+        d_P_18 = F_1_0_1 * P_0_0_2 + F_1_1_1 * P_1_0_2 + F_1_2_1 * P_2_0_2
+        d_P_19 = F_2_0_1 * P_0_0_2 + F_2_1_1 * P_1_0_2 + F_2_2_1 * P_2_0_2
         P_0_1_2 = P_steps[-j + k - 1, 0, 1]
         P_1_1_2 = P_steps[-j + k - 1, 1, 1]
         P_2_1_2 = P_steps[-j + k - 1, 2, 1]
-        d_mean_16 = F_0_0_1 * P_0_1_2 + F_0_1_1 * P_1_1_2 + F_0_2_1 * P_2_1_2
-        d_mean_17 = F_1_0_1 * P_0_1_2 + F_1_1_1 * P_1_1_2 + F_1_2_1 * P_2_1_2
-        d_mean_18 = F_2_0_1 * P_0_1_2 + F_2_1_1 * P_1_1_2 + F_2_2_1 * P_2_1_2
+        d_P_20 = F_0_0_1 * P_0_1_2 + F_0_1_1 * P_1_1_2 + F_0_2_1 * P_2_1_2
+        d_P_21 = F_1_0_1 * P_0_1_2 + F_1_1_1 * P_1_1_2 + F_1_2_1 * P_2_1_2
+        d_P_22 = F_2_0_1 * P_0_1_2 + F_2_1_1 * P_1_1_2 + F_2_2_1 * P_2_1_2
         P_0_2_2 = P_steps[-j + k - 1, 0, 2]
         P_1_2_2 = P_steps[-j + k - 1, 1, 2]
         P_2_2_2 = P_steps[-j + k - 1, 2, 2]
-        d_mean_19 = F_0_0_1 * P_0_2_2 + F_0_1_1 * P_1_2_2 + F_0_2_1 * P_2_2_2
-        d_mean_20 = F_1_0_1 * P_0_2_2 + F_1_1_1 * P_1_2_2 + F_1_2_1 * P_2_2_2
-        d_mean_21 = F_2_0_1 * P_0_2_2 + F_2_1_1 * P_1_2_2 + F_2_2_1 * P_2_2_2
-        d_F[0, 0] += d_P_0_0_1 * d_mean_13 + d_P_1_0_1 * d_mean_14 + d_P_2_0_1 * d_mean_15
-        d_F[0, 1] += d_P_0_0_1 * d_mean_16 + d_P_1_0_1 * d_mean_17 + d_P_2_0_1 * d_mean_18
-        d_F[0, 2] += d_P_0_0_1 * d_mean_19 + d_P_1_0_1 * d_mean_20 + d_P_2_0_1 * d_mean_21
-        d_F[1, 0] += d_P_0_1_1 * d_mean_13 + d_P_1_1_1 * d_mean_14 + d_P_2_1_1 * d_mean_15
-        d_F[1, 1] += d_P_0_1_1 * d_mean_16 + d_P_1_1_1 * d_mean_17 + d_P_2_1_1 * d_mean_18
-        d_F[1, 2] += d_P_0_1_1 * d_mean_19 + d_P_1_1_1 * d_mean_20 + d_P_2_1_1 * d_mean_21
-        d_F[2, 0] += d_P_0_2_1 * d_mean_13 + d_P_1_2_1 * d_mean_14 + d_P_2_2_1 * d_mean_15
-        d_F[2, 1] += d_P_0_2_1 * d_mean_16 + d_P_1_2_1 * d_mean_17 + d_P_2_2_1 * d_mean_18
-        d_F[2, 2] += d_P_0_2_1 * d_mean_19 + d_P_1_2_1 * d_mean_20 + d_P_2_2_1 * d_mean_21
-        d_F[0, 0] += d_mean_4 * P_0_0_2 + d_mean_7 * P_0_1_2 + d_mean_10 * P_0_2_2
-        d_F[0, 1] += d_mean_4 * P_1_0_2 + d_mean_7 * P_1_1_2 + d_mean_10 * P_1_2_2
-        d_F[0, 2] += d_mean_4 * P_2_0_2 + d_mean_7 * P_2_1_2 + d_mean_10 * P_2_2_2
-        d_F[1, 0] += d_mean_5 * P_0_0_2 + d_mean_8 * P_0_1_2 + d_mean_11 * P_0_2_2
-        d_F[1, 1] += d_mean_5 * P_1_0_2 + d_mean_8 * P_1_1_2 + d_mean_11 * P_1_2_2
-        d_F[1, 2] += d_mean_5 * P_2_0_2 + d_mean_8 * P_2_1_2 + d_mean_11 * P_2_2_2
-        d_F[2, 0] += d_mean_6 * P_0_0_2 + d_mean_9 * P_0_1_2 + d_mean_12 * P_0_2_2
-        d_F[2, 1] += d_mean_6 * P_1_0_2 + d_mean_9 * P_1_1_2 + d_mean_12 * P_1_2_2
-        d_F[2, 2] += d_mean_6 * P_2_0_2 + d_mean_9 * P_2_1_2 + d_mean_12 * P_2_2_2
+        d_P_23 = F_0_0_1 * P_0_2_2 + F_0_1_1 * P_1_2_2 + F_0_2_1 * P_2_2_2
+        d_P_24 = F_1_0_1 * P_0_2_2 + F_1_1_1 * P_1_2_2 + F_1_2_1 * P_2_2_2
+        d_P_25 = F_2_0_1 * P_0_2_2 + F_2_1_1 * P_1_2_2 + F_2_2_1 * P_2_2_2
+        d_F[0, 0] += d_P_0_0_1 * d_P_17 + d_P_1_0_1 * d_P_18 + d_P_2_0_1 * d_P_19
+        d_F[0, 1] += d_P_0_0_1 * d_P_20 + d_P_1_0_1 * d_P_21 + d_P_2_0_1 * d_P_22
+        d_F[0, 2] += d_P_0_0_1 * d_P_23 + d_P_1_0_1 * d_P_24 + d_P_2_0_1 * d_P_25
+        d_F[1, 0] += d_P_0_1_1 * d_P_17 + d_P_1_1_1 * d_P_18 + d_P_2_1_1 * d_P_19
+        d_F[1, 1] += d_P_0_1_1 * d_P_20 + d_P_1_1_1 * d_P_21 + d_P_2_1_1 * d_P_22
+        d_F[1, 2] += d_P_0_1_1 * d_P_23 + d_P_1_1_1 * d_P_24 + d_P_2_1_1 * d_P_25
+        d_F[2, 0] += d_P_0_2_1 * d_P_17 + d_P_1_2_1 * d_P_18 + d_P_2_2_1 * d_P_19
+        d_F[2, 1] += d_P_0_2_1 * d_P_20 + d_P_1_2_1 * d_P_21 + d_P_2_2_1 * d_P_22
+        d_F[2, 2] += d_P_0_2_1 * d_P_23 + d_P_1_2_1 * d_P_24 + d_P_2_2_1 * d_P_25
+        d_F[0, 0] += d_P_6 * P_0_0_2 + d_P_11 * P_0_1_2 + d_P_14 * P_0_2_2
+        d_F[0, 1] += d_P_6 * P_1_0_2 + d_P_11 * P_1_1_2 + d_P_14 * P_1_2_2
+        d_F[0, 2] += d_P_6 * P_2_0_2 + d_P_11 * P_2_1_2 + d_P_14 * P_2_2_2
+        d_F[1, 0] += d_P_8 * P_0_0_2 + d_P_12 * P_0_1_2 + d_P_15 * P_0_2_2
+        d_F[1, 1] += d_P_8 * P_1_0_2 + d_P_12 * P_1_1_2 + d_P_15 * P_1_2_2
+        d_F[1, 2] += d_P_8 * P_2_0_2 + d_P_12 * P_2_1_2 + d_P_15 * P_2_2_2
+        d_F[2, 0] += d_P_10 * P_0_0_2 + d_P_13 * P_0_1_2 + d_P_16 * P_0_2_2
+        d_F[2, 1] += d_P_10 * P_1_0_2 + d_P_13 * P_1_1_2 + d_P_16 * P_1_2_2
+        d_F[2, 2] += d_P_10 * P_2_0_2 + d_P_13 * P_2_1_2 + d_P_16 * P_2_2_2
         mean_0_2 = mean_steps[-j + k - 1, 0]
         mean_1_3 = mean_steps[-j + k - 1, 1]
         mean_2_2 = mean_steps[-j + k - 1, 2]
+        # gradient of line 17: mean = F @ mean
         d_F[0, 0] += d_mean_0_1 * mean_0_2
         d_F[0, 1] += d_mean_0_1 * mean_1_3
         d_F[0, 2] += d_mean_0_1 * mean_2_2
         d_F[1, 0] += d_mean_1_2 * mean_0_2
         d_F[1, 1] += d_mean_1_2 * mean_1_3
         d_F[1, 2] += d_mean_1_2 * mean_2_2
-        d_F[2, 0] += d_mean_2_2 * mean_0_2
-        d_F[2, 1] += d_mean_2_2 * mean_1_3
-        d_F[2, 2] += d_mean_2_2 * mean_2_2
+        d_F[2, 0] += d_mean_2_1 * mean_0_2
+        d_F[2, 1] += d_mean_2_1 * mean_1_3
+        d_F[2, 2] += d_mean_2_1 * mean_2_2
+        # gradient of line 19: PH = P @ H
         d_Q[0, 0] += d_P_0_0_1
         d_Q[0, 1] += d_P_0_1_1
         d_Q[0, 2] += d_P_0_2_1
@@ -330,7 +351,9 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         d_Q[2, 0] += d_P_2_0_1
         d_Q[2, 1] += d_P_2_1_1
         d_Q[2, 2] += d_P_2_2_1
+        # gradient of line 22: gain = PH / variance
         d_r += d_variance
+        # gradient of line 16: for t in range(len(y)):
         d_mean_1, d_mean, d_P_1, d_P = d_mean, d_mean_1, d_P, d_P_1
     d_log_q = np.empty(3)
     # gradient of line 12: Q = np.diag(np.exp(log_q))

@@ -12,11 +12,11 @@ Cost for each of d*n*n_x_0: 6 operations; 24 bytes read, 8 written.
 Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 24 bytes read, 8 written.
 Cost for each of n_x_0*s: 4 operations; 16 bytes read, 16 written.
 Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 24 bytes read, 8 written.
-Stored: first_1[d], second_1[m], d_first_1[m - n], d_first_2[n], d_first_3[m - n], d_first_4[m],
-d_first_block[64, d], d_first_block_1[64, m], d_first_5[d], d_second[m - n], first[n], second[m -
-n], first_steps[n_x_0, n], second_steps[n_x_0, m - n], total_1[n_x_0, s], first_2[n], second_2[m -
-n], d_first[n], d_second_1[m - n], d_first_block_2[64, s], d_first_block_3[64, m - n], product[s, m
-- n], d_first_block_4[64, n], product_1[n, d], d_first_block_5[64, m - n], product_2[m - n, m].
+Stored: first_1[d], second_1[m], d_total_1[m - n], d_first_1[n], d_first_2[m - n], d_second_1[m],
+d_first_block[64, d], d_second_block[64, m], d_first_3[d], d_second[m - n], first[n], second[m - n],
+first_steps[n_x_0, n], second_steps[n_x_0, m - n], total_1[n_x_0, s], first_2[n], second_2[m - n],
+d_first[n], d_second_2[m - n], d_total_block[64, s], d_first_block_1[64, m - n], product[s, m - n],
+d_first_block_2[64, n], product_1[n, d], d_second_block_1[64, m - n], product_2[m - n, m].
 Predicted cost relative to the value alone: 1.7.
 """
 
@@ -112,13 +112,13 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     n_y_0 = y.shape[0]
     first_1 = np.empty(d)
     second_1 = np.empty(m)
-    d_first_1 = np.empty(m - n)
-    d_first_2 = np.empty(n)
-    d_first_3 = np.empty(m - n)
-    d_first_4 = np.empty(m)
+    d_total_1 = np.empty(m - n)
+    d_first_1 = np.empty(n)
+    d_first_2 = np.empty(m - n)
+    d_second_1 = np.empty(m)
     d_first_block = np.empty((64, d))
-    d_first_block_1 = np.empty((64, m))
-    d_first_5 = np.empty(d)
+    d_second_block = np.empty((64, m))
+    d_first_3 = np.empty(d)
     d_second = np.empty(m - n)
     first = np.zeros(n)
     second = np.zeros(m - n)
@@ -181,9 +181,9 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     # gradient of line 9: for t in range(len(x)):
     for i in range(d_first.shape[0]):
         d_first[i] = first[i]
-    d_second_1 = np.empty(m - n)
-    for i in range(d_second_1.shape[0]):
-        d_second_1[i] = second[i]
+    d_second_2 = np.empty(m - n)
+    for i in range(d_second_2.shape[0]):
+        d_second_2[i] = second[i]
     d_b = np.empty(n)
     for i in range(d_b.shape[0]):
         d_b[i] = first[i]
@@ -192,71 +192,87 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
         d_c[i] = second[i]
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
-    d_first_block_2 = np.empty((64, s))
-    d_first_block_3 = np.empty((64, m - n))
+    d_total_block = np.empty((64, s))
+    d_first_block_1 = np.empty((64, m - n))
     product = np.empty((s, m - n))
-    d_first_block_4 = np.empty((64, n))
+    d_first_block_2 = np.empty((64, n))
     product_1 = np.empty((n, d))
-    d_first_block_5 = np.empty((64, m - n))
+    d_second_block_1 = np.empty((64, m - n))
     product_2 = np.empty((m - n, m))
     # In blocks of 64 steps; their outer products are added behind each block.
     for base in range(0, n_x_0, 64):
         steps = min(64, n_x_0 - base)
         for step in range(steps):
-            d_first_1[:] = 0.0
-            # gradient of line 9: for t in range(len(x)):
-            d_first_6 = d_total * 2.0
+            d_total_1[:] = 0.0
+            # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+            d_total_2 = d_total * 2.0
             for i in range(m - n):
-                d_first_block_3[step, i] = second_2[i]
+                d_first_block_1[step, i] = second_2[i]
             for i in range(s):
                 recorded_i = total_1[-base + n_x_0 - step - 1, i]
-                d_first_block_2[step, i] = d_first_6 * recorded_i
+                d_total_block[step, i] = d_total_2 * recorded_i
                 for j in range(m - n):
-                    d_first_1[j] += recorded_i * V[i, j]
+                    d_total_1[j] += recorded_i * V[i, j]
             for i in range(n):
-                d_first_2[i] = first_steps[-base + n_x_0 - step - 1, i]
+                # gradient of line 9: for t in range(len(x)):
+                d_first_1[i] = first_steps[-base + n_x_0 - step - 1, i]
             for i in range(m - n):
-                d_first_3[i] = second_steps[-base + n_x_0 - step - 1, i]
-            d_first_4[:] = 0.0
+                d_first_2[i] = second_steps[-base + n_x_0 - step - 1, i]
+            d_second_1[:] = 0.0
             for i in range(m - n):
+                # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+                d_second_3 = d_second_2[i] + d_total_1[i] * d_total_2
                 second_i = second_2[i]
-                d_first_7 = (d_second_1[i] + d_first_1[i] * d_first_6) * (1.0 - second_i * second_i)
-                d_c[i] += d_first_7
+                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+                d_second_4 = d_second_3 * (1.0 - second_i * second_i)
+                d_c[i] += d_second_4
                 for j in range(m):
-                    d_first_4[j] += d_first_7 * U[i, j]
+                    d_second_1[j] += d_second_4 * U[i, j]
             for i in range(d - n):
+                # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
                 d_first_block[step, i] = x[-base + n_x_0 - step - 1, i]
             for i in range(n):
-                d_first_block[step, d + i - n] = d_first_2[i]
+                # gradient of line 9: for t in range(len(x)):
+                d_first_block[step, d + i - n] = d_first_1[i]
             for i in range(n):
-                d_first_block_1[step, i] = first_2[i]
+                d_second_block[step, i] = first_2[i]
             for i in range(m - n):
-                d_first_block_1[step, i + n] = d_first_3[i]
-            d_first_5[:] = 0.0
+                d_second_block[step, i + n] = d_first_2[i]
+            d_first_3[:] = 0.0
             for i in range(n):
+                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+                d_first_4 = d_first[i] + d_second_1[i]
                 first_i = first_2[i]
-                d_first_8 = (d_first[i] + d_first_4[i]) * (1.0 - first_i * first_i)
-                d_b[i] += d_first_8
-                d_first_block_4[step, i] = d_first_8
+                # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+                d_first_5 = d_first_4 * (1.0 - first_i * first_i)
+                d_b[i] += d_first_5
+                d_first_block_2[step, i] = d_first_5
                 for j in range(d):
-                    d_first_5[j] += d_first_8 * W[i, j]
+                    d_first_3[j] += d_first_5 * W[i, j]
             for i in range(m - n):
-                d_second[i] = d_first_4[i + n]
+                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+                d_second[i] = d_second_1[i + n]
+                # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+                d_second_3 = d_second_2[i] + d_total_1[i] * d_total_2
                 second_i = second_2[i]
-                d_first_block_5[step, i] = (
-                    (d_second_1[i] + d_first_1[i] * d_first_6) * (1.0 - second_i * second_i)
-                )
+                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+                d_second_block_1[step, i] = d_second_3 * (1.0 - second_i * second_i)
             for i in range(n):
-                d_first[i] = d_first_5[d + i - n]
-            d_second_1, d_second, first_2, d_first_2, second_2, d_first_3 = (
+                # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+                d_first[i] = d_first_3[d + i - n]
+            # gradient of line 9: for t in range(len(x)):
+            d_second_2, d_second, first_2, d_first_1, second_2, d_first_2 = (
                 d_second,
-                d_second_1,
-                d_first_2,
+                d_second_2,
+                d_first_1,
                 first_2,
-                d_first_3,
+                d_first_2,
                 second_2,
             )
-        add_outer_products(d_V, d_first_block_2, d_first_block_3, steps, product)
-        add_outer_products(d_W, d_first_block_4, d_first_block, steps, product_1)
-        add_outer_products(d_U, d_first_block_5, d_first_block_1, steps, product_2)
+        # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+        add_outer_products(d_V, d_total_block, d_first_block_1, steps, product)
+        # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+        add_outer_products(d_W, d_first_block_2, d_first_block, steps, product_1)
+        # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+        add_outer_products(d_U, d_second_block_1, d_second_block, steps, product_2)
     return value, d_W, d_b, d_U, d_c, d_V

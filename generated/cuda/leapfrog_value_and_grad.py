@@ -98,16 +98,25 @@ def leapfrog_value_and_grad(
     for j in range(u64(trips_1)):
         d_p_0 = d_p[0]
         d_p_1_1 = d_p[1]
-        # gradient of line 4: for _ in range(steps):
-        d_q_3 = dt / 2.0
-        d_q_4 = d_p_1_1 * d_q_3
+        # gradient of line 5: p -= dt / 2 * force(q)
+        d_p_2 = dt / 2.0
+        # gradient of line 7: p -= dt / 2 * force(q)
+        d_p_3 = d_p_1_1 * d_p_2
         q_0_2 = q_2[0]
-        d_q_5 = d_p_0 * d_q_3
+        d_p_4 = d_p_0 * d_p_2
         q_1_3 = q_2[1]
-        d_q_0 = d_q[0] + (-2.0 * d_q_4 * q_0_2 - d_q_5 + -2.0 * (d_q_5 * q_1_3))
+        # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
+        d_x = -2.0 * d_p_3 * q_0_2 - d_p_4 + -2.0 * (d_p_4 * q_1_3)
+        # gradient of line 2 of force: x, y = q
+        d_q_0 = d_q[0] + d_x
+        # gradient of line 6: q += dt * p
         d_p_0_1 = d_p_0 + d_q_0 * dt
-        d_q_6 = d_q[1] + (d_q_4 * 2.0 * q_1_3 - d_q_4 - d_q_5 * (2.0 * q_0_2))
-        d_p_1_2 = d_p_1_1 + d_q_6 * dt
+        # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
+        d_y = d_p_3 * 2.0 * q_1_3 - d_p_3 - d_p_4 * (2.0 * q_0_2)
+        # gradient of line 2 of force: x, y = q
+        d_x_1 = d_q[1] + d_y
+        # gradient of line 6: q += dt * p
+        d_p_1_2 = d_p_1_1 + d_x_1 * dt
         cuda.syncthreads()
         if thread == 0:
             d_p_1[0] = d_p_0_1
@@ -116,15 +125,22 @@ def leapfrog_value_and_grad(
         q_0_3 = q_steps[u64(0) - j + u64(trips_1) - u64(1), 0]
         q_1_4 = q_steps[u64(0) - j + u64(trips_1) - u64(1), 1]
         if thread == 0:
+            # gradient of line 4: for _ in range(steps):
             d_q_1[0] = q_0_3
             d_q_1[1] = q_1_4
         cuda.syncthreads()
-        d_q_7 = d_p_1_2 * d_q_3
-        d_q_8 = d_p_0_1 * d_q_3
+        # gradient of line 5: p -= dt / 2 * force(q)
+        d_p_5 = d_p_1_2 * d_p_2
+        d_p_6 = d_p_0_1 * d_p_2
+        # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
+        d_x_2 = -2.0 * d_p_5 * q_0_3 - d_p_6 + -2.0 * (d_p_6 * q_1_4)
+        d_y_1 = d_p_5 * 2.0 * q_1_4 - d_p_5 - d_p_6 * (2.0 * q_0_3)
         if thread == 0:
-            d_q_2[0] = d_q_0 + (-2.0 * d_q_7 * q_0_3 - d_q_8 + -2.0 * (d_q_8 * q_1_4))
-            d_q_2[1] = d_q_6 + (d_q_7 * 2.0 * q_1_4 - d_q_7 - d_q_8 * (2.0 * q_0_3))
+            # gradient of line 2 of force: x, y = q
+            d_q_2[0] = d_q_0 + d_x_2
+            d_q_2[1] = d_x_1 + d_y_1
         cuda.syncthreads()
+        # gradient of line 4: for _ in range(steps):
         d_q, d_q_2, d_p, d_p_1, q_2, d_q_1 = d_q_2, d_q, d_p_1, d_p, d_q_1, q_2
     if thread == 0:
         # line 8: return (q**2).sum()

@@ -54,11 +54,11 @@ def heat_value_and_grad(u, c, steps):
         # gradient of line 6: return np.sum(u**2)
         d_u[i] = 2.0 * u_i
     for j in range(trips_1):
-        # gradient of line 4: for _ in range(steps):
-        d_u_2 = -2.0 * c
+        # gradient of line 5: u[1:-1] += c * (u[2:] - 2 * u[1:-1] + u[:-2])
+        d_part_1 = -2.0 * c
         for i in range(n - 4):
-            d_u_3 = d_u[i + 2]
-            d_u_1[i + 2] = d_u[i + 3] * c + d_u[i + 1] * c + (d_u_3 + d_u_2 * d_u_3)
+            d_u_2 = d_u[i + 2]
+            d_u_1[i + 2] = d_u[i + 3] * c + d_u[i + 1] * c + (d_u_2 + d_part_1 * d_u_2)
         edge_1 = 4 if 4 < n else n
         for i in range(edge_1):
             place_1 = i if i < 2 else -edge_1 + i + n
@@ -71,6 +71,7 @@ def heat_value_and_grad(u, c, steps):
             if place_1 >= 2:
                 d_u_1[place_1] += d_u[place_1 - 1] * c
             if 1 <= place_1 < n - 1:
-                d_u_1[place_1] += d_u_place_1 + d_u_2 * d_u_place_1
+                d_u_1[place_1] += d_u_place_1 + d_part_1 * d_u_place_1
+        # gradient of line 4: for _ in range(steps):
         d_u, d_u_1 = d_u_1, d_u
     return value, d_u

@@ -87,7 +87,7 @@ def paired_value_and_grad_rows(first, last, p, x, y, sums):
                 s_3 = vector_exp(-(p * s_2))
                 y_j = y[j]
                 value = plus(value, -(s_3 * y_j))
-                # gradient of line 5: for j in range(len(x)):
+                # gradient of line 6: s -= np.exp(-p * (x[i] - x[j]) ** 2) * y[j]
                 d_p = plus(d_p, y_j * s_3 * s_2)
         # line 4: for i in range(len(x)):
         sums[chunk, 0] = value

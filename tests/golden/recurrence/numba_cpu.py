@@ -35,8 +35,11 @@ def recurrence_value_and_grad(a, x):
     d_a = 0.0
     s_2 = s
     for j in range(n):
-        d_v_1 = d_s_1 * (1.0 - s_2 * s_2)
+        # gradient of line 5: s = np.tanh(a * s + v)
+        d_s_2 = d_s_1 * (1.0 - s_2 * s_2)
+        d_s_3 = d_s_2 * a
         s_3 = s_steps[-j + n - 1]
-        d_a += d_v_1 * s_3
-        d_s_1, s_2 = d_v_1 * a, s_3
+        d_a += d_s_2 * s_3
+        # gradient of line 4: for v in x:
+        d_s_1, s_2 = d_s_3, s_3
     return value, d_a
