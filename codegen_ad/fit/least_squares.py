@@ -139,8 +139,11 @@ def scaled_covariance(
     freedom = np.asarray(residuals) - count
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = np.where(freedom > 0, 2 * np.asarray(cost) / freedom, np.inf)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         found = inverse * variance[..., None, None]
+        # A sum is quicker than a look at each: what is not finite shows in it.
+        if np.isfinite(found.sum()):
+            return found
     return np.where(np.isfinite(found), found, np.inf)
 
 

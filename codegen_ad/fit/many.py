@@ -75,7 +75,7 @@ def fit_many(
         unit="fit",
     )
     seconds = time.perf_counter() - started
-    count = run.covariance.shape[1]
+    count = sum(p.size for p in fitted.points)
     if Status.TOO_FEW in run.status:
         raise too_few(binder.name, int(run.counts[:, 2].max()), count)
     cost = run.watched[:, 3].copy()
@@ -184,7 +184,7 @@ class _OnDevice:
         )
         count = self._first.shape[1]
         self.points: list[NDArray[Any]] = []
-        self.covariance = np.full((fits, count, count), np.inf)
+        self.covariance = np.empty((0, count, count))
         self.counts = np.zeros((fits, 3), dtype=np.int64)
         self.watched = np.full((fits, 4), np.nan)
         self.status = np.full(fits, Status.STOPPED, dtype=np.int64)
@@ -216,7 +216,8 @@ class _OnDevice:
         self.points = [part.astype(p.dtype) for part, p in parts]
         iterations, self.counts[:, 2] = found["counts"].T
         self.counts[:, 0], self.counts[:, 1] = iterations, iterations + 1
-        self.covariance[:], self.watched[:, 3] = found["covariance"], found["cost"]
+        self.covariance = found["covariance"].astype(np.float64, copy=False)
+        self.watched[:, 3] = found["cost"]
         self.status[:] = found["outcome"]
         return Status.STOPPED if self.stop[0] and running else Status.CONVERGED
 
