@@ -232,6 +232,10 @@ def largest_by_key(x: Any) -> Any:
     return max(x[0], x[1], key=abs)
 
 
+def default_of_unknown_number(x: Any) -> Any:
+    return max(x[x > 0], default=x[0])
+
+
 def largest_of_nothing(x: Any) -> Any:
     return max([]) * x
 

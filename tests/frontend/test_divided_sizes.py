@@ -141,3 +141,14 @@ def test_splits_are_the_same_number(dim: Dim) -> None:
             sizes = {"q": q, "m": 5, "n": way.divisor * q + way.rest}
             assert split.evaluate(sizes) == dim.evaluate(sizes)
             assert way.value.evaluate(sizes) == sizes["n"]
+
+
+def test_masked_elements_in_equal_parts() -> None:
+    def f(x: Any) -> Any:
+        one, other = np.split(x[x > 0], 2)
+        return (one * other**2).sum() + min((), default=x[0])
+
+    check_in_reference(f, np.array([1.0, -1.0, 2.0, 3.0, 0.5]))
+    d = differentiate(f)
+    with pytest.raises(ValueError, match=r"np\.split: the elements do not divide into equal parts"):
+        d.grad(np.array([1.0, -1.0, 2.0, 3.0, -0.5]))

@@ -147,15 +147,22 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
 
 def _extreme(name: str, keep_first: Callable[..., Any]) -> Callable[..., Value]:
     def choose(m: Any, args: Args, kwargs: Named) -> Value:
-        if kwargs:
+        if kwargs.keys() - {"default"}:
             m.refuse(
-                f"`{name}` with `{next(iter(kwargs))}=` is not translated.",
+                f"`{name}` with `key=` is not translated.",
                 "Compute the keys first, and use np.argmax or np.argmin of them.",
             )
         items = list(args) if len(args) > 1 else m.try_items(args[0])
         if items is None:
+            if "default" in kwargs:
+                m.refuse(
+                    f"`{name}` with `default=` needs items whose number is known.",
+                    f"Test the size first: `np.{name}(x) if len(x) > 0 else ...`.",
+                )
             reduce = np.max if name == "max" else np.min
             return m.call(Outside(reduce, ()), [args[0]], {})
+        if not items and "default" in kwargs:
+            return kwargs["default"]
         if not items:
             m.refuse(f"`{name}` of nothing.", "Give at least one number.")
         best = items[0]

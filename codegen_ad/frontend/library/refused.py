@@ -35,6 +35,12 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "frompyfunc",
     ),
     (
+        "It changes an element once for every time that its place is given; only `np.add.at` and "
+        "`np.subtract.at` are translated.",
+        "Write the loop: `for i, v in zip(places, values): z[i] *= v`.",
+        "multiply.at divide.at power.at maximum.at minimum.at",
+    ),
+    (
         "It takes as many steps as the numbers need, and has no derivative.",
         _OUTSIDE,
         "gcd lcm",

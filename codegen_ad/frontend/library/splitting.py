@@ -36,7 +36,12 @@ def _split(call: Call, axis: int, *, equal: bool) -> Value:
         whole = (dim // number) * number
         if call.ctx.is_zero_for_a_remainder(dim - whole):
             unify(call, dim, whole)
-        at_least(call, whole, dim)
+        if call.ctx.is_run_time(dim):
+            differ = make.apply(call.b, "not_equal", *(make.size(call.b, d) for d in (whole, dim)))
+            message = f"{call.name}: the elements do not divide into equal parts"
+            call.ctx.refuse_when(differ, "ValueError", message)
+        else:
+            at_least(call, whole, dim)
     # The first `dim % number` parts have one element more.
     places = [ZERO]
     for i in range(number):
