@@ -20,6 +20,9 @@ from codegen_ad.plan.tidying.rename import expressions, names_in, replace_expres
 MOST_WORDS = 64
 """Rows are kept in at most so many of a thread's registers, of which it has 255."""
 
+MOST_IN_ALL = 128
+"""So many with the sums, and as many again for the parameters that they are derivatives in."""
+
 MOST_STATEMENTS = 160
 """Loops that have more statements than this, written out row by row, stay loops over memory."""
 
@@ -49,7 +52,8 @@ def kept(
     words = rows * sum(2 if p.dtype.numpy_name.endswith("64") else 1 for p in places)
     statements = rows * sum(1 for _ in walk(body))
     is_plain = all(p.dtype is not DType.BOOL for p in places)
-    if not places or not is_plain or words > MOST_WORDS or statements > MOST_STATEMENTS:
+    is_large = words > MOST_WORDS or words + 2 * sum(t.words for t in step.totals) > MOST_IN_ALL
+    if not places or not is_plain or is_large or statements > MOST_STATEMENTS:
         return None
     row = fresh("row", taken)
     columns = {p: KeptColumn(fresh(f"{p.buffer}_kept", taken), p) for p in places}
