@@ -84,6 +84,15 @@ BODIES_FOUND = {
         "x[:v] += 0.5",
         "return np.sum(x)",
     ),
+    "a dict that holds the same arrays throughout a loop": (
+        "d = {'a': x[0], 'b': y, 'c': y[1:], 'd': x}",
+        "for i in range(3):",
+        "    d['a'] = d['a'] * np.sin(d['b'][i])",
+        "    d['c'][0] += d['a']",
+        "    if d['a'] > 0.1:",
+        "        d['d'] = np.sin(d['d'])",
+        "return d['a'] + np.sum(d['b'] ** 2) + np.sum(y * d['d']) + np.sum(x)",
+    ),
     "several of a size that the run knows, together with fewer": (
         "v = np.concatenate([y[p[0]:], y[:p[0]]])",
         "t = 0.5",

@@ -348,8 +348,8 @@ def _cell_form(m: Machine, before: Any, held: Any, have: Form | None, side: Side
         return None
     found = None
     if not isinstance(before, Rows) and not isinstance(held, Rows):
-        start = have if have is not None else _contents_form(m, before, None)
-        found = join(m, start, _contents_form(m, held, side))
+        start = have if have is not None else _contents_form(m, before, None, held)
+        found = join(m, start, _contents_form(m, held, side, before))
     if found is None:
         m.unroll()
         m.refuse(
@@ -359,12 +359,25 @@ def _cell_form(m: Machine, before: Any, held: Any, have: Form | None, side: Side
     return found
 
 
-def _contents_form(m: Machine, held: Any, side: Side | None) -> Form:
-    raw: Any = held
-    if isinstance(held, dict):
-        forms = tuple(form_of(m, v, side) for v in raw.values())
-        return states.Items(dict, tuple(raw), forms)
-    return states.Items(tuple, tuple(range(len(raw))), tuple(form_of(m, v, side) for v in raw))
+def _contents_form(m: Machine, held: Any, side: Side | None, other: Any) -> Form:
+    """The form of what a list or dict holds, at one end of the loop.
+
+    An array that it holds at both ends is the same one throughout; what is in it is carried, not
+    which one it is.
+    """
+    items, others = _items(held), _items(other)
+    forms = tuple(
+        Known(v)
+        if isinstance(v, Array) and states.same_value(v, others.get(key))
+        else form_of(m, v, side)
+        for key, v in items.items()
+    )
+    return states.Items(dict if isinstance(held, dict) else tuple, tuple(items), forms)
+
+
+def _items(held: Any) -> dict[Any, Value]:
+    """What a list or dict holds, by place or key."""
+    return dict(held.items() if isinstance(held, dict) else enumerate(held))  # pyright: ignore
 
 
 def _read_elsewhere(m: Machine, loop: ast.stmt, name: str) -> bool:

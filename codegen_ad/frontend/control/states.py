@@ -189,6 +189,8 @@ def _as_leaf(m: Machine, form: Form) -> Leaf | None:
     if isinstance(form, Leaf):
         return form
     assert isinstance(form, Known)
+    if isinstance(form.value, Array):
+        return Leaf(m.type_of(form.value), form.value.weak, form.value.boxed)
     if is_number(form.value) or isinstance(form.value, Dim):
         dtype = data.dtype_of(m, form.value)
         assert dtype is not None
