@@ -25,6 +25,8 @@ def vector_exp_single(x):
 
     Cody and Waite's reduction to |r| <= log(2) / 2, then Cephes' polynomial (Moshier's `expf`).
     """
+    # A fit keeps parameters in double precision, in which the magic number below does not round.
+    x = np.float32(x)
     # Cut off where the result is infinite or 0 anyway; nan passes every comparison.
     x = np.float32(89.0) if x > np.float32(89.0) else x
     x = np.float32(-104.0) if x < np.float32(-104.0) else x

@@ -68,3 +68,8 @@ def test_it_is_compiled_as_the_others_and_uses_wide_vectors() -> None:
     assert "x float>" in llvm
     assert "double>" not in llvm
     assert "x i64>" not in llvm
+
+
+def test_arguments_in_double_precision_are_rounded() -> None:
+    for x in (-3.3, 0.2, 7.7):
+        assert vector_exp_single(np.float64(x)) == pytest.approx(np.exp(x), rel=1e-6)
