@@ -44,7 +44,7 @@ def matrix_eliminate(u: Array, x: Array) -> float:
     for k in range(n):
         pivot = k
         for i in range(k + 1, n):
-            if not abs(u[i, k]) <= abs(u[pivot, k]):
+            if u[pivot, k] == u[pivot, k] and not abs(u[i, k]) <= abs(u[pivot, k]):
                 pivot = i
         if pivot != k:
             sign = -sign

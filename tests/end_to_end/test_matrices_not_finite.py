@@ -100,3 +100,13 @@ def spectrum(a: Any) -> Any:
 def test_spectra_of_nan_raise_with_the_line() -> None:
     with pytest.raises(np.linalg.LinAlgError, match="line 2"):
         spectrum.value(NOT_FINITE["nan"])
+
+
+def test_a_nan_is_the_largest_pivot() -> None:
+    A = 3.0 * np.eye(5) + 1.0
+    A[1, 2] = A[2, 1] = np.nan
+    value, gradient = differentiate(lambda A: np.linalg.solve(A, np.ones(5)).sum()).value_and_grad(
+        A
+    )
+    assert np.isnan(value)
+    assert np.isnan(gradient).any()

@@ -42,7 +42,7 @@ def matrix_eliminate(u, x):
     for k in range(n):
         pivot = k
         for i in range(k + 1, n):
-            if not abs(u[i, k]) <= abs(u[pivot, k]):
+            if u[pivot, k] == u[pivot, k] and not abs(u[i, k]) <= abs(u[pivot, k]):
                 pivot = i
         if pivot != k:
             sign = -sign
