@@ -1,0 +1,27 @@
+"""Names of the user's that a generated file needs for its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from codegen_ad.backends.brought import CONSTANTS, TABLE
+from codegen_ad.backends.special_math import SPECIAL
+from codegen_ad.plan.names import TAKEN
+from codegen_ad.testing import check_grad
+
+
+def test_all_that_a_file_may_define_is_taken() -> None:
+    functions = {function.__name__ for function, _ in (*TABLE, *SPECIAL)}
+    assert functions | {name for name, _ in CONSTANTS} <= TAKEN
+
+
+def test_variables_may_be_called_like_functions_of_the_file() -> None:
+    def loss(vector_cos: Any, x: Any) -> Any:
+        vector_sin = vector_cos * x
+        plus = np.sin(vector_sin)
+        vector_turns = np.cos(plus)
+        return (vector_sin * plus * vector_turns).sum()
+
+    check_grad(loss, 0.3, np.linspace(0.0, 1.0, 70))
