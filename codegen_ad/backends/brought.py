@@ -18,8 +18,10 @@ from codegen_ad.backends.fourier import (
     transformed,
 )
 from codegen_ad.backends.matrix_functions import (
+    add_matrix_vector,
     add_outer_products,
     add_product,
+    add_vector_matrix,
     matrix_cholesky,
     matrix_det,
     matrix_eigh,
@@ -170,6 +172,8 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (tile_product, CALLED),
     (add_product, CALLED),
     (add_outer_products, CALLED),
+    (add_matrix_vector, ANY_ORDER),
+    (add_vector_matrix, CALLED),
     (matrix_put, CALLED),
     (matrix_finite, CALLED),
     (matrix_eliminate, CALLED),

@@ -281,3 +281,39 @@ def add_outer_products(total: Array, left: Array, right: Array, rows: int, part:
     for i in range(part.shape[0]):
         for j in range(part.shape[1]):
             total[i, j] += part[i, j]
+
+
+def add_matrix_vector(total: Array, matrix: Array, vector: Array) -> None:
+    """Add matrix @ vector to `total`, four rows at a time, which share what is read of `vector`."""
+    whole = matrix.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for j in range(matrix.shape[1]):
+            x = vector[j]
+            a += matrix[i, j] * x
+            b += matrix[i + 1, j] * x
+            c += matrix[i + 2, j] * x
+            d += matrix[i + 3, j] * x
+        total[i] += a
+        total[i + 1] += b
+        total[i + 2] += c
+        total[i + 3] += d
+    for i in range(whole, matrix.shape[0]):
+        a = 0.0
+        for j in range(matrix.shape[1]):
+            a += matrix[i, j] * vector[j]
+        total[i] += a
+
+
+def add_vector_matrix(total: Array, vector: Array, matrix: Array) -> None:
+    """Add vector @ matrix to `total`, four rows at a time, for which `total` is read once."""
+    whole = matrix.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = vector[i], vector[i + 1], vector[i + 2], vector[i + 3]
+        for j in range(matrix.shape[1]):
+            first = a * matrix[i, j] + b * matrix[i + 1, j]
+            total[j] += first + (c * matrix[i + 2, j] + d * matrix[i + 3, j])
+    for i in range(whole, matrix.shape[0]):
+        a = vector[i]
+        for j in range(matrix.shape[1]):
+            total[j] += a * matrix[i, j]

@@ -33,6 +33,7 @@ from codegen_ad.plan.kernel import (
     If,
     Let,
     LibraryCall,
+    MatrixVector,
     Note,
     Product,
     Raise,
@@ -97,6 +98,10 @@ class Writer(BlockWriter):
                 self._call(statement, depth)
             case Product():
                 self._product(statement, depth)
+            case MatrixVector(result, matrix, vector, by_rows=by_rows):
+                out, a, x = (place(p.buffer, p.indices) for p in (result, matrix, vector))
+                call = f"add_matrix_vector({out}, {a}, {x})"
+                self.line(call if by_rows else f"add_vector_matrix({out}, {x}, {a})", depth)
             case Check():
                 self._check(statement, depth)
             case CheckRange(count, extent, axis, note):

@@ -20,7 +20,7 @@ from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
 from codegen_ad.plan.tidying import fuse, in_place, interchange, reuse, tidy
-from codegen_ad.plan.tiling import step_products, tiles
+from codegen_ad.plan.tiling import matrix_vectors, step_products, tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
 ATTEMPTS = 400
@@ -145,6 +145,8 @@ def _attempt(
         tiles.tile(kernel, p.names, rows, blas)
     if tiled and blas:
         step_products.collect_steps(kernel, p.names)
+    if tiled:
+        matrix_vectors.take_out(kernel, p.names, rows)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     if single:

@@ -24,6 +24,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Load,
+    MatrixVector,
     Product,
     Statement,
     Store,
@@ -169,6 +170,10 @@ def _count(body: list[Statement], extent: Dim, loops: dict[Dim, Counter[str]]) -
                 _expression(expr, counted)
             case Product(terms=terms, rows=rows):
                 loops.setdefault(extent * terms * rows, Counter())["simple"] += 2
+            case MatrixVector(matrix=matrix, terms=terms):
+                found = loops.setdefault(extent * terms, Counter())
+                found["simple"] += 2
+                found["read"] += matrix.dtype.size
             case _:
                 pass
 

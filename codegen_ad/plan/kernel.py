@@ -192,6 +192,21 @@ class Product:
 
 
 @dataclass(slots=True)
+class MatrixVector:
+    """`result += matrix @ vector` if `by_rows`, else `result += vector @ matrix`.
+
+    All three stand at leading indices of buffers. There are `terms` multiplications.
+    """
+
+    result: Load
+    matrix: Load
+    vector: Load
+    terms: Dim
+    note: Note
+    by_rows: bool
+
+
+@dataclass(slots=True)
 class Check:
     """Make `name` a valid index of an axis of size `extent`: wrap a negative one, else raise."""
 
@@ -304,7 +319,7 @@ class Raise:
 
 Statement = (
     Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Product
-    | Check | CheckRange | For | Tiles | While | Grow | If | Raise
+    | MatrixVector | Check | CheckRange | For | Tiles | While | Grow | If | Raise
 )  # fmt: skip
 
 

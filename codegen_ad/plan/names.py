@@ -44,8 +44,10 @@ TAKEN = {
     "numba",
     # What files may define (`backends/brought.py`).
     "TWO_OVER_PI",
+    "add_matrix_vector",
     "add_outer_products",
     "add_product",
+    "add_vector_matrix",
     "all_finite",
     "bluestein",
     "bounded_step",

@@ -27,6 +27,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Load,
+    MatrixVector,
     Note,
     Number,
     Product,
@@ -195,6 +196,9 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             first, second = expression_text(left), expression_text(right)
             both = f"{first}.T @ {second}" if by_steps else f"{first} @ {second}{turned}"
             return f"{expression_text(result)} {sign} {both}"
+        case MatrixVector(result, matrix, vector, by_rows=by_rows):
+            both = (matrix, vector) if by_rows else (vector, matrix)
+            return f"{expression_text(result)} += {' @ '.join(map(expression_text, both))}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case CheckRange(count, extent, axis):
@@ -244,7 +248,7 @@ def _read(statement: Statement) -> Iterator[str]:
             yield source
         case LibraryCall(arguments=arguments):
             yield from arguments
-        case Product(left=left, right=right):
+        case Product(left=left, right=right) | MatrixVector(matrix=left, vector=right):
             yield left.buffer
             yield right.buffer
         case While(condition=condition) | If(condition=condition):

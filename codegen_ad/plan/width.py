@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from codegen_ad.plan.chunking.row_loops import is_long
 from codegen_ad.plan.cost import weights
-from codegen_ad.plan.kernel import For, Kernel, Statement, Tiles, While, walk
+from codegen_ad.plan.kernel import For, Kernel, MatrixVector, Statement, Tiles, While, walk
 
 LEAST = 16
 """Weighted operations for each row; with fewer, a loop waits for memory, whatever its vectors."""
 
 
 def gains_by_width(kernel: Kernel) -> bool:
-    """Whether the loops of a kernel whose length only a call knows are plain and do much a row."""
+    """Whether the loops of a kernel whose length only a call knows are plain and do much a row.
+
+    So do products of matrices and vectors in steps: they wait for the second-level cache, which
+    hands out more bytes at once to wide vectors.
+    """
+    if any(isinstance(s, MatrixVector) and not s.terms.is_constant for s in walk(kernel.body)):
+        return True
     plain = [s for s in kernel.body if isinstance(s, For | Tiles) and _is_plain(s)]
     own = {id(inner) for loop in plain for inner in walk([loop])}
     others = (s for s in walk(kernel.body) if id(s) not in own and _is_long(s))

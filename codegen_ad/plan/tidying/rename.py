@@ -24,6 +24,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Load,
+    MatrixVector,
     Number,
     Product,
     Raise,
@@ -109,6 +110,8 @@ def expressions(statement: Statement) -> list[Expr]:
             return list(shown)
         case Product(result=result, left=left, right=right):
             return [result, left, right]
+        case MatrixVector(result=result, matrix=matrix, vector=vector):
+            return [result, matrix, vector]
         case _:
             return []
 
@@ -147,6 +150,8 @@ def dims(statement: Statement) -> Iterator[Dim]:
         case Product(terms=terms, rows=rows):
             yield terms
             yield rows
+        case MatrixVector(terms=terms):
+            yield terms
         case CheckRange(count=count, extent=extent):
             yield count
             yield extent
@@ -194,6 +199,8 @@ def written(statement: Statement) -> Iterator[str]:
         case Product(result=result, part=part):
             yield result.buffer
             yield from () if part is None else (part,)
+        case MatrixVector(result=result):
+            yield result.buffer
         case Check(name=name):
             yield name
         case Grow(buffers=buffers):

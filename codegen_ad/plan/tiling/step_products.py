@@ -10,7 +10,6 @@ however many there are.
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from codegen_ad.ir.dims import Dim
@@ -38,13 +37,13 @@ from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.sizes import substitute
 from codegen_ad.plan.tidying.rename import mentioned, names_in
 from codegen_ad.plan.tiling.factors import (
-    Lets,
     expanded,
     factors,
     lets_of,
     multiplied,
     renamed_in,
 )
+from codegen_ad.plan.tiling.pairs import Pair, is_plain, pair_of
 from codegen_ad.plan.tiling.placing import names_around, put
 from codegen_ad.plan.tiling.rows import Array, accesses, arrays_of, assigned, is_total
 from codegen_ad.plan.tiling.tile_buffers import move
@@ -109,17 +108,6 @@ def _blocked(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
     return [*finder.allocated, blocked]
 
 
-@dataclass(frozen=True, slots=True)
-class _Nest:
-    """Two loops of a step, where the outer one stands in it, and the names that both compute."""
-
-    position: int
-    outer: For
-    inner: For
-    lets: Lets
-    changed: frozenset[str]
-
-
 @dataclass(slots=True)
 class _Finder:
     """Looks for sums of outer products in the steps of a loop; collects what comes of them.
@@ -132,7 +120,8 @@ class _Finder:
     products : what is added behind a block.
     allocated : the arrays for a block of steps, and room for products.
     wide : buffers of a step that hold vectors, and get an axis for the steps.
-    kept : where vectors are kept, and behind which statement of a step.
+    kept : where vectors are kept, and at which statement of a step.
+    position : the number of the statement that is looked at.
     """
 
     loop: For
@@ -147,6 +136,7 @@ class _Finder:
         default_factory=dict[tuple[Expr, Shape], tuple[str, int]]
     )
     changed: set[str] = field(default_factory=set[str])
+    position: int = 0
 
     def body(self) -> list[Statement]:
         """A step without the sums that became products."""
@@ -156,62 +146,62 @@ class _Finder:
         found: list[Statement] = []
         for position, statement in enumerate([copied(s) for s in self.loop.body]):
             before: list[Statement] = []
+            self.position = position
             if isinstance(statement, For) and self._is_plain(statement):
                 for inner in [s for s in statement.body if isinstance(s, For)]:
                     if self._is_plain(inner) and may_be_matrix(statement.extent, inner.extent):
-                        self._take(_nest(position, statement, inner), before)
+                        self._take(pair_of(statement, inner), before)
             found += [*before, statement]
         return found
 
     def _is_plain(self, loop: For) -> bool:
-        plain = not loop.carried and loop.span is None and loop.window is None
-        return plain and self.changed.isdisjoint(loop.extent.symbols())
+        return is_plain(loop) and self.changed.isdisjoint(loop.extent.symbols())
 
-    def _take(self, nest: _Nest, before: list[Statement]) -> None:
-        """Take outer products out of a loop nest; what they need `before` it is added there."""
+    def _take(self, pair: Pair, before: list[Statement]) -> None:
+        """Take outer products out of a pair of loops; what they need `before` it is added there."""
         kept: list[Statement] = []
-        for statement in nest.inner.body:
-            if isinstance(statement, Accumulate) and self._is_sum(statement, nest):
-                made = self._product(statement, nest, before)
+        for statement in pair.inner.body:
+            if isinstance(statement, Accumulate) and self._is_sum(statement, pair):
+                made = self._product(statement, pair, before)
                 if made is not None:
                     self.products.append(made)
                     continue
             kept.append(statement)
-        nest.inner.body = kept
+        pair.inner.body = kept
         if all(isinstance(s, Let) for s in kept):
-            nest.outer.body = [s for s in nest.outer.body if s is not nest.inner]
+            pair.outer.body = [s for s in pair.outer.body if s is not pair.inner]
 
-    def _is_sum(self, statement: Accumulate, nest: _Nest) -> bool:
+    def _is_sum(self, statement: Accumulate, pair: Pair) -> bool:
         """Whether a statement adds to a matrix of which a step looks at no element."""
         target = statement.target
         if not isinstance(target, Load) or statement.how != "sum" or not target.dtype.is_float:
             return False
-        here = tuple(Dim.symbol(x.variable) for x in (nest.outer, nest.inner))
+        here = tuple(Dim.symbol(x.variable) for x in (pair.outer, pair.inner))
         leading = {s for d in target.indices[:-2] for s in d.symbols()}
         if target.indices[-2:] not in (here, here[::-1]) or not self.changed.isdisjoint(leading):
             return False
         return target.buffer in self.arrays and is_total(self.loop.body, target.buffer)
 
     def _product(
-        self, statement: Accumulate, nest: _Nest, before: list[Statement]
+        self, statement: Accumulate, pair: Pair, before: list[Statement]
     ) -> Product | None:
         """What a sum of outer products becomes; its vectors are kept from here on."""
         target = statement.target
         assert isinstance(target, Load)
-        both = _vectors(statement.expr, nest)
+        both = _vectors(statement.expr, pair)
         if both is None or any(self.changed.isdisjoint(names_in(e)) for e in both):
             return None
         column, row = both
         if any(e.dtype is not target.dtype for e in both):
             return None
-        left = self._buffer(column, nest.outer, nest)
+        left = self._buffer(column, pair.outer, pair)
         if left is None:
-            left = self._kept_on_the_way(column, nest, target.buffer, statement.note)
-        right = self._buffer(row, nest.inner, nest)
+            left = self._kept_on_the_way(column, pair, target.buffer, statement.note)
+        right = self._buffer(row, pair.inner, pair)
         if right is None:
-            right = self._kept_before(row, nest, target.buffer, statement.note, before)
-            self._read_again(right, row, nest)
-        if target.indices[-1] == Dim.symbol(nest.outer.variable):
+            right = self._kept_before(row, pair, target.buffer, statement.note, before)
+            self._read_again(right, row, pair)
+        if target.indices[-1] == Dim.symbol(pair.outer.variable):
             left, right = right, left
         part = self.names.fresh()
         self.names.wishes[part] = ("product",)
@@ -221,14 +211,14 @@ class _Finder:
             replace(target, indices=target.indices[:-2]),
             Load(left, (), target.dtype),
             Load(right, (), target.dtype),
-            nest.outer.extent * nest.inner.extent,
+            pair.outer.extent * pair.inner.extent,
             statement.note,
             adds=True,
             part=part,
             by_steps=True,
         )
 
-    def _buffer(self, expr: Expr, own: For, nest: _Nest) -> str | None:
+    def _buffer(self, expr: Expr, own: For, pair: Pair) -> str | None:
         """A buffer that is a vector as it stands when the step ends, or keeps it already."""
         if not isinstance(expr, Load):
             return None
@@ -247,48 +237,48 @@ class _Finder:
             return None
         if not all(id(s) in places for s in inside):
             return None
-        behind = self.loop.body[nest.position + 1 :]
-        if name in nest.changed or any(name in assigned(s) for s in walk(behind)):
+        behind = self.loop.body[self.position + 1 :]
+        if name in pair.changed or any(name in assigned(s) for s in walk(behind)):
             return None
         self.wide.add(name)
         return name
 
-    def _kept_on_the_way(self, column: Expr, nest: _Nest, like: str, note: Note) -> str:
+    def _kept_on_the_way(self, column: Expr, pair: Pair, like: str, note: Note) -> str:
         """An array for a vector along the outer loop, which is computed in it."""
-        key = column, (nest.outer.extent,)
-        if isinstance(column, Var) and column.name in nest.lets and key in self.kept:
+        key = column, (pair.outer.extent,)
+        if isinstance(column, Var) and column.name in pair.lets and key in self.kept:
             return self.kept[key][0]
-        name = self._allocate(column, nest.outer, like)
-        self.kept[key] = name, nest.position
-        place = next(k for k, s in enumerate(nest.outer.body) if s is nest.inner)
-        at = (Dim.symbol(self.step), Dim.symbol(nest.outer.variable))
-        nest.outer.body.insert(place, Store(name, at, column, note))
+        name = self._allocate(column, pair.outer, like)
+        self.kept[key] = name, self.position
+        place = next(k for k, s in enumerate(pair.outer.body) if s is pair.inner)
+        at = (Dim.symbol(self.step), Dim.symbol(pair.outer.variable))
+        pair.outer.body.insert(place, Store(name, at, column, note))
         return name
 
     def _kept_before(
-        self, row: Expr, nest: _Nest, like: str, note: Note, before: list[Statement]
+        self, row: Expr, pair: Pair, like: str, note: Note, before: list[Statement]
     ) -> str:
         """An array for a vector along the inner loop, which is filled before the outer one."""
         variable = self.names.fresh()
-        key = renamed_in(row, {nest.inner.variable: ""}), (nest.inner.extent,)
+        key = renamed_in(row, {pair.inner.variable: ""}), (pair.inner.extent,)
         if key in self.kept:
             name, position = self.kept[key]
-            since = walk(self.loop.body[position : nest.position])
+            since = walk(self.loop.body[position : self.position])
             if not {n for s in since for n in assigned(s)} & set(names_in(row)):
                 return name
-        name = self._allocate(row, nest.inner, like)
-        self.kept[key] = name, nest.position
+        name = self._allocate(row, pair.inner, like)
+        self.kept[key] = name, self.position
         at = (Dim.symbol(self.step), Dim.symbol(variable))
-        value = renamed_in(row, {nest.inner.variable: variable})
+        value = renamed_in(row, {pair.inner.variable: variable})
         filled: list[Statement] = [Store(name, at, value, note)]
-        before.append(replace(nest.inner, variable=variable, body=filled))
+        before.append(replace(pair.inner, variable=variable, body=filled))
         return name
 
-    def _read_again(self, name: str, row: Expr, nest: _Nest) -> None:
+    def _read_again(self, name: str, row: Expr, pair: Pair) -> None:
         """Read a vector that is kept where the inner loop would compute it anew in each trip."""
-        at = (Dim.symbol(self.step), Dim.symbol(nest.inner.variable))
-        for statement in nest.inner.body:
-            if isinstance(statement, Let) and expanded(statement.expr, nest.lets) == row:
+        at = (Dim.symbol(self.step), Dim.symbol(pair.inner.variable))
+        for statement in pair.inner.body:
+            if isinstance(statement, Let) and expanded(statement.expr, pair.lets) == row:
                 statement.expr = Load(name, at, row.dtype)
 
     def _allocate(self, expr: Expr, own: For, like: str) -> str:
@@ -299,35 +289,28 @@ class _Finder:
         return name
 
 
-def _nest(position: int, outer: For, inner: For) -> _Nest:
-    """A loop nest, with the names that are given a value once."""
-    lets = lets_of(outer.body, inner) | lets_of(inner.body)
-    several = Counter(n for s in walk(outer.body) for n in assigned(s))
-    lets = {name: let for name, let in lets.items() if several[name] == 1}
-    return _Nest(position, outer, inner, lets, frozenset(several))
-
-
-def _vectors(expr: Expr, nest: _Nest) -> tuple[Expr, Expr] | None:
+def _vectors(expr: Expr, pair: Pair) -> tuple[Expr, Expr] | None:
     """The factor along the outer loop and the one along the inner loop of an outer product.
 
     The first can be computed behind the statements of the outer loop that stand before the inner
     one, the second before both.
     """
-    outer, inner = nest.outer.variable, nest.inner.variable
+    outer, inner = pair.outer.variable, pair.inner.variable
     column, row = list[Expr](), list[Expr]()
-    within = lets_of(nest.inner.body)
-    for factor in factors(expr, nest.lets, {outer, inner}):
-        whole = expanded(factor, nest.lets)
+    within = lets_of(pair.inner.body)
+    for factor in factors(expr, pair.lets, {outer, inner}):
+        whole = expanded(factor, pair.lets)
         if inner in names_in(whole):
             row.append(whole)
         else:
-            column.append(expanded(factor, {n: x for n, x in nest.lets.items() if n in within}))
+            column.append(expanded(factor, {n: x for n, x in pair.lets.items() if n in within}))
     if not column or not row or any(f.dtype is not expr.dtype for f in (*column, *row)):
         return None
     first, second = multiplied(column), multiplied(row)
-    late = {n for s in walk(nest.inner.body) for n in assigned(s)}
-    if not late.isdisjoint(names_in(first)) or outer not in names_in(expanded(first, nest.lets)):
+    late = {n for s in walk(pair.inner.body) for n in assigned(s)}
+    varying = {*pair.changed, outer}
+    if not late.isdisjoint(names_in(first)) or varying.isdisjoint(names_in(first)):
         return None
-    if not {*nest.changed, outer}.isdisjoint(names_in(second)):
+    if not varying.isdisjoint(names_in(second)):
         return None
     return first, second

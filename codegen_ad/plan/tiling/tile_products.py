@@ -15,12 +15,10 @@ from dataclasses import dataclass, field, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
     Apply,
-    Assign,
     Expr,
     For,
     Let,
@@ -46,6 +44,7 @@ from codegen_ad.plan.tiling.factors import (
     needed,
     renamed_in,
 )
+from codegen_ad.plan.tiling.pairs import let_instead, start_of_sum
 from codegen_ad.plan.tiling.rows import Array, Rows, assigned, names_of
 
 LEAST = 4
@@ -196,7 +195,7 @@ class _Pair:
         target = statement.target
         if not isinstance(target, Var) or not isinstance(statement.expr, Apply):
             return False
-        start = self._start(target.name, inner)
+        start = start_of_sum(self.loop, target.name)
         if start is None:
             return False
         both = self._factors(statement.expr, inner, lets)
@@ -216,7 +215,8 @@ class _Pair:
             terms = self.loop.extent * inner.extent
             self.before.append(Product(whole, found, right, terms, statement.note))
         at = (Dim.symbol(self.loop.variable),)
-        self._give(start, target, replace(self.products[key], indices=at))
+        element = replace(self.products[key], indices=at)
+        let_instead(self.loop, start, target, element, self.finder.names)
         return True
 
     def _factors(self, expr: Expr, inner: For, lets: Lets) -> tuple[Expr, Expr] | None:
@@ -258,27 +258,6 @@ class _Pair:
         whole, terms = replace(target, indices=leading), self.loop.extent * inner.extent
         self.after.append(Product(whole, left, right, terms, statement.note, adds=True))
         return True
-
-    def _start(self, name: str, inner: For) -> Assign | None:
-        """Where a sum begins with 0, if that is in this loop, and the inner one has all of it."""
-        changes = [s for s in walk(self.loop.body) if name in assigned(s)]
-        starts = [s for s in self.loop.body if isinstance(s, Assign) and name in s.names]
-        if len(starts) != 1 or len(changes) != 2:
-            return None
-        (start,) = starts
-        value = start.exprs[start.names.index(name)]
-        return start if value == identity("sum", value.dtype) else None
-
-    def _give(self, start: Assign, target: Var, value: Load) -> None:
-        """Let a sum that began with 0 be an element of a product instead."""
-        position = next(k for k, s in enumerate(self.loop.body) if s is start)
-        node, _ = self.finder.names.meaning.get(target.name, (None, ()))
-        self.loop.body.insert(position + 1, Let(target.name, value, node, start.note))
-        pairs = [(n, e) for n, e in zip(start.names, start.exprs, strict=True) if n != target.name]
-        if pairs:
-            start.names, start.exprs = tuple(n for n, _ in pairs), tuple(e for _, e in pairs)
-        else:
-            del self.loop.body[position]
 
     def _vector(self, expr: Expr, inner: For, lets: Lets, like: str) -> Load | None:
         """A vector along this loop: computed before it if possible, else kept on the way."""
