@@ -51,7 +51,7 @@ def take_out(kernel: Kernel, names: Names, rows: Collection[Dim]) -> None:
     if any(isinstance(s, View) for s in walk(kernel.body)):
         return  # two names for one memory
     arrays = {name: array.shape for name, array in arrays_of(kernel).items()}
-    sizes = {symbol for symbol, _, _ in kernel.sizes}
+    sizes = {s.symbol for s in kernel.sizes}
     taker = _Taker(names, arrays, sizes, rows)
     taker.block(kernel.body, in_steps=False)
     kernel.body[:0] = taker.allocated
@@ -245,7 +245,7 @@ def _product(statement: Accumulate, pair: Pair, read: list[str], along: str) -> 
         return None
     matrix: list[Load] = []
     vector: list[Expr] = []
-    for factor in factors(expr, pair.lets, {outer, inner}):
+    for factor in factors(expr, pair.lets, {inner}):
         whole = expanded(factor, pair.lets)
         names = set(names_in(whole))
         if {outer, inner} <= names and isinstance(whole, Load):

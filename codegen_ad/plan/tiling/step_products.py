@@ -298,7 +298,7 @@ def _vectors(expr: Expr, pair: Pair) -> tuple[Expr, Expr] | None:
     outer, inner = pair.outer.variable, pair.inner.variable
     column, row = list[Expr](), list[Expr]()
     within = lets_of(pair.inner.body)
-    for factor in factors(expr, pair.lets, {outer, inner}):
+    for factor in factors(expr, pair.lets, {inner}):
         whole = expanded(factor, pair.lets)
         if inner in names_in(whole):
             row.append(whole)
