@@ -42,7 +42,7 @@ from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.chunking.chunks import Cut, cut
 from codegen_ad.plan.cost import Cost, cost
-from codegen_ad.plan.fixed import fixable
+from codegen_ad.plan.fixed import fixable, in_products
 from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
@@ -196,6 +196,12 @@ def run(
             gaining = fixable(kernel, counting)
         places = [(s.symbol, s.array, s.axis) for s in reading.sizes if s.symbol in gaining]
         fixed = wanted(signature, places)
+        if in_products(kernel, fixed):
+            kernel = planned(
+                optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved,
+                small=fixed,
+            )  # fmt: skip
+            counted = cost(kernel, value if mode != "value" else None)
         text = numba_cpu.source(
             kernel, about, counted, vectorise=vectorise, parts=parts, fixed=fixed
         )

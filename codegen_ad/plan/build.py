@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from codegen_ad.errors import InternalError
 from codegen_ad.ir.builder import Input
@@ -38,6 +38,7 @@ def plan(
     swept: bool = True,
     single: bool = False,
     reserved: frozenset[str] = frozenset(),
+    small: Collection[str] = (),
 ) -> Kernel:
     """Plan a program as one kernel.
 
@@ -53,13 +54,18 @@ def plan(
     swept : whether updates of shifted parts of an array are one sweep over it.
     single : whether plain loops over rows use vectors, so that they may add up float32 in tiles.
     reserved : names that the file needs for itself.
+    small : symbols of sizes that are constants of the file, so that loops over them are best.
     """
     marks = Marks()
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
     for _ in range(ATTEMPTS):
         try:
             return _attempt(
+<<<<<<< HEAD
                 program, name, sizes, marks, ranks, rows, tiled, blas, swept, single, reserved
+=======
+                program, name, sizes, marks, ranks, rows, tiled, blas, swept, reserved, small
+>>>>>>> e84b42e (Matrices of sizes that a kernel is made for are multiplied in loops)
             )
         except NeedsStorage as cause:
             if cause.node in marks.full:
@@ -87,6 +93,7 @@ def _attempt(
     swept: bool,
     single: bool,
     reserved: frozenset[str],
+    small: Collection[str],
 ) -> Kernel:
     root = Scope(None, is_region=True)
     known = frozenset(s.symbol for s in sizes)
@@ -146,7 +153,7 @@ def _attempt(
     if tiled and blas:
         step_products.collect_steps(kernel, p.names)
     if tiled:
-        matrix_vectors.take_out(kernel, p.names, rows)
+        matrix_vectors.take_out(kernel, p.names, rows, small)
     tidy.tidy(kernel)
     names.assign(kernel, p.names, program.notes, program)
     if single:

@@ -9,8 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from codegen_ad.plan.kernel import For, Kernel, Statement, Tiles, While, blocks, walk
+from codegen_ad.plan.kernel import For, Kernel, MatrixVector, Statement, Tiles, While, blocks, walk
 from codegen_ad.plan.tiling.distribute import is_costly
+
+
+def in_products(kernel: Kernel, sizes: Collection[str]) -> bool:
+    """Whether functions multiply matrices of these sizes, which constants reach in loops alone."""
+    products = (s for s in walk(kernel.body) if isinstance(s, MatrixVector))
+    return any(not set(p.terms.symbols()).isdisjoint(sizes) for p in products)
+
 
 _Nest = tuple[For, ...]
 """Loops, each in the body of the one before."""
@@ -58,4 +65,6 @@ def _nests(statement: Statement, around: _Nest) -> Iterator[_Nest]:
         if isinstance(each, For) and not each.carried:
             nest = (*around, each)
             yield nest
+        elif isinstance(each, MatrixVector):
+            yield (*around, For("", each.terms, [], each.note))
         yield from _nests(each, nest)

@@ -76,7 +76,7 @@ CASES = {
 }
 
 
-def arguments(function: Any, steps: int = 5, d: int = 11, dtype: str = "f8") -> tuple[Any, ...]:
+def arguments(function: Any, steps: int = 5, d: int = 35, dtype: str = "f8") -> tuple[Any, ...]:
     rng = np.random.default_rng(steps + d)
     sizes = {"t": steps, "d": d, "k": 3}
     shapes = [tuple(sizes[s] for s in letters) for letters in CASES[function]]
@@ -111,7 +111,7 @@ def test_functions_give_what_loops_give(function: Any, monkeypatch: pytest.Monke
 def test_compiled_products_are_right() -> None:
     """Against differences, from arrays with gaps, in single precision, with empty matrices."""
     found = differentiate(both_ways, wrt=("A", "B", "c"))
-    args = arguments(both_ways, 6)
+    args = arguments(both_ways, 6, 11)
     check_grad(found, *args)
     expected = flat(found.value_and_grad(*args))
     np.testing.assert_allclose(expected[0], both_ways(*args), rtol=1e-12)
@@ -132,3 +132,14 @@ def test_functions(shape: tuple[int, int]) -> None:
     add_vector_matrix(other, y, a)
     np.testing.assert_allclose(out, y + a @ x, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(other, x + y @ a, rtol=1e-12, atol=1e-14)
+
+
+def test_small_matrices_stay_in_loops() -> None:
+    """Where a file is made for a size, loops over it are written out by the compiler."""
+    args = arguments(powers, d=12)
+    text = text_of(powers, args, wrt_of(powers))
+    assert "n = 12" in text
+    assert "add_matrix_vector(" not in text
+    found = differentiate(powers, wrt=wrt_of(powers))
+    expected = flat(found.value_and_grad(*args))
+    np.testing.assert_allclose(expected[0], powers(*args), rtol=1e-12)

@@ -46,13 +46,18 @@ from codegen_ad.plan.tiling.rows import accesses, arrays_of, assigned, is_total
 from codegen_ad.plan.tiling.tile_products import may_be_matrix
 
 
-def take_out(kernel: Kernel, names: Names, rows: Collection[Dim]) -> None:
-    """Take products of matrices and vectors out of loops in steps; `rows` count rows of data."""
+def take_out(
+    kernel: Kernel, names: Names, rows: Collection[Dim], small: Collection[str] = ()
+) -> None:
+    """Take products of matrices and vectors out of loops in steps; `rows` count rows of data.
+
+    Loops over `small` sizes, which are constants, stay.
+    """
     if any(isinstance(s, View) for s in walk(kernel.body)):
         return  # two names for one memory
     arrays = {name: array.shape for name, array in arrays_of(kernel).items()}
     sizes = {s.symbol for s in kernel.sizes}
-    taker = _Taker(names, arrays, sizes, rows)
+    taker = _Taker(names, arrays, sizes.difference(small), rows)
     taker.block(kernel.body, in_steps=False)
     kernel.body[:0] = taker.allocated
 
