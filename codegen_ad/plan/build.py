@@ -61,11 +61,18 @@ def plan(
     for _ in range(ATTEMPTS):
         try:
             return _attempt(
-<<<<<<< HEAD
-                program, name, sizes, marks, ranks, rows, tiled, blas, swept, single, reserved
-=======
-                program, name, sizes, marks, ranks, rows, tiled, blas, swept, reserved, small
->>>>>>> e84b42e (Matrices of sizes that a kernel is made for are multiplied in loops)
+                program,
+                name,
+                sizes,
+                marks,
+                ranks,
+                rows,
+                tiled,
+                blas,
+                swept,
+                single,
+                reserved,
+                small,
             )
         except NeedsStorage as cause:
             if cause.node in marks.full:

@@ -6,16 +6,17 @@ W: f8[n, d]    b: f8[n]    U: f8[m - n, m]    c: f8[m - n]    V: f8[s, m - n]   
 y: f8[n_y_0, s]
 
 Cost for each of n_x_0: 2 operations; 0 bytes read, 0 written.
-Cost for each of n*n_x_0: 6 operations, 1 tanh; 88 bytes read, 80 written.
-Cost for each of m*n_x_0 - n*n_x_0: 12 operations, 1 tanh; 104 bytes read, 72 written.
-Cost for each of d*n*n_x_0: 6 operations; 24 bytes read, 8 written.
-Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 24 bytes read, 8 written.
-Cost for each of n_x_0*s: 4 operations; 16 bytes read, 16 written.
-Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 24 bytes read, 8 written.
-Stored: first_1[d], second_1[m], d_total_1[m - n], d_first_1[n], d_first_2[m - n], d_second_1[m],
-d_first_block[64, d], d_second_block[64, m], d_first_3[d], d_second[m - n], first[n], second[m - n],
-first_steps[n_x_0, n], second_steps[n_x_0, m - n], total_1[n_x_0, s], first_2[n], second_2[m - n],
-d_first[n], d_second_2[m - n], d_total_block[64, s], d_first_block_1[64, m - n], product[s, m - n],
+Cost for each of n*n_x_0: 6 operations, 1 tanh; 96 bytes read, 80 written.
+Cost for each of m*n_x_0 - n*n_x_0: 12 operations, 1 tanh; 112 bytes read, 80 written.
+Cost for each of d*n*n_x_0: 6 operations; 16 bytes read, 0 written.
+Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 16 bytes read, 0 written.
+Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 16 bytes read, 0 written.
+Cost for each of n_x_0*s: 4 operations; 24 bytes read, 16 written.
+Stored: first_1[n], second_1[m - n], total_1[s], d_second_1[m - n], first_2[d], second_2[m],
+d_total_1[m - n], d_first_1[n], d_first_2[m - n], d_second_2[m], d_first_block[64, d],
+d_second_block[64, m], d_first_3[d], d_second[m - n], first[n], second[m - n], first_steps[n_x_0,
+n], second_steps[n_x_0, m - n], total_2[n_x_0, s], first_3[n], second_3[m - n], d_first[n],
+d_second_3[m - n], d_total_block[64, s], d_first_block_1[64, m - n], product[s, m - n],
 d_first_block_2[64, n], product_1[n, d], d_second_block_1[64, m - n], product_2[m - n, m].
 Predicted cost relative to the value alone: 1.7.
 """
@@ -102,6 +103,44 @@ def add_outer_products(total, left, right, rows, part):
             total[i, j] += part[i, j]
 
 
+@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+def add_matrix_vector(total, matrix, vector):
+    """Add matrix @ vector to `total`, four rows at a time, which share what is read of `vector`."""
+    whole = matrix.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for j in range(matrix.shape[1]):
+            x = vector[j]
+            a += matrix[i, j] * x
+            b += matrix[i + 1, j] * x
+            c += matrix[i + 2, j] * x
+            d += matrix[i + 3, j] * x
+        total[i] += a
+        total[i + 1] += b
+        total[i + 2] += c
+        total[i + 3] += d
+    for i in range(whole, matrix.shape[0]):
+        a = 0.0
+        for j in range(matrix.shape[1]):
+            a += matrix[i, j] * vector[j]
+        total[i] += a
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def add_vector_matrix(total, vector, matrix):
+    """Add vector @ matrix to `total`, four rows at a time, for which `total` is read once."""
+    whole = matrix.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = vector[i], vector[i + 1], vector[i + 2], vector[i + 3]
+        for j in range(matrix.shape[1]):
+            first = a * matrix[i, j] + b * matrix[i + 1, j]
+            total[j] += first + (c * matrix[i + 2, j] + d * matrix[i + 3, j])
+    for i in range(whole, matrix.shape[0]):
+        a = vector[i]
+        for j in range(matrix.shape[1]):
+            total[j] += a * matrix[i, j]
+
+
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def two_layers_value_and_grad(W, b, U, c, V, x, y):
     n = b.shape[0]
@@ -110,12 +149,16 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     s = V.shape[0]
     n_x_0 = x.shape[0]
     n_y_0 = y.shape[0]
-    first_1 = np.empty(d)
-    second_1 = np.empty(m)
+    first_1 = np.empty(n)
+    second_1 = np.empty(m - n)
+    total_1 = np.empty(s)
+    d_second_1 = np.empty(m - n)
+    first_2 = np.empty(d)
+    second_2 = np.empty(m)
     d_total_1 = np.empty(m - n)
     d_first_1 = np.empty(n)
     d_first_2 = np.empty(m - n)
-    d_second_1 = np.empty(m)
+    d_second_2 = np.empty(m)
     d_first_block = np.empty((64, d))
     d_second_block = np.empty((64, m))
     d_first_3 = np.empty(d)
@@ -127,53 +170,50 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     d_V = np.zeros((s, m - n))
     first_steps = np.empty((n_x_0, n))
     second_steps = np.empty((n_x_0, m - n))
-    total_1 = np.empty((n_x_0, s))
-    first_2 = np.empty(n)
+    total_2 = np.empty((n_x_0, s))
+    first_3 = np.empty(n)
     # line 9: for t in range(len(x)):
-    for i in range(first_2.shape[0]):
-        first_2[i] = first[i]
-    second_2 = np.empty(m - n)
-    for i in range(second_2.shape[0]):
-        second_2[i] = second[i]
+    for i in range(first_3.shape[0]):
+        first_3[i] = first[i]
+    second_3 = np.empty(m - n)
+    for i in range(second_3.shape[0]):
+        second_3[i] = second[i]
     total = 0.0
     # line 12: total += ((V @ second - y[t]) ** 2).sum()
     if n_x_0 > n_y_0:
         raise IndexError("line 12: index is out of bounds for axis 0")
     for t in range(n_x_0):
         for i in range(n):
-            first_steps[t, i] = first_2[i]
+            first_steps[t, i] = first_3[i]
         for i in range(m - n):
-            second_steps[t, i] = second_2[i]
+            second_steps[t, i] = second_3[i]
         for i in range(d - n):
             # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-            first_1[i] = x[t, i]
+            first_2[i] = x[t, i]
         for i in range(n):
-            first_1[d + i - n] = first_2[i]
+            first_2[d + i - n] = first_3[i]
+        first_1[:] = 0.0
+        add_matrix_vector(first_1, W, first_2)
         for i in range(n):
-            first_3 = 0.0
-            for j in range(d):
-                first_3 = plus(first_3, W[i, j] * first_1[j])
-            first_2[i] = vector_tanh(first_3 + b[i])
+            first_3[i] = vector_tanh(first_1[i] + b[i])
         for i in range(n):
-            second_1[i] = first_2[i]
+            second_2[i] = first_3[i]
         for i in range(m - n):
-            second_1[i + n] = second_2[i]
+            second_2[i + n] = second_3[i]
+        second_1[:] = 0.0
+        # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+        add_matrix_vector(second_1, U, second_2)
         for i in range(m - n):
-            second_3 = 0.0
-            for j in range(m):
-                # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                second_3 = plus(second_3, U[i, j] * second_1[j])
-            second_2[i] = vector_tanh(second_3 + c[i])
-        total_2 = 0.0
+            second_3[i] = vector_tanh(second_1[i] + c[i])
+        total_3 = 0.0
+        total_1[:] = 0.0
+        # line 12: total += ((V @ second - y[t]) ** 2).sum()
+        add_matrix_vector(total_1, V, second_3)
         for i in range(s):
-            total_3 = 0.0
-            for j in range(m - n):
-                # line 12: total += ((V @ second - y[t]) ** 2).sum()
-                total_3 = plus(total_3, V[i, j] * second_2[j])
-            total_4 = total_3 - y[t, i]
-            total_1[t, i] = total_4
-            total_2 = plus(total_2, total_4 * total_4)
-        total += total_2
+            total_4 = total_1[i] - y[t, i]
+            total_2[t, i] = total_4
+            total_3 = plus(total_3, total_4 * total_4)
+        total += total_3
     # line 13: return total / len(x)
     value_1 = float(n_x_0)
     value = total / value_1
@@ -181,9 +221,9 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     # gradient of line 9: for t in range(len(x)):
     for i in range(d_first.shape[0]):
         d_first[i] = first[i]
-    d_second_2 = np.empty(m - n)
-    for i in range(d_second_2.shape[0]):
-        d_second_2[i] = second[i]
+    d_second_3 = np.empty(m - n)
+    for i in range(d_second_3.shape[0]):
+        d_second_3[i] = second[i]
     d_b = np.empty(n)
     for i in range(d_b.shape[0]):
         d_b[i] = first[i]
@@ -207,27 +247,25 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
             # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
             d_total_2 = d_total * 2.0
             for i in range(m - n):
-                d_first_block_1[step, i] = second_2[i]
+                d_first_block_1[step, i] = second_3[i]
             for i in range(s):
-                recorded_i = total_1[-base + n_x_0 - step - 1, i]
-                d_total_block[step, i] = d_total_2 * recorded_i
-                for j in range(m - n):
-                    d_total_1[j] += recorded_i * V[i, j]
+                d_total_block[step, i] = d_total_2 * total_2[-base + n_x_0 - step - 1, i]
+            add_vector_matrix(d_total_1, total_2[-base + n_x_0 - step - 1], V)
             for i in range(n):
                 # gradient of line 9: for t in range(len(x)):
                 d_first_1[i] = first_steps[-base + n_x_0 - step - 1, i]
             for i in range(m - n):
                 d_first_2[i] = second_steps[-base + n_x_0 - step - 1, i]
-            d_second_1[:] = 0.0
+            d_second_2[:] = 0.0
             for i in range(m - n):
                 # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-                d_second_3 = d_second_2[i] + d_total_1[i] * d_total_2
-                second_i = second_2[i]
+                d_second_4 = d_second_3[i] + d_total_1[i] * d_total_2
+                second_i = second_3[i]
                 # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second_4 = d_second_3 * (1.0 - second_i * second_i)
-                d_c[i] += d_second_4
-                for j in range(m):
-                    d_second_1[j] += d_second_4 * U[i, j]
+                d_second_5 = d_second_4 * (1.0 - second_i * second_i)
+                d_c[i] += d_second_5
+                d_second_1[i] = d_second_5
+            add_vector_matrix(d_second_2, d_second_1, U)
             for i in range(d - n):
                 # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
                 d_first_block[step, i] = x[-base + n_x_0 - step - 1, i]
@@ -235,39 +273,38 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 # gradient of line 9: for t in range(len(x)):
                 d_first_block[step, d + i - n] = d_first_1[i]
             for i in range(n):
-                d_second_block[step, i] = first_2[i]
+                d_second_block[step, i] = first_3[i]
             for i in range(m - n):
                 d_second_block[step, i + n] = d_first_2[i]
             d_first_3[:] = 0.0
             for i in range(n):
                 # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_first_4 = d_first[i] + d_second_1[i]
-                first_i = first_2[i]
+                d_first_4 = d_first[i] + d_second_2[i]
+                first_i = first_3[i]
                 # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
                 d_first_5 = d_first_4 * (1.0 - first_i * first_i)
                 d_b[i] += d_first_5
                 d_first_block_2[step, i] = d_first_5
-                for j in range(d):
-                    d_first_3[j] += d_first_5 * W[i, j]
+            add_vector_matrix(d_first_3, d_first_block_2[step], W)
             for i in range(m - n):
                 # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second[i] = d_second_1[i + n]
+                d_second[i] = d_second_2[i + n]
                 # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-                d_second_3 = d_second_2[i] + d_total_1[i] * d_total_2
-                second_i = second_2[i]
+                d_second_4 = d_second_3[i] + d_total_1[i] * d_total_2
+                second_i = second_3[i]
                 # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second_block_1[step, i] = d_second_3 * (1.0 - second_i * second_i)
+                d_second_block_1[step, i] = d_second_4 * (1.0 - second_i * second_i)
             for i in range(n):
                 # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
                 d_first[i] = d_first_3[d + i - n]
             # gradient of line 9: for t in range(len(x)):
-            d_second_2, d_second, first_2, d_first_1, second_2, d_first_2 = (
+            d_second_3, d_second, first_3, d_first_1, second_3, d_first_2 = (
                 d_second,
-                d_second_2,
+                d_second_3,
                 d_first_1,
-                first_2,
+                first_3,
                 d_first_2,
-                second_2,
+                second_3,
             )
         # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
         add_outer_products(d_V, d_total_block, d_first_block_1, steps, product)
