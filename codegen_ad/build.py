@@ -197,10 +197,7 @@ def run(
         places = [(s.symbol, s.array, s.axis) for s in reading.sizes if s.symbol in gaining]
         fixed = wanted(signature, places)
         if in_products(kernel, fixed):
-            kernel = planned(
-                optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved,
-                small=fixed,
-            )  # fmt: skip
+            kernel = planned(optimized, name=kernel.name, sizes=sizes, small=fixed)
             counted = cost(kernel, value if mode != "value" else None)
         text = numba_cpu.source(
             kernel, about, counted, vectorise=vectorise, parts=parts, fixed=fixed
