@@ -12,6 +12,12 @@ from codegen_ad.ir.dims import product
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import Kernel, Parameter
 
+CALLED = (
+    "gather", "spread", "all_finite", "widen", "steepness", "bounded_step", "judged",
+    "inverse_curvature",
+)  # fmt: skip
+"""The functions of `backends/trust_region.py` that the template calls."""
+
 RESERVED = frozenset(
     (
         "steps", "limits", "gradient", "covariance", "counts", "trace", "progress", "stop",
@@ -19,14 +25,9 @@ RESERVED = frozenset(
         "next_bend", "lower", "value", "found", "residuals", "radius", "damping", "length",
         "status", "results", "iteration", "is_finite", "predicted", "actual", "steep", "cosine",
         "first_value", "size", "first", "last", "fit", "i", "math", "np", "abs", "range", "njit",
+        *CALLED,
     )
 )  # fmt: skip
-
-CALLED = (
-    "gather", "spread", "all_finite", "widen", "steepness", "bounded_step", "judged",
-    "inverse_curvature",
-)  # fmt: skip
-"""The functions of `backends/trust_region.py` that the template calls."""
 
 RESULTS = ("limits", "gradient", "covariance", "counts", "trace", "progress", "stop")
 EACH = frozenset(("gradient", "covariance", "counts", "progress"))
