@@ -61,7 +61,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 for k in range(d - 2):
                     u_4 = u_3[j + 1, k + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
-                    spread_1 = (
+                    spread = (
                         u_3[j + 2, k + 1]
                         + u_3[j, k + 1]
                         + u_3[j + 1, k + 2]
@@ -69,7 +69,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         - 4.0 * u_4
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_1[j + 1, k + 1] = u_4 + (c * spread_1 + rate * u_4 * (1.0 - u_4))
+                    part_1[j + 1, k + 1] = u_4 + (c * spread + rate * u_4 * (1.0 - u_4))
             edge = 2 if 2 < n else n
             for j in range(edge):
                 place = j if j < 1 else -edge + j + n
@@ -109,7 +109,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 for l in range(d - 2):
                     u_6 = d_u_1[k + 1, l + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
-                    spread_2 = (
+                    spread_1 = (
                         d_u_1[k + 2, l + 1]
                         + d_u_1[k, l + 1]
                         + d_u_1[k + 1, l + 2]
@@ -117,7 +117,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         - 4.0 * u_6
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_2[k + 1, l + 1] = u_6 + (c * spread_2 + rate * u_6 * (1.0 - u_6))
+                    part_2[k + 1, l + 1] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
             edge_2 = 2 if 2 < n else n
             for k in range(edge_2):
                 place_2 = k if k < 1 else -edge_2 + k + n

@@ -48,7 +48,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
             for k in range(d - 2):
                 u_2 = u_1[j + 1, k + 1]
                 # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4 * u[…
-                spread_1 = (
+                spread = (
                     u_1[j + 2, k + 1]
                     + u_1[j, k + 1]
                     + u_1[j + 1, k + 2]
@@ -56,7 +56,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     - 4.0 * u_2
                 )
                 # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-1])
-                part_1[j + 1, k + 1] = u_2 + (c * spread_1 + rate * u_2 * (1.0 - u_2))
+                part_1[j + 1, k + 1] = u_2 + (c * spread + rate * u_2 * (1.0 - u_2))
         edge = 2 if 2 < n else n
         for j in range(edge):
             place = j if j < 1 else -edge + j + n
