@@ -5,39 +5,28 @@ This and `explain` are the modules that know every stage; neither does any work 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
 from codegen_ad.backends import numba_cpu, numba_cuda
-from codegen_ad.derive.structured import Checkpoints
+from codegen_ad.derivation import check_aux, checked, derivation, inputs_of, is_within, placed
 from codegen_ad.emit.fit_view import Once, Recipe
 from codegen_ad.emit.matrix_calls import needs_lapack
 from codegen_ad.emit.view import About
 from codegen_ad.errors import (
-    InvalidArgument,
     MissingDependency,
-    NotDifferentiable,
-    ProgramError,
     UnsupportedOnDevice,
 )
 from codegen_ad.fit.methods import METHODS
-from codegen_ad.frontend.output import (
-    OutputArray,
-    OutputSequence,
-    OutputTree,
-)
-from codegen_ad.frontend.reader import Leaf, Reading, read
+from codegen_ad.frontend.reader import Reading, read
 from codegen_ad.ir.dims import AxisSize
-from codegen_ad.ir.node import Node, Origin, Program
-from codegen_ad.ir.verify import verify
-from codegen_ad.modes import TITLES, Derived, check_targets, derive, is_fit, nested
-from codegen_ad.options import Options, is_checking
+from codegen_ad.ir.node import Program
+from codegen_ad.modes import check_targets, is_fit, nested
+from codegen_ad.options import Options
 from codegen_ad.passes import pipeline
 from codegen_ad.passes.invariants import Divided, divide
-from codegen_ad.paths import Target
 from codegen_ad.paths import targets as find_targets
 from codegen_ad.plan.build import plan
 from codegen_ad.plan.chunking.chunks import Cut, cut
@@ -51,8 +40,6 @@ from codegen_ad.runtime.fixed import wanted
 from codegen_ad.signature import ArrayForm, Signature, leaves
 from codegen_ad.sparsity.jacobian import Subject
 from codegen_ad.stages import Stages, metadata
-
-_NOT_CHECKPOINTED = "No loop is checkpointed: none records more than its states would take."
 
 OnStage = Callable[[str, Program | Kernel | str], None]
 """Called with the name of a stage and what it made."""
@@ -94,12 +81,12 @@ def program_of(
 ) -> Subject:
     """The program of a function; with `has_aux` its first output alone."""
     reading = read(function, signature, transform=nested)
-    program = _checked(pipeline.before(reading.program))
+    program = checked(pipeline.before(reading.program))
     targets = find_targets(signature, wrt)
     if options.has_aux:
-        _check_aux(reading.output, program.name)
+        check_aux(reading.output, program.name)
         program = program.with_outputs(program.outputs[:1], program.output_names[:1])
-    nodes = _targets(reading, program, targets)
+    nodes = inputs_of(reading, program, targets)
     check_targets(program, nodes, [t.text for t in targets])
     return Subject(program, reading.leaves, tuple(nodes))
 
@@ -114,29 +101,18 @@ def run(
     on_stage: OnStage = _ignore,
 ) -> Stages:
     """Every stage of a build, kept; `on_stage` is handed each as soon as it is there."""
-    taps = options.taps if mode == "taps" else ()
-    reading = read(function, signature, taps=taps, transform=nested)
-    on_stage("program", reading.program)
-    fired: Counter[str] = Counter()
-    simplified = _checked(pipeline.before(reading.program, fired=fired))
-    on_stage("simplified", simplified)
     targets = find_targets(signature, wrt)
-    asked = options.checkpoint
-    checkpoints = Checkpoints(asked) if asked is not None else None
-    derived, summary = _derive(reading, simplified, mode, options, targets, checkpoints)
-    on_stage("gradient", derived.program)
-    optimized = _checked(pipeline.run(_checked(derived.program), fired=fired))
-    on_stage("optimized", optimized)
+    made = derivation(function, signature, mode, options, targets, on_stage)
+    reading, derived, optimized = made.reading, made.derived, made.optimized
+    checkpoints = made.checkpoints
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
     divided = Divided(None, optimized)
     if is_fit(mode) and not (options.target == "cuda" and mode.startswith("fit_many:")):
-        divided = divide(optimized, _targets(reading, optimized, targets), sizes)
-        optimized = _checked(divided.each)
+        divided = divide(optimized, inputs_of(reading, optimized, targets), sizes)
+        optimized = checked(divided.each)
     shapes = [x.node.array.shape for x in reading.leaves]
-    data = [
-        x.node.array.shape for x in reading.leaves if not any(_is_within(x, t) for t in targets)
-    ]
+    data = [x.node.array.shape for x in reading.leaves if not any(is_within(x, t) for t in targets)]
     on_device = options.target == "cuda"
     blas = has_blas() and not on_device
     # The edges of a sweep are loops of a few trips, for which a device would leave its grid.
@@ -157,18 +133,18 @@ def run(
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
-    value = planned(pipeline.run(simplified), name=name, sizes=_sizes(reading))
+    value = planned(pipeline.run(made.simplified), name=name, sizes=_sizes(reading))
     counted = cost(kernel, value if mode != "value" else None)
     shown = getattr(function, "__name__", name)
     about = About(
-        f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, summary
+        f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, made.summary
     )
     vectorise = options.math == "vector"
     parts: Cut | None = None
     gaining: tuple[str, ...] = ()
     fixed: dict[str, int] = {}
     if is_fit(mode):
-        varied = [optimized.inputs.index(t) for t in _targets(reading, optimized, targets)]
+        varied = [optimized.inputs.index(t) for t in inputs_of(reading, optimized, targets)]
         # What is computed once stands in a device's kernel with the step, and shares parameters.
         given = {p.name for p in kernel.parameters} | {s.symbol for s in sizes}
         own = reserved | names_of(kernel) - given if on_device else reserved
@@ -205,8 +181,8 @@ def run(
     on_stage("code", text)
     program, values = derived.program, derived.values
     return Stages(
-        reading, simplified, program, values, optimized, kernel, counted, about, text, fired,
-        checkpoints, parts, gaining, fixed,
+        reading, made.simplified, program, values, optimized, kernel, counted, about, text,
+        made.fired, checkpoints, parts, gaining, fixed,
     )  # fmt: skip
 
 
@@ -221,7 +197,7 @@ def _once(
         return None
     places = {k: place for place, k in enumerate(divided.inputs)}
     own = [replace(s, array=places[s.array]) for s in sizes if s.array in places]
-    return Once(planned(_checked(divided.once), name=name, sizes=own), divided.inputs)
+    return Once(planned(checked(divided.once), name=name, sizes=own), divided.inputs)
 
 
 def has_blas() -> bool:
@@ -229,12 +205,6 @@ def has_blas() -> bool:
     from importlib.util import find_spec
 
     return find_spec("scipy") is not None
-
-
-def _checked(program: Program) -> Program:
-    if is_checking():
-        verify(program)
-    return program
 
 
 def _kernel_name(name: str, mode: str) -> str:
@@ -325,69 +295,7 @@ def _placing(reading: Reading) -> Generator[None]:
     try:
         yield
     except UnsupportedOnDevice as error:
-        raise _placed(error, reading) from None
-
-
-def _placed(error: ProgramError, reading: Reading) -> ProgramError:
-    """The error with its place, if that is in the function itself."""
-    origin, source = error.origin, reading.source
-    if error.where is None and isinstance(origin, Origin) and origin.function == source.function:
-        error.where = source.line_of_def(origin.line)
-    return error
-
-
-def _derive(
-    reading: Reading,
-    program: Program,
-    mode: str,
-    options: Options,
-    targets: Sequence[Target],
-    checkpoints: Checkpoints | None,
-) -> tuple[Derived, str]:
-    call = f"{program.name}({', '.join(i.name for i in reading.leaves)})"
-    if mode == "value":
-        return derive(program, [], mode), f"Value of `{call}`."
-    if options.has_aux:
-        _check_aux(reading.output, program.name)
-    wrt = [t.text for t in targets]
-    nodes = _targets(reading, program, targets)
-    check_targets(program, nodes, wrt)
-    try:
-        derived = derive(
-            program, nodes, mode, taps=options.taps, has_aux=options.has_aux,
-            checkpoints=checkpoints,
-        )  # fmt: skip
-    except NotDifferentiable as error:
-        raise _placed(error, reading) from None
-    names = ", ".join(str(program.notes.names.get(t, "")) for t in nodes) or ", ".join(wrt)
-    title = TITLES[mode.partition(":")[0]]
-    summary = title.format(call=call, names=names, taps=", ".join(options.taps))
-    if checkpoints is not None and not checkpoints.loops:
-        summary += f"\n\n{_NOT_CHECKPOINTED}"
-    return derived, summary
-
-
-def _check_aux(output: OutputTree, name: str) -> None:
-    items = output.items if isinstance(output, OutputSequence) else ()
-    if len(items) != 2 or not isinstance(items[0], OutputArray):
-        raise InvalidArgument(
-            f"has_aux=True: {name}() must return a pair, the value to differentiate and anything "
-            "beside it: return value, more"
-        )
-
-
-def _targets(reading: Reading, program: Program, targets: Sequence[Target]) -> list[Node]:
-    """The inputs that are differentiated, in the order of `wrt`."""
-    return [
-        program.inputs[k]
-        for target in targets
-        for k, leaf in enumerate(reading.leaves)
-        if _is_within(leaf, target)
-    ]
-
-
-def _is_within(leaf: Leaf, target: Target) -> bool:
-    return not leaf.captured and target.holds(leaf.path)
+        raise placed(error, reading) from None
 
 
 def _sizes(reading: Reading) -> list[AxisSize[int]]:

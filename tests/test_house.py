@@ -30,7 +30,7 @@ LAYERS = (
     {"runtime"},
     {"fit", "interop", "sparsity"},
     {"modes"},
-    {"stages"},
+    {"stages", "derivation"},
     {"build"},
     {
         "api",

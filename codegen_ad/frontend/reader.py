@@ -30,7 +30,7 @@ from codegen_ad.frontend.sizes.symbolic import Facts, Requirement, Restart
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, Outside, Provenance, Record
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import AxisSize, Dim, as_dim
-from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.node import Access, Node, Program
 from codegen_ad.ir.types import ArrayType
 from codegen_ad.signature import (
     PARTS,
@@ -70,7 +70,8 @@ class Reading:
     `sizes` says from which axis of which leaf each size symbol is read; symbols that turned out to
     be equal to others are among them, because `requirements` speak of them. Arguments are taken to
     be distinct arrays: writing to one does not change another. `places` says where each failure of
-    the program's checks is in the user's code.
+    the program's checks is in the user's code, `accesses` which places that data name are not known
+    to lie within their axes.
     """
 
     program: Program
@@ -83,6 +84,7 @@ class Reading:
     source: SourceText
     notes: tuple[str, ...]
     places: tuple[checks.Place, ...] = ()
+    accesses: frozenset[Access] = frozenset()
 
 
 def read(
@@ -91,10 +93,12 @@ def read(
     *,
     taps: tuple[str, ...] = (),
     transform: Transform | None = None,
+    visited: frozenset[Access] = frozenset(),
 ) -> Reading:
     """Read a Python function for arguments of these forms.
 
-    `transform` makes the derivatives that the function takes of others.
+    `transform` makes the derivatives that the function takes of others. The places of the `visited`
+    accesses get checks that stay where nothing is read or written there any more.
 
     Raises
     ------
@@ -107,7 +111,7 @@ def read(
     tree = functions.parse(source)
     if isinstance(tree, ast.AsyncFunctionDef):
         raise UnsupportedSyntax("`async def` is not translated.\nWrite an ordinary function.")
-    facts = Facts(frozenset(signature.untrue))
+    facts = Facts(frozenset(signature.untrue), visited)
     for _ in range(_ATTEMPTS):
         attempt = _Attempt(function, plain, signature, taps, source, tree, facts, transform)
         try:
@@ -117,7 +121,7 @@ def read(
         except CodegenError as error:
             if not isinstance(error, ShapeMismatch) or not any(facts.guesses.values()):
                 raise
-            facts = Facts(facts.untrue, guesses=dict.fromkeys(facts.guesses, False))
+            facts = Facts(facts.untrue, visited, guesses=dict.fromkeys(facts.guesses, False))
         except checks.Over as over:
             raise UnsupportedSyntax(
                 "The function raises an exception for these arguments.", where=over.where
@@ -212,6 +216,7 @@ class _Attempt:
             self.source,
             tuple(m.remarks),
             tuple(m.log.places.values()) if program.checks is not None else (),
+            frozenset(m.log.accesses),
         )
 
     def _derivative(self, env: dict[str, Value]) -> Value:

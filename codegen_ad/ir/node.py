@@ -145,6 +145,14 @@ class Origin:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Where the user's function reads or writes at places that data name, and along how many."""
+
+    origin: Origin
+    extent: Dim
+
+
 @dataclass(slots=True)
 class Notes:
     """What is known about nodes beside the program. Losing it all leaves the same program."""

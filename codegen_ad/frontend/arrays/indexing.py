@@ -12,8 +12,8 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.arrays import data, masks, slices
 from codegen_ad.frontend.arrays.views import Indexed, Reshaped, Sliced, Transposed, inverse
+from codegen_ad.frontend.arrays.visits import visited
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control.checks import guarded
 from codegen_ad.frontend.sizes.naming import size_text
 from codegen_ad.frontend.sizes.run_time import is_run_time
 from codegen_ad.frontend.values import Array, Complex, List, Range
@@ -226,7 +226,7 @@ def _basic(m: Machine, array: Array, parts: Sequence[Part]) -> Array:
     chosen = [(a, p) for a, p in enumerate(axes) if isinstance(p, Node)]
     view: Value = array
     if chosen:
-        where = tuple(guarded(m, make.cast(m.b, p, DType.INT64)) for _, p in chosen)
+        where = tuple(visited(m, p, shape[a], a) for a, p in chosen)
         view = m.view(view, Indexed(tuple(a for a, _ in chosen), where))
         left = [a for a, p in enumerate(axes) if not isinstance(p, Node)]
         spans, shape = tuple(spans[a] for a in left), tuple(shape[a] for a in left)
@@ -256,13 +256,13 @@ def _advanced(
     Gathering gives the axes of the index arrays first. NumPy leaves them where the index arrays
     stood if these stand side by side; axis `i` of what is gathered is axis `order[i]` of NumPy's.
     """
-    b = m.b
-    basic = [make.whole(d) if isinstance(p, Node | _At) else p
-             for p, d in _with_dims(m, array, parts)]  # fmt: skip
+    dims = _with_dims(m, array, parts)
+    basic = [make.whole(d) if isinstance(p, Node | _At) else p for p, d in dims]
+    axes = [(p, d) for p, d in dims if not isinstance(p, _New)]
     view: Value = _basic(m, array, basic)
     nodes = [
-        guarded(m, make.cast(b, p, DType.INT64)) if isinstance(p, Node) else make.size(b, p.place)
-        for p in parts
+        visited(m, p, d, a) if isinstance(p, Node) else make.size(m.b, p.place)
+        for a, (p, d) in enumerate(axes)
         if isinstance(p, Node | _At)
     ]
     where = [i for i, p in enumerate(parts) if isinstance(p, Node | _At)]

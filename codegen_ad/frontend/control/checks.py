@@ -20,7 +20,7 @@ from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array, Cell, Outside, Provenance
 from codegen_ad.ir.builder import Scope, is_constant_expression
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Checks, Failure, Kind, Node, toposort
+from codegen_ad.ir.node import Access, Checks, Failure, Kind, Node, toposort
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.control import BRANCH, Branch
@@ -67,13 +67,18 @@ class Place:
 
 @dataclass(slots=True)
 class Log:
-    """The failures found so far, and the storages of the first one's number and values."""
+    """The failures found so far, and the storages of the first one's number and values.
+
+    `accesses` are those whose places the run has to check; none are noted where the log is closed.
+    """
 
     code: Cell = field(default_factory=lambda: Cell("failed"))
     numbers: dict[Failure, int] = field(default_factory=dict[Failure, int])
     places: dict[int, Place] = field(default_factory=dict[int, Place])
     cells: list[Cell] = field(default_factory=list[Cell])
     counters: set[Node] = field(default_factory=set[Node])
+    accesses: set[Access] = field(default_factory=set[Access])
+    closed: bool = False
 
 
 def start(m: Machine) -> None:
@@ -177,8 +182,12 @@ def raise_(m: Machine, error: ast.expr | None) -> NoReturn:
 @contextmanager
 def none_in(m: Machine, where: str) -> Generator[None]:
     """Refuse checks in what is read meanwhile: nothing carries them out of there."""
-    before = m.store.get(m.log.code)
-    yield
+    before, closed = m.store.get(m.log.code), m.log.closed
+    m.log.closed = True
+    try:
+        yield
+    finally:
+        m.log.closed = closed
     if m.store.get(m.log.code) is not before:
         m.refuse(
             f"A check that depends on data (`assert`, `raise`) in {where} is not translated.",

@@ -19,6 +19,7 @@ from codegen_ad.frontend.sizes.residues import (
     splits,
 )
 from codegen_ad.ir.dims import ZERO, Dim, FloorDivision
+from codegen_ad.ir.node import Access
 from codegen_ad.ir.types import DType
 
 
@@ -50,10 +51,12 @@ class Facts:
     that are not for new symbols. Of `unrolled` loops
     all iterations are written out, of `peeled` ones the first; those of `tested` test their
     conditions inside, because these change something. `guesses` are equalities that hold as long
-    as they are True, until the reading finds that they cannot.
+    as they are True, until the reading finds that they cannot. The places of the `visited` accesses
+    are checked explicitly, because nothing that is left of the program looks at them.
     """
 
     untrue: frozenset[str] = frozenset()
+    visited: frozenset[Access] = frozenset()
     taken: frozenset[str] = frozenset()
     guesses: dict[str, bool] = field(default_factory=dict[str, bool])
     order: tuple[str, ...] = ()
