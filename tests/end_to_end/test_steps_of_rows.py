@@ -150,6 +150,15 @@ def checked(p, x, y):
     return np.sum(s**2)
 
 
+def places_of_sums(p, x, y):
+    """A sum over rows says which element the rest of a step takes."""
+    s = 0.0
+    for k in range(p.size):
+        below = np.count_nonzero(x < 0.05 * k)
+        s += y[below - 1] * p[k] * below
+    return s + np.sum(x * y)
+
+
 def columns(p, x, y):
     """Rows of a matrix, a column in each step."""
     Z = np.outer(x, p)
@@ -162,7 +171,7 @@ def columns(p, x, y):
 
 FUNCTIONS = [
     horner, peaks, recurrent, two_arrays, exchanged, centred, neighbours, turned, old_after_new,
-    sums_go_on, sums_are_kept, twice, until, chosen, checked, columns,
+    sums_go_on, sums_are_kept, twice, until, chosen, checked, columns, places_of_sums,
 ]  # fmt: skip
 
 

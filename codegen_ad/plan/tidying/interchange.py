@@ -255,6 +255,9 @@ def _sums(step: _Step, name: str, start: Assign, loop: For, names: Names) -> All
         replace_expressions(statement, lambda expr: _with(expr, name, place))
         if isinstance(statement, Accumulate) and _is_variable(statement.target, name):
             statement.target = place
+    if any(name in mentioned(statement) for statement in walk(step.rest)):
+        # Positions and checks of them have names, no elements.
+        step.rest.insert(0, Let(name, place, names.meaning.get(name, (None, ()))[0], start.note))
     return Allocate(buffer, (loop.extent,), dtype, float(first.text), start.note)
 
 
