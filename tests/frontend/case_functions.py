@@ -191,7 +191,17 @@ def total_of_pairs(x: Any, y: Any) -> Any:
     return t + np.sum(x * y[1:])
 
 
+def guarded(x: Any, y: Any) -> Any:
+    t = x.sum() / max(len(y), 1)
+    if len(y) > 0:
+        t *= y.max()
+    if y.size == 0:
+        return t**2
+    return t * y.mean() + (0 if not x.size else x.min())
+
+
 SIZES: list[tuple[Any, ...]] = [
+    *((guarded, RNG.normal(size=n), RNG.normal(size=m)) for n, m in ((3, 0), (3, 2), (0, 2))),
     *((f, RNG.normal(size=n)) for f in (head_and_tail, backwards, counted_from_the_end, written)
       for n in (0, 1, 2, 3, 4, 6, 9) if n or f is not head_and_tail),
     *((short_windows, RNG.normal(size=n)) for n in (0, 3, 4, 5, 8)),

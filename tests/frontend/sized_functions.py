@@ -291,7 +291,40 @@ HOLES = np.where(np.arange(N) % 4 == 1, np.nan, Y)
 POSITIVE = int((X > 0).sum())
 T[[2, int(np.argsort(T)[N - POSITIVE - 1])]] = T[[int(np.argsort(T)[N - POSITIVE - 1]), 2]]
 
+
+def segments(x: Any, offsets: Any) -> Any:
+    s = 0.0
+    for i in range(len(offsets) - 1):
+        z = x[offsets[i] : offsets[i + 1]]
+        s += (x[i] * z).sum() / max(len(z), 1)
+        if z.size == 0:
+            continue
+        s += (x[i] * z).max()
+    return s
+
+
+def greatest_of_positive(x: Any) -> Any:
+    z, few = x[x > 0], x[x > 1]
+    if len(few) >= 1:
+        return few.min() * x[1]
+    if not len(z):
+        return x.sum() ** 2
+    return z.max() * x[0]
+
+
+def best_after(x: Any) -> Any:
+    s = 0.0
+    for i in range(len(x)):
+        s += x[i] * x[i:].max() if len(x[i:]) > 0 else 1e9
+        if x[i + 1 :].size:
+            s += x[i] * x[i + 1 :].max()
+    return s
+
+
 MASKS: list[tuple[Any, ...]] = [
+    *((segments, X, np.array(k)) for k in ([0, 3, 3, 9, 11], [0, 0], [4, 2, 11])),
+    *((greatest_of_positive, x) for x in (X, 0.1 * X, -np.abs(X))),
+    (best_after, X),
     (residuals, np.array([0.4, 0.2]), X, HOLES),
     *((picked, X, t) for t in (T, np.ones(N), np.where(np.arange(N) == 3, 1.0, -1.0), -np.ones(N))),
     *((rows_and_columns, M, t, V) for t in (T, -np.ones(N))),

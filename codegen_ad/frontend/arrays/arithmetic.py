@@ -15,8 +15,10 @@ from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
 from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.requirements import decide
+from codegen_ad.frontend.sizes.run_time import is_run_time, least
+from codegen_ad.frontend.sizes.symbolic import smallest
 from codegen_ad.frontend.values import Array, Dict, List, Range, Rows
-from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
@@ -167,21 +169,28 @@ def simplest(dim: Dim) -> Value:
 
 
 def compare_sizes(m: Machine, function: Callable[..., Any], one: Dim, other: Dim) -> bool | None:
-    """Whether the comparison holds for all arrays that are not empty; None where that depends."""
+    """Whether the comparison of two sizes holds; None where that depends on the data."""
     difference = one - other
     if function not in (operator.eq, operator.ne, *_ORDER):
         return None
+    if is_run_time(m, difference):
+        return _compare_in_run(m, function, difference)
     decide(m, difference)
+    found = _compare_in_call(m, function, difference)
+    if found is None or (left := _without_empty(m, difference)) == difference:
+        return found
+    return compare_sizes(m, function, left, ZERO)
+
+
+def _compare_in_call(m: Machine, function: Callable[..., Any], difference: Dim) -> bool | None:
+    """How a difference of sizes that are not empty compares with 0; None where that depends."""
     found = m.facts.sign(difference)
     if found is not None:
-        _need_data(m, difference)
         return bool(function(found, 0))
     low, high = m.facts.bound(difference), m.facts.bound(-difference)
     if function in (operator.ge, operator.lt) and low is not None and low >= 0:
-        _need_data(m, difference)
         return function is operator.ge
     if function in (operator.le, operator.gt) and high is not None and high >= 0:
-        _need_data(m, difference)
         return function is operator.le
     return None
 
@@ -189,10 +198,24 @@ def compare_sizes(m: Machine, function: Callable[..., Any], one: Dim, other: Dim
 _ORDER = (operator.lt, operator.le, operator.gt, operator.ge)
 
 
-def _need_data(m: Machine, difference: Dim) -> None:
-    """What was decided holds for arrays that are not empty: check that when called."""
-    for name in dict.fromkeys(m.facts.in_symbols_of_axes(difference).symbols()):
-        m.require(Dim.symbol(name), 1, m.text())
+def _compare_in_run(m: Machine, function: Callable[..., Any], difference: Dim) -> bool | None:
+    """How a difference of sizes that only the run knows, which may be 0, compares with 0."""
+    low, high = (smallest(least(m, d), 0) for d in (difference, -difference))
+    for bound, side in ((low, 1), (high, -1)):
+        if bound is not None and bound > 0:
+            return bool(function(side, 0))
+    if low is not None and low >= 0 and function in (operator.ge, operator.lt):
+        return function is operator.ge
+    if high is not None and high >= 0 and function in (operator.le, operator.gt):
+        return function is operator.le
+    return None
+
+
+def _without_empty(m: Machine, difference: Dim) -> Dim:
+    """The difference with 0 for each axis that the signature says is empty; the others are not."""
+    sizes = m.facts.in_symbols_of_axes(difference)
+    empty = [s for s in sizes.symbols() if not m.holds(Dim.symbol(s), 1, m.text())]
+    return sizes.substitute(dict.fromkeys(empty, ZERO)) if empty else difference
 
 
 def _bitwise(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
