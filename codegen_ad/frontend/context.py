@@ -121,6 +121,13 @@ class Context(Protocol):
         """Let the kernel raise what NumPy would where the condition holds."""
         ...
 
+    def visited(self, index: Node, extent: Dim, axis: int = 0) -> Node:
+        """Positions in an axis of size `extent` that NumPy refuses if they lie outside.
+
+        They are checked where something is read or written there, or else for themselves.
+        """
+        ...
+
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""
         ...

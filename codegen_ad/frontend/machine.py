@@ -14,7 +14,7 @@ from typing import Any, NoReturn, cast
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
 from codegen_ad.frontend import words
-from codegen_ad.frontend.arrays import data, masks, views
+from codegen_ad.frontend.arrays import data, masks, views, visits
 from codegen_ad.frontend.containers import sequences
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks, maybe
@@ -271,6 +271,10 @@ class Machine:
     def refuse_when(self, condition: Node, exception: str, message: str) -> None:
         """Let the kernel raise what NumPy would where the condition holds."""
         checks.refuse_when(self, condition, exception, message)
+
+    def visited(self, index: Node, extent: Dim, axis: int = 0) -> Node:
+        """Positions in an axis that NumPy refuses if they lie outside."""
+        return visits.visited(self, index, extent, axis)
 
     def places(self, mask: Node) -> list[Node]:
         """Where a mask holds, as one array of integers for each of its axes."""

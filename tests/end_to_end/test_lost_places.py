@@ -105,13 +105,25 @@ def never_used(w, i):
     return (w**2).sum()
 
 
+def taken(w, i):
+    return np.take(w, i).sum() + np.take_along_axis(w, i, 0).sum() * 2
+
+
+def put_unread(w, i):
+    y, z, u = w * 1.0, w * 2.0, w * 3.0
+    np.put(y, i[:1], w[0])
+    np.put_along_axis(z, i[1:2], w[:1], 0)
+    np.add.at(u, i[2:], w[:1])
+    return (w**2).sum()
+
+
 def by_its_gradient(w, i):
     return (grad(linear)(w, i) * w).sum()
 
 
 FUNCTIONS = [linear, beside_another, lone, in_a_loop, in_two_loops, in_a_while, in_a_branch,
              by_a_helper, masked, of_a_row, of_rows, written_unread, written_in_a_loop,
-             never_used, by_its_gradient]  # fmt: skip
+             never_used, by_its_gradient, taken, put_unread]  # fmt: skip
 
 
 def made(function: Any, mode: str, args: Any = (W, GOOD)) -> Derivation:

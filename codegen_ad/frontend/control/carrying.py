@@ -120,7 +120,9 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
     """Run the body until what it carries is known."""
     plan = Plan()
     last: Side | None = None
+    before = frozenset(m.log.accesses)
     for _ in range(_ROUNDS):
+        m.log.accesses = set(before)
         run = Run(m, body, plan)
         changed = [
             _see_name(m, body, plan, run, name, end)

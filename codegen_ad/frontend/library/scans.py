@@ -136,6 +136,8 @@ def take_(call: Call) -> Value:
     elif mode == "clip":
         last = apply(b, "subtract", size, 1)
         indices = make.apply(b, "minimum", apply(b, "maximum", indices, 0), last)
+    else:
+        indices = call.ctx.visited(indices, x.array.shape[axis], axis)
     return call.fresh(take(b, x, indices, axis))
 
 
@@ -158,6 +160,7 @@ def take_along_axis(call: Call) -> Value:
         )
     shapes = (n.array.shape for n in (x, indices))
     common_shape(call, *(tuple(d for a, d in enumerate(s) if a != axis) for s in shapes))
+    indices = call.ctx.visited(indices, x.array.shape[axis], axis)
     return call.fresh(take_along(call.b, x, indices, axis))
 
 

@@ -147,6 +147,10 @@ def at(name: str, *, negated: bool) -> Handler:
                 f"{count(target.array.rank, 'axis')}.",
                 "Give at most one for each axis.",
             )
+        places = [
+            call.ctx.visited(i, d, a)
+            for a, (i, d) in enumerate(zip(places, target.array.shape, strict=False))
+        ]
         shape = common_shape(call, *(i.array.shape for i in places))
         shape = (*shape, *target.array.shape[len(places) :])
         values = make.cast(b, call.node("b"), target.array.dtype)

@@ -70,6 +70,8 @@ def put(call: Call) -> Value:
         places = make.apply(b, "minimum", apply(b, "maximum", places, 0), last)
     elif mode != "raise":
         call.refuse(f"`np.put` with `mode={mode!r}`.", "Say 'raise', 'wrap' or 'clip'.")
+    else:
+        places = call.ctx.visited(places, line.array.shape[0])
     values = _repeated(call, _values(call, "v", target), places.array.shape[0])
     line = make.scatter(b, line, values, places, accumulate=False)
     call.ctx.write(value, call.fresh(make.reshape(b, line, target.array.shape)))
@@ -95,6 +97,7 @@ def put_along_axis(call: Call) -> Value:
         call,
         *(tuple(d for a, d in enumerate(n.array.shape) if a != axis) for n in (x, places)),
     )
+    places = call.ctx.visited(places, x.array.shape[axis], axis)
     grid = [
         places if a == axis else along(b, x, a, make.iota(b, d))
         for a, d in enumerate(x.array.shape)
