@@ -88,7 +88,7 @@ class Writer(BlockWriter):
             case Allocate():
                 self._allocate(statement, depth)
             case Fill(buffer, value):
-                self.line(f"{buffer}[:] = {value!r}", depth)
+                self.line(f"{buffer}[:] = {spell_literal(value, DType.FLOAT64)}", depth)
             case CopyInto(target=target, source=source, shape=shape):
                 self.copy(target, source, shape, depth)
             case View(buffer, source, shape):
