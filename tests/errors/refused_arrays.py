@@ -172,6 +172,12 @@ def step_zero(x: Any) -> Any:
     return x[::0]
 
 
+def step_of_a_size(x: Any) -> Any:
+    y = x * 1.0
+    y[:: len(x) + 1] += 1.0
+    return y.sum()
+
+
 def dtype_of_a_ufunc(x: Any) -> Any:
     return np.sin(x, casting="unsafe", dtype="i8")
 

@@ -19,6 +19,7 @@ np.zeros((2, 2), order='F') * s
 np.mean(v, dtype=int)
 np.max(v, where=m)
 np.multiply.at(v, [0, 0], 2.0)
+np.maximum.at(v, [0, 0], 2.0)
 np.where(v > 0, v)
 np.nonzero(s)
 np.compress(A > 0, A)

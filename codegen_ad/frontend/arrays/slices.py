@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes.naming import size_text
 from codegen_ad.frontend.sizes.run_time import (
     hold,
     is_certain,
@@ -33,6 +34,11 @@ def span(m: Machine, item: slice, dim: Dim) -> Span:
     """
     step = m.static(item.step, "slice step")
     step = 1 if step is None else step
+    if isinstance(step, Dim):
+        m.refuse(
+            f"A slice step must be known before the call, not the size `{size_text(m, step)}`.",
+            "Write an integer, for example `x[::2]`; for a diagonal, `A[np.diag_indices(len(A))]`.",
+        )
     if not isinstance(step, int) or step == 0:
         m.refuse(
             f"A slice step must be an integer other than 0, not {step!r}.",

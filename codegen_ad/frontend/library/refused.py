@@ -38,7 +38,13 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "It changes an element once for every time that its place is given; only `np.add.at` and "
         "`np.subtract.at` are translated.",
         "Write the loop: `for i, v in zip(places, values): z[i] *= v`.",
-        "multiply.at divide.at power.at maximum.at minimum.at",
+        "multiply.at divide.at power.at",
+    ),
+    (
+        "It changes an element once for every time that its place is given; only `np.add.at` and "
+        "`np.subtract.at` are translated.",
+        "Write the loop: `for i, v in zip(places, values): z[i] = max(z[i], v)`, or `min`.",
+        "maximum.at minimum.at",
     ),
     (
         "It takes as many steps as the numbers need, and has no derivative.",
