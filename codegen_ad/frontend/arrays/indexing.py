@@ -12,7 +12,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.arrays import data, masks, slices
 from codegen_ad.frontend.arrays.views import Indexed, Reshaped, Sliced, Transposed, inverse
-from codegen_ad.frontend.arrays.visits import visited
+from codegen_ad.frontend.arrays.visits import forget_known, visited
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.naming import size_text
 from codegen_ad.frontend.sizes.run_time import is_run_time
@@ -49,14 +49,18 @@ def get(m: Machine, array: Array, index: Value) -> Value:
     if mask is not None:
         return m.fresh(masks.pick(m, m.read(array), m.read(mask)))
     parts = _parts(m, array, index)
+    before = frozenset(m.log.accesses)
     if _is_advanced(parts):
         view, nodes, order = _advanced(m, array, parts)
         gathered = make.gather(m.b, m.read(view), *nodes)
+        forget_known(m, gathered, before)
         return m.fresh(make.transpose(m.b, gathered, inverse(order)))
     view = _basic(m, array, parts)
     if m.type_of(view).rank or (_has_ellipsis(index) and view.boxed):
         return view  # NumPy gives an array for `x[0, ...]`, a number for `x[0]`
-    return m.fresh(m.read(view), weak=array.weak)
+    element = m.read(view)
+    forget_known(m, element, before)
+    return m.fresh(element, weak=array.weak)
 
 
 def _has_ellipsis(index: Value) -> bool:

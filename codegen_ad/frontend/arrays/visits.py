@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
+def forget_known(m: Machine, read: Node, before: frozenset[Access]) -> None:
+    """Go back to the accesses `before` one that an earlier statement has made: it is the same."""
+    origin = m.b.notes.origins.get(read)
+    if origin is not None and all(a.origin != origin for a in m.log.accesses - before):
+        m.log.accesses = set(before)
+
+
 def visited(m: Machine, index: Node, extent: Dim, axis: int) -> Node:
     """The index into an axis of size `extent`, ready to be read or written at."""
     index = make.cast(m.b, index, DType.INT64)
