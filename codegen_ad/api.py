@@ -23,7 +23,20 @@ R = TypeVar("R")
 
 
 @overload
-def differentiate(function: Callable[P, R]) -> Differentiable[P, R]: ...
+def differentiate(
+    function: Callable[P, R],
+    *,
+    wrt: Names = (),
+    taps: str | Sequence[str] = (),
+    static: str | Sequence[str] = (),
+    has_aux: bool = False,
+    checkpoint: str | int | None = None,
+    check: bool = False,
+    math: str = "vector",
+    target: str = "cpu",
+    threads: int | None = None,
+    fixed_sizes: bool = True,
+) -> Differentiable[P, R]: ...
 @overload
 def differentiate(
     function: None = None,

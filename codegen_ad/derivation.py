@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import InvalidArgument, NotDifferentiable, ProgramError
 from codegen_ad.frontend.output import OutputArray, OutputSequence, OutputTree
-from codegen_ad.frontend.reader import Leaf, Reading, read
+from codegen_ad.frontend.reader import Leaf, Reading
 from codegen_ad.ir.node import Access, Node, Origin, Program
 from codegen_ad.ir.verify import verify
-from codegen_ad.modes import TITLES, Derived, check_targets, derive, nested
+from codegen_ad.modes import TITLES, Derived, check_targets, derive
 from codegen_ad.options import Options, is_checking
 from codegen_ad.passes import pipeline
 from codegen_ad.passes.lost import lost
 from codegen_ad.paths import Target
 from codegen_ad.signature import Signature
+from codegen_ad.sizing import read_for
 
 _NOT_CHECKPOINTED = "No loop is checkpointed: none records more than its states would take."
 
@@ -68,7 +69,7 @@ def _attempt(
 ) -> Derivation:
     """The stages, where the places of the `visited` accesses are checked in so many words."""
     taps = options.taps if mode == "taps" else ()
-    reading = read(function, signature, taps=taps, transform=nested, visited=visited)
+    reading = read_for(function, signature, taps, visited, options)
     on_stage("program", reading.program)
     fired: Counter[str] = Counter()
     simplified = checked(pipeline.before(reading.program, fired=fired))

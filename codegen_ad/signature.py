@@ -101,6 +101,20 @@ class Signature:
         """The signature of arguments for which this comparison does not hold either."""
         return replace(self, untrue=tuple(sorted({*self.untrue, comparison})))
 
+    def opened(self) -> Signature:
+        """The signature of arrays of any sizes, where these tell other sizes than 1."""
+        return replace(self, parameters=tuple((n, _opened(f)) for n, f in self.parameters))
+
+
+def _opened(form: Form) -> Form:
+    match form:
+        case ArrayForm(shape=shape):
+            return replace(form, shape=tuple(1 if s == 1 else None for s in shape))
+        case SequenceForm(items=items) | MappingForm(items=items):
+            return replace(form, items=tuple(map(_opened, items)))
+        case _:
+            return form
+
 
 PARTS = ("real", "imag")
 """The two leaves of a complex argument, whose form is a SequenceForm of class `complex`."""

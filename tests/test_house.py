@@ -30,7 +30,7 @@ LAYERS = (
     {"runtime"},
     {"fit", "interop", "sparsity"},
     {"modes"},
-    {"stages", "derivation"},
+    {"stages", "derivation", "sizing"},
     {"build"},
     {
         "api",

@@ -1,0 +1,39 @@
+"""Which sizes a function is read with: small parameters' as constants, or none.
+
+Constants are written out, element by element, which suits few numbers and makes long files of many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from codegen_ad.errors import SourceError
+from codegen_ad.frontend.reader import Reading, read
+from codegen_ad.ir.node import Access
+from codegen_ad.modes import nested
+from codegen_ad.options import UNROLL_TOTAL, Options
+from codegen_ad.plan.extents import most_written_out
+from codegen_ad.signature import Signature
+
+
+def read_for(
+    function: Callable[..., object],
+    signature: Signature,
+    taps: tuple[str, ...],
+    visited: frozenset[Access],
+    options: Options,
+) -> Reading:
+    """What a function does, for arguments of a signature.
+
+    A small parameter can make the axes of larger arrays constant, too. Where these would be written
+    out, and the function can be read without constants, its kernel has loops.
+    """
+    read_with = partial(read, function, taps=taps, transform=nested, visited=visited)
+    reading = read_with(signature)
+    if options.target == "cuda" or most_written_out(reading.program) <= UNROLL_TOTAL:
+        return reading
+    try:
+        return read_with(signature.opened())
+    except SourceError:  # only constants will do, as where a parameter is unpacked
+        return reading
