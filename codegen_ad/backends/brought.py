@@ -172,7 +172,7 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (tile_product, CALLED),
     (add_product, CALLED),
     (add_outer_products, CALLED),
-    (add_matrix_vector, ANY_ORDER),
+    (add_matrix_vector, CALLED),
     (add_vector_matrix, CALLED),
     (matrix_put, CALLED),
     (matrix_finite, CALLED),

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen_ad.backends.vector_math import plus
+
 Array = NDArray[Any]
 
 
@@ -290,10 +292,10 @@ def add_matrix_vector(total: Array, matrix: Array, vector: Array) -> None:
         a, b, c, d = 0.0, 0.0, 0.0, 0.0
         for j in range(matrix.shape[1]):
             x = vector[j]
-            a += matrix[i, j] * x
-            b += matrix[i + 1, j] * x
-            c += matrix[i + 2, j] * x
-            d += matrix[i + 3, j] * x
+            a = plus(a, matrix[i, j] * x)
+            b = plus(b, matrix[i + 1, j] * x)
+            c = plus(c, matrix[i + 2, j] * x)
+            d = plus(d, matrix[i + 3, j] * x)
         total[i] += a
         total[i + 1] += b
         total[i + 2] += c
@@ -301,7 +303,7 @@ def add_matrix_vector(total: Array, matrix: Array, vector: Array) -> None:
     for i in range(whole, matrix.shape[0]):
         a = 0.0
         for j in range(matrix.shape[1]):
-            a += matrix[i, j] * vector[j]
+            a = plus(a, matrix[i, j] * vector[j])
         total[i] += a
 
 

@@ -86,7 +86,7 @@ def test_products_give_what_loops_give(function: Any, monkeypatch: pytest.Monkey
     args = arguments(function, 130)
     text = text_of(function, args, wrt_of(function))
     assert ("tile_product(" in text) == (function is not triangle)
-    assert ("add_product(" in text) == (function not in (triangle, recurrent))
+    assert ("add_product(" in text) == (function is not triangle)
     products = interpreted(case_of(function, args), args)
     with_blas = tiles.tile
     monkeypatch.setattr(

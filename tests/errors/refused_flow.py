@@ -182,6 +182,13 @@ def zip_with_unknown(x: Any) -> Any:
     return s
 
 
+def zipped_with_items(x: Any) -> Any:
+    s = 0.0
+    for v, w in zip(x[x > 0.0], (1.0, x[0]), strict=False):
+        s += v * w
+    return s
+
+
 def iterator_used_twice(x: Any) -> Any:
     squares = (v**2 for v in x)
     return sum(squares) / max(squares)

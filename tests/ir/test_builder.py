@@ -304,14 +304,16 @@ def test_rebuilt_nodes_inherit_notes() -> None:
     assert new in b.notes.gradients
 
 
-def test_an_inlined_node_comes_from_the_line_of_the_call() -> None:
+def test_an_inlined_node_keeps_its_line_or_comes_from_that_of_the_call() -> None:
     b = Builder()
     x, y, z = (b.input(name, SCALAR) for name in "xyz")
     with b.at(LINE_2):
         old = make.multiply(b, x, x)
+    bare = make.add(b, x, x)
     with b.at(LINE_3):
-        (new,) = b.substitute([old], {x: y})
-    assert b.notes.origins[new] == LINE_3
+        new, other = b.substitute([old, bare], {x: y})
+    assert b.notes.origins[new] == LINE_2
+    assert b.notes.origins[other] == LINE_3
     b.notes.names[new] = "mine"
     b.notes.names[old] = "theirs"
     assert b.substitute([old], {x: y}) == [new]

@@ -55,7 +55,15 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
             columns = [m.try_items(p) for p in parts]
             known = [len(c) for c in columns if c is not None]
             if known and len(known) < len(columns):
-                number = _at_most(m, iteration.length_of(m, value), min(known))
+                length = iteration.length_of(m, value)
+                if m.is_run_time(length):
+                    if all(iteration.is_data(m, p) for p in parts):
+                        return None
+                    m.refuse(
+                        "Items one by one can't be zipped with as many as only the run knows.",
+                        "Make an array of them: `zip(np.array([a, b]), x)`.",
+                    )
+                number = _at_most(m, length, min(known))
                 columns = [iteration.first_items(m, p, number) for p in parts]
             elif not known:
                 return None

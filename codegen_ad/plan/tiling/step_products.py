@@ -79,7 +79,10 @@ def _in_block(kernel: Kernel, names: Names, block: list[Statement], top: Stateme
 
 def _may_be_steps(loop: For) -> bool:
     few = loop.extent.is_constant and loop.extent.value < FEWEST
-    return loop.carried and loop.span is None and loop.window is None and not few
+    if not loop.carried or loop.span is not None or loop.window is not None or few:
+        return False
+    inner = (s for s in walk(loop.body) if isinstance(s, For))  # an outer product is a loop in one
+    return any(isinstance(t, For) for s in inner for t in s.body)
 
 
 def _blocked(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
