@@ -14,8 +14,8 @@ from tests.nist.models import MODELS, problem
 
 # The steps tried from the two starts, and the digits of parameters and errors that double precision
 # allows: certified from more digits. Lanczos1 is exact data, its residuals are rounding errors. Of
-MGH10 the normal equations, whose condition is the square of the Jacobian's, leave 9 digits but for
-the last one or two units; a QR factorisation of the Jacobian would leave 11.
+# MGH10 the normal equations, whose condition is the square of the Jacobian's, leave 9 digits but for
+# the last one or two units; a QR factorisation of the Jacobian would leave 11.
 HARD = {
     "Bennett5": (800, 250, 9, 6),
     "BoxBOD": (40, 20, 8, 8),
