@@ -103,7 +103,7 @@ def add_outer_products(total, left, right, rows, part):
             total[i, j] += part[i, j]
 
 
-@njit(error_model="numpy", fastmath={"contract", "nsz", "reassoc"})
+@njit(error_model="numpy", fastmath={"contract"})
 def add_matrix_vector(total, matrix, vector):
     """Add matrix @ vector to `total`, four rows at a time, which share what is read of `vector`."""
     whole = matrix.shape[0] // 4 * 4
@@ -111,10 +111,10 @@ def add_matrix_vector(total, matrix, vector):
         a, b, c, d = 0.0, 0.0, 0.0, 0.0
         for j in range(matrix.shape[1]):
             x = vector[j]
-            a += matrix[i, j] * x
-            b += matrix[i + 1, j] * x
-            c += matrix[i + 2, j] * x
-            d += matrix[i + 3, j] * x
+            a = plus(a, matrix[i, j] * x)
+            b = plus(b, matrix[i + 1, j] * x)
+            c = plus(c, matrix[i + 2, j] * x)
+            d = plus(d, matrix[i + 3, j] * x)
         total[i] += a
         total[i + 1] += b
         total[i + 2] += c
@@ -122,7 +122,7 @@ def add_matrix_vector(total, matrix, vector):
     for i in range(whole, matrix.shape[0]):
         a = 0.0
         for j in range(matrix.shape[1]):
-            a += matrix[i, j] * vector[j]
+            a = plus(a, matrix[i, j] * vector[j])
         total[i] += a
 
 

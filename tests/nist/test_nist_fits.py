@@ -13,9 +13,9 @@ from codegen_ad import differentiate, least_squares
 from tests.nist.models import MODELS, problem
 
 # The steps tried from the two starts, and the digits of parameters and errors that double precision
-# allows: certified from more digits. Lanczos1 is exact data, its residuals are rounding errors. Of
-# MGH10 the normal equations, whose condition is the square of the Jacobian's, leave 9 digits but for
-# the last one or two units; a QR factorisation of the Jacobian would leave 11.
+# allows: certified from more digits. Lanczos1 is exact data, its residuals are rounding errors. The
+# condition of normal equations is the square of the Jacobian's: of MGH10 they leave nearly 9
+# digits, where a QR factorisation of the Jacobian would leave 11.
 HARD = {
     "Bennett5": (800, 250, 9, 6),
     "BoxBOD": (40, 20, 8, 8),
