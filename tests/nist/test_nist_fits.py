@@ -14,8 +14,8 @@ from tests.nist.models import MODELS, problem
 
 # The steps tried from the two starts, and the digits of parameters and errors that double precision
 # allows: certified from more digits. Lanczos1 is exact data, its residuals are rounding errors. The
-# condition of normal equations is the square of the Jacobian's: of MGH10 they leave nearly 9
-# digits, where a QR factorisation of the Jacobian would leave 11.
+# last step of MGH10, from 9 digits to 11, lowers the cost by less than its rounding errors, which
+# then decide whether it is taken.
 HARD = {
     "Bennett5": (800, 250, 9, 6),
     "BoxBOD": (40, 20, 8, 8),
@@ -28,7 +28,7 @@ HARD = {
     "Lanczos2": (120, 20, 8, 8),
     "Lanczos3": (120, 20, 6, 6),
     "MGH09": (200, 60, 6, 6),
-    "MGH10": (400, 200, 8.9, 9),
+    "MGH10": (400, 200, 8.9, 8.9),
     "MGH17": (800, 40, 7, 7),
     "Misra1a": (40, 10, 9, 9),
     "Nelson": (100, 40, 7, 7),
