@@ -66,6 +66,22 @@ def _reduction(function: Callable[..., Any]) -> Evaluate:
     return evaluate
 
 
+def _extremum(function: Callable[..., Any], sign: float) -> Evaluate:
+    """Of no elements it is what every number replaces: reading has refused that, or has a limit."""
+
+    def evaluate(args: Sequence[Array], params: Any, _: Sizes) -> Array:
+        (x,) = args
+        if x.dtype.kind == "f":
+            limit: Any = sign * np.inf
+        elif x.dtype.kind == "b":
+            limit = sign > 0
+        else:
+            limit = np.iinfo(x.dtype).max if sign > 0 else np.iinfo(x.dtype).min
+        return np.asarray(function(x, axis=params.axes, initial=limit), dtype=x.dtype)
+
+    return evaluate
+
+
 def _contract(args: Sequence[Array], params: Any, _: Sizes) -> Array:
     operands: list[Any] = []
     for arg, labels in zip(args, params.operands, strict=True):
@@ -139,8 +155,8 @@ CONTRACT = Op("contract", Kind.CONTRACT, _infer_contract)
 TABLE = (
     Structural(SUM, _reduction(np.sum), sum_pullback),
     Structural(PROD, _reduction(np.prod), prod_pullback),
-    Structural(MAX, _reduction(np.max), extremum_pullback),
-    Structural(MIN, _reduction(np.min), extremum_pullback),
+    Structural(MAX, _extremum(np.max, -1.0), extremum_pullback),
+    Structural(MIN, _extremum(np.min, 1.0), extremum_pullback),
     Structural(ANY, _reduction(np.any)),
     Structural(ALL, _reduction(np.all)),
     Structural(CONTRACT, _contract, contract_pullback),

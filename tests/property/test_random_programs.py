@@ -93,6 +93,10 @@ BODIES_FOUND = {
         "        d['d'] = np.sin(d['d'])",
         "return d['a'] + np.sum(d['b'] ** 2) + np.sum(y * d['d']) + np.sum(x)",
     ),
+    "the largest of rows of which a mask picks none": (
+        "z = np.max(A[A[:, 0] > 99.0], axis=0, initial=0.5)",
+        "return np.sum(A * z) + np.min(x[x > 99.0], initial=0.25) * x[0]",
+    ),
     "several of a size that the run knows, together with fewer": (
         "v = np.concatenate([y[p[0]:], y[:p[0]]])",
         "t = 0.5",
