@@ -182,6 +182,10 @@ def zip_with_unknown(x: Any) -> Any:
     return s
 
 
+def list_repeated_by_a_size(x: Any) -> Any:
+    return np.mean(np.array([x[0]] * len(x)) * x)
+
+
 def zipped_with_items(x: Any) -> Any:
     s = 0.0
     for v, w in zip(x[x > 0.0], (1.0, x[0]), strict=False):

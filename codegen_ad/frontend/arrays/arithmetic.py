@@ -69,6 +69,8 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
                 return found
         else:
             return _now(m, function, args)
+    if function is operator.mul and any(isinstance(a, List | tuple) for a in args):
+        _check_repeated(m, args)
     if function is operator.pos:
         node, weak = m.node(args[0]), data.is_weak(args[0])
         if node.array.dtype is DType.BOOL:
@@ -86,6 +88,20 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
             "Multiply or divide by a power of 2: `i * 2**k`, `i // 2**k`.",
         )
     return elementwise(m, ENTRIES[function], args)
+
+
+def _check_repeated(m: Machine, args: Sequence[Value]) -> None:
+    """Refuse a list times a whole number: NumPy's product would multiply its items instead."""
+    for arg in args:
+        if isinstance(arg, Dim) or (
+            isinstance(arg, Array)
+            and not (kind := m.type_of(arg)).shape
+            and kind.dtype in (DType.INT64, DType.INT32)
+        ):
+            m.refuse(
+                f"`{m.text()}` is a list that is repeated as often as only a call knows.",
+                "Make an array: `np.full(n, value)`, or `np.tile(items, n)`.",
+            )
 
 
 def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
