@@ -10,30 +10,22 @@ import numpy as np
 
 from codegen_ad.frontend.arrays.access import attribute, subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
-from codegen_ad.frontend.arrays.pointwise import truth
 from codegen_ad.frontend.calls.ignored import is_told, leave_out
 from codegen_ad.frontend.calls.outside import lookup
 from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
+from codegen_ad.frontend.control.comparisons import comparison
 from codegen_ad.frontend.control.comprehensions import generate, listed, running_sum
-from codegen_ad.frontend.control.maybe import is_none
 from codegen_ad.frontend.refusals import refuse_expression
 from codegen_ad.frontend.values import (
-    Array,
     Closure,
     Complex,
     Dict,
-    List,
     Maybe,
     Outside,
-    Range,
-    Record,
 )
-from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import BroadcastError
-from codegen_ad.ops import BY_NAME, make
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -80,7 +72,7 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
         case ast.BoolOp(op=op, values=values):
             return branches.connective(m, values, stop=isinstance(op, ast.Or))
         case ast.Compare():
-            return _comparison(m, node)
+            return comparison(m, node)
         case ast.IfExp(test=test, body=body, orelse=orelse):
             return branches.conditional(m, test, body, orelse)
         case ast.Call():
@@ -191,120 +183,6 @@ def _call(m: Machine, node: ast.Call) -> Value:
             )
     with m.spot(node):
         return m.call(function, args, kwargs)
-
-
-def _comparison(m: Machine, node: ast.Compare) -> Value:
-    found: Value = None
-    may_be_none = [*(isinstance(op, _TELLS) for op in node.ops), False]
-    left = (perhaps if may_be_none[0] else evaluate)(m, node.left)
-    for place, (op, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
-        right = (perhaps if any(may_be_none[place : place + 2]) else evaluate)(m, right_node)
-        value = compare(m, op, left, right)
-        if place == 0:
-            found = value
-        elif not isinstance(found, Array) and not found:
-            return False
-        elif not isinstance(found, Array):
-            found = value
-        elif isinstance(value, Array) or not value:
-            one, other = truth(m, found), truth(m, value)
-            m.broadcast(one.array.shape, other.array.shape)
-            if one.array.rank or other.array.rank:
-                m.refuse(
-                    "A chained comparison of arrays has no single truth value in NumPy.",
-                    "Write `(a < b) & (b < c)`.",
-                )
-            found = m.fresh(m.b.node(_AND, (one, other)), weak=True)
-        left = right
-    return found
-
-
-_AND = BY_NAME["logical_and"]
-_TELLS = (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)
-
-
-def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
-    """One comparison."""
-    if isinstance(left, Maybe) or isinstance(right, Maybe):
-        return _compare_with_none(m, op, left, right)
-    match op:
-        case ast.Is() | ast.IsNot():
-            same = _identical(left, right)
-            return same if isinstance(op, ast.Is) else not same
-        case ast.In() | ast.NotIn():
-            there = _contains(m, left, right)
-            return there if isinstance(op, ast.In) else branches.negated(m, there)
-        case _:
-            pass
-    data = (Array, Range, Dim)
-    if isinstance(op, ast.Eq | ast.NotEq) and not (
-        isinstance(left, data) or isinstance(right, data)
-    ):
-        both: list[Any] = [left, right]
-        plain = [m.try_items(v) if _is_sequence(v) else None for v in both]
-        if plain[0] is not None and plain[1] is not None:
-            equal = _equal_items(m, plain[0], plain[1])
-            return equal if isinstance(op, ast.Eq) else branches.negated(m, equal)
-    unlike = isinstance(left, str) or isinstance(right, str) or left is None or right is None
-    if unlike and isinstance(op, ast.Eq | ast.NotEq):
-        return (left == right) is isinstance(op, ast.Eq)
-    return operate(m, OPERATORS[type(op)], [left, right])
-
-
-def _compare_with_none(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
-    """A comparison where an operand may be None; only whether it is None is told."""
-    one, other = (left, right) if isinstance(left, Maybe) else (right, left)
-    assert isinstance(one, Maybe)
-    if other is None and isinstance(op, _TELLS):
-        none = is_none(m, one)
-        return none if isinstance(op, ast.Is | ast.Eq) else branches.negated(m, none)
-    text = f"An operand of `{m.text()}`"
-    return compare(m, op, m.certain(left, text), m.certain(right, text))
-
-
-def _equal_items(m: Machine, one: Sequence[Value], other: Sequence[Value]) -> Value:
-    """Whether two sequences are equal: known, or a condition on the sizes and data in them."""
-    if len(one) != len(other):
-        return False
-    found: Value = True
-    for a, b in zip(one, other, strict=True):
-        value = compare(m, ast.Eq(), a, b)
-        truth_ = branches.decide(m, value)
-        if truth_ is False:
-            return False
-        if truth_ is not True:
-            found = (
-                value
-                if found is True
-                else m.fresh(m.b.node(_AND, (m.node(found), truth_)), weak=True)
-            )
-    return found
-
-
-def _is_sequence(value: object) -> bool:
-    return isinstance(value, tuple | List) and not isinstance(value, Complex)
-
-
-def _identical(left: Value, right: Value) -> bool:
-    if isinstance(left, Outside) and isinstance(right, Outside):
-        return left.object is right.object
-    if isinstance(left, Array | List | Dict | Record):
-        return left == right
-    return left is right
-
-
-def _contains(m: Machine, item: Value, container: Value) -> Value:
-    """Whether an item is there: known, or a condition on the data that it is compared with."""
-    if isinstance(container, str):
-        return str(m.static(item, "operand")) in container
-    found: Node | None = None
-    for other in m.items(container, "right side of `in`"):
-        equal = branches.decide(m, compare(m, ast.Eq(), item, other))
-        if equal is True:
-            return True
-        if equal is not False:
-            found = equal if found is None else make.apply(m.b, "logical_or", found, equal)
-    return False if found is None else m.fresh(found, weak=True)
 
 
 def closure(

@@ -229,7 +229,7 @@ def choice_of_functions(x: Any) -> Any:
 
 
 def largest_by_key(x: Any) -> Any:
-    return max(x[0], x[1], key=abs)
+    return max(x, key=abs)
 
 
 def default_of_unknown_number(x: Any) -> Any:

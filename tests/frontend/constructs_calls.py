@@ -224,9 +224,28 @@ def deleted(x: Any) -> Any:
     return z**2
 
 
-@uses("`sorted`", "of numbers, with `key=` and `reverse=`")
+@uses("`sorted`", "of numbers and tuples, with `key=` and `reverse=`")
 def in_order(x: Any) -> Any:
     first, second, *_ = sorted([x[0], x[1] * 2, x[2] ** 2])
     top = sorted((x[0], x[1], x[2], x[3]), key=lambda v: (v - 1) ** 2, reverse=True)
     names = sorted(["bb", "a"], key=len)
-    return first * second**2 + top[0] * top[1] ** 3 + len(names) * top[-1]
+    pairs = sorted([((x[0], 2), x[1]), ((x[2], 1), x[3]), ((x[0], 1), x[2])], reverse=True)
+    last = pairs[0][1] ** 2 * pairs[1][1] + pairs[2][0][0]
+    return first * second**2 + top[0] * top[1] ** 3 + len(names) * top[-1] + last
+
+
+@uses("comparisons of tuples and lists", "item by item, as Python does")
+def in_lexicographic_order(x: Any) -> Any:
+    total = x[0] ** 2 if (x[0], x[1]) < (x[0], x[2]) else x[1] ** 3
+    if [x[3], 1.0] >= [x[3] * 1.0]:  # as long as they go they are equal: the longer one is larger
+        total = total * x[2]
+    nested = (1, (x[2], x[0])) <= (1, (x[1], x[0]))
+    return total + x[3] ** 2 if nested else total * x[3]
+
+
+@uses("`max` and `min`", "of tuples, and with `key=`")
+def largest(x: Any) -> Any:
+    value, place = max((x[i] ** 2, i) for i in range(4))
+    smallest = min(range(4), key=lambda i: x[i])
+    row = max([x[:2], x[2:4]], key=lambda r: r[0] - r[1])
+    return value * x[place] + x[smallest] ** 3 + np.sum(row**2)

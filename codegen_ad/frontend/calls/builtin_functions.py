@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.arrays.access import attribute
-from codegen_ad.frontend.arrays.arithmetic import compare_sizes, operate
+from codegen_ad.frontend.arrays.arithmetic import operate
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
+from codegen_ad.frontend.calls.extremes import EXTREMES
+from codegen_ad.frontend.calls.sorting import sorted_
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
@@ -32,8 +33,6 @@ from codegen_ad.frontend.values import (
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
-from codegen_ad.ops.movement import Axis
-from codegen_ad.ops.scan import ARGSORT
 
 if TYPE_CHECKING:
     pass
@@ -145,49 +144,6 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     return total
 
 
-def _extreme(name: str, keep_first: Callable[..., Any]) -> Callable[..., Value]:
-    def choose(m: Any, args: Args, kwargs: Named) -> Value:
-        if kwargs.keys() - {"default"}:
-            m.refuse(
-                f"`{name}` with `key=` is not translated.",
-                "Compute the keys first, and use np.argmax or np.argmin of them.",
-            )
-        items = list(args) if len(args) > 1 else m.try_items(args[0])
-        if items is None:
-            if "default" in kwargs:
-                m.refuse(
-                    f"`{name}` with `default=` needs items whose number is known.",
-                    f"Test the size first: `np.{name}(x) if len(x) > 0 else ...`.",
-                )
-            reduce = np.max if name == "max" else np.min
-            return m.call(Outside(reduce, ()), [args[0]], {})
-        if not items and "default" in kwargs:
-            return kwargs["default"]
-        if not items:
-            m.refuse(f"`{name}` of nothing.", "Give at least one number.")
-        best = items[0]
-        for item in items[1:]:
-            best = _better(m, name, keep_first, best, item)
-        return best
-
-    return choose
-
-
-def _better(m: Any, name: str, keep_first: Callable[..., Any], best: Value, item: Value) -> Value:
-    if not isinstance(best, Array) and not isinstance(item, Array):
-        if isinstance(best, Dim) or isinstance(item, Dim):
-            one, other = m.dim(best, "argument"), m.dim(item, "argument")
-            found = compare_sizes(m, keep_first, one, other)
-            if found is not None:
-                return best if found else item
-        else:
-            return best if keep_first(best, item) else item
-    for value in (best, item):
-        if isinstance(value, Array) and m.type_of(value).rank:
-            m.refuse(f"`{name}` of arrays has no meaning in NumPy.", f"Use np.{name}imum(a, b).")
-    return elementwise(m, BY_NAME[f"{name}imum"], [best, item])
-
-
 def _any(m: Any, args: Args, _: Named) -> Value:
     return _quantified(m, args[0], stop=True)
 
@@ -236,32 +192,6 @@ def _callable(_: Any, args: Args, __: Named) -> Value:
     return isinstance(value, Closure | Bound | Derived | ArrayMethod)
 
 
-def _sorted(m: Any, args: Args, kwargs: Named) -> Value:
-    """A list in order: as Python sorts what is known now, else by a stable sort of numbers."""
-    items: list[Value] = m.items(args[0], "argument of sorted")
-    key = kwargs.get("key")
-    keys = items if key is None else [m.call(key, [v], {}) for v in items]
-    backwards = bool(m.static(kwargs.get("reverse", False), "reverse"))
-    if all(m.is_static(k) for k in keys):
-        known = [m.static(k, "key of sorted") for k in keys]
-        try:
-            order = sorted(range(len(items)), key=known.__getitem__, reverse=backwards)
-            return m.list_of([items[k] for k in order])
-        except TypeError as error:
-            m.fails(error)
-    line, whole = data.stacked(m, keys, "keys of sorted"), data.stacked(m, items, "list sorted")
-    if line.array.rank != 1 or whole.array.rank != 1 or line.array.dtype is DType.BOOL:
-        m.refuse(
-            "`sorted` puts numbers in order here, by keys that are numbers.",
-            "Sort their places: `np.argsort(keys)`.",
-        )
-    places = m.b.node(ARGSORT, (make.negative(m.b, line) if backwards else line,), Axis(0))
-    weak = all(data.is_weak(v) for v in items)
-    counted = (make.constant(m.b, k, DType.INT64) for k in range(len(items)))
-    picked = (make.gather(m.b, whole, make.gather(m.b, places, k)) for k in counted)
-    return m.list_of([m.fresh(p, weak=weak) for p in picked])
-
-
 def static_call(function: Callable[..., Any]) -> Callable[..., Value]:
     """A function of what is known now, as a handler."""
 
@@ -293,9 +223,9 @@ BUILTINS: dict[Any, Callable[..., Value]] = {
     range: range_, len: len_, enumerate: enumerate_, zip: zip_, reversed: reversed_,
     isinstance: _isinstance, type: _type, tuple: _tuple, list: _list, dict: _dict,
     float: _number(DType.FLOAT64, float), int: _number(DType.INT64, int),
-    bool: _number(DType.BOOL, bool), sum: _sum, max: _extreme("max", operator.ge),
-    min: _extreme("min", operator.le), any: _any, all: _all, getattr: _getattr,
-    hasattr: _hasattr, callable: _callable, sorted: _sorted, slice: _slice, pow: _pow,
+    bool: _number(DType.BOOL, bool), sum: _sum, **EXTREMES, any: _any, all: _all,
+    getattr: _getattr,
+    hasattr: _hasattr, callable: _callable, sorted: sorted_, slice: _slice, pow: _pow,
     divmod: _divmod, str: static_call(str), repr: static_call(repr),
     issubclass: static_call(issubclass),
     operator.index: static_call(operator.index),

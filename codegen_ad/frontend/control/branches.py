@@ -129,6 +129,18 @@ def _chosen(
     return value
 
 
+def chosen(m: Machine, condition: Node, one: Value, other: Value) -> Value:
+    """One of two values that are there already, as a condition on data says."""
+
+    def bound(value: Value) -> Callable[[], None]:
+        def bind() -> None:
+            m.frame.env["%chosen"] = value
+
+        return bind
+
+    return _chosen(m, condition, bound(one), bound(other))
+
+
 def branch(
     m: Machine, condition: Node, then: Callable[[], None], otherwise: Callable[[], None]
 ) -> None:
