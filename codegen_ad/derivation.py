@@ -26,6 +26,10 @@ from codegen_ad.sizing import read_for
 _NOT_CHECKPOINTED = "No loop is checkpointed: none records more than its states would take."
 
 
+_FIRST = ("value_and_grad", "vjp")
+"""Modes that nothing is differentiated after, so that loops may run again in place of recording."""
+
+
 @dataclass(frozen=True, slots=True)
 class Derivation:
     """What the stages before the plan made of a function, and a summary of it in words."""
@@ -75,7 +79,8 @@ def _attempt(
     simplified = checked(pipeline.before(reading.program, fired=fired))
     on_stage("simplified", simplified)
     asked = options.checkpoint
-    checkpoints = Checkpoints(asked) if asked is not None else None
+    alone = mode in _FIRST and options.target == "cpu"
+    checkpoints = Checkpoints(asked) if asked is not None or alone else None
     derived, summary = _derive(reading, simplified, mode, options, targets, checkpoints)
     on_stage("gradient", derived.program)
     optimized = checked(pipeline.run(checked(derived.program), fired=fired))
@@ -124,7 +129,7 @@ def _derive(
     names = ", ".join(str(program.notes.names.get(t, "")) for t in nodes) or ", ".join(wrt)
     title = TITLES[mode.partition(":")[0]]
     summary = title.format(call=call, names=names, taps=", ".join(options.taps))
-    if checkpoints is not None and not checkpoints.loops:
+    if options.checkpoint is not None and checkpoints is not None and not checkpoints.loops:
         summary += f"\n\n{_NOT_CHECKPOINTED}"
     return derived, summary
 

@@ -151,7 +151,7 @@ def _gradient(
 
 def _second_mode(gradient: Program, mode: str, checkpoints: Checkpoints | None) -> str:
     """The mode for the Jacobian of a gradient: reverse mode would record what runs again in it."""
-    if checkpoints is None or not checkpoints.loops:
+    if checkpoints is None or checkpoints.option is None or not checkpoints.loops:
         return mode
     if mode == "reverse" or not has_forward_rules(gradient):
         raise NotDifferentiable(

@@ -56,7 +56,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
     with b.scope():
         body, longer = adjoint_body(b, view, moving, captured, stacked, pull)
         body, found_again = without_records(b, longer, body, b.results(node))
-    sparing = given.checkpoints is not None
+    sparing = given.checkpoints is not None and given.checkpoints.option is not None
     records = to_record(body, sparing=sparing)
     if given.checkpoints is not None and not records.values and any(n.regions for n in body.nodes):
         # This loop is run again as a whole, so the loops inside are the outermost that record.

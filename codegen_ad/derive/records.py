@@ -220,14 +220,14 @@ def record(
     first = params.carried + params.stacked
     stacks = results[first : first + len(values)]
     for value, stack in zip(values, stacks, strict=True):
-        _name(b, value, stack)
+        name_record(b, value, stack)
     return [r for r in results if r not in stacks], stacks
 
 
-def _name(b: Builder, value: Node, stack: Node) -> None:
+def name_record(b: Builder, value: Node, stack: Node, of: str = "steps") -> None:
     """Call a record after what it is of, or let it be a part of the same statement."""
     name = called(b, value)
     if name is not None:
-        b.notes.names.setdefault(stack, f"{name}_steps")
+        b.notes.names.setdefault(stack, f"{name}_{of}")
     elif (origin := b.notes.origins.get(value)) is not None:
         b.notes.origins[stack] = origin

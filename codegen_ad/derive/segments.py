@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen_ad.derive.bodies import Adjoint, adjoint_loop
+from codegen_ad.derive.records import name_record
 from codegen_ad.derive.regions import loop_of
 from codegen_ad.derive.states import States
 from codegen_ad.ir.builder import Builder
@@ -47,6 +48,8 @@ def segments(
         trip = make.cast(b, make.apply(b, "ceil", root), DType.INT64)
         kept = loop_of(b, trip, count, states.first(b, positions), forward, "s")
     final, starts = kept[: len(positions)], kept[len(positions) :]
+    for k, stack in zip(states.kept, starts, strict=True):
+        name_record(b, view.carried[k], stack, "starts")
     recorded = [adjoint.body.originals[r] for r in adjoint.recorded]
 
     def back(j: Node, own: Sequence[Node]) -> tuple[Sequence[Node], Sequence[Node]]:
@@ -55,6 +58,8 @@ def segments(
         first, length = bounds(s)
         state = {k: make.gather(b, x, s) for k, x in zip(states.kept, starts, strict=True)}
         _, stacks = states.advance(b, state, first, length, again, recorded)
+        for value, stack in zip(recorded, stacks, strict=True):
+            name_record(b, value, stack)
         of = dict(zip(adjoint.recorded, stacks, strict=True))
         return adjoint_loop(b, adjoint, length, again, own, of, first), ()
 

@@ -31,19 +31,21 @@ class Checkpoints:
 
     Attributes
     ----------
-    option : what the user asked for.
+    option : what the user asked for; None if loops find out themselves whether they gain by it.
     known : the size symbols that the arguments' shapes tell.
     loops : how many loops keep states instead of what their adjoints need.
     rooms : for each loop under a memory budget, the bytes it needs at least, and its line.
     """
 
-    option: Checkpoint
+    option: Checkpoint | None
     known: frozenset[str] = frozenset()
     loops: int = 0
     rooms: list[tuple[Dim, Origin | None]] = field(default_factory=list[tuple[Dim, Origin | None]])
 
     def requirements(self) -> list[dict[str, str]]:
         """What is required of the sizes when the kernel is called, as its metadata has it."""
+        if self.option is None:
+            return []
         return [
             {
                 "kind": "room",

@@ -19,7 +19,7 @@ from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
-from codegen_ad.plan.tidying import fuse, in_place, interchange, reuse, tidy
+from codegen_ad.plan.tidying import fuse, in_place, in_records, interchange, reuse, tidy
 from codegen_ad.plan.tiling import matrix_vectors, step_products, tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
@@ -162,6 +162,8 @@ def _attempt(
     if tiled:
         matrix_vectors.take_out(kernel, p.names, rows, small)
     tidy.tidy(kernel)
+    if tiled:
+        in_records.write_into_records(kernel, p.names)
     names.assign(kernel, p.names, program.notes, program)
     if single:
         single_sums.add_in_tiles(kernel, {s for d in rows for s in d.symbols()})

@@ -18,8 +18,8 @@ Cost for each of back_steps_1*d*n*segments_1 - 4*back_steps_1*d*segments_1 - 4*b
 Cost for each of back_steps_1*edge_4*segments_1: 1 operations; 0 bytes read, 0 written.
 Cost for each of back_steps_1*d*edge_4*segments_1: 52 operations; 48 bytes read, 56 written.
 Cost for each of back_steps_1*edge_5*n*segments_1 - 4*back_steps_1*edge_5*segments_1: 33 operations; 48 bytes read, 56 written.
-Stored: part_1[n, d], d_u_1[n, d], part_2[n, d], d_u_2[n, d], u_2[segments_1, n, d], u_3[n, d],
-u_5[back_steps_1, n, d].
+Stored: part_1[n, d], d_u_1[n, d], u_starts[segments_1, n, d], u_2[n, d], u_steps[back_steps_1 + 1,
+n, d].
 Predicted cost relative to the value alone: 0.2.
 """
 
@@ -41,95 +41,88 @@ def burning_value_and_grad(u, target, c, rate, steps):
     d = target.shape[1]
     part_1 = np.empty((n, d))
     d_u_1 = np.empty((n, d))
-    part_2 = np.empty((n, d))
-    d_u_2 = np.empty((n, d))
     # line 4: for _ in range(steps):
     u_1 = steps if steps >= 0 or steps != steps else 0
     segments_1 = int(np.ceil(math.sqrt(float(u_1))))
-    u_2 = np.empty((segments_1, n, d))
-    u_3 = np.empty((n, d))
-    for i in range(u_3.shape[0]):
-        for j in range(u_3.shape[1]):
-            u_3[i, j] = u[i, j]
+    u_starts = np.empty((segments_1, n, d))
+    u_2 = np.empty((n, d))
+    for i in range(u_2.shape[0]):
+        for j in range(u_2.shape[1]):
+            u_2[i, j] = u[i, j]
     for s in range(segments_1):
         for i in range(n):
             for j in range(d):
-                u_2[s, i, j] = u_3[i, j]
+                u_starts[s, i, j] = u_2[i, j]
         steps_1 = (s * u_1 + u_1) // segments_1 - s * u_1 // segments_1
         for i in range(steps_1):
             for j in range(n - 2):
                 for k in range(d - 2):
-                    u_4 = u_3[j + 1, k + 1]
+                    u_3 = u_2[j + 1, k + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
                     spread = (
-                        u_3[j + 2, k + 1]
-                        + u_3[j, k + 1]
-                        + u_3[j + 1, k + 2]
-                        + u_3[j + 1, k]
-                        - 4.0 * u_4
+                        u_2[j + 2, k + 1]
+                        + u_2[j, k + 1]
+                        + u_2[j + 1, k + 2]
+                        + u_2[j + 1, k]
+                        - 4.0 * u_3
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_1[j + 1, k + 1] = u_4 + (c * spread + rate * u_4 * (1.0 - u_4))
+                    part_1[j + 1, k + 1] = u_3 + (c * spread + rate * u_3 * (1.0 - u_3))
             edge = 2 if 2 < n else n
             for j in range(edge):
                 place = j if j < 1 else -edge + j + n
                 for k in range(d):
-                    part_1[place, k] = u_3[place, k]
+                    part_1[place, k] = u_2[place, k]
             edge_1 = 2 if 2 < d else d
             for j in range(n - 2):
                 for k in range(edge_1):
                     place_1 = k if k < 1 else d - edge_1 + k
-                    part_1[j + 1, place_1] = u_3[j + 1, place_1]
+                    part_1[j + 1, place_1] = u_2[j + 1, place_1]
             # line 4: for _ in range(steps):
-            u_3, part_1 = part_1, u_3
+            u_2, part_1 = part_1, u_2
     d_u = np.empty((n, d))
     value_1 = 0.0
     for i in range(n):
         for j in range(d):
             # line 7: return 0.5 * ((u - target) ** 2).sum()
-            value_2 = u_3[i, j] - target[i, j]
+            value_2 = u_2[i, j] - target[i, j]
             d_u[i, j] = value_2
             value_1 = plus(value_1, value_2 * value_2)
     value = 0.5 * value_1
     for j in range(segments_1):
-        for i in range(n):
-            for k in range(d):
-                # gradient of line 4: for _ in range(steps):
-                d_u_1[i, k] = u_2[-j + segments_1 - 1, i, k]
+        # gradient of line 4: for _ in range(steps):
         back_steps_1 = (
             (-j * u_1 + segments_1 * u_1) // segments_1
             - (-j * u_1 + segments_1 * u_1 - u_1) // segments_1
         )
-        u_5 = np.empty((back_steps_1, n, d))
+        u_steps = np.empty((back_steps_1 + 1, n, d))
+        for i in range(n):
+            for k in range(d):
+                u_steps[0, i, k] = u_starts[-j + segments_1 - 1, i, k]
         for i in range(back_steps_1):
-            for k in range(n):
-                for l in range(d):
-                    u_5[i, k, l] = d_u_1[k, l]
             for k in range(n - 2):
                 for l in range(d - 2):
-                    u_6 = d_u_1[k + 1, l + 1]
+                    u_4 = u_steps[i, k + 1, l + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
                     spread_1 = (
-                        d_u_1[k + 2, l + 1]
-                        + d_u_1[k, l + 1]
-                        + d_u_1[k + 1, l + 2]
-                        + d_u_1[k + 1, l]
-                        - 4.0 * u_6
+                        u_steps[i, k + 2, l + 1]
+                        + u_steps[i, k, l + 1]
+                        + u_steps[i, k + 1, l + 2]
+                        + u_steps[i, k + 1, l]
+                        - 4.0 * u_4
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_2[k + 1, l + 1] = u_6 + (c * spread_1 + rate * u_6 * (1.0 - u_6))
+                    u_steps[i + 1, k + 1, l + 1] = u_4 + (c * spread_1 + rate * u_4 * (1.0 - u_4))
             edge_2 = 2 if 2 < n else n
             for k in range(edge_2):
                 place_2 = k if k < 1 else -edge_2 + k + n
                 for l in range(d):
-                    part_2[place_2, l] = d_u_1[place_2, l]
+                    u_steps[i + 1, place_2, l] = u_steps[i, place_2, l]
             edge_3 = 2 if 2 < d else d
             for k in range(n - 2):
                 for l in range(edge_3):
                     place_3 = l if l < 1 else d - edge_3 + l
-                    part_2[k + 1, place_3] = d_u_1[k + 1, place_3]
-            # gradient of line 4: for _ in range(steps):
-            d_u_1, part_2 = part_2, d_u_1
+                    u_steps[i + 1, k + 1, place_3] = u_steps[i, k + 1, place_3]
         for i in range(back_steps_1):
             # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2]…
             d_spread_1 = -4.0 * c
@@ -140,45 +133,45 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     d_spread_2 = d_u[k + 2, l + 1] * c
                     d_spread_3 = d_u[k + 3, l + 2] * c
                     d_spread_4 = d_u[k + 1, l + 2] * c
-                    d_u_3 = d_u[k + 2, l + 2]
-                    u_7 = u_5[back_steps_1 - i - 1, k + 2, l + 2]
-                    d_part_1 = d_u_3 - d_u_3 * (rate * u_7) + d_u_3 * (1.0 - u_7) * rate
+                    d_u_2 = d_u[k + 2, l + 2]
+                    u_5 = u_steps[back_steps_1 - i - 1, k + 2, l + 2]
+                    d_part_1 = d_u_2 - d_u_2 * (rate * u_5) + d_u_2 * (1.0 - u_5) * rate
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
-                    d_u_2[k + 2, l + 2] = (
+                    d_u_1[k + 2, l + 2] = (
                         d_spread
                         + d_spread_2
                         + d_spread_3
                         + d_spread_4
-                        + (d_part_1 + d_spread_1 * d_u_3)
+                        + (d_part_1 + d_spread_1 * d_u_2)
                     )
             edge_4 = 4 if 4 < n else n
             for k in range(edge_4):
                 place_4 = k if k < 2 else -edge_4 + k + n
                 for l in range(d):
                     d_u_place_4_l = d_u[place_4, l]
-                    d_u_2[place_4, l] = d_u_place_4_l
+                    d_u_1[place_4, l] = d_u_place_4_l
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
-                        d_u_2[place_4, l] = 0.0
+                        d_u_1[place_4, l] = 0.0
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_4 < n - 1 and l < d - 2:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[place_4, l] += d_u[place_4, l + 1] * c
+                        d_u_1[place_4, l] += d_u[place_4, l + 1] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_4 < n - 1 and l >= 2:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[place_4, l] += d_u[place_4, l - 1] * c
+                        d_u_1[place_4, l] += d_u[place_4, l - 1] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_4 < n - 2 and 1 <= l < d - 1:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[place_4, l] += d_u[place_4 + 1, l] * c
+                        d_u_1[place_4, l] += d_u[place_4 + 1, l] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_4 >= 2 and 1 <= l < d - 1:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[place_4, l] += d_u[place_4 - 1, l] * c
+                        d_u_1[place_4, l] += d_u[place_4 - 1, l] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_4 < n - 1 and 1 <= l < d - 1:
-                        u_place_4_l = u_5[back_steps_1 - i - 1, place_4, l]
+                        u_place_4_l = u_steps[back_steps_1 - i - 1, place_4, l]
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_part_2 = (
                             d_u_place_4_l
@@ -186,35 +179,35 @@ def burning_value_and_grad(u, target, c, rate, steps):
                             + d_u_place_4_l * (1.0 - u_place_4_l) * rate
                         )
                         # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u…
-                        d_u_2[place_4, l] += d_part_2 + d_spread_1 * d_u_place_4_l
+                        d_u_1[place_4, l] += d_part_2 + d_spread_1 * d_u_place_4_l
             edge_5 = 4 if 4 < d else d
             for k in range(n - 4):
                 for l in range(edge_5):
                     place_5 = l if l < 2 else d - edge_5 + l
                     d_u_place_5 = d_u[k + 2, place_5]
-                    d_u_2[k + 2, place_5] = d_u_place_5
+                    d_u_1[k + 2, place_5] = d_u_place_5
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     if 1 <= place_5 < d - 1:
-                        d_u_2[k + 2, place_5] = 0.0
+                        d_u_1[k + 2, place_5] = 0.0
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_5 < d - 2:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[k + 2, place_5] += d_u[k + 2, place_5 + 1] * c
+                        d_u_1[k + 2, place_5] += d_u[k + 2, place_5 + 1] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if place_5 >= 2:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[k + 2, place_5] += d_u[k + 2, place_5 - 1] * c
+                        d_u_1[k + 2, place_5] += d_u[k + 2, place_5 - 1] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_5 < d - 1:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[k + 2, place_5] += d_u[k + 3, place_5] * c
+                        d_u_1[k + 2, place_5] += d_u[k + 3, place_5] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_5 < d - 1:
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
-                        d_u_2[k + 2, place_5] += d_u[k + 1, place_5] * c
+                        d_u_1[k + 2, place_5] += d_u[k + 1, place_5] * c
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_5 < d - 1:
-                        u_place_5 = u_5[back_steps_1 - i - 1, k + 2, place_5]
+                        u_place_5 = u_steps[back_steps_1 - i - 1, k + 2, place_5]
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_part_3 = (
                             d_u_place_5
@@ -222,7 +215,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                             + d_u_place_5 * (1.0 - u_place_5) * rate
                         )
                         # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u…
-                        d_u_2[k + 2, place_5] += d_part_3 + d_spread_1 * d_u_place_5
+                        d_u_1[k + 2, place_5] += d_part_3 + d_spread_1 * d_u_place_5
             # gradient of line 4: for _ in range(steps):
-            d_u, d_u_2 = d_u_2, d_u
+            d_u, d_u_1 = d_u_1, d_u
     return value, d_u

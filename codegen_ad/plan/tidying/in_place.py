@@ -38,16 +38,16 @@ def write_in_place(kernel: Kernel) -> None:
 
 def _in_loop(kernel: Kernel, loop: For | While) -> None:
     for statement in list(loop.body):
-        for new, old in list(_swaps(statement)):
-            if _is_only_inside(kernel, loop, new) and _can_replace(loop.body, statement, new, old):
+        for new, old in list(swaps(statement)):
+            if is_only_inside(kernel, loop, new) and _can_replace(loop.body, statement, new, old):
                 assert isinstance(statement, Assign)
-                _drop(loop.body, statement, new, old)
-                _drop_made(kernel.body, new)
+                drop_swap(loop.body, statement, new, old)
+                drop_made(kernel.body, new)
                 for other in loop.body:
                     rename_statement(other, lambda n, new=new, old=old: old if n == new else n)
 
 
-def _swaps(statement: Statement) -> Iterator[tuple[str, str]]:
+def swaps(statement: Statement) -> Iterator[tuple[str, str]]:
     """Pairs of buffers that change names, the one that was filled first."""
     if not isinstance(statement, Assign):
         return
@@ -63,7 +63,8 @@ def _swaps(statement: Statement) -> Iterator[tuple[str, str]]:
             yield new, old
 
 
-def _drop(body: list[Statement], swap: Assign, new: str, old: str) -> None:
+def drop_swap(body: list[Statement], swap: Assign, new: str, old: str) -> None:
+    """Let two buffers of a body keep their names."""
     kept = [(n, e) for n, e in zip(swap.names, swap.exprs, strict=True) if n not in (new, old)]
     swap.names = tuple(n for n, _ in kept)
     swap.exprs = tuple(e for _, e in kept)
@@ -71,15 +72,23 @@ def _drop(body: list[Statement], swap: Assign, new: str, old: str) -> None:
         body[:] = [s for s in body if s is not swap]
 
 
-def _drop_made(block: list[Statement], buffer: str) -> None:
+def drop(body: list[Statement], statement: Statement) -> None:
+    """Remove a statement, and loops that had nothing else to do."""
+    for inner in body:
+        for block in blocks(inner):
+            drop(block, statement)
+    body[:] = [s for s in body if s is not statement and not (isinstance(s, For) and not s.body)]
+
+
+def drop_made(block: list[Statement], buffer: str) -> None:
     """Remove the statement that makes a buffer."""
     block[:] = [s for s in block if not (isinstance(s, Allocate) and s.buffer == buffer)]
     for statement in block:
         for inner in blocks(statement):
-            _drop_made(inner, buffer)
+            drop_made(inner, buffer)
 
 
-def _is_only_inside(kernel: Kernel, loop: For | While, buffer: str) -> bool:
+def is_only_inside(kernel: Kernel, loop: For | While, buffer: str) -> bool:
     """Whether a buffer that the kernel makes is used in one loop's body alone."""
     inside = {id(s) for s in walk(loop.body)}
     outside = [s for s in walk(kernel.body) if id(s) not in inside]

@@ -1,0 +1,247 @@
+"""Carried arrays that stand in their records: each trip of a loop writes the next row.
+
+A loop that records an array that it carries copies it, and has two buffers for it, which change
+names: one that a trip reads, one that it fills. Where the trip only looks at elements, it can read
+row `i` of the record and fill row `i + 1`: no copy, no second buffer. The record has one row more,
+which is the array behind the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import Shape
+from codegen_ad.plan.kernel import (
+    Accumulate,
+    Allocate,
+    Apply,
+    Assign,
+    Expr,
+    For,
+    If,
+    Kernel,
+    Let,
+    Load,
+    Statement,
+    Store,
+    Var,
+    View,
+    blocks,
+    walk,
+)
+from codegen_ad.plan.provisional import Names
+from codegen_ad.plan.tidying.in_place import drop, drop_made, drop_swap, is_only_inside, swaps
+from codegen_ad.plan.tidying.overwritten import Around, needed_behind, overwrites
+from codegen_ad.plan.tidying.rename import expressions, mentioned, replace_expressions, written
+from codegen_ad.plan.tiling.rows import assigned
+
+
+def write_into_records(kernel: Kernel, names: Names) -> None:
+    """Let carried arrays stand in their records in all loops of the kernel."""
+    if any(isinstance(s, View) for s in walk(kernel.body)):
+        return  # two names for one memory
+    _in_block(kernel, kernel.body, (), names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Carried:
+    """An array that a loop carries and records.
+
+    Attributes
+    ----------
+    loop : the loop.
+    old : the buffer that a trip reads.
+    new : the buffer that it fills.
+    record : the array of rows.
+    copy : the statement that copies an element into the record.
+    """
+
+    loop: For
+    old: str
+    new: str
+    record: Allocate
+    copy: Store
+
+    @property
+    def shape(self) -> Shape:
+        """The array's shape."""
+        return self.record.shape[1:]
+
+    def row(self, expr: Expr) -> Expr:
+        """The expression with elements of the array read from the record."""
+        match expr:
+            case Load(buffer, indices) if buffer in (self.old, self.new):
+                return replace(expr, buffer=self.record.buffer, indices=self.place(buffer, indices))
+            case Apply(args=args):
+                return replace(expr, args=tuple(map(self.row, args)))
+            case _:
+                return expr
+
+    def place(self, buffer: str, indices: Sequence[Dim]) -> tuple[Dim, ...]:
+        """Where an element of one of the buffers stands in the record."""
+        trip = Dim.symbol(self.loop.variable)
+        return (trip if buffer == self.old else trip + 1, *indices)
+
+
+def _in_block(kernel: Kernel, block: list[Statement], around: Around, names: Names) -> None:
+    for statement in list(block):
+        for inner in blocks(statement):
+            _in_block(kernel, inner, (*around, (block, statement)), names)
+        if not isinstance(statement, For) or statement.span or statement.window:
+            continue
+        for swap in [s for s in statement.body if isinstance(s, Assign)]:
+            for new, old in list(swaps(swap)):
+                found = _found(kernel, block, statement, new, old)
+                if found is not None:
+                    _move(kernel, (*around, (block, statement)), found, swap, names)
+
+
+def _found(
+    kernel: Kernel, block: Sequence[Statement], loop: For, new: str, old: str
+) -> _Carried | None:
+    """The array that a loop carries in two buffers, if its trips may look at a record instead."""
+    made = {s.buffer: s for s in block if isinstance(s, Allocate) and s.fill is None}
+    shapes = {s.buffer: s.shape for s in walk(kernel.body) if isinstance(s, Allocate)}
+    if old not in shapes or not is_only_inside(kernel, loop, new):
+        return None
+    copies = [
+        (s, made[s.buffer])
+        for s, around in _copies(loop.body, (), old, {})
+        if s.buffer in made
+        and s.indices == (Dim.symbol(loop.variable), *(Dim.symbol(f.variable) for f in around))
+        and made[s.buffer].shape == (loop.extent, *shapes[old])
+        and tuple(f.extent for f in around) == shapes[old]
+    ]
+    if not copies or not all(_is_plain(s, new, old) for s in walk(loop.body)):
+        return None
+    copy, record = copies[0]
+    if record.buffer in kernel.outputs:
+        return None
+    changes = [s for s in walk(kernel.body) if record.buffer in written(s)]
+    shown = [s for s in walk(kernel.body) if not _is_by_element(s, record.buffer)]
+    if len(changes) != 2 or any(s is not record for s in shown):
+        return None
+    return _Carried(loop, old, new, record, copy)
+
+
+def _copies(
+    body: Sequence[Statement], around: tuple[For, ...], old: str, lets: dict[str, Load]
+) -> Iterator[tuple[Store, tuple[For, ...]]]:
+    """Statements that store an element of a buffer at its place, and the loops around them."""
+    own = dict(lets)
+    for statement in body:
+        match statement:
+            case For(span=None, window=None):
+                yield from _copies(statement.body, (*around, statement), old, own)
+            case Let(name, Load(buffer=buffer) as load) if buffer == old:
+                own[name] = load
+            case Store(expr=expr, indices=indices):
+                load = own.get(expr.name) if isinstance(expr, Var) else expr
+                if isinstance(load, Load) and load.buffer == old and load.indices == indices[1:]:
+                    yield statement, around
+            case _:
+                pass
+
+
+def _is_plain(statement: Statement, new: str, old: str) -> bool:
+    """Whether a statement looks at elements alone of two buffers, and does not change the old."""
+    if isinstance(statement, Assign) and {new, old} <= set(statement.names):
+        return True
+    if old in written(statement):
+        return False
+    return _is_by_element(statement, new) and _is_by_element(statement, old)
+
+
+def _is_by_element(statement: Statement, buffer: str) -> bool:
+    """Whether a statement reads and writes elements of a buffer, if anything of it."""
+    if buffer not in mentioned(statement):
+        return True
+    match statement:
+        case Let() | Store() | Accumulate() | If():
+            return not any(_is_whole(e, buffer) for e in expressions(statement))
+        case _:
+            return False
+
+
+def _is_whole(expr: Expr, buffer: str) -> bool:
+    match expr:
+        case Var(name):
+            return name == buffer
+        case Apply(args=args):
+            return any(_is_whole(a, buffer) for a in args)
+        case _:
+            return False
+
+
+def _move(kernel: Kernel, around: Around, found: _Carried, swap: Assign, names: Names) -> None:
+    """Let the trips of a loop read and write rows of the record."""
+    loop, record = found.loop, found.record
+    block = around[-1][0]
+    drop(loop.body, found.copy)
+    drop_swap(loop.body, swap, found.new, found.old)
+    drop_made(kernel.body, found.new)
+    for statement in walk(loop.body):
+        replace_expressions(statement, found.row)
+        match statement:
+            case Store(buffer=buffer) if buffer in (found.old, found.new):
+                statement.indices = found.place(buffer, statement.indices)
+                statement.buffer = record.buffer
+            case Accumulate(target=Load() as target):
+                moved = found.row(target)
+                assert isinstance(moved, Load)
+                statement.target = moved
+            case _:
+                pass
+    record.shape = (record.shape[0] + 1, *record.shape[1:])
+    is_needed = needed_behind(found.old, found.shape, around) or found.old in kernel.outputs
+    before = None if is_needed else _taken(block, found)
+    position = next(k for k, s in enumerate(block) if s is loop)
+    if is_needed:
+        block.insert(position + 1, _copied(found, names, loop.extent))
+    block.insert(position, before or _copied(found, names, None))
+    if not any(found.old in mentioned(s) for s in walk(kernel.body) if not _makes(s, found.old)):
+        drop_made(kernel.body, found.old)
+
+
+def _makes(statement: Statement, buffer: str) -> bool:
+    return isinstance(statement, Allocate) and statement.buffer == buffer
+
+
+def _taken(block: list[Statement], found: _Carried) -> For | None:
+    """The loops that give the array its first value, taken out, and into the record's first row."""
+    before = block[: next(k for k, s in enumerate(block) if s is found.loop)]
+    users = [k for k, s in enumerate(before) if any(found.old in mentioned(x) for x in walk([s]))]
+    users = [k for k in users if not _makes(before[k], found.old)]
+    if not users:
+        return None
+    first, between = before[users[-1]], before[users[-1] + 1 :]
+    if not isinstance(first, For) or not overwrites(first, found.old, found.shape):
+        return None
+    stores = [s for s in walk([first]) if isinstance(s, Store)]
+    others = [s for s in walk([first]) if not isinstance(s, For | Let | Store)]
+    touched = {n for s in walk([first]) for n in mentioned(s)}
+    changed = {n for s in walk(between) for n in assigned(s)}
+    if len(stores) != 1 or others or not touched.isdisjoint(changed):
+        return None
+    (store,) = stores
+    store.buffer, store.indices = found.record.buffer, (Dim.constant(0), *store.indices)
+    block[:] = [s for s in block if s is not first]
+    return first
+
+
+def _copied(found: _Carried, names: Names, row: Dim | None) -> For:
+    """The array copied out of a row of the record, or into the first."""
+    variables = [names.fresh() for _ in found.shape]
+    here = tuple(map(Dim.symbol, variables))
+    dtype, note, record = found.record.dtype, found.copy.note, found.record.buffer
+    if row is not None:
+        made: Statement = Store(found.old, here, Load(record, (row, *here), dtype), note)
+    else:
+        own = Load(found.old, here, dtype)
+        made = Store(record, (Dim.constant(0), *here), own, note)
+    for variable, extent in zip(reversed(variables), reversed(found.shape), strict=True):
+        made = For(variable, extent, [made], note)
+    assert isinstance(made, For)
+    return made
