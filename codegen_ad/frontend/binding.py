@@ -22,7 +22,7 @@ from codegen_ad.frontend.complex_numbers import (
 from codegen_ad.frontend.containers import iterators, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
-from codegen_ad.frontend.words import count, sentence
+from codegen_ad.frontend.words import count, plain, sentence
 from codegen_ad.ir.builder import INPUT
 from codegen_ad.ir.dims import as_dim
 from codegen_ad.ir.node import Kind
@@ -76,6 +76,7 @@ def named(m: Machine, name: str, value: Value) -> Value:
         m.labels.setdefault(value.cell, name)
     if not isinstance(value, Array):
         return value
+    name = plain(name)
     if name in m.taps and len(m.frames) == 1:
         tapped = m.b.node(TAP, (m.read(value),), Tap(name))
         if value.steps:

@@ -214,6 +214,38 @@ class Reversed:
     of: Value
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """One value, given `length` times."""
+
+    of: Value
+    length: Dim
+
+
+@dataclass(frozen=True, slots=True)
+class Endless:
+    """An iterator without an end: `start, start + step, …`, or the items of `cycle` in turn."""
+
+    start: Value
+    step: Value = 0
+    cycle: tuple[Value, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nested:
+    """What loops one inside the other give: `itertools.product`, `np.ndindex`, and their kin.
+
+    The loops are those of a generator expression, whose `names` stand for `parts`. A name that it
+    binds or that stands for a part begins with `%`. `known` are the items, if they are known now.
+    """
+
+    generators: tuple[ast.comprehension, ...]
+    item: ast.expr
+    names: tuple[str, ...]
+    parts: tuple[Value, ...]
+    known: tuple[Value, ...] | None = None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Once:
     """An iterator, whose items can be gone through once: that of a `zip`, a generator, a `map`.

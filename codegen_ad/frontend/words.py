@@ -17,8 +17,10 @@ from codegen_ad.frontend.values import (
     Complex,
     Derived,
     Dict,
+    Endless,
     List,
     Maybe,
+    Nested,
     Once,
     Outside,
     Range,
@@ -60,6 +62,10 @@ def describe(m: Machine, value: Value) -> str:
             return "a tuple"
         case Once():
             return "an iterator"
+        case Nested():
+            return "what loops of unknown length give"
+        case Endless():
+            return "an iterator without an end"
         case Zipped():
             return "`zip` or `enumerate` of something whose length is not known"
         case _ if is_number(value) or isinstance(value, str):
@@ -67,6 +73,11 @@ def describe(m: Machine, value: Value) -> str:
         case _:
             inner = getattr(value, "object", value)
             return f"an object of type {type(inner).__name__}"
+
+
+def plain(name: str) -> str:
+    """What a name is called in the program, without what sets it apart from the user's names."""
+    return name.lstrip("%").partition(".")[0]
 
 
 def count(number: int, noun: str) -> str:

@@ -28,6 +28,7 @@ from tests.errors import (
     refused_complex,
     refused_derivatives,
     refused_flow,
+    refused_iteration,
     refused_lists,
     refused_modes,
     refused_names,
@@ -36,7 +37,14 @@ from tests.frontend.library.library_cases import reading_of
 from tests.frontend.running import signature_of
 
 HERE = Path(__file__).parent
-READ = (refused_names, refused_flow, refused_lists, refused_arrays, refused_complex)
+READ = (
+    refused_names,
+    refused_flow,
+    refused_iteration,
+    refused_lists,
+    refused_arrays,
+    refused_complex,
+)
 ARGUMENTS: dict[str, Any] = {
     "x": np.arange(5.0),
     "a": np.ones((2, 3)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numpy as np
@@ -172,13 +171,6 @@ def range_of_a_float(x: Any) -> Any:
     s = 0.0
     for i in range(x[0]):
         s += x[i]
-    return s
-
-
-def zip_with_unknown(x: Any) -> Any:
-    s = 0.0
-    for v, w in zip(x, itertools.count()):
-        s += v * w
     return s
 
 

@@ -308,10 +308,6 @@ def reduced_nothing(x: Any) -> Any:
     return functools.reduce(lambda a, b: a * b, []) * x
 
 
-def map_over_two(x: Any) -> Any:
-    return sum(map(lambda a, b: a * b, x, x))
-
-
 def asynchronous_helper(x: Any) -> Any:
     return _later(x)
 

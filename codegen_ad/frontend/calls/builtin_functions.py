@@ -15,7 +15,7 @@ from codegen_ad.frontend.calls.extremes import EXTREMES
 from codegen_ad.frontend.calls.sorting import sorted_
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import branches
+from codegen_ad.frontend.control import branches, comprehensions
 from codegen_ad.frontend.control.counting import enumerate_, len_, range_, reversed_, zip_
 from codegen_ad.frontend.values import (
     Array,
@@ -25,6 +25,7 @@ from codegen_ad.frontend.values import (
     Derived,
     Dict,
     List,
+    Nested,
     Outside,
     Range,
     Record,
@@ -131,6 +132,8 @@ def _number(dtype: DType, kind: type) -> Callable[..., Value]:
 def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     start = args[1] if len(args) > 1 else kwargs.get("start", 0)
     items = m.try_items(args[0])
+    if items is None and isinstance(args[0], Nested):
+        return comprehensions.reduced(m, Outside(operator.add, ()), args[0], start)
     if items is None:
         return m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
     total: Value = start

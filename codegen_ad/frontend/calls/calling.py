@@ -18,6 +18,7 @@ from codegen_ad.frontend.calls import classes, custom, math_functions, nested
 from codegen_ad.frontend.calls.builtin_functions import BUILTINS
 from codegen_ad.frontend.calls.folding import FOLDS
 from codegen_ad.frontend.calls.functions import call_closure, call_function
+from codegen_ad.frontend.calls.iteration_tools import TOOLS
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.complex_numbers import functions as complex_functions
 from codegen_ad.frontend.containers import iterators
@@ -112,7 +113,7 @@ def _call_outside(
             args = [iterators.drawn(m, a) for a in args]
         if complex_functions.knows(m, found, args, kwargs):
             return complex_functions.call(m, found, args, kwargs)
-        if found in iterators.MAKERS:
+        if found in _ITERATORS:
             return iterators.made(m, _handled(m, _OF_PYTHON[found], args, kwargs), args)
         if found in _OF_PYTHON:
             return _handled(m, _OF_PYTHON[found], args, kwargs)
@@ -178,7 +179,8 @@ def _is_translated(found: Any) -> bool:
     return found in _OF_PYTHON or handler_of(found) is not None
 
 
-_OF_PYTHON = {**FOLDS, **BUILTINS}
+_OF_PYTHON = {**FOLDS, **BUILTINS, **TOOLS}
+_ITERATORS = frozenset({zip, enumerate, reversed, map, filter, *TOOLS})
 
 _WHOLE = (math.floor, math.ceil, math.trunc)
 

@@ -16,14 +16,10 @@ Named = Mapping[str, Value]
 
 def _map(m: Any, args: Args, _: Named) -> Value:
     function, *columns = args
+    columns = counting.finite(m, columns)
     iterable = columns[0] if len(columns) == 1 else counting.zip_(m, columns, {})
     if m.try_items(iterable) is None and iteration.is_data(m, iterable):
-        if len(columns) > 1:
-            m.refuse(
-                "`map` over several things whose length is not known is not translated.",
-                "Write `[f(a, b) for a, b in zip(x, y)]`.",
-            )
-        return mapped(m, function, iterable)
+        return mapped(m, function, iterable, starred=len(columns) > 1)
     found = [m.items(c, "argument of map") for c in columns]
     return tuple(m.call(function, list(row), {}) for row in zip(*found, strict=False))
 

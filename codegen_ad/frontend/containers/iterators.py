@@ -17,8 +17,6 @@ from codegen_ad.frontend.values import Array, Cell, Closure, Frame, Once, Revers
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
-MAKERS: tuple[object, ...] = (zip, enumerate, reversed, map, filter)
-
 
 def made(m: Machine, of: Value, args: Sequence[Value]) -> Once:
     """A new iterator, of what a function of these arguments goes through."""

@@ -9,7 +9,18 @@ from codegen_ad.frontend.complex_numbers.access import items as complex_items
 from codegen_ad.frontend.containers import iterators, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import iteration
-from codegen_ad.frontend.values import Array, Complex, Dict, List, Range, Reversed, Rows, Zipped
+from codegen_ad.frontend.values import (
+    Array,
+    Complex,
+    Dict,
+    List,
+    Nested,
+    Range,
+    Repeated,
+    Reversed,
+    Rows,
+    Zipped,
+)
 from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -68,6 +79,10 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
             elif not known:
                 return None
             return list(zip(*(c for c in columns if c is not None), strict=False))
+        case Repeated(of, length) if length.is_constant:
+            return [of] * length.value
+        case Nested(known=known) if known is not None:
+            return list(known)
         case Reversed(of):
             found = m.try_items(of)
             return None if found is None else found[::-1]

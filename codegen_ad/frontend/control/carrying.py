@@ -23,6 +23,7 @@ from codegen_ad.frontend.control.rounds import (
 from codegen_ad.frontend.control.sides import Side
 from codegen_ad.frontend.control.states import Form, Known, form_of, join, leaves, nodes_of, rebuild
 from codegen_ad.frontend.sizes.run_time import is_run_time
+from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array, Cell, Rows, Unbound
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Scope
@@ -287,7 +288,12 @@ def _grows(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:
     growth = rows.growth_of(m, before, run.side.store[cell], run.side)
     if growth is None:
         return False
-    if body.trip is None or run.side.env.get("%break") or run.side.env.get("%return"):
+    key, _ = m.rolled[-1]
+    left = run.side.env.get("%break") or run.side.env.get("%return")
+    if isinstance(body.node, ast.For) and not left and body.trip is None:
+        m.facts.counted.add(key)
+        raise Restart
+    if body.trip is None or left:
         m.refuse(
             "How long a list gets in this loop depends on data.",
             "Write into an array that is made before the loop, `np.zeros(most)`, and count.",

@@ -88,6 +88,7 @@ def _run(
             ast.copy_location(part, m.spots[-1])
     outer = m.frame
     tree = ast.Lambda(ast.arguments([], [], None, [], [], None, []), item or ast.Constant(None))
+    tree = m.facts.trees.setdefault(("loop of", id(item or m.spots[-1])), tree)
     env = {**env, "%iterable": iterable}
     frame = Frame(outer.name, outer.source, env, outer, path=outer.path, tree=tree)
     m.frames.append(frame)
@@ -98,9 +99,14 @@ def _run(
         m.frames.remove(frame)
 
 
-def mapped(m: Machine, function: Value, iterable: Value) -> Value:
-    """`map(function, iterable)` over something of symbolic length: a list of the results."""
-    call = ast.Call(ast.Name("%function", ast.Load()), [ast.Name("item", ast.Load())], [])
+def mapped(m: Machine, function: Value, iterable: Value, *, starred: bool = False) -> Value:
+    """`map(function, iterable)` over something of symbolic length: a list of the results.
+
+    What is `starred` gives tuples of arguments.
+    """
+    item: ast.expr = ast.Name("item", ast.Load())
+    item = ast.Starred(item, ast.Load()) if starred else item
+    call = ast.Call(ast.Name("%function", ast.Load()), [item], [])
     append = ast.Attribute(ast.Name("items", ast.Load()), "append", ast.Load())
     add = ast.Expr(ast.Call(append, [call], []))
     env = {"%function": function, "items": m.list_of([])}

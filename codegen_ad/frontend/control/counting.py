@@ -13,8 +13,11 @@ from codegen_ad.frontend.values import (
     Array,
     Complex,
     DynamicRange,
+    Endless,
     List,
+    Nested,
     Range,
+    Repeated,
     Reversed,
     Zipped,
 )
@@ -87,6 +90,7 @@ def enumerate_(m: Any, args: Args, kwargs: Named) -> Value:
 def zip_(m: Any, args: Args, kwargs: Named) -> Value:
     """`zip(...)`."""
     strict = bool(m.static(kwargs.get("strict", False), "argument `strict` of zip"))
+    args = finite(m, args, strict=strict)
     if any(_is_long(m, a) for a in args):
         for other in args[1:] if strict else ():
             m.equate(length_of(m, args[0]), length_of(m, other), m.text())
@@ -99,13 +103,50 @@ def zip_(m: Any, args: Args, kwargs: Named) -> Value:
 
 
 def _is_long(m: Any, value: Value) -> bool:
-    return isinstance(value, Array | Range | Zipped | Reversed) or (
+    return isinstance(value, Array | Range | Zipped | Reversed | Repeated) or (
         rows.rows_of(m, value) is not None
     )
 
 
+def finite(m: Any, columns: Args, *, strict: bool = False) -> Args:
+    """Columns of a table, of which those without an end are made as long as the others are."""
+    others = [c for c in columns if not isinstance(c, Endless)]
+    if len(others) == len(columns):
+        return columns
+    if not others or strict:
+        m.refuse("Nothing ends these iterators.", "Give one of them a length, without `strict`.")
+    length = _shortest(m, [length_of(m, c) for c in others])
+    return [first_of_endless(m, c, length) if isinstance(c, Endless) else c for c in columns]
+
+
+def first_of_endless(m: Any, endless: Endless, length: Dim) -> Value:
+    """So many items of an iterator without an end."""
+    start: Any = endless.start
+    step: Any = endless.step
+    if endless.cycle:
+        if not length.is_constant:
+            m.refuse(
+                "`itertools.cycle` is gone through here only as often as is known.",
+                "Pick the item by its position: `items[i % len(items)]`.",
+            )
+        return tuple(endless.cycle[k % len(endless.cycle)] for k in range(length.value))
+    if isinstance(step, int) and step == 0:
+        return Repeated(start, length)
+    if not isinstance(start, int | Dim) or not isinstance(step, int):
+        m.refuse(
+            "`itertools.count` counts by whole numbers that are known here.",
+            "Count by 1, and compute `start + step * i`.",
+        )
+    return Range(as_dim(start), length, step)
+
+
 def length_of(m: Any, value: Value) -> Dim:
     """The number of items, which may be symbolic."""
+    if isinstance(value, Nested):
+        m.refuse(
+            "How many items these loops have is known only when they have run.",
+            "Go through them in a `for` loop or a comprehension, and count there.",
+        )
     match value:
         case Array():
             shape = m.type_of(value).shape
@@ -115,7 +156,7 @@ def length_of(m: Any, value: Value) -> Dim:
                     "Write `range(int(n))` to count up to it.",
                 )
             return shape[0]
-        case Range(length=length):
+        case Range(length=length) | Repeated(length=length):
             return length
         case Reversed(of):
             return length_of(m, of)

@@ -10,7 +10,17 @@ from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.counting import length_of
 from codegen_ad.frontend.sizes.run_time import polynomial
-from codegen_ad.frontend.values import Array, Complex, DynamicRange, List, Range, Reversed, Zipped
+from codegen_ad.frontend.values import (
+    Array,
+    Complex,
+    DynamicRange,
+    List,
+    Nested,
+    Range,
+    Repeated,
+    Reversed,
+    Zipped,
+)
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -25,7 +35,7 @@ __all__ = ["first_of", "is_data", "item_of", "last_of", "length_of", "trip_of"]
 def is_data(m: Machine, value: Value) -> bool:
     """Whether the loop over it becomes a loop of the program, not one copy for each item."""
     match value:
-        case Array() | Range() | DynamicRange():
+        case Array() | Range() | DynamicRange() | Repeated() | Nested():
             return True
         case Complex(real):
             return isinstance(real, Array)
@@ -79,6 +89,8 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
             return m.fresh(_position(m, index, make.size(b, start), step), weak=True)
         case DynamicRange(start, _, step):
             return m.fresh(_position(m, index, data.index_node(m, start), step), weak=True)
+        case Repeated(of):
+            return of
         case Zipped(parts):
             return tuple(item_of(m, p, index) for p in parts)
         case Reversed(of):

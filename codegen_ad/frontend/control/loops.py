@@ -9,7 +9,7 @@ after `total = 0.0`, it is written out before the loop of the others.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 from codegen_ad.frontend import binding
 from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import branches, checks, iteration
+from codegen_ad.frontend.control import branches, checks, iteration, nests
 from codegen_ad.frontend.control.carrying import CarriedLoop, settle
 from codegen_ad.frontend.control.rounds import Body
 from codegen_ad.frontend.sizes import requirements
@@ -25,8 +25,11 @@ from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import (
     Array,
     DynamicRange,
+    Endless,
+    Nested,
     Range,
 )
+from codegen_ad.frontend.words import plain
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.dims import as_dim
 from codegen_ad.ir.node import Node
@@ -43,6 +46,10 @@ def for_(m: Machine, node: ast.For) -> None:
     key = _key(m, node)
     with m.spot(node.iter):
         iterable = iterators.drawn(m, m.evaluate(m, node.iter))
+    if isinstance(iterable, Nested | Endless):
+        nests.for_(m, node, iterable)
+        return
+    with m.spot(node.iter):
         items = m.try_items(iterable)
         rolled = iteration.is_data(m, iterable)
         if items is None and _is_empty(m, iterable):
@@ -201,13 +208,15 @@ def _loop(
             trip = make.where(b, checks.passed(m), trip, make.constant(b, 0, DType.INT64))
         last = iteration.last_of(m, iterable)
         last = None if last is None else last - skipped
+        if key in m.facts.counted:
+            trip_dim = m.length(trip)
     else:
         trip_dim = iteration.length_of(m, iterable) - skipped
         trip = make.size(b, trip_dim)
         last = trip_dim - 1
 
     counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
-    label = node.target.id if counted and isinstance(node.target, ast.Name) else "i"
+    label = plain(node.target.id) if counted and isinstance(node.target, ast.Name) else "i"
 
     def enter(scope: Scope) -> Node:
         index = scope.input(label, ArrayType(DType.INT64))
@@ -224,8 +233,9 @@ def _loop(
         binding.bind(m, node.target, item)
         m.execute(m, node.body)
 
+    certain = _certain(m, None if isinstance(iterable, DynamicRange) else trip_dim, node)
     with m.rolling(key, length):
-        loop = settle(m, Body(body, node, _certain(m, trip_dim, node), enter, trip_dim))
+        loop = settle(m, Body(body, node, certain, enter, trip_dim))
     if not loop.flags:
         inputs, outputs, captured = loop.close()
         with b.at(None):
@@ -353,7 +363,7 @@ def _only_read(m: Machine, node: ast.While, key: object) -> Generator[None]:
     )
     if not held and not bound:
         return
-    if _jumps(node.orelse):
+    if nests.jumps(node.orelse, ast.Break, ast.Continue):
         m.refuse(
             "The condition of this loop changes something or checks data, and its `else` clause "
             "leaves or continues the loop around.",
@@ -365,19 +375,6 @@ def _only_read(m: Machine, node: ast.While, key: object) -> Generator[None]:
     true = ast.copy_location(ast.Constant(value=True), node.test)
     m.facts.tested[key] = ast.copy_location(ast.While(true, [test, *node.body], []), node)
     raise Restart
-
-
-def _jumps(nodes: Iterable[ast.AST]) -> bool:
-    """Whether there is a `break` or `continue` among statements, outside of loops of theirs."""
-    for node in nodes:
-        if isinstance(node, ast.Break | ast.Continue):
-            return True
-        if isinstance(node, ast.expr | ast.FunctionDef):
-            continue
-        inner = node.orelse if isinstance(node, ast.For | ast.While) else ast.iter_child_nodes(node)
-        if _jumps(inner):
-            return True
-    return False
 
 
 def _going_on(m: Machine, node: ast.While, key: object, loop: CarriedLoop) -> Node:

@@ -15,6 +15,7 @@ from codegen_ad.frontend.control.checks import Over, fail
 from codegen_ad.frontend.control.sides import Side
 from codegen_ad.frontend.control.states import Form, leaves, nodes_of, rebuild
 from codegen_ad.frontend.values import Array, Cell, Growth, Rows, Unbound
+from codegen_ad.frontend.words import plain
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
@@ -56,7 +57,7 @@ def install(
     inputs: list[Node] = []
     m.frame.env |= unbound
     for name, form in names.items():
-        label = name.lstrip("%")
+        label = plain(name)
         made = [scope.input(label, leaf.type) for leaf in leaves(form)]
         inputs += made
         if name not in unbound:

@@ -1,0 +1,91 @@
+"""Iterators that are refused: each page says what to write instead."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+HELPERS: frozenset[str] = frozenset()
+
+
+def taken_while(x: Any) -> Any:
+    return sum(itertools.takewhile(lambda v: v < 2.0, x))
+
+
+def grouped(x: Any) -> Any:
+    return sum(sum(group) for _, group in itertools.groupby(x))
+
+
+def cycle_in_a_loop(x: Any) -> Any:
+    total = 0.0
+    for v in itertools.cycle((1.0, 2.0)):
+        total += v * x[0]
+        if total > 9.0:
+            break
+    return total
+
+
+def cycle_of_nothing(x: Any) -> Any:
+    return sum(u * v for u, v in zip(x, itertools.cycle([]), strict=False))
+
+
+def cycle_as_long_as_data(x: Any) -> Any:
+    return sum(u * v for u, v in zip(x, itertools.cycle([1.0, 2.0]), strict=False))
+
+
+def endless_zip(x: Any) -> Any:
+    return sum(k * x[0] for k, _ in zip(itertools.count(), itertools.repeat(1), strict=False))
+
+
+def endless_comprehension(x: Any) -> Any:
+    return sum(x[0] * k for k in itertools.count())
+
+
+def counted_by_fractions(x: Any) -> Any:
+    return sum(u * v for u, v in zip(x, itertools.count(0.5, 0.1), strict=False))
+
+
+def products_counted(x: Any) -> Any:
+    return sum(k * x[i] for k, (i, _) in enumerate(itertools.product(range(len(x)), range(2))))
+
+
+def products_as_a_list(x: Any) -> Any:
+    return np.array(list(itertools.product(x, x))).sum()
+
+
+def permutations_of_unknown_length(x: Any) -> Any:
+    return sum(p[0] for p in itertools.permutations(x))
+
+
+def combinations_of_too_many(x: Any) -> Any:
+    return sum(x[0] * len(c) for c in itertools.combinations(list("abcdefghijklmnopqrstuvwxyz"), 9))
+
+
+def combinations_from_another_start(x: Any, k: Any) -> Any:
+    return sum(x[i] * x[j] for i, j in itertools.combinations(range(1, k), 2))
+
+
+def longest_of_unknown(x: Any) -> Any:
+    return sum(u * v for u, v in itertools.zip_longest(x, x[:3], fillvalue=1.0))
+
+
+def accumulated_without_a_start(x: Any) -> Any:
+    return sum(itertools.accumulate(itertools.product(x, x), lambda u, v: u))
+
+
+def sliced_from_the_end(x: Any) -> Any:
+    return sum(itertools.islice(x, -3, None))
+
+
+def written_while_paired(x: Any) -> Any:
+    y, total = x.copy(), 0.0
+    for u, v in itertools.pairwise(y):
+        y[1:] = u * v
+        total += u
+    return total
+
+
+def memory_order(x: Any) -> Any:
+    return sum(v**2 for v in np.nditer(x))
