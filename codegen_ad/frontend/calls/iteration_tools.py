@@ -107,15 +107,8 @@ def _positions(name: str, tuples: Callable[..., Any]) -> Callable[..., Value]:
     def handler(m: Any, args: Args, kwargs: Named) -> Value:
         pool, *more = args
         pool = _pool(m, pool)
-        items = m.try_items(pool)
-        chosen: Any = m.static(more[0] if more else kwargs.get("r"), "number of items")
-        if chosen is None and items is not None:
-            chosen = len(items)
-        if not isinstance(chosen, int) or chosen < 0:
-            m.refuse(
-                f"`itertools.{name}` needs to know how many items each tuple has.",
-                "Give the number: `r=2`.",
-            )
+        items: list[Value] | None = m.try_items(pool)
+        chosen = _number(m, name, more[0] if more else kwargs.get("r"), items)
         number = math.comb(len(items) + chosen, chosen) if items is not None else 0
         number *= math.factorial(chosen) if name == "permutations" else 1
         known = _known(m, [pool], number, partial(_chosen, tuples, chosen))
@@ -130,6 +123,19 @@ def _positions(name: str, tuples: Callable[..., Any]) -> Callable[..., Value]:
         return _of_positions(m, name, pool, chosen, known)
 
     return handler
+
+
+def _number(m: Any, name: str, given: Value, items: list[Value] | None) -> int:
+    """How many items each tuple has."""
+    chosen: Any = m.static(given, "number of items")
+    if chosen is None and items is not None:
+        return len(items)
+    if not isinstance(chosen, int) or chosen < 0:
+        m.refuse(
+            f"`itertools.{name}` needs to know how many items each tuple has.",
+            "Give the number: `r=2`.",
+        )
+    return cast("int", chosen)
 
 
 def _of_positions(m: Any, name: str, pool: Value, chosen: int, known: Any) -> Nested:
