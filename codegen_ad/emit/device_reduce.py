@@ -61,7 +61,7 @@ class Group:
         """What the reduction begins with, as text."""
         number = identity(self.how, self.dtype)
         assert number is not None
-        return spell_literal(float(number.text), self.dtype)
+        return spell_literal((float if self.dtype.is_float else int)(number.text), self.dtype)
 
     def combined(self, a: str, b: str) -> str:
         """Two values as one."""

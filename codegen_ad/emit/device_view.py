@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen_ad.emit.device_lines import Failures
-from codegen_ad.emit.exchanges import Block
+from codegen_ad.emit.device_reduce import WARP
+from codegen_ad.emit.exchanges import Block, Grid
 from codegen_ad.emit.pass_lines import Partials, pass_lines
 from codegen_ad.emit.spell import spell, spell_text
 from codegen_ad.emit.team_lines import team_lines
@@ -16,7 +17,15 @@ from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.team import TeamPlan
-from codegen_ad.plan.device.whole import BLOCKS, THREADS, Buffer, DevicePlan, Pass
+from codegen_ad.plan.device.whole import (
+    BLOCKS,
+    SORT_BLOCKS,
+    THREADS,
+    Buffer,
+    Call,
+    DevicePlan,
+    Pass,
+)
 from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Parameter
 
@@ -51,6 +60,7 @@ class PassView:
     threads: int
     cooperative: bool = False
     kept: str = ""
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class DeviceView:
     sizes: tuple[tuple[str, str], ...]
     outputs: str
     failures: str
+    barrier: tuple[str, ...] = ()
 
 
 def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> DeviceView:
@@ -83,6 +94,9 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
     else:
         for number, one in enumerate(plan.passes):
             name = kernel.name if len(plan.passes) == 1 else f"{kernel.name}_{number + 1}"
+            if isinstance(one, Call):
+                views.append(_sort(plan, name, one))
+                continue
             lines = pass_lines(one, about.function, failures, partials)
             views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))
     used = {name for v in views for name, _ in v.arguments}
@@ -100,6 +114,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         _sizes(plan),
         tuple_text([spell_text(o) for o in plan.outputs]),
         failures_text(failures),
+        tuple(line.replace("arrived", "counter") for line in Grid().wait()),
     )
 
 
@@ -115,7 +130,21 @@ def _grid(plan: DevicePlan, one: Pass) -> tuple[str, int, int]:
         return "None", 1, 1
     known = {s.symbol for s in plan.kernel.sizes} | {name for name, _ in plan.counts}
     is_known = known.issuperset(one.loop.extent.symbols())
-    return spell_text(str(one.loop.extent)) if is_known else "None", BLOCKS, THREADS
+    threads = one.loop.extent * (1 if one.lanes is None else WARP)
+    return spell_text(str(threads)) if is_known else "None", BLOCKS, THREADS
+
+
+def _sort(plan: DevicePlan, name: str, call: Call) -> PassView:
+    """The kernel that sorts rows by key."""
+    statement = call.statement
+    known = {b.name: b for b in (*plan.buffers, *_ENDS)}
+    used = [known[n] for n in (*statement.arguments, *statement.results, "counter")]
+    arguments = tuple((b.name, type_text(b.dtype, len(b.shape))) for b in used)
+    rows = spell_text(str(used[0].shape[0]))
+    template = f"{statement.function}.py.jinja"
+    return PassView(
+        name, (), (), arguments, rows, SORT_BLOCKS, THREADS, cooperative=True, template=template
+    )
 
 
 def _kernel(
@@ -148,12 +177,19 @@ def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
     """In which order sums are taken, for the file's docstring."""
     if isinstance(plan, TeamPlan):
         return (f"One block of {THREADS} threads runs all of it, and waits where it must.",)
-    if not any(p.totals for p in plan.passes):
-        return ()
+    passes = [p for p in plan.passes if isinstance(p, Pass)]
+    sorted_rows = (
+        "Rows that add to places which data name are sorted by place; a warp adds up those of",
+        "one, lane t rows t, t + 32, ... of them, then lanes in pairs.",
+    )
+    found = sorted_rows if len(passes) < len(plan.passes) else ()
+    if not any(p.totals for p in passes):
+        return found
     count = THREADS * BLOCKS
     return (
         f"Order of sums: {BLOCKS} blocks of {THREADS} threads; thread t takes rows t, t + {count},",
         f"t + {2 * count}, ...; lanes of a warp in pairs, warps, then blocks in order of number.",
+        *found,
     )
 
 

@@ -7,10 +7,15 @@ from dataclasses import replace
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
+from codegen_ad.emit.exchanges import Warp
 from codegen_ad.emit.spell import spell_literal
+from codegen_ad.emit.team_lines import TeamWriter
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.whole import BLOCKS, THREADS, Buffer, Own, Pass, identity
+from codegen_ad.plan.device.loops import touches_memory
+from codegen_ad.plan.device.steps import Share
+from codegen_ad.plan.device.whole import BLOCKS, THREADS, Buffer, Lanes, Own, Pass, identity
 from codegen_ad.plan.free import fresh, letters
+from codegen_ad.plan.kernel import For, Statement
 
 
 class Partials:
@@ -56,7 +61,9 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
         writer.comment(statement, 0)
         writer.statement(statement, 0)
     writer.may_leave = False
-    if one.loop is not None:
+    if one.loop is not None and one.lanes is not None:
+        _by_warps(writer, one.loop, one.lanes, partials.taken)
+    elif one.loop is not None:
         writer.line("stride = u64(cuda.gridsize(1))", 0)
         writer.own = {t.name: t.own for t in one.totals if t.own}
         writer.shared(one.loop, "u64(cuda.grid(1))", "stride", one.again)
@@ -66,6 +73,30 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
     elif one.after or found:
         _finish(writer, one, found, partials.taken)
     return writer.lines
+
+
+def _by_warps(writer: DeviceWriter, loop: For, lanes: Lanes, taken: Set[str]) -> None:
+    """A loop of which warps take the trips; the lanes share a loop in it, and one lane writes."""
+    variable = loop.variable
+    writer.line("lane = cuda.threadIdx.x & 31", 0)
+    writer.line("stride = u64(cuda.gridsize(1) >> 5)", 0)
+    writer.line(f"{variable} = u64(cuda.grid(1) >> 5)", 0)
+    writer.unsigned.add(variable)
+    writer.line(f"while {variable} < {writer.bound(loop.extent)}:", 0)
+    team = TeamWriter(writer, (), Warp(), taken, may_leave=False)
+    alone: list[Statement] = []
+    for statement in loop.body:
+        if statement is lanes.loop:
+            team.step(Share(lanes.loop, lanes.totals, ()), 1)
+        elif touches_memory(statement):
+            alone.append(statement)
+        else:
+            writer.comment(statement, 1)
+            writer.statement(statement, 1)
+    writer.line("if lane == 0:", 1)
+    writer.block(alone, 2)
+    writer.line(f"{variable} += stride", 1)
+    writer.unsigned.discard(variable)
 
 
 def _own(writer: DeviceWriter, own: Own, one: Pass, taken: Set[str]) -> None:
@@ -79,7 +110,8 @@ def _own(writer: DeviceWriter, own: Own, one: Pass, taken: Set[str]) -> None:
             axes = letters(len(own.shape), taken)
             for depth, (axis, dim) in enumerate(zip(axes, own.shape, strict=True)):
                 writer.line(f"for {axis} in range(u64({dim})):", depth)
-            nothing = spell_literal(float(number.text), total.dtype)
+            value = (float if total.dtype.is_float else int)(number.text)
+            nothing = spell_literal(value, total.dtype)
             writer.line(f"{own.name}[{', '.join(axes)}] = {nothing}", len(axes))
 
 

@@ -200,12 +200,20 @@ def shared(
 
 def _is_outer(name: str, loop: For, outside: set[str]) -> bool:
     """Whether a variable that changes lives longer than a trip."""
-    if name in outside:
-        return True
-    for statement in loop.body:  # given a value on the top of the body before it is changed?
-        if name in defined(statement):
-            return not (isinstance(statement, Let | Assign) and name not in read(statement))
-    return False
+    return name in outside or not _is_set_first(loop.body, name)
+
+
+def _is_set_first(body: list[Statement], name: str) -> bool:
+    """Whether a block gives a variable a value wherever it uses one."""
+    for statement in body:
+        if isinstance(statement, Let | Assign) and name in defined(statement):
+            return name not in read(statement)
+        if isinstance(statement, For) and not statement.carried:
+            if not _is_set_first(statement.body, name):
+                return False
+        elif name in defined(statement) | read(statement):
+            return False
+    return True
 
 
 def _check_small(made: Allocate, where: Statement) -> None:

@@ -6,7 +6,7 @@ later pass needs are kept in memory between the two.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -32,7 +32,17 @@ from codegen_ad.plan.device.loops import (
 )
 from codegen_ad.plan.device.parting import parted
 from codegen_ad.plan.device.registers import behind, eased
-from codegen_ad.plan.device.whole import Buffer, DevicePlan, Own, Pass, Total, identity
+from codegen_ad.plan.device.scatters import Scatters
+from codegen_ad.plan.device.whole import (
+    Buffer,
+    Call,
+    DevicePlan,
+    Lanes,
+    Own,
+    Pass,
+    Total,
+    identity,
+)
 from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -41,6 +51,7 @@ from codegen_ad.plan.kernel import (
     For,
     Kernel,
     Let,
+    LibraryCall,
     Load,
     Number,
     Statement,
@@ -59,6 +70,8 @@ class _Draft:
     own: tuple[Own, ...] = ()
     start: int = 0
     end: int = 1 << 60
+    lanes: Lanes | None = None
+    call: LibraryCall | None = None
 
 
 def device_plan(kernel: Kernel) -> DevicePlan:
@@ -71,7 +84,7 @@ def device_plan(kernel: Kernel) -> DevicePlan:
     """
     taken = names_of(kernel)
     outputs, results = with_results(kernel, taken)
-    body, loops = _with_loops([*by_element(kernel, taken), *results], kernel)
+    body, loops, lanes = _with_loops([*by_element(kernel, taken), *results], kernel, taken)
     arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
     for statement in body:
         if exchanged([statement], arrays):
@@ -81,11 +94,14 @@ def device_plan(kernel: Kernel) -> DevicePlan:
         if id(statement) in loops:
             found = loops[id(statement)]
             assert isinstance(statement, For)
-            drafts.append(_Draft(statement, found.totals, found.own, number))
+            shared_out = lanes.get(id(statement))
+            drafts.append(_Draft(statement, found.totals, found.own, number, lanes=shared_out))
+        elif isinstance(statement, LibraryCall):
+            drafts.append(_Draft(None, start=number, call=statement))
         elif touches_memory(statement) and not isinstance(statement, Allocate):
             if any(isinstance(s, For) and is_wide(s) for s in walk([statement])):
                 raise Refused(statement, "loops over data stand inside of another loop or a branch")
-            if not drafts:
+            if not drafts or drafts[-1].call is not None:
                 drafts.append(_Draft(None, start=number))
     drafts = drafts or [_Draft(None)]
     for draft, following in pairwise(drafts):
@@ -112,27 +128,50 @@ def device_plan(kernel: Kernel) -> DevicePlan:
 
 
 def _with_loops(
-    body: Sequence[Statement], kernel: Kernel
-) -> tuple[list[Statement], dict[int, Shared]]:
-    """The statements, without zeros that threads begin with anyway, and the loops to share out."""
+    body: Sequence[Statement], kernel: Kernel, taken: set[str]
+) -> tuple[list[Statement], dict[int, Shared], dict[int, Lanes]]:
+    """The statements, without zeros that threads begin with anyway, and the loops to share out.
+
+    Some of these are for warps, whose lanes share what the last of the results says.
+    """
     parameters = {p.name for p in kernel.parameters if p.rank}
     arrays = {s.buffer: s for s in body if isinstance(s, Allocate)}
+    sizes = {s.symbol for s in kernel.sizes}
+    constant = parameters - {name for s in body for name in defined(s)}
+    scatters = Scatters(arrays, sizes, constant, taken)
     kept: list[Statement] = []
     loops: dict[int, Shared] = {}
+    lanes: dict[int, Lanes] = {}
+
+    def share(statement: For, outside: set[str], by_row: Set[str] = frozenset()) -> None:
+        found = shared(statement, outside, arrays, parameters | by_row)
+        totals = tuple(
+            replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name)) for t in found.totals
+        )
+        parts = parted(statement, Shared(totals, found.own))
+        loops.update((id(part), each) for part, each in parts)
+        kept.extend(part for part, _ in parts)
+
     for statement in body:
-        if isinstance(statement, For) and is_wide(statement):
-            others = (s for s in body if s is not statement and not isinstance(s, Allocate))
-            outside = {name for s in others for name in defined(s) | read(s)}
-            found = shared(statement, outside, arrays, parameters)
-            totals = tuple(
-                replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name)) for t in found.totals
-            )
-            parts = parted(statement, Shared(totals, found.own))
-            loops |= {id(part): each for part, each in parts}
-            kept += (part for part, _ in parts)
-        else:
+        if not isinstance(statement, For) or not is_wide(statement):
             kept.append(statement)
-    return kept, loops
+            continue
+        others = (s for s in body if s is not statement and not isinstance(s, Allocate))
+        outside = {name for s in others for name in defined(s) | read(s)}
+        try:
+            share(statement, outside)
+        except Refused:
+            apart = scatters.apart(statement, kept, outside)
+            if apart is None:
+                raise
+            kept += apart.made
+            if apart.loop.body:
+                # Each row leaves what it leaves at a place of its own.
+                share(apart.loop, outside, {s.buffer for s in apart.made})
+            loops |= {id(s): Shared((), ()) for s in apart.then if isinstance(s, For)}
+            lanes |= apart.lanes
+            kept += apart.then
+    return kept, loops, lanes
 
 
 # What each pass needs -----------------------------------------------------------------------------
@@ -152,6 +191,8 @@ def _slice(draft: _Draft, body: Sequence[Statement], drafts: Sequence[_Draft]) -
     chosen: set[int] = set()
     earlier: dict[str, Total] = {}
     wanted: set[str] = set()
+    if draft.call is not None:
+        return _Slice(chosen, earlier)
     for number in range(min(draft.end, len(body)) - 1, -1, -1):
         statement = body[number]
         if number in loops:
@@ -221,7 +262,9 @@ def _pass(
     kept: _Kept,
     constant: set[str],
     taken: set[str],
-) -> Pass:
+) -> Pass | Call:
+    if draft.call is not None:
+        return Call(draft.call)
     before: list[Statement] = [
         Let(name, kept.element(total), None, NOTHING) for name, total in part.earlier.items()
     ]
@@ -240,6 +283,8 @@ def _pass(
     if draft.loop is None:
         return Pass(before, None, draft.totals, draft.own, after)
     after = behind(before, draft.loop, after)
+    if draft.lanes is not None:
+        return Pass(before, draft.loop, after=after, lanes=draft.lanes)
     loop, again = eased(before, draft.loop, after, draft.totals, constant, taken)
     return Pass(before, loop, draft.totals, draft.own, after, again)
 

@@ -13,12 +13,21 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan.kernel import Expr, For, Kernel, Number, Parameter, Statement
+from codegen_ad.plan.kernel import Expr, For, Kernel, LibraryCall, Number, Parameter, Statement
 
 THREADS = 256
 BLOCKS = 528
 """The grid of every pass over data: four blocks for each of 132 multiprocessors. It is the same on
 every device, because the order of sums follows from it."""
+
+SORT = "sorted"
+"""The call that sorts the numbers of rows by key: what it gives are the order, room for another
+one, where each key begins, and room for counting."""
+
+SORT_BLOCKS = 128
+SORT_DIGITS = 256
+"""Its blocks, which wait for each other and count digits of eight bits. The order that comes out
+does not depend on them."""
 
 LARGEST_OWN = 128
 """Arrays of at most so many elements may be private to a thread."""
@@ -32,6 +41,8 @@ def identity(how: str, dtype: DType) -> Number | None:
         return Number(repr(float(number)) if dtype.is_float else str(number), dtype)
     if how in infinite and dtype.is_float:
         return Number(infinite[how], dtype)
+    if how in infinite and dtype is DType.INT64:
+        return Number(str(-(2**63) if how == "max" else 2**63 - 1), dtype)
     return None
 
 
@@ -87,6 +98,21 @@ class Buffer:
     role: str
 
 
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """What the lanes of a warp share of a trip: an inner loop, and what it adds up."""
+
+    loop: For
+    totals: tuple[Total, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A launch that no statements describe: a function of whole arrays."""
+
+    statement: LibraryCall
+
+
 @dataclass(slots=True)
 class Pass:
     """One launch.
@@ -99,6 +125,7 @@ class Pass:
     own : arrays of the threads.
     after : what one thread does in the end, when all totals are known.
     again : the index, 0, at which the loop reads again what all rows share; empty if it doesn't.
+    lanes : with it, a warp takes a trip, and its lanes share this; one of them does what follows.
     """
 
     before: list[Statement]
@@ -107,6 +134,7 @@ class Pass:
     own: tuple[Own, ...] = ()
     after: list[Statement] = field(default_factory=list[Statement])
     again: str = ""
+    lanes: Lanes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +146,7 @@ class DevicePlan:
     """
 
     kernel: Kernel
-    passes: tuple[Pass, ...]
+    passes: tuple[Pass | Call, ...]
     parameters: tuple[Parameter, ...]
     buffers: tuple[Buffer, ...]
     outputs: tuple[str, ...]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from codegen_ad.errors import InvalidArgument
@@ -61,6 +61,11 @@ class LoadedKernel:
     def together(self) -> int:
         """How many blocks of the kernel run at once on the device."""
         return self.driver.together(self._function, self.kernel.threads)
+
+    def blocks(self, sizes: Mapping[str, int]) -> int:
+        """How many blocks are launched; if they wait for each other, as many as run at once."""
+        found = self.kernel.grid(sizes)
+        return min(found, self.together()) if self.kernel.cooperative else found
 
     def check(self, values: Sequence[Any]) -> None:
         """Raise unless arrays have the dtypes, axes and layout that the kernel is compiled for.

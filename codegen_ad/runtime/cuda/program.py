@@ -169,7 +169,7 @@ class DeviceProgram:
                 name: tuple(value(text, sizes) for text in what.shape)
                 for name, what in self.file.arrays.items()
             }
-            found = Plan(shapes, tuple(k.kernel.grid(sizes) for k in self.kernels))
+            found = Plan(shapes, tuple(k.blocks(sizes) for k in self.kernels))
             self._plans[key] = found
         return found
 
