@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.device_lines import Failures
 from codegen_ad.emit.device_reduce import WARP
 from codegen_ad.emit.exchanges import Block, Grid
@@ -196,6 +197,8 @@ def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
 def failures_text(failures: Failures) -> str:
     """The failures that the kernels may report, one a line."""
     items = [f"({spell_text(e)}, {spell_text(m)})" for e, m in failures.known]
+    if items and len(f"FAILURES = {tuple_text(items)}") <= WIDTH:
+        return tuple_text(items)
     return "\n".join(["(", *(f"    {item}," for item in items), ")"]) if items else "()"
 
 

@@ -335,6 +335,4 @@ SIZES = {
     "m": ("theta", 0),
 }
 OUTPUTS = ("value_out", "d_theta")
-FAILURES = (
-    ("IndexError", "line 2: index is out of bounds for axis 0"),
-)
+FAILURES = (("IndexError", "line 2: index is out of bounds for axis 0"),)

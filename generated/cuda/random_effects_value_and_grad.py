@@ -445,6 +445,4 @@ SIZES = {
     "k": ("x", 0),
 }
 OUTPUTS = ("value_out", "d_beta", "d_u")
-FAILURES = (
-    ("IndexError", "line 2: index is out of bounds for axis 0"),
-)
+FAILURES = (("IndexError", "line 2: index is out of bounds for axis 0"),)
