@@ -20,10 +20,10 @@ from codegen_ad.errors import (
     UnsupportedOnDevice,
 )
 from codegen_ad.fit.methods import METHODS
-from codegen_ad.frontend.reader import Reading, read
+from codegen_ad.frontend.reader import Reading
 from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.node import Program
-from codegen_ad.modes import check_targets, is_fit, nested
+from codegen_ad.modes import check_targets, is_fit
 from codegen_ad.options import Options
 from codegen_ad.passes import pipeline
 from codegen_ad.passes.invariants import Divided, divide
@@ -38,7 +38,8 @@ from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.runtime.fixed import wanted
 from codegen_ad.signature import ArrayForm, Signature, leaves
-from codegen_ad.sparsity.jacobian import Subject
+from codegen_ad.sizing import read_for
+from codegen_ad.sparsity.plans import Subject
 from codegen_ad.stages import Stages, metadata
 
 OnStage = Callable[[str, Program | Kernel | str], None]
@@ -80,7 +81,7 @@ def program_of(
     function: Callable[..., object], signature: Signature, options: Options, wrt: Sequence[str]
 ) -> Subject:
     """The program of a function; with `has_aux` its first output alone."""
-    reading = read(function, signature, transform=nested)
+    reading = read_for(function, signature, (), frozenset(), options)
     program = checked(pipeline.before(reading.program))
     targets = find_targets(signature, wrt)
     if options.has_aux:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from codegen_ad.explain import SourceText
     from codegen_ad.runtime.dispatch import Built, Inspect, Kernels
     from codegen_ad.signature import Signature
-    from codegen_ad.sparsity import jacobian
+    from codegen_ad.sparsity import jacobian, plans
     from codegen_ad.testing.subject import Subject
 
 
@@ -75,7 +75,7 @@ def sparse_of(
     from codegen_ad import build as stages
     from codegen_ad.sparsity import jacobian
 
-    def read(signature: Signature) -> jacobian.Subject:
+    def read(signature: Signature) -> plans.Subject:
         return stages.program_of(function, signature, options, kernels.binder.wrt)
 
     return jacobian.SparseJacobians(kernels, read)

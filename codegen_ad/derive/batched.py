@@ -34,6 +34,7 @@ def batched(
 
     `given` maps nodes to what has that axis. None if some operation has no such form.
     """
+    outputs = b.substitute(outputs, {})  # so that equal nodes are one, whoever made them
     work = _Batch(b, dict(given), count)
     for node in toposort(outputs):
         if node in work.found or not any(a in work.found for a in node.needs):

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from codegen_ad.derive.batched import batched
 from codegen_ad.derive.forward import pushforward
 from codegen_ad.derive.jacobian import looped, reopened
+from codegen_ad.derive.picked import opened, picked, side_by_side
 from codegen_ad.derive.reverse import differentiate, distinct, free_names
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import AxisSize, Dim
-from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.dims import AxisSize, Dim, product
+from codegen_ad.ir.node import Kind, Node, Program
 from codegen_ad.ir.types import ArrayType, Shape
 from codegen_ad.ops import make
 
@@ -40,7 +41,9 @@ def compressed(
         `colours + output`; "reverse" takes `s[colours, …]`, directions of the output, and has an
         output of shape `colours + input` for each of `wrt`. With ":last" behind, the colours are
         the last axis of all of these: what is the same in all directions is then computed once,
-        and they are next to each other, which pays for many.
+        and they are next to each other, which pays for many. "picked:<colours>" takes
+        `s[output, colours]`, and its one output is products with the Jacobian in what is picked
+        of `wrt`, `side_by_side` or one array after another, with the colours as the last axis.
 
     Raises
     ------
@@ -49,6 +52,8 @@ def compressed(
     """
     output = _checked(program)
     mode, _, place = mode.partition(":")
+    if mode == "picked":
+        return _in_picked(program, wrt, Dim.constant(int(place)), checkpoints), ()
     if mode == "forward":
         derived = pushforward(program, wrt)
         names = [f"s_{program.notes.names.get(w, 'value')}" for w in wrt]
@@ -78,6 +83,45 @@ def compressed(
     )  # fmt: skip
     axis = given[0].array.rank if is_last else 0
     return made, (AxisSize(str(colours), len(program.inputs), axis),)
+
+
+def _in_picked(
+    program: Program, wrt: Sequence[Node], colours: Dim, checkpoints: Checkpoints | None
+) -> Program:
+    """Directions times the Jacobian in what is picked of `wrt`."""
+    nodes = picked(program, wrt)
+    inner, given = opened(program, nodes)
+    output = inner.outputs[0].array
+    g = Builder().input("g", output)
+    derived = differentiate(inner, given, cotangents=[g], checkpoints=checkpoints)
+    b = reopened(derived)
+    (name,) = free_names(program, ["s"])
+    seeds = b.input(name, ArrayType(output.dtype, _with(colours, output.shape, True)))
+    found = _products(b, derived.outputs[1:], {g: seeds}, colours, True)
+    products = _together(b, found, colours, side_by_side(nodes))
+    still = {g: make.full(b, output.shape, 0.0, output.dtype)}
+    checked = b.substitute(derived.checked, still)
+    again = b.substitute([n for n in program.nodes() if n.op.kind is Kind.SIZE] + [*nodes], {})
+    places = dict(zip(given, again[len(again) - len(nodes) :], strict=True))
+    products, *checked = b.substitute([products, *checked], places)
+    b.notes.names.setdefault(products, "products")
+    return Program(
+        program.name, (*program.inputs, seeds), (products,), ("products",), b.notes,
+        program.rechecked(checked),
+    )  # fmt: skip
+
+
+def _together(b: Builder, products: Sequence[Node], colours: Dim, is_wide: bool) -> Node:
+    """All products as one array, their rows side by side or one array after another."""
+    with b.at(None, gradient=True):
+        shapes = [x.array.shape[:-1] for x in products]
+        flat = [
+            make.reshape(
+                b, x, (s[0], product(s[1:]), colours) if is_wide else (product(s), colours)
+            )
+            for x, s in zip(products, shapes, strict=True)
+        ]
+        return make.concatenate(b, flat, 1 if is_wide else 0) if len(flat) > 1 else flat[0]
 
 
 def _with(colours: Dim, shape: Shape, is_last: bool) -> Shape:

@@ -150,6 +150,8 @@ class Builder:
             found = scope.table.get(key)
             if found is not None:
                 return found
+        if self._sized and op.kind is Kind.SIZE and (held := self._held(op, args, params)):
+            return held
         node = Node(op, args, params, op.infer([a.type for a in args], params), key[3])
         self._scopes[-1].table[key] = node
         self.declare((node,))
@@ -208,6 +210,17 @@ class Builder:
             yield
         finally:
             self._scopes = inner
+
+    def _held(self, op: Op, args: Sequence[Node], params: Params | None) -> Node | None:
+        """What names the same run-time size already: made again, its arguments speak of that."""
+        for scope in reversed(self._scopes):
+            for node in (n for nodes in scope.sizes.values() for n in nodes):
+                if (node.op, node.params) == (op, params) and all(
+                    x is y or (x.op, x.params, x.args) == (y.op, y.params, y.args)
+                    for x, y in zip(node.args, args, strict=True)
+                ):
+                    return node
+        return None
 
     def _sizes_in(self, params: Params | None) -> tuple[Node, ...]:
         found: dict[Node, None] = {}

@@ -11,12 +11,9 @@ from hashlib import blake2b
 from typing import Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from codegen_ad.derive.forward import has_forward_rules, has_reverse_rules
 from codegen_ad.errors import InvalidArgument, MissingDependency
-from codegen_ad.frontend.reader import Leaf
-from codegen_ad.ir.node import Node, Program
 from codegen_ad.paths import targets, value_at
 from codegen_ad.runtime.arguments import leaves_of, prepared, rebuild
 from codegen_ad.runtime.compiled import flat
@@ -24,77 +21,10 @@ from codegen_ad.runtime.dependencies import resolve
 from codegen_ad.runtime.dispatch import Kernels, Prepared
 from codegen_ad.runtime.structures import mapped
 from codegen_ad.signature import Signature
-from codegen_ad.sparsity.colouring import Colouring, coloured
-from codegen_ad.sparsity.trace import pattern
+from codegen_ad.sparsity.plans import Plan, Subject, entries_of, planned
 
-Array = NDArray[Any]
 PLANS = 8
 """How many patterns are kept for each kind of arguments."""
-
-MANY = 8
-"""From so many colours on these are the innermost axis, for which loops use vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A function as a program, before anything is derived.
-
-    Attributes
-    ----------
-    program : its one output is what is differentiated.
-    leaves : what its inputs are.
-    wrt : the inputs in which it is differentiated.
-    """
-
-    program: Program
-    leaves: tuple[Leaf, ...]
-    wrt: tuple[Node, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The part of a pattern in one of the differentiated inputs.
-
-    Attributes
-    ----------
-    indptr, indices : compressed sparse rows.
-    entries : where each entry stands among the products, in C order.
-    size : how many columns there are.
-    shape : of the input.
-    """
-
-    indptr: Array
-    indices: Array
-    entries: Array
-    size: int
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How the Jacobian is computed at some sizes and integers.
-
-    Attributes
-    ----------
-    colouring : its lines are all columns, one input after another, or all rows.
-    blocks : one for each input.
-    seeds : the directions of each colour, as the kernel takes them.
-    """
-
-    colouring: Colouring
-    blocks: tuple[Block, ...]
-    seeds: tuple[Array, ...]
-
-    @property
-    def kernel(self) -> str:
-        """The mode of the kernel that computes the products."""
-        mode = "compressed:forward" if self.colouring.is_forward else "compressed:reverse"
-        return f"{mode}:last" if self.is_last else mode
-
-    @property
-    def is_last(self) -> bool:
-        """Whether the colours are the last axis of directions and products, not the first."""
-        return _is_last(self.colouring)
 
 
 @dataclass(slots=True)
@@ -152,7 +82,7 @@ class SparseJacobians:
                 (data, block.indices.copy(), block.indptr.copy()),
                 shape=(len(block.indptr) - 1, block.size),
             )
-            for block, data in zip(plan.blocks, _entries_of(plan, products), strict=True)
+            for block, data in zip(plan.blocks, entries_of(plan, products), strict=True)
         ]
         return _structured(ready, arguments, blocks)
 
@@ -177,21 +107,10 @@ class SparseJacobians:
         if len(program.outputs) != 1:
             self._kernels.prepare("compressed:forward", arguments)  # refuses
         try:
-            indptr, columns = pattern(program, subject.wrt, leaves)
+            return planned(subject, leaves, forward=forward, reverse=reverse)
         except InvalidArgument:
             self._kernels.prepare("compressed:forward", arguments)  # says so in the user's terms
             raise
-        shapes = [np.shape(leaves[program.inputs.index(w)]) for w in subject.wrt]
-        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        sizes = [int(np.prod(shape, dtype=np.int64)) for shape in shapes]
-        whole = (len(indptr) - 1, sum(sizes))
-        colouring = coloured(rows, columns, whole, forward=forward, reverse=reverse)
-        starts = np.concatenate([[0], np.cumsum(sizes)])
-        blocks = tuple(
-            _block(rows, columns, whole[0], int(start), size, shape, colouring)
-            for start, size, shape in zip(starts, sizes, shapes, strict=False)
-        )
-        return Plan(colouring, blocks, _seeds(program, subject.wrt, colouring, blocks, leaves))
 
 
 def _scipy_sparse() -> Any:
@@ -211,82 +130,6 @@ def _digest(leaves: Sequence[Any]) -> bytes:
         if array.dtype.kind != "f":
             state.update(np.ascontiguousarray(array).data)
     return state.digest()
-
-
-def _is_last(colouring: Colouring) -> bool:
-    return colouring.count >= MANY
-
-
-def _block(
-    rows: Array,
-    columns: Array,
-    count: int,
-    start: int,
-    size: int,
-    shape: tuple[int, ...],
-    colouring: Colouring,
-) -> Block:
-    """The columns from `start` on."""
-    inside = (columns >= start) & (columns < start + size)
-    own_rows, own = rows[inside], columns[inside] - start
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(own_rows, minlength=count))])
-    largest = max(size, len(own), count)
-    kind = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
-    lines, places, length = (
-        (start + own, own_rows, count) if colouring.is_forward else (own_rows, own, size)
-    )
-    colours = colouring.colours[lines].astype(np.intp)
-    last = _is_last(colouring)
-    entries = places * colouring.count + colours if last else colours * length + places
-    return Block(indptr.astype(kind), own.astype(kind), entries, size, shape)
-
-
-def _seeds(
-    program: Program,
-    wrt: Sequence[Node],
-    colouring: Colouring,
-    blocks: Sequence[Block],
-    leaves: Sequence[Any],
-) -> tuple[Array, ...]:
-    """For each colour the sum of its unit vectors."""
-    if not colouring.is_forward:
-        (output,) = program.outputs
-        shape = _output_shape(program, leaves)
-        return (_one_hot(colouring, colouring.colours, output, shape),)
-    ends = np.cumsum([b.size for b in blocks])[:-1]
-    parts = np.split(colouring.colours, ends)
-    return tuple(
-        _one_hot(colouring, part, node, block.shape)
-        for part, node, block in zip(parts, wrt, blocks, strict=True)
-    )
-
-
-def _one_hot(colouring: Colouring, colours: Array, node: Node, shape: tuple[int, ...]) -> Array:
-    dtype, count, every = node.array.dtype.numpy_name, colouring.count, np.arange(len(colours))
-    if _is_last(colouring):
-        seeds = np.zeros((len(colours), count), dtype)
-        seeds[every, colours] = 1
-        return seeds.reshape(*shape, count)
-    seeds = np.zeros((count, len(colours)), dtype)
-    if count:
-        seeds[colours, every] = 1
-    return seeds.reshape(count, *shape)
-
-
-def _output_shape(program: Program, leaves: Sequence[Any]) -> tuple[int, ...]:
-    sizes = {
-        d.name: n
-        for i, leaf in zip(program.inputs, leaves, strict=True)
-        for d, n in zip(i.array.shape, np.shape(leaf), strict=True)
-        if d.name is not None
-    }
-    return tuple(d.evaluate(sizes) for d in program.outputs[0].array.shape)
-
-
-def _entries_of(plan: Plan, products: Sequence[Array]) -> list[Array]:
-    """The entries of each block."""
-    of = [products[0]] * len(plan.blocks) if plan.colouring.is_forward else products
-    return [p.ravel().take(block.entries) for p, block in zip(of, plan.blocks, strict=True)]
 
 
 def _structured(ready: Prepared, arguments: Mapping[str, Any], blocks: Sequence[Any]) -> Any:

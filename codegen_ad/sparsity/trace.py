@@ -27,7 +27,7 @@ from codegen_ad.ops import ELEMENTWISE, SEVERAL
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Branch, Custom, Loop, While
 from codegen_ad.ops.entry import Array, Sizes
-from codegen_ad.sparsity.graph import Graph, Ints
+from codegen_ad.sparsity.graph import Graph, Ints, Vertices
 from codegen_ad.sparsity.kinds import Known, dependences, everything, shape_of
 
 Values = tuple[Known, ...]
@@ -58,6 +58,27 @@ def pattern(program: Program, wrt: Sequence[Node], arrays: Sequence[Any]) -> tup
     NotDifferentiable
         If a size depends on floating point numbers.
     """
+    graph, (vertices,) = _traced(program, wrt, arrays, program.outputs)
+    return graph.rows(vertices)
+
+
+def selection(
+    program: Program, wrt: Sequence[Node], arrays: Sequence[Any], nodes: Sequence[Node]
+) -> list[Ints] | None:
+    """Which element of `wrt`, one after another, each element of some nodes is: -1 for a constant.
+
+    None, if there is one that may be any of several.
+    """
+    graph, found = _traced(program, wrt, arrays, nodes)
+    if any(v.max(initial=0) > graph.width for v in found):
+        return None
+    return [v - 1 for v in found]
+
+
+def _traced(
+    program: Program, wrt: Sequence[Node], arrays: Sequence[Any], nodes: Sequence[Node]
+) -> tuple[Graph, list[Vertices]]:
+    """The vertices of nodes of the program."""
     values = [
         np.asarray(a, dtype=i.array.dtype.numpy_name)
         for i, a in zip(program.inputs, arrays, strict=True)
@@ -74,11 +95,12 @@ def pattern(program: Program, wrt: Sequence[Node], arrays: Sequence[Any]) -> tup
             given.append(Known() if node.array.dtype.is_float else Known(None, value))
     tracer = _Tracer(graph, program)
     with np.errstate(all="ignore"):
-        (found,) = tracer.run(program.inputs, program.outputs, given, sizes)
-    vertices = found.vertices
-    if vertices is None:
-        vertices = np.zeros(shape_of(program.outputs[0].array.shape, sizes), np.int64)
-    return graph.rows(vertices)
+        found = tracer.run(program.inputs, tuple(nodes), given, sizes)
+    whole = [
+        np.zeros(shape_of(n.array.shape, sizes), np.int64) if v.vertices is None else v.vertices
+        for n, v in zip(nodes, found, strict=True)
+    ]
+    return graph, whole
 
 
 def _starts(wrt: Sequence[Node], program: Program, values: Sequence[Array]) -> list[int]:

@@ -43,6 +43,8 @@ class Buffers:
         self.row = Dim.symbol(row)
         self.size = Dim.constant(size)
         self.allocated: list[Statement] = []
+        self.again: set[str] = set()
+        """The names under which groups read what another group computes."""
 
     def allocate(self, like: str, shape: Shape, dtype: DType) -> str:
         """A new buffer for a tile of what `like` holds for one row."""
@@ -112,12 +114,14 @@ class Buffers:
         if not isinstance(expr, Load):
             return False
         changed = self.rows.written | self.rows.temporaries | self.rows.totals
-        plain = all(s not in self.rows.variables for d in expr.indices for s in d.symbols())
+        own = self.rows.variables.keys() | self.again  # such a place is known in one group alone
+        plain = all(s not in own for d in expr.indices for s in d.symbols())
         return plain and expr.buffer not in changed
 
     def _reads(self, group: Group, name: str, source: Load | Expr, let: Let | None) -> None:
         fresh = self.names.again(name)
         self.rows.varying.add(fresh)
+        self.again.add(fresh)
         for statement in group.statements:
             rename_statement(statement, lambda n: fresh if n == name else n)
         node = let.node if let is not None else None
