@@ -168,14 +168,19 @@ def _picking(program: Program, wrt: Sequence[Node], leaves: Sequence[Any]) -> _P
     shown = [np.broadcast_to(np.zeros((), kind), c.shape) for c in chosen]
     indptr, places = pattern(inner, given, [*leaves, *shown])
     rows, columns = _rows_of(indptr), np.concatenate([c.ravel() for c in chosen])[places]
-    ends = np.cumsum([0, *(c.size for c in chosen)])
-    at = np.arange(ends[-1])
-    if side_by_side(nodes):  # rows of all arrays, one after another
-        parts = np.split(at, ends[1:-1])
-        wide = [p.reshape(len(c), prod(c.shape[1:])) for p, c in zip(parts, chosen, strict=True)]
-        at[np.concatenate(wide, axis=1).ravel()] = np.arange(ends[-1])
+    elements = sum(c.size for c in chosen)
     used = columns >= 0
-    return _Picking(rows[used], at[places[used]], columns[used], len(indptr) - 1, int(ends[-1]))
+    rows, places, columns = rows[used], places[used], columns[used]
+    if side_by_side(nodes):  # places among rows of all arrays, one array after another in each
+        ends: list[int] = np.cumsum([c.size for c in chosen]).tolist()
+        wide = [
+            np.arange(end - c.size, end).reshape(len(c), prod(c.shape[1:]))
+            for c, end in zip(chosen, ends, strict=True)
+        ]
+        at = np.empty(elements, np.int64)
+        at[np.concatenate(wide, axis=1).ravel()] = np.arange(elements)
+        places = at[places]
+    return _Picking(rows, places, columns, len(indptr) - 1, elements)
 
 
 def _coloured(found: _Picking, least: int) -> Colouring | None:
