@@ -299,11 +299,14 @@ class Builder:
             inside = self.substitute(outputs, mapping | {i: i for i in inputs})
         return Region((*inputs, *fresh), tuple(inside))
 
-    def substitute(self, outputs: Iterable[Node], mapping: Mapping[Node, Node]) -> list[Node]:
+    def substitute(
+        self, outputs: Iterable[Node], mapping: Mapping[Node, Node], *, foreign: bool = False
+    ) -> list[Node]:
         """`outputs` rebuilt with nodes replaced; inputs that `mapping` lacks stay.
 
         Notes go over to the rebuilt nodes. This is also how a region is inlined: map its inputs to
-        the actual arguments.
+        the actual arguments. Sizes of `foreign` nodes, those of another function's program, may be
+        known only to the run here.
         """
         outputs = list(outputs)
         new: dict[Node, Node] = dict(mapping)
@@ -314,9 +317,9 @@ class Builder:
                 continue
             args = tuple(new[a] for a in node.args)
             with self.at(self.notes.origins.get(node) or self._origin):
-                # The sizes of an inlined program's inputs may be known only to the run here.
-                sizes = [new[s] for s in node.sizes] or None
-                made = self.node(node.op, args, node.params, sizes)
+                sizes = [new[s] for s in node.sizes]
+                found = None if foreign and not sizes else sizes
+                made = self.node(node.op, args, node.params, found)
             self.notes.copy(node, made)
             new[node] = made
         return [new[o] for o in outputs]

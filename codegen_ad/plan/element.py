@@ -13,6 +13,7 @@ from codegen_ad.ir.node import Kind, Node, Notes
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
 from codegen_ad.ops.indexing import Scatter
+from codegen_ad.ops.make import constant_value
 from codegen_ad.plan.access import (
     Added,
     Gathered,
@@ -68,7 +69,8 @@ class Elements:
         if known is not None:
             return known
         place = scope.place(node, point)
-        if place is not None:
+        # Memory of one number may have been written over, by what begins with that number.
+        if place is not None and constant_value(node) is None:
             home = scope.home_of_stored(node, point)
             return self.let(home, node, point, Load(place.buffer, place.indices(point),
                                                     node.array.dtype))  # fmt: skip

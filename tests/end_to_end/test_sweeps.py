@@ -54,6 +54,26 @@ def waves(u, v, c, steps):
     return (u * u).sum() + (v * v * v).sum()
 
 
+def near_the_ends(u, v):
+    """What a sweep reads near its ends alone is overwritten behind it."""
+    w, sums = np.sin(u), np.cumsum(v)
+    w[1:] += sums[1:]
+    w[:-1] = np.cos(v[1:])
+    sums[-1] = 4.0
+    return np.sin(w).sum() + (sums**2).sum()
+
+
+def zeros_added_to(u, v):
+    """The zeros that a loop's adjoint begins with are what the sweep puts near its ends, too."""
+    u = u.copy()
+    u[:-1] *= np.sin(np.cos(np.array([b for _, b in zip(v, u[1:], strict=False)])))
+    k = 0
+    while k < 3:
+        k += 1
+        u[-1] += 0.5
+    return np.sin(u).sum()
+
+
 def once(u):
     """Outside of loops, and what was there before is read later."""
     w = u.copy()
@@ -106,6 +126,8 @@ CASES = [
     *((heat, (plain(s), 0.2, 3)) for s in ((3, 3), (2, 5), (4, 3), (5, 4), (4, 4), (6, 7))),
     *((waves, (plain((n,)), plain((n,)), 0.3, 2)) for n in (2, 3, 4, 8)),
     *((once, (plain((n,)),)) for n in (2, 3, 4, 7)),
+    *((near_the_ends, (plain((n,)), plain((n,)))) for n in (2, 12)),
+    (zeros_added_to, (plain((12,)), plain((12,)))),
     *((directions, (plain((n, 3)),)) for n in (1, 2, 3, 6)),
     *((blocks, (plain(s),)) for s in ((2, 2, 2), (2, 3, 4), (4, 4, 3))),
     *((strided, (plain((n,)),)) for n in (2, 4, 10)),

@@ -104,6 +104,21 @@ BODIES_FOUND = {
         "    t = np.sin(t) * a + b",
         "return t",
     ),
+    "a size that the run knows and checks, where a branch is merged with its adjoint": (
+        "v = np.linalg.solve(np.eye(len(x)), np.concatenate([x[p[0]:], x[:p[0]]]))",
+        "if v[0] <= 0.0:",
+        "    A[...] -= s",
+        "return np.sum(A)",
+    ),
+    "a range over a size that only the run knows, between two others": (
+        "v = np.concatenate([x[p[0]:], y[:p[1]]])",
+        "t = 0.0",
+        "for i in range(len(v)):",
+        "    t = t * s + v[i]",
+        "for i in range(1, len(v) - 1):",
+        "    t = t * s + v[i - 1] * v[i + 1]",
+        "return t",
+    ),
 }
 """Wide programs that once came out wrong, made smaller."""
 

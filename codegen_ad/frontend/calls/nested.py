@@ -201,7 +201,7 @@ def _run(
     actual = dict(zip(made.inputs, (*read.actual, *read.outer, *given), strict=True))
     with m.b.at(None, gradient=False):
         known = set(m.b.notes.names)
-        nodes = m.b.substitute(made.results, actual)
+        nodes = m.b.substitute(made.results, actual, foreign=True)
     for cell, node in zip(_check_cells(m), nodes[len(made.outputs) :], strict=True):
         m.store[cell] = node
     nodes = nodes[: len(made.outputs)]

@@ -8,7 +8,7 @@ from typing import Any
 from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.sizes import requirements
+from codegen_ad.frontend.sizes import requirements, run_time
 from codegen_ad.frontend.values import (
     Array,
     Complex,
@@ -50,6 +50,8 @@ def range_(m: Any, args: Args, _: Named) -> Value:
     reach = high - low if step > 0 else low - high
     if reach.is_constant:
         reach = as_dim(max(0, reach.value))
+    elif run_time.is_run_time(m, reach):
+        reach = run_time.positive(m, reach)
     else:
         reach = reach if m.holds(reach, 0, m.text()) else as_dim(0)
     return Range(low, (reach + (abs(step) - 1)) // abs(step), step)

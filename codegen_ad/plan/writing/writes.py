@@ -172,6 +172,8 @@ def _needs_of_sweep(p: Planner, scope: Scope, swept: Sweep) -> Needs:
         stands = values in scope.stored or p.walker.needs_buffer(values)
         if not stands and is_expensive(values, scope, p.marks, inner=True):
             raise NeedsStorage(values)  # each element is read from several places
+    for link in swept.links:  # what the main nest leaves out is read near the edges
+        memory.elements_of(p, scope, link.args[1], out)
     main = nests.needs_of(p, scope, sweeps.main_nest(swept, ""))
     out.add(main)
     out.nests.append((_looped(swept.extents), main.passing))
