@@ -98,10 +98,8 @@ class Writer(BlockWriter):
                 self._call(statement, depth)
             case Product():
                 self._product(statement, depth)
-            case MatrixVector(result, matrix, vector, by_rows=by_rows):
-                out, a, x = (place(p.buffer, p.indices) for p in (result, matrix, vector))
-                call = f"add_matrix_vector({out}, {a}, {x})"
-                self.line(call if by_rows else f"add_vector_matrix({out}, {x}, {a})", depth)
+            case MatrixVector():
+                self._matrix_vector(statement, depth)
             case Check():
                 self._check(statement, depth)
             case CheckRange(count, extent, axis, note):
@@ -242,6 +240,21 @@ class Writer(BlockWriter):
             rows = spell_dim(statement.rows)
             name = "add_outer_products" if statement.by_steps else "add_product"
             self.line(f"{name}({result}, {left}, {right}, {rows}, {statement.part})", depth)
+
+    def _matrix_vector(self, statement: MatrixVector, depth: int) -> None:
+        parts = (statement.result, statement.matrix, statement.vector)
+        result, matrix, vector = (place(p.buffer, p.indices) for p in parts)
+        if statement.tile is not None:
+            first, rows = statement.tile
+            matrix = f"{matrix}[{spell_dim(first)} : {spell_dim(first + rows)}]"
+            if statement.by_rows:
+                result = f"{result}[:{spell_dim(rows)}]"
+            else:
+                vector = f"{vector}[:{spell_dim(rows)}]"
+        if statement.by_rows:
+            self.lines_of(f"add_matrix_vector({result}, {matrix}, {vector})", depth)
+        else:
+            self.lines_of(f"add_vector_matrix({result}, {vector}, {matrix})", depth)
 
     def _argument(self, name: str, transposed: bool, at: tuple[Dim, ...]) -> str:
         # Only a parameter can be strided in a way that BLAS can't read.

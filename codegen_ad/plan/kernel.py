@@ -195,7 +195,9 @@ class Product:
 class MatrixVector:
     """`result += matrix @ vector` if `by_rows`, else `result += vector @ matrix`.
 
-    All three stand at leading indices of buffers. There are `terms` multiplications.
+    All three stand at leading indices of buffers. There are `terms` multiplications. With `tile`, a
+    first row and how many rows, the matrix is these rows of what stands there, and of the vector
+    along them only the beginning is meant.
     """
 
     result: Load
@@ -204,6 +206,7 @@ class MatrixVector:
     terms: Dim
     note: Note
     by_rows: bool
+    tile: tuple[Dim, Dim] | None = None
 
 
 @dataclass(slots=True)

@@ -196,9 +196,10 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             first, second = expression_text(left), expression_text(right)
             both = f"{first}.T @ {second}" if by_steps else f"{first} @ {second}{turned}"
             return f"{expression_text(result)} {sign} {both}"
-        case MatrixVector(result, matrix, vector, by_rows=by_rows):
+        case MatrixVector(result, matrix, vector, by_rows=by_rows, tile=tile):
             both = (matrix, vector) if by_rows else (vector, matrix)
-            return f"{expression_text(result)} += {' @ '.join(map(expression_text, both))}"
+            rows = "" if tile is None else f" for {tile[1]} rows from {tile[0]} on"
+            return f"{expression_text(result)} += {' @ '.join(map(expression_text, both))}{rows}"
         case Check(name, extent, axis):
             return f"check that {name} is an index of axis {axis}, of size {extent}"
         case CheckRange(count, extent, axis):

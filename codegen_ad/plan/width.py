@@ -21,7 +21,7 @@ def gains_by_width(kernel: Kernel) -> bool:
     So do products of matrices and vectors in steps: they wait for the second-level cache, which
     hands out more bytes at once to wide vectors.
     """
-    if any(isinstance(s, MatrixVector) and not s.terms.is_constant for s in walk(kernel.body)):
+    if any(map(_is_product_in_steps, walk(kernel.body))):
         return True
     plain = [s for s in kernel.body if isinstance(s, For | Tiles) and _is_plain(s)]
     own = {id(inner) for loop in plain for inner in walk([loop])}
@@ -30,6 +30,12 @@ def gains_by_width(kernel: Kernel) -> bool:
         weight for loop in plain for extent, weight in weights([loop]) if not extent.is_constant
     ]
     return not any(others) and bool(work) and sum(work) >= LEAST * len(work)
+
+
+def _is_product_in_steps(statement: Statement) -> bool:
+    if not isinstance(statement, MatrixVector) or statement.tile is not None:
+        return False
+    return not statement.terms.is_constant
 
 
 def _is_plain(loop: For | Tiles) -> bool:

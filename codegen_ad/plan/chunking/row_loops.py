@@ -19,6 +19,7 @@ from codegen_ad.plan.kernel import (
     For,
     Let,
     Load,
+    MatrixVector,
     Product,
     Statement,
     Store,
@@ -214,6 +215,10 @@ def _is_added_to(loop: For | Tiles, buffer: str) -> bool:
             if not statement.adds or buffer in (statement.part, *read):
                 return False
             continue
+        if isinstance(statement, MatrixVector):
+            if buffer in (statement.matrix.buffer, statement.vector.buffer):
+                return False
+            continue
         if place is None or not isinstance(statement, Accumulate) or statement.how != "sum":
             return False
         target = statement.target
@@ -238,7 +243,7 @@ def is_long(loop: For | Tiles) -> bool:
             body += statement.body
         else:
             body.append(statement)
-    return any(isinstance(s, For | While | Product) for s in walk(body))
+    return any(isinstance(s, For | While | Product | MatrixVector) for s in walk(body))
 
 
 def elements(arrays: Sequence[Totals]) -> Dim:

@@ -150,8 +150,9 @@ def dims(statement: Statement) -> Iterator[Dim]:
         case Product(terms=terms, rows=rows):
             yield terms
             yield rows
-        case MatrixVector(terms=terms):
+        case MatrixVector(terms=terms, tile=tile):
             yield terms
+            yield from tile or ()
         case CheckRange(count=count, extent=extent):
             yield count
             yield extent

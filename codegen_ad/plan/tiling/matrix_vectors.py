@@ -7,8 +7,10 @@ follows the sum is computed for one number after the other. Taken out, four rows
 what is read of the vectors, and the loop that is left uses vectors itself. 64 by 128 from the
 second-level cache take 0.8 of the time, with vectors of 512 bits 0.6.
 
+The passes over a tile of rows of the data are the same, with the tile for a matrix. Logistic
+regression on 20 columns takes 0.9 of the time, and rows that come from memory do not wait for it.
 Where a nest does both with one matrix, it stays: the matrix is read once. So do loops over rows of
-the data: vectors of their length would have to be kept.
+the data that have no tiles: vectors of their length would have to be kept.
 """
 
 from __future__ import annotations
@@ -73,13 +75,17 @@ class _Product:
 
 @dataclass(slots=True)
 class _Taker:
-    """Takes products out of blocks; `shapes` are those of arrays, `sizes` symbols known before."""
+    """Takes products out of blocks; `shapes` are those of arrays, `sizes` symbols known before.
+
+    `tile` is the one whose passes are looked at.
+    """
 
     names: Names
     shapes: dict[str, Shape]
     sizes: set[str]
     rows: Collection[Dim]
     allocated: list[Statement] = field(default_factory=list[Statement])
+    tile: Tiles | None = None
 
     def block(self, body: list[Statement], *, in_steps: bool) -> None:
         """Take products out of the loops of a block, and of those in it."""
@@ -88,18 +94,37 @@ class _Taker:
             before: list[Statement] = []
             after: list[Statement] = []
             if in_steps and isinstance(statement, For) and self._may_be_side(statement):
-                for inner in [s for s in statement.body if isinstance(s, For)]:
-                    if self._may_be_side(inner) and may_be_matrix(statement.extent, inner.extent):
-                        self._take(pair_of(statement, inner), before, after)
+                self._take_all(statement, before, after)
             found += [*before, statement, *after]
             steps = isinstance(statement, While) or (
                 isinstance(statement, For | Tiles) and statement.carried
             )
             if self._is_over_rows(statement):
+                if isinstance(statement, Tiles):
+                    self._in_tile(statement)
                 continue
             for inside in blocks(statement):
                 self.block(inside, in_steps=in_steps or steps)
         body[:] = found
+
+    def _in_tile(self, tile: Tiles) -> None:
+        """Take products out of the passes over the rows of a tile."""
+        self.tile = tile
+        found: list[Statement] = []
+        for statement in tile.body:
+            before: list[Statement] = []
+            after: list[Statement] = []
+            if isinstance(statement, For) and statement.variable == tile.row:
+                self._take_all(statement, before, after)
+            found += [*before, statement, *after]
+        tile.body[:] = found
+        self.tile = None
+
+    def _take_all(self, outer: For, before: list[Statement], after: list[Statement]) -> None:
+        """Take out what the loops in a loop multiply."""
+        for inner in [s for s in outer.body if isinstance(s, For)]:
+            if self._may_be_side(inner) and may_be_matrix(outer.extent, inner.extent):
+                self._take(pair_of(outer, inner), before, after)
 
     def _is_over_rows(self, statement: Statement) -> bool:
         """Whether a statement is a loop over rows of data, or over tiles of them."""
@@ -137,7 +162,7 @@ class _Taker:
         target, own = statement.target, pair.inner.variable
         assert isinstance(target, Var)
         start = start_of_sum(pair.outer, target.name)
-        found = _product(statement, pair, read, own)
+        found = self._product(statement, pair, read, own)
         if start is None or found is None:
             return False
         vector = found.vector
@@ -168,7 +193,7 @@ class _Taker:
         (store,) = stores
         uses = [s for s in walk(pair.outer.body) if store.buffer in mentioned(s)]
         whole = store.indices == (Dim.symbol(pair.outer.variable),)
-        if len(uses) > 1 or not whole or self.shapes.get(store.buffer) != (pair.outer.extent,):
+        if len(uses) > 1 or not whole or self.shapes.get(store.buffer) != (self._room(pair.outer),):
             return None
         pair.outer.body = [s for s in pair.outer.body if s is not store]
         return Load(store.buffer, (), target.dtype)
@@ -185,7 +210,7 @@ class _Taker:
             return False
         if not _is_fixed(target.indices[:-1], pair) or not is_total([pair.outer], target.buffer):
             return False
-        found = _product(statement, pair, read, own)
+        found = self._product(statement, pair, read, own)
         if found is None:
             return False
         within = {n: x for n, x in pair.lets.items() if n in lets_of(pair.inner.body)}
@@ -228,7 +253,10 @@ class _Taker:
         self, result: Load, found: _Product, vector: Load, pair: Pair, note: Note, by_rows: bool
     ) -> MatrixVector:
         terms = pair.outer.extent * pair.inner.extent
-        return MatrixVector(result, found.matrix, vector, terms, note, by_rows)
+        rows = None
+        if self.tile is not None:
+            rows = Dim.symbol(self.tile.first), Dim.symbol(self.tile.rows)
+        return MatrixVector(result, found.matrix, vector, terms, note, by_rows, rows)
 
     def _vector(self, like: Expr, along: For, note: Note) -> Load:
         """A new buffer for a vector along a loop."""
@@ -236,13 +264,35 @@ class _Taker:
         if name not in self.names.meaning:
             self.names.wishes[name] = ("vector",)
         dtype: DType = like.dtype
-        self.allocated.append(Allocate(name, (along.extent,), dtype, None, Note()))
-        self.shapes[name] = (along.extent,)
+        shape = (self._room(along),)
+        self.allocated.append(Allocate(name, shape, dtype, None, Note()))
+        self.shapes[name] = shape
         return Load(name, (), dtype)
 
+    def _room(self, along: For) -> Dim:
+        """The length of a buffer for a vector along a loop."""
+        if self.tile is not None and along.variable == self.tile.row:
+            return Dim.constant(self.tile.size)
+        return along.extent
 
-def _product(statement: Accumulate, pair: Pair, read: list[str], along: str) -> _Product | None:
-    """What is added as an element of a matrix, and factors of which some go `along` one loop."""
+    def _product(
+        self, statement: Accumulate, pair: Pair, read: list[str], along: str
+    ) -> _Product | None:
+        """What is added as an element of a matrix, and factors that go `along` one loop."""
+        row = Dim.symbol(pair.outer.variable)
+        if self.tile is None:
+            return _product(statement, pair, read, along, row)
+        found = _product(statement, pair, read, along, row + Dim.symbol(self.tile.first))
+        return None if found is None or found.turned else found
+
+
+def _product(
+    statement: Accumulate, pair: Pair, read: list[str], along: str, row: Dim
+) -> _Product | None:
+    """What is added as an element of a matrix, and factors of which some go `along` one loop.
+
+    The outer loop is about the `row` of the matrix.
+    """
     outer, inner = pair.outer.variable, pair.inner.variable
     other = inner if along == outer else outer
     expr, dtype = statement.expr, statement.target.dtype
@@ -262,7 +312,7 @@ def _product(statement: Accumulate, pair: Pair, read: list[str], along: str) -> 
     if len(matrix) != 1 or not vector or any(f.dtype is not dtype for f in (*matrix, *vector)):
         return None
     (found,) = matrix
-    here = tuple(map(Dim.symbol, (outer, inner)))
+    here = row, Dim.symbol(inner)
     if found.indices[-2:] not in (here, here[::-1]) or not _is_fixed(found.indices[:-2], pair):
         return None
     # What a nest reads twice it should read from memory once.
