@@ -4,8 +4,8 @@
 
 w: f8[d]    X: f8[n, d]    y: f8[n]
 
-Cost for each of n: 4 operations, 1 exp; 24 bytes read, 16 written.
-Cost for each of d*n: 4 operations; 24 bytes read, 8 written.
+Cost for each of d*n: 4 operations; 16 bytes read, 0 written.
+Cost for each of n: 4 operations, 1 exp; 16 bytes read, 8 written.
 Cost for each of d: 1 operations; 8 bytes read, 8 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 1.1.
@@ -69,6 +69,44 @@ def vector_exp(x):
     return vector_scaled(p, shifted)
 
 
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def add_matrix_vector(total, matrix, vector):
+    """Add matrix @ vector to `total`, four rows at a time, which share what is read of `vector`."""
+    whole = matrix.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = 0.0, 0.0, 0.0, 0.0
+        for j in range(matrix.shape[1]):
+            x = vector[j]
+            a = plus(a, matrix[i, j] * x)
+            b = plus(b, matrix[i + 1, j] * x)
+            c = plus(c, matrix[i + 2, j] * x)
+            d = plus(d, matrix[i + 3, j] * x)
+        total[i] += a
+        total[i + 1] += b
+        total[i + 2] += c
+        total[i + 3] += d
+    for i in range(whole, matrix.shape[0]):
+        a = 0.0
+        for j in range(matrix.shape[1]):
+            a = plus(a, matrix[i, j] * vector[j])
+        total[i] += a
+
+
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+def add_vector_matrix(total, vector, matrix):
+    """Add vector @ matrix to `total`, four rows at a time, for which `total` is read once."""
+    whole = matrix.shape[0] // 4 * 4
+    for i in range(0, whole, 4):
+        a, b, c, d = vector[i], vector[i + 1], vector[i + 2], vector[i + 3]
+        for j in range(matrix.shape[1]):
+            first = a * matrix[i, j] + b * matrix[i + 1, j]
+            total[j] += first + (c * matrix[i + 2, j] + d * matrix[i + 3, j])
+    for i in range(whole, matrix.shape[0]):
+        a = vector[i]
+        for j in range(matrix.shape[1]):
+            total[j] += a * matrix[i, j]
+
+
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
 def poisson_value_and_grad_rows(first_2, last, rows_2, w, X, y, sums, d_w_parts):
     """Add up each of the chunks `first_2` up to `last`, of as many rows, into `sums` and `d_w_parts`."""
@@ -83,12 +121,9 @@ def poisson_value_and_grad_rows(first_2, last, rows_2, w, X, y, sums, d_w_parts)
         for step in range(chunk * rows_2, min(chunk * rows_2 + rows_2, n), 64):
             first = max(step, 0)  # so that no index counts from the end
             rows = min(64, n - first)
-            for row in range(rows):
-                eta = 0.0
-                for i in range(d):
-                    # line 3: eta = X @ w
-                    eta = plus(eta, X[first + row, i] * w[i])
-                eta_tile[row] = eta
+            eta_tile[:] = 0.0
+            # line 3: eta = X @ w
+            add_matrix_vector(eta_tile[:rows], X[first : first + rows], w)
             for row in range(rows):
                 # line 4: return (np.exp(eta) - y * eta).mean()
                 eta_row = eta_tile[row]
@@ -97,10 +132,7 @@ def poisson_value_and_grad_rows(first_2, last, rows_2, w, X, y, sums, d_w_parts)
                 value_1 = plus(value_1, value_2 - y_row * eta_row)
                 # gradient of line 3: eta = X @ w
                 d_eta_tile[row] = value_2 - y_row
-            for row in range(rows):
-                d_eta_1 = d_eta_tile[row]
-                for i in range(d):
-                    d_w[i] += d_eta_1 * X[first + row, i]
+            add_vector_matrix(d_w, d_eta_tile[:rows], X[first : first + rows])
         sums[chunk, 0] = value_1
         for i in range(d):
             d_w_parts[chunk, i] = d_w[i]

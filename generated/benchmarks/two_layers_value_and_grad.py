@@ -103,7 +103,7 @@ def add_outer_products(total, left, right, rows, part):
             total[i, j] += part[i, j]
 
 
-@njit(error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
 def add_matrix_vector(total, matrix, vector):
     """Add matrix @ vector to `total`, four rows at a time, which share what is read of `vector`."""
     whole = matrix.shape[0] // 4 * 4
@@ -126,7 +126,7 @@ def add_matrix_vector(total, matrix, vector):
         total[i] += a
 
 
-@njit(error_model="numpy", fastmath={"contract"})
+@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
 def add_vector_matrix(total, vector, matrix):
     """Add vector @ matrix to `total`, four rows at a time, for which `total` is read once."""
     whole = matrix.shape[0] // 4 * 4
