@@ -106,6 +106,9 @@ def _families() -> Iterator[Case]:
             arguments = ", ".join(part for part in (place, given) if part) + more
             function = f"scipy.stats.{name}"
             yield Case(FAMILY, function, f"{function}.{method}({arguments})")
+        for method in known.quantiles:
+            arguments = ", ".join(part for part in ("u", shapes) if part) + more
+            yield Case(FAMILY, function, f"{function}.{method}({arguments})")
 
 
 CASES = (*_families(), *cases_of(FAMILY, MORE))
@@ -114,7 +117,8 @@ CASES = (*_families(), *cases_of(FAMILY, MORE))
 def _note(name: str) -> str:
     known = {**CONTINUOUS, **DISCRETE}[name]
     kind = "pmf" if known.discrete else "pdf"
-    methods = ", ".join(f"`{m}`" for m in (f"log{kind}", kind, *known.probabilities))
+    known_methods = (f"log{kind}", kind, *known.probabilities, *known.quantiles)
+    methods = ", ".join(f"`{m}`" for m in known_methods)
     return methods + (f"; `{kind}` alone in the shapes" if name in FIXED else "")
 
 

@@ -10,6 +10,7 @@ Johnson, Kemp, Kotz, Univariate Discrete Distributions, in SciPy's parameters.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -26,6 +27,7 @@ class Family:
     below, above : which places lie to the left and to the right of the support.
     inside : a place within the support, which stands for those outside.
     cdf, sf, logcdf, logsf : the probability of at most `z`, of more, and their logarithms.
+    ppf, isf : the place that is exceeded with probability `1 - q` and `q`, as formulas over `q`.
     """
 
     shapes: tuple[str, ...] = ()
@@ -36,6 +38,7 @@ class Family:
     inside: str = "1"
     discrete: bool = False
     probabilities: Mapping[str, str] = field(default_factory=dict[str, str])
+    quantiles: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 def family(
@@ -47,11 +50,24 @@ def family(
     above: str = "",
     inside: str = "1",
     discrete: bool = False,
+    inverse: str = "",
+    ppf: str = "",
+    isf: str = "",
     **probabilities: str,
 ) -> Family:
-    """One entry of the table; what is missing of the probabilities follows from the others."""
+    """One entry of the table; what is missing of the probabilities follows from the others.
+
+    `inverse` is the inverse of `hazard` or `lower`, over `h`.
+    """
     names = tuple(shapes.split())
-    return Family(names, log, valid, below, above, inside, discrete, _completed(probabilities))
+    quantiles = {"ppf": ppf, "isf": isf} if ppf else {}
+    if inverse:
+        tails = {"ppf": "-log1p(-q)", "isf": "-log(q)"}
+        if "lower" in probabilities:
+            tails = {"ppf": tails["isf"], "isf": tails["ppf"]}
+        quantiles = {method: re.sub(r"\bh\b", f"({h})", inverse) for method, h in tails.items()}
+    known = _completed(probabilities)
+    return Family(names, log, valid, below, above, inside, discrete, known, quantiles)
 
 
 def _completed(known: Mapping[str, str]) -> dict[str, str]:
@@ -90,6 +106,8 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     # -|z|, whose derivatives at 0 are those of the left side: for functions that are smooth there.
     "below": (("z",), "z if z <= 0 else -z"),
+    # The cotangent of so many half turns, up to a quarter of a turn.
+    "half_turns": (("a",), "1 / tan(3.141592653589793 * a)"),
     "normal": (("z",), "-0.5 * square(z) - 0.9189385332046727"),
     # The logarithm of the normal probability between a and b, counted from the thinner side.
     "log_between": (("a", "b"), "_log_between(a if a + b <= 0 else -b, b if a + b <= 0 else -a)"),
@@ -103,6 +121,8 @@ CONTINUOUS: dict[str, Family] = {
         sf="ndtr(-z)",
         logcdf="log_ndtr(z)",
         logsf="log_ndtr(-z)",
+        ppf="ndtri(q)",
+        isf="-ndtri(q)",
     ),
     "t": family(
         "-0.5 * log(df) - betaln(0.5, 0.5 * df) - 0.5 * (df + 1) * log1p(square(z) / df)",
@@ -129,7 +149,7 @@ CONTINUOUS: dict[str, Family] = {
         cdf="betainc(a, b, z)",
         sf="betainc(b, a, 1 - z)",
     ),
-    "expon": family("-z", below="z < 0", hazard="z"),
+    "expon": family("-z", below="z < 0", hazard="z", inverse="h"),
     "lognorm": family(
         "normal(log(z) / s) - log(s) - log(z)",
         "s",
@@ -139,9 +159,19 @@ CONTINUOUS: dict[str, Family] = {
         sf="ndtr(-log(z) / s)",
         logcdf="log_ndtr(log(z) / s)",
         logsf="log_ndtr(-log(z) / s)",
+        ppf="exp(s * ndtri(q))",
+        isf="exp(-s * ndtri(q))",
     ),
     "uniform": family(
-        "0 * z", below="z < 0", above="z > 1", inside="0.5", cdf="z", sf="1 - z", logsf="log1p(-z)"
+        "0 * z",
+        below="z < 0",
+        above="z > 1",
+        inside="0.5",
+        cdf="z",
+        sf="1 - z",
+        logsf="log1p(-z)",
+        ppf="q",
+        isf="1 - q",
     ),
     "laplace": family(
         "-0.6931471805599453 - absolute(z)",
@@ -149,11 +179,15 @@ CONTINUOUS: dict[str, Family] = {
         sf="0.5 * exp(below(z)) if z > 0 else 1 - 0.5 * exp(below(z))",
         logcdf="log1p(-0.5 * exp(below(z))) if z > 0 else -0.6931471805599453 + below(z)",
         logsf="-0.6931471805599453 + below(z) if z > 0 else log1p(-0.5 * exp(below(z)))",
+        ppf="log(2 * q) if q < 0.5 else -log(2 - 2 * q)",
+        isf="-log(2 * q) if q < 0.5 else log(2 - 2 * q)",
     ),
     "cauchy": family(
         "-1.1447298858494002 - log1p(square(z))",
         cdf="0.3183098861837907 * arctan2(1, -z)",
         sf="0.3183098861837907 * arctan2(1, z)",
+        ppf="-half_turns(q) if q < 0.5 else half_turns(1 - q)",
+        isf="half_turns(q) if q < 0.5 else -half_turns(1 - q)",
     ),
     "logistic": family(
         "below(z) - 2 * softplus(below(z))",
@@ -161,6 +195,8 @@ CONTINUOUS: dict[str, Family] = {
         sf="expit(-z)",
         logcdf="-softplus(-z)",
         logsf="-softplus(z)",
+        ppf="logit(q)",
+        isf="-logit(q)",
     ),
     "chi2": family(
         "xlogy(0.5 * df - 1, z) - 0.5 * z - gammaln(0.5 * df) - 0.34657359027997264 * df",
@@ -194,12 +230,16 @@ CONTINUOUS: dict[str, Family] = {
         cdf="erf(0.7071067811865476 * z)",
         sf="erfc(0.7071067811865476 * z)",
         logsf="0.6931471805599453 + log_ndtr(-z)",
+        ppf="-ndtri(0.5 * (1 - q))",
+        isf="-ndtri(0.5 * q)",
     ),
     "halfcauchy": family(
         "-0.4515827052894548 - log1p(square(z))",
         below="z < 0",
         cdf="0.6366197723675814 * arctan(z)",
         sf="0.6366197723675814 * arctan2(1, z)",
+        ppf="half_turns(0.5 * (1 - q))",
+        isf="half_turns(0.5 * q)",
     ),
     "invgamma": family(
         "-(a + 1) * log(z) - gammaln(a) - 1 / z",
@@ -215,16 +255,29 @@ CONTINUOUS: dict[str, Family] = {
         valid="c > 0",
         below="z < 0",
         hazard="z ** c",
+        inverse="h ** (1 / c)",
     ),
     "pareto": family(
-        "log(b) - (b + 1) * log(z)", "b", valid="b > 0", below="z < 1", hazard="b * log(z)"
+        "log(b) - (b + 1) * log(z)",
+        "b",
+        valid="b > 0",
+        below="z < 1",
+        hazard="b * log(z)",
+        inverse="exp(h / b)",
     ),
     "lomax": family(
-        "log(c) - (c + 1) * log1p(z)", "c", valid="c > 0", below="z < 0", hazard="c * log1p(z)"
+        "log(c) - (c + 1) * log1p(z)",
+        "c",
+        valid="c > 0",
+        below="z < 0",
+        hazard="c * log1p(z)",
+        inverse="expm1(h / c)",
     ),
-    "gumbel_r": family("-z - exp(-z)", lower="exp(-z)"),
-    "gumbel_l": family("z - exp(z)", hazard="exp(z)"),
-    "rayleigh": family("log(z) - 0.5 * square(z)", below="z < 0", hazard="0.5 * square(z)"),
+    "gumbel_r": family("-z - exp(-z)", lower="exp(-z)", inverse="-log(h)"),
+    "gumbel_l": family("z - exp(z)", hazard="exp(z)", inverse="log(h)"),
+    "rayleigh": family(
+        "log(z) - 0.5 * square(z)", below="z < 0", hazard="0.5 * square(z)", inverse="sqrt(2 * h)"
+    ),
     "maxwell": family(
         "-0.22579135264472744 + 2 * log(z) - 0.5 * square(z)",
         below="z < 0",

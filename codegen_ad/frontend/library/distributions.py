@@ -49,10 +49,37 @@ def evaluated(name: str, family: Family, method: str) -> Handler:
     return handler
 
 
+def quantile(name: str, family: Family, method: str) -> Handler:
+    """The handler of a method that gives the place for a probability."""
+    shapes = " ".join(family.shapes)
+    text = f"scipy.stats.{name}.{method}: q {shapes} loc=0 scale=1"
+
+    def handler(ctx: Context, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+        call = bind(ctx, args, kwargs, text)
+        b = call.b
+        given = _given(call, "q", family)
+        shape = common_shape(call, *(x.array.shape for x in given.values()))
+        value = build(b, family.quantiles[method], given, FUNCTIONS)
+        value = make.multiply(b, value, given["scale"]) if "scale" in given else value
+        value = make.add(b, value, given["loc"]) if "loc" in given else value
+        conditions = ["q >= 0", "q <= 1", *([family.valid] if family.valid else [])]
+        conditions += ["scale > 0"] if "scale" in given else []
+        valid = build(b, " and ".join(f"({c})" for c in conditions), given, FUNCTIONS)
+        value = make.where(b, valid, value, make.constant(b, math.nan))
+        return call.fresh(make.broadcast_to(b, value, shape))
+
+    return handler
+
+
+def _given(call: Call, first: str, family: Family) -> dict[str, Node]:
+    """The arguments in float64, as SciPy takes them."""
+    names = [n for n in (first, *family.shapes, "loc", "scale") if n in call.given]
+    return {n: make.cast(call.b, call.node(n), DType.FLOAT64) for n in names}
+
+
 def _value(call: Call, family: Family, method: str, first: str) -> Node:
     b = call.b
-    names = [n for n in (first, *family.shapes, "loc", "scale") if n in call.given]
-    given = {n: make.cast(b, call.node(n), DType.FLOAT64) for n in names}  # as SciPy does
+    given = _given(call, first, family)
     shape = common_shape(call, *(x.array.shape for x in given.values()))
 
     def written(text: str, z: Node) -> Node:
@@ -146,6 +173,8 @@ def _method(name: str, method: str) -> Handler:
     family = CONTINUOUS.get(name) or DISCRETE.get(name)
     if family is not None and (method in DENSITIES or method in family.probabilities):
         return evaluated(name, family, method)
+    if family is not None and method in family.quantiles:
+        return quantile(name, family, method)
     if name in densities_of_vectors.SIGNATURES and method in DENSITIES:
         return of_vectors(name, method)
     return _unknown(f"{name}.{method}")

@@ -78,8 +78,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "It looks at how arrays lie in memory.",
         _OUTSIDE,
-        "may_share_memory shares_memory byte_bounds lib.stride_tricks.as_strided"
-        " lib.stride_tricks.sliding_window_view",
+        "may_share_memory shares_memory byte_bounds",
     ),
     (
         "It makes text.",

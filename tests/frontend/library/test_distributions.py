@@ -77,6 +77,33 @@ def test_values_are_those_of_scipy(name: str) -> None:
         )  # fmt: skip
 
 
+WITH_QUANTILES = [name for name, family in FAMILIES.items() if family.quantiles]
+
+
+@pytest.mark.parametrize("name", WITH_QUANTILES)
+def test_quantiles_are_those_of_scipy(name: str) -> None:
+    q = np.array([-0.1, 0.0, 1e-12, 1e-3, 0.2, 0.5, 0.77, 0.9990234375, 1.0, 1.3, np.nan])
+    shapes = SHAPES.get(name, ())
+    for method in ("ppf", "isf"):
+        for more in ((0.25, 1.5), (0.25, -1.0)):
+            arguments = [np.full(len(q), v) for v in (*shapes, *more)]
+            program, slopes = derivative_of(name, method, list(range(len(arguments) + 1)))
+            expected = getattr(getattr(scipy.stats, name), method)(q, *shapes, *more)
+            found = evaluate(program, [q, *arguments])[0]
+            np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15, err_msg=method)
+        inner = np.array([1e-3, 0.2, 0.47, 0.77, 0.98])
+        arguments = [np.full(len(inner), v) for v in (*shapes, 0.25, 1.5)]
+        inputs = [inner, *arguments]
+        _, *found = evaluate(slopes, [*inputs, np.ones(len(inner))])
+        for k, slope in enumerate(found):
+            moved = [
+                evaluate(program, [a + h if j == k else a for j, a in enumerate(inputs)])[0]
+                for h in (1e-5, -1e-5, 5e-6, -5e-6)
+            ]
+            coarse, fine = (moved[0] - moved[1]) / 2e-5, (moved[2] - moved[3]) / 1e-5
+            np.testing.assert_allclose(slope, (4 * fine - coarse) / 3, rtol=2e-6, err_msg=method)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_gradients_are_slopes(name: str) -> None:
     """Of all parameters inside the support; 0 outside, and no NaN from the side not taken."""
