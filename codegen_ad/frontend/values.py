@@ -231,6 +231,14 @@ class Endless:
     cycle: tuple[Value, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The items at some places of what a loop of the program goes through."""
+
+    of: Value
+    places: Array
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Nested:
     """What loops one inside the other give: `itertools.product`, `np.ndindex`, and their kin.

@@ -107,7 +107,7 @@ def _families() -> Iterator[Case]:
             function = f"scipy.stats.{name}"
             yield Case(FAMILY, function, f"{function}.{method}({arguments})")
         for method in known.quantiles:
-            arguments = ", ".join(part for part in ("u", shapes) if part) + more
+            arguments = ", ".join(part for part in ("0.9 * u", shapes) if part) + more
             yield Case(FAMILY, function, f"{function}.{method}({arguments})")
 
 

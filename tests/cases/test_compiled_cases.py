@@ -72,6 +72,7 @@ np.nanmedian np.nanstd np.quantile np.cov np.corrcoef np.cumulative_sum np.nancu
 np.sort np.choose np.polyint np.polynomial.chebyshev.chebval np.polynomial.laguerre.lagval np.vecdot
 np.diagonal np.block np.delete np.insert np.pad np.geomspace np.tril_indices np.triu_indices
 np.apply_along_axis np.vectorize np.piecewise np.resize np.r_ np.hanning
+ufunc.reduceat np.lib.stride_tricks.sliding_window_view
 """
 USABLE = _chosen()
 ALONE = {"np.interp"}  # as long to compile as a group: each element takes branches of its own

@@ -143,3 +143,16 @@ def grown(x: Any, n: Any) -> Any:
     for i, j in itertools.combinations(range(n - 1), 2):
         total += x[i] * x[j]
     return total * len(weights)
+
+
+@uses("`[... for v in x if c]`, `filter`", "elements are made where the condition holds alone")
+def picked(x: Any) -> Any:
+    total, n = 0.0, len(x)
+    for k in range(n):
+        total += k * np.prod([(0.3 - x[i]) / (x[k] - x[i]) for i in range(n) if i != k])
+    small = [np.sqrt(1.2 - v) for v in x if v < 1.2]
+    total += np.mean(small) * len(small) + len([1 for v in x if v > 0.6])
+    total += max(np.sqrt(v - 0.4) for i, v in enumerate(x) if v > 0.4 if i % 2 == 0)
+    total += np.array([v for v in x if v > 100.0]).sum()
+    total += sum(filter(lambda v: v > 0.5, x)) * np.prod(list(filter(lambda v: v > 0.6, x[:3])))
+    return total * np.prod([x[i] for i in range(4) if x[i] > 0.5])

@@ -6,9 +6,11 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from codegen_ad.errors import UnsupportedSyntax
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, counting, iteration
-from codegen_ad.frontend.control.comprehensions import mapped, reduced
+from codegen_ad.frontend.control.comprehensions import filtered, mapped, reduced
+from codegen_ad.frontend.values import Nested
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
@@ -26,10 +28,25 @@ def _map(m: Any, args: Args, _: Named) -> Value:
 
 def _filter(m: Any, args: Args, _: Named) -> Value:
     function, iterable = args
+    rolled = iteration.is_data(m, iterable) and not isinstance(iterable, Nested)
+    if rolled and m.try_items(iterable) is None:
+        return filtered(m, function, iterable)
+    saved = m.snapshot()
+    try:
+        return _kept(m, function, m.items(iterable, "argument of filter"))
+    except UnsupportedSyntax:
+        if not rolled:
+            raise
+    m.restore(saved)
+    return filtered(m, function, iterable)
+
+
+def _kept(m: Any, function: Value, items: Sequence[Value]) -> Value:
+    """The items for which the function holds, as far as that is known now."""
     kept: list[Value] = []
-    for item in m.items(iterable, "argument of filter"):
+    for item in items:
         told = item if function is None else m.call(function, [item], {})
-        if branches.known(m, told, "condition"):
+        if branches.keeps(m, told):
             kept.append(item)
     return tuple(kept)
 

@@ -62,13 +62,15 @@ def decide(m: Machine, value: Value) -> bool | Node:
             return bool(items) if items is not None else bool(value)
 
 
-def known(m: Machine, value: Value, what: str) -> bool:
-    """The truth of a value that must be known now."""
+def keeps(m: Machine, value: Value) -> bool:
+    """The truth of a value that says whether an item is kept, which must be known now."""
     found = decide(m, value)
     if isinstance(found, Node):
+        m.unroll()
         m.refuse(
-            f"The {what} depends on data, and must be known before the function runs.",
-            "Use np.where on arrays, or an `if` statement.",
+            "Which items are left depends on data.",
+            "Go through an array of them, `for v in np.array([a, b])`, or write the loop with an "
+            "`if` inside.",
         )
     return found
 

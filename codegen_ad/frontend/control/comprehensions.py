@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from codegen_ad.errors import UnsupportedSyntax
 from codegen_ad.frontend import binding
 from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, iteration, loops
 from codegen_ad.frontend.refusals import refuse_expression
-from codegen_ad.frontend.values import Array, Frame, Once
+from codegen_ad.frontend.sizes.symbolic import Restart
+from codegen_ad.frontend.values import Array, Frame, Nested, Once, Outside, Picked
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -26,30 +29,111 @@ def running_sum(m: Machine, argument: ast.expr) -> Value:
     if iterable is None:
         return None
     add = ast.AugAssign(ast.Name("%sum", ast.Store()), ast.Add(), argument.elt)
-    return _loop(m, argument, iterable, add, "%sum", 0)
+    return _loop(m, argument, argument.generators, iterable, add, "%sum", 0)
 
 
 def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp) -> Value | None:
-    """A comprehension over something of symbolic length: the loop that appends; None of others."""
-    iterable = _long(m, node.generators)
-    if iterable is None:
-        return None
+    """A comprehension over something of symbolic length: the loop that appends; None of others.
+
+    Where conditions depend on data, those of all items are computed first. Elements are made of the
+    items for which they hold.
+    """
+    key = ("picked", id(node))
+    first, *others = node.generators
+    pickable = bool(first.ifs) and not others and not _binds(first.ifs)
+    iterable = _long(m, node.generators, known=key in m.facts.picked)
+    if iterable is not None and key in m.facts.picked:
+        return _listed(m, node, picked(m, iterable, _all(first), first.target, first.ifs[0]), [])
+    try:
+        if iterable is not None:
+            return _listed(m, node, iterable, first.ifs)
+        if pickable:
+            found = [m.evaluate(m, node.elt) for _ in generate(m, node.generators)]
+            return tuple(found) if isinstance(node, ast.GeneratorExp) else m.list_of(found)
+    except UnsupportedSyntax:
+        if not pickable or not _goes_through_data(m, first.iter):
+            raise
+        m.facts.picked.add(key)
+        raise Restart from None
+    return None
+
+
+def _listed(
+    m: Machine, node: ast.ListComp | ast.GeneratorExp, iterable: Value, ifs: list[ast.expr]
+) -> Value:
     append = ast.Attribute(ast.Name("%items", ast.Load()), "append", ast.Load())
     add = ast.Expr(ast.Call(append, [node.elt], []))
-    return _loop(m, node, iterable, add, "%items", m.list_of([]))
+    first, *others = node.generators
+    first = ast.comprehension(first.target, first.iter, ifs, first.is_async)
+    return _loop(m, node, [first, *others], iterable, add, "%items", m.list_of([]))
+
+
+def picked(
+    m: Machine,
+    iterable: Value,
+    test: ast.expr,
+    target: ast.expr,
+    place: ast.expr | None = None,
+    given: dict[str, Value] | None = None,
+) -> Picked:
+    """The items of which a test holds, that names them `target`; `place` is where it stands."""
+    append = ast.Attribute(ast.Name("%items", ast.Load()), "append", ast.Load())
+    truth = ast.Call(ast.Name("%bool", ast.Load()), [test], [])
+    add = ast.Expr(ast.Call(append, [truth], []))
+    loop = ast.For(target, ast.Name("%iterable", ast.Load()), [add], [])
+    env = {"%items": m.list_of([]), "%bool": Outside(bool, ()), **(given or {})}
+    found = _run(m, loop, iterable, "%items", env, place)
+    (places,) = m.places(m.node(found, "condition"))
+    return Picked(iterable, m.fresh(places))
+
+
+def filtered(m: Machine, function: Value, iterable: Value) -> Value:
+    """`filter(function, iterable)` where what is kept depends on data: a list."""
+    item = ast.Name("item", ast.Load())
+    test: ast.expr = item
+    if function is not None:
+        test = ast.Call(ast.Name("%function", ast.Load()), [item], [])
+    target = ast.Name("item", ast.Store())
+    kept = picked(m, iterable, test, target, given={"%function": function})
+    return mapped(m, Outside(operator.pos, ()), kept)
+
+
+def _all(generator: ast.comprehension) -> ast.expr:
+    """The conditions of a generator as one."""
+    tests = generator.ifs
+    if len(tests) == 1:
+        return tests[0]
+    return ast.copy_location(ast.BoolOp(ast.And(), list(tests)), tests[0])
+
+
+def _binds(nodes: Sequence[ast.AST]) -> bool:
+    return any(isinstance(part, ast.NamedExpr) for node in nodes for part in ast.walk(node))
+
+
+def _goes_through_data(m: Machine, node: ast.expr) -> bool:
+    given = m.evaluate(m, node)
+    iterable = given.of if isinstance(given, Once) else given
+    return iteration.is_data(m, iterable) and not isinstance(iterable, Nested)
 
 
 def _long(
-    m: Machine, generators: Sequence[ast.comprehension], *, over_data: bool = False
+    m: Machine,
+    generators: Sequence[ast.comprehension],
+    *,
+    over_data: bool = False,
+    known: bool = False,
 ) -> Value | None:
-    """What the first `for` goes through: of symbolic length, or with `over_data` any array."""
+    """What the first `for` goes through: of symbolic length, or with `over_data` any array.
+
+    With `known`, its length may be known too.
+    """
     first = generators[0]
     if first.is_async:
         refuse_expression(m, m.spots[-1])
     given = m.evaluate(m, first.iter)
     iterable = given.of if isinstance(given, Once) else given
     with m.spot(first.iter):
-        long = iteration.is_data(m, iterable) and m.try_items(iterable) is None
+        long = iteration.is_data(m, iterable) and (known or m.try_items(iterable) is None)
         long = long or (over_data and isinstance(iterable, Array))
         return iterators.drawn(m, given) if long else None
 
@@ -57,6 +141,7 @@ def _long(
 def _loop(
     m: Machine,
     node: ast.GeneratorExp | ast.ListComp,
+    generators: Sequence[ast.comprehension],
     iterable: Value,
     inner: ast.stmt,
     name: str,
@@ -64,7 +149,7 @@ def _loop(
 ) -> Value:
     """What a name holds after the comprehension, run as loops around one statement."""
     body = inner
-    for place, generator in reversed(list(enumerate(node.generators))):
+    for place, generator in reversed(list(enumerate(generators))):
         for test in reversed(generator.ifs):
             body = ast.If(test, [body], [])
         around = generator.iter if place else ast.Name("%iterable", ast.Load())
@@ -149,5 +234,10 @@ def _nested(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[Non
         items = m.items(m.evaluate(m, first.iter), "iterable of a comprehension")
     for item in items:
         binding.bind(m, first.target, item)
-        if all(branches.known(m, m.evaluate(m, test), "condition") for test in first.ifs):
+        if all(_keeps(m, test) for test in first.ifs):
             yield from _nested(m, rest)
+
+
+def _keeps(m: Machine, test: ast.expr) -> bool:
+    with m.spot(test):
+        return branches.keeps(m, m.evaluate(m, test))

@@ -16,6 +16,7 @@ from codegen_ad.frontend.values import (
     Endless,
     List,
     Nested,
+    Picked,
     Range,
     Repeated,
     Reversed,
@@ -105,7 +106,7 @@ def zip_(m: Any, args: Args, kwargs: Named) -> Value:
 
 
 def _is_long(m: Any, value: Value) -> bool:
-    return isinstance(value, Array | Range | Zipped | Reversed | Repeated) or (
+    return isinstance(value, Array | Range | Zipped | Reversed | Repeated | Picked) or (
         rows.rows_of(m, value) is not None
     )
 
@@ -162,6 +163,8 @@ def length_of(m: Any, value: Value) -> Dim:
             return length
         case Reversed(of):
             return length_of(m, of)
+        case Picked(places=places):
+            return length_of(m, places)
         case List() if (held := rows.rows_of(m, value)) is not None:
             return rows.length_dim(m, held)
         case Zipped(parts):

@@ -16,6 +16,7 @@ from codegen_ad.frontend.values import (
     DynamicRange,
     List,
     Nested,
+    Picked,
     Range,
     Repeated,
     Reversed,
@@ -35,7 +36,7 @@ __all__ = ["first_of", "is_data", "item_of", "last_of", "length_of", "trip_of"]
 def is_data(m: Machine, value: Value) -> bool:
     """Whether the loop over it becomes a loop of the program, not one copy for each item."""
     match value:
-        case Array() | Range() | DynamicRange() | Repeated() | Nested():
+        case Array() | Range() | DynamicRange() | Repeated() | Nested() | Picked():
             return True
         case Complex(real):
             return isinstance(real, Array)
@@ -91,6 +92,8 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
             return m.fresh(_position(m, index, data.index_node(m, start), step), weak=True)
         case Repeated(of):
             return of
+        case Picked(of, places):
+            return item_of(m, of, make.gather(b, m.read(places), index))
         case Zipped(parts):
             return tuple(item_of(m, p, index) for p in parts)
         case Reversed(of):

@@ -107,7 +107,7 @@ FUNCTIONS: dict[str, tuple[tuple[str, ...], str]] = {
     # -|z|, whose derivatives at 0 are those of the left side: for functions that are smooth there.
     "below": (("z",), "z if z <= 0 else -z"),
     # The cotangent of so many half turns, up to a quarter of a turn.
-    "half_turns": (("a",), "1 / tan(3.141592653589793 * a)"),
+    "half_turns": (("a",), "cos(3.141592653589793 * a) / sin(3.141592653589793 * a)"),
     "normal": (("z",), "-0.5 * square(z) - 0.9189385332046727"),
     # The logarithm of the normal probability between a and b, counted from the thinner side.
     "log_between": (("a", "b"), "_log_between(a if a + b <= 0 else -b, b if a + b <= 0 else -a)"),

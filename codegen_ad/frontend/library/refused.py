@@ -81,6 +81,11 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "may_share_memory shares_memory byte_bounds",
     ),
     (
+        "It looks at how arrays lie in memory.",
+        "Use `np.lib.stride_tricks.sliding_window_view`, or index arrays: `x[i[:, None] + j]`.",
+        "lib.stride_tricks.as_strided",
+    ),
+    (
         "It makes text.",
         "Print outside the function.",
         "array2string array_repr array_str format_float_positional format_float_scientific",

@@ -13,7 +13,6 @@ from codegen_ad.frontend.library.arrays import apply, moved
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced
-from codegen_ad.frontend.library.refused import refusal
 from codegen_ad.frontend.values import Outside
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.types import DType
@@ -104,11 +103,6 @@ def reduceat(name: str, function: object) -> Handler:
 
 FUNCTIONS: dict[object, Handler] = {
     np.lib.stride_tricks.sliding_window_view: sliding_window_view,
-    np.lib.stride_tricks.as_strided: refusal(
-        "np.lib.stride_tricks.as_strided",
-        "It looks at how arrays lie in memory.",
-        f"Use `{_WINDOWS}`, or index arrays: `x[i[:, None] + j]`.",
-    ),
     np.add.reduceat: reduceat("add", np.sum),
     np.multiply.reduceat: reduceat("multiply", np.prod),
     np.maximum.reduceat: reduceat("maximum", np.max),
