@@ -35,6 +35,7 @@ from codegen_ad.plan.fixed import fixable, in_products
 from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
+from codegen_ad.plan.turns import take_turns
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.runtime.fixed import wanted
 from codegen_ad.signature import ArrayForm, Signature, leaves
@@ -176,6 +177,7 @@ def run(
         if in_products(kernel, fixed):
             kernel = planned(optimized, name=kernel.name, sizes=sizes, small=fixed)
             counted = cost(kernel, value if mode != "value" else None)
+        take_turns(kernel, fixed)
         text = numba_cpu.source(
             kernel, about, counted, vectorise=vectorise, parts=parts, fixed=fixed
         )

@@ -161,6 +161,8 @@ class Writer(BlockWriter):
 
     def _for(self, loop: For, depth: int) -> None:
         extent, window = spell_dim(loop.extent), loop.window
+        if loop.remark:
+            self.line(f"# {loop.remark}", depth)
         if window is not None:
             start, step = window.start, window.step
             self.line(f"{start} = max({spell_dim(window.first)}, 0){_NOT_NEGATIVE}", depth)

@@ -19,7 +19,7 @@ from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
-from codegen_ad.plan.tidying import fuse, in_place, in_records, interchange, reuse, tidy
+from codegen_ad.plan.tidying import fuse, in_place, in_records, interchange, reuse, scalars, tidy
 from codegen_ad.plan.tiling import matrix_vectors, step_products, tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
@@ -161,6 +161,7 @@ def _attempt(
         step_products.collect_steps(kernel, p.names)
     if tiled:
         matrix_vectors.take_out(kernel, p.names, rows, small)
+        scalars.take_apart(kernel, p.names, program.notes)
     tidy.tidy(kernel)
     if tiled:
         in_records.write_into_records(kernel, p.names)

@@ -29,7 +29,7 @@ def fixable(kernel: Kernel, rows: Collection[str]) -> tuple[str, ...]:
     Nothing is said of how large they are: that is for a call to tell. Loops over a long axis and
     what is in them gain nothing.
     """
-    steps = [s for s in walk(kernel.body) if _is_over_steps(s)]
+    steps = [s for s in walk(kernel.body) if is_over_steps(s)]
     counted = (loop.extent for loop in steps if isinstance(loop, For | Tiles))
     losing = {*rows, *(symbol for extent in counted for symbol in extent.symbols())}
     nests = [nest for loop in steps for nest in _nests(loop, ())]
@@ -50,7 +50,7 @@ def _sizes(nest: _Nest) -> set[str]:
     return {symbol for loop in nest for symbol in loop.extent.symbols()}
 
 
-def _is_over_steps(statement: Statement) -> bool:
+def is_over_steps(statement: Statement) -> bool:
     """Whether it is a loop whose trips wait for each other, and may be many."""
     if isinstance(statement, For | Tiles):
         return statement.carried and not statement.extent.is_constant

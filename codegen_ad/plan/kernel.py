@@ -248,6 +248,7 @@ class For:
     """`for variable in range(extent)`; `carried` if a trip depends on the one before.
 
     With `window` only the trips in it; a pair of numbers as `span` says from where up to where.
+    `remark` says what is unusual about it.
     """
 
     variable: str
@@ -257,6 +258,7 @@ class For:
     carried: bool = False
     span: tuple[Dim, Dim] | None = None
     window: Window | None = None
+    remark: str = ""
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@
 
 p: f8[4]    start: f8[n]    seen: f8[k, d]    dt: f8
 
-Cost for each of k: 211 operations; 112 bytes read, 64 written.
+Cost for each of k: 211 operations; 112 bytes read, 32 written.
 Stored: u_steps[k], v_steps[k], total_1[k], total_2[k].
 Predicted cost relative to the value alone: 3.1.
 """
@@ -16,7 +16,10 @@ from numba import njit
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def lotka_volterra_value_and_grad(p, start, seen, dt):
     k = seen.shape[0]
-    d_p = np.zeros(4)
+    d_p_0 = 0.0
+    d_p_1 = 0.0
+    d_p_2 = 0.0
+    d_p_3 = 0.0
     u_steps = np.empty(k)
     v_steps = np.empty(k)
     total_1 = np.empty(k)
@@ -168,16 +171,16 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         d_v1 = d_v4 + d_u1_16 * d_part_1
         # gradient of line 5 of slope: return (
         d_u1_17 = d_v1 * v_2
-        d_p[3] += -d_u1_6 - d_u1_9 - d_u1_13 - d_u1_17
-        d_p[2] += d_u1_6 * d_part_7 + d_u1_9 * d_part_4 + d_u1_13 * d_part_2 + d_u1_17 * u_3
+        d_p_3 += -d_u1_6 - d_u1_9 - d_u1_13 - d_u1_17
+        d_p_2 += d_u1_6 * d_part_7 + d_u1_9 * d_part_4 + d_u1_13 * d_part_2 + d_u1_17 * u_3
         d_u1_18 = d_u2 * d_part_3
         d_u1_19 = d_u1_13 * p_2_1 - d_u1_18 * p_1_1 + d_u2 * p_0_1
         # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
         d_u1 = d_u4 + d_u1_19 * d_part_1
         # gradient of line 5 of slope: return (
         d_u1_20 = d_u1 * v_2
-        d_p[1] += -(d_u1_10 * d_part_7) - d_u1_14 * d_part_4 - d_u1_18 * d_part_2 - d_u1_20 * u_3
-        d_p[0] += d_u4 * d_part_7 + d_u3 * d_part_4 + d_u2 * d_part_2 + d_u1 * u_3
+        d_p_1 += -(d_u1_10 * d_part_7) - d_u1_14 * d_part_4 - d_u1_18 * d_part_2 - d_u1_20 * u_3
+        d_p_0 += d_u4 * d_part_7 + d_u3 * d_part_4 + d_u2 * d_part_2 + d_u1 * u_3
         # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
         d_part_10 = d_u_2 + d_u1_11
         # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
@@ -198,4 +201,9 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         d_v_3 = d_part_15 - d_v1 * p_3_1 + d_v1 * d_u1_3 - d_u1 * d_u1_1
         # gradient of line 12: for t in range(len(seen)):
         d_u, d_v = d_u_4, d_v_3
+    d_p = np.empty(4)
+    d_p[0] = d_p_0
+    d_p[1] = d_p_1
+    d_p[2] = d_p_2
+    d_p[3] = d_p_3
     return value, d_p
