@@ -159,9 +159,12 @@ def hmm_value_and_grad(logits, emission, start, seen):
         for i in range(n):
             alpha_3 = 0.0
             alpha_steps[t, i] = alpha[i]
+            alpha_3_other = 0.0
+            # Two sums take turns, so that fewer additions wait for each other.
             for j in range(n):
                 # line 18: alpha = (alpha @ A) * B[:, seen[t]]
-                alpha_3 = plus(alpha_3, alpha[j] * A_3[j, i])
+                alpha_3, alpha_3_other = alpha_3_other, alpha_3 + alpha[j] * A_3[j, i]
+            alpha_3 = alpha_3 + alpha_3_other
             alpha_1[i] = alpha_3
         scale = 0.0
         alpha_4 = seen[t]
@@ -169,12 +172,15 @@ def hmm_value_and_grad(logits, emission, start, seen):
             alpha_4 += d
         if alpha_4 < 0 or alpha_4 >= d:
             raise IndexError("line 18: index is out of bounds for axis 1")
+        scale_other = 0.0
+        # Two sums take turns, so that fewer additions wait for each other.
         for i in range(n):
             alpha_5 = alpha_1[i]
             alpha_2[t, i] = alpha_5
             alpha_6 = alpha_5 * B_3[i, alpha_4]
             # line 19: scale = alpha.sum()
-            scale = plus(scale, alpha_6)
+            scale, scale_other = scale_other, scale + alpha_6
+        scale = scale + scale_other
         scale_steps[t] = scale
         for i in range(n):
             # line 18: alpha = (alpha @ A) * B[:, seen[t]]
@@ -192,11 +198,15 @@ def hmm_value_and_grad(logits, emission, start, seen):
         steps = min(64, q - first)
         for step in range(steps):
             d_alpha_4 = 0.0
+            d_alpha_4_other = 0.0
+            # Two sums take turns, so that fewer additions wait for each other.
             for i in range(n):
                 # gradient of line 20: alpha = alpha / scale
-                d_alpha_4 = plus(d_alpha_4, d_alpha_1[i] * alpha[i])
+                d_alpha_4, d_alpha_4_other = d_alpha_4_other, d_alpha_4 + d_alpha_1[i] * alpha[i]
                 # gradient of line 17: for t in range(len(seen)):
                 alpha[i] = alpha_steps[-first + q - step - 1, i]
+            # gradient of line 20: alpha = alpha / scale
+            d_alpha_4 = d_alpha_4 + d_alpha_4_other
             scale_1 = scale_steps[-first + q - step - 1]
             # gradient of line 21: total += np.log(scale)
             d_total_1 = 1.0 / scale_1
@@ -220,8 +230,14 @@ def hmm_value_and_grad(logits, emission, start, seen):
             for i in range(n):
                 d_alpha_7 = 0.0
                 d_alpha_block_1[step, i] = alpha[i]
+                d_alpha_7_other = 0.0
+                # Two sums take turns, so that fewer additions wait for each other.
                 for j in range(n):
-                    d_alpha_7 = plus(d_alpha_7, d_alpha_block[step, j] * A_3[i, j])
+                    d_alpha_7, d_alpha_7_other = (
+                        d_alpha_7_other,
+                        d_alpha_7 + d_alpha_block[step, j] * A_3[i, j],
+                    )
+                d_alpha_7 = d_alpha_7 + d_alpha_7_other
                 d_alpha_1[i] = d_alpha_7
         add_outer_products(d_alpha_2, d_alpha_block_1, d_alpha_block, steps, product)
     d_logits = np.empty((n, n))
