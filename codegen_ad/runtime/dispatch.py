@@ -100,7 +100,8 @@ class Kernels:
         self._inspect = inspect
         self.team = Team(threads)
         self._by_signature: dict[tuple[str, Signature], Variants[Prepared]] = {}
-        self._plain: dict[Any, tuple[Watch, Callable[..., Any]]] = {}
+        # With whether the arguments are all that the function takes, defaults left out.
+        self._plain: dict[Any, tuple[Watch, Callable[..., Any], bool]] = {}
         self._nested: dict[Any, tuple[Watch, Nested]] = {}
 
     def prepare(self, mode: str, arguments: Mapping[str, Any]) -> tuple[Prepared, list[Any]]:
@@ -156,9 +157,10 @@ class Kernels:
         if key is None:
             return self._fast_nested(mode, args)
         found = self._plain.get(key)
-        if found is None or not found[0].unchanged() or not self._has_same_defaults(args):
+        if found is None:
             return None
-        return found[1]
+        watch, call, is_whole = found
+        return call if watch.unchanged() and (is_whole or self.binder.is_current()) else None
 
     def _fast_nested(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
         known = nested_key(mode, args) if self._nested else None
@@ -173,13 +175,18 @@ class Kernels:
 
     def _has_same_defaults(self, args: Sequence[Any]) -> bool:
         """Whether what is left out is what it was; a default of another kind changes the kernel."""
-        binder = self.binder
-        return (len(args) == len(binder.names) and not binder.is_open) or binder.is_current()
+        return self._are_whole(args) or self.binder.is_current()
 
-    def remember(self, key: Any, prepared: Prepared, call: Callable[..., Any]) -> None:
-        """Let `fast` answer with `call` from now on for calls with this plain key."""
+    def _are_whole(self, args: Sequence[Any]) -> bool:
+        """Whether arguments are all that the function takes."""
+        return len(args) == len(self.binder.names) and not self.binder.is_open
+
+    def remember(
+        self, key: Any, args: Sequence[Any], prepared: Prepared, call: Callable[..., Any]
+    ) -> None:
+        """Let `fast` answer with `call` from now on for arguments with the plain key of `args`."""
         if not prepared.compiled.captured:
-            _keep(self._plain, key, (prepared.watch, call))
+            _keep(self._plain, key, (prepared.watch, call, self._are_whole(args)))
 
     def remember_nested(self, key: Any, prepared: Prepared, call: Nested) -> None:
         """The same for calls with this nested key."""

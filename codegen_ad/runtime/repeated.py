@@ -10,7 +10,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, cast
 
-import numpy as np
+from numpy import float64, ndarray
 
 from codegen_ad.runtime.foreign import access_of, device_interface
 
@@ -27,22 +27,24 @@ def plain_key(mode: str, args: Sequence[Any]) -> tuple[Any, ...] | None:
     Arrays count by shape, flags (which say how they are laid out, and whether they may be written
     to), dtype, and strides where the flags do not tell them.
     """
-    key: list[Any] = [mode]
+    key: tuple[Any, ...] = (mode,)
     for arg in args:
-        kind = cast("Any", type(arg))
-        if kind is np.ndarray:
+        kind: Any = type(arg)  # pyright: ignore[reportUnknownVariableType]
+        if kind is ndarray:
             flags = arg.flags.num
             if flags & _CONTIGUOUS:
                 key += (arg.shape, flags, arg.dtype)
             else:
                 key += (arg.shape, flags, arg.dtype, arg.strides)
-        elif not _add_number(kind, arg, key):
+        elif _is_number(kind, arg):
+            key += (kind,)
+        else:
             access = access_of(kind)
             layout = _layout(arg) if access is None else access.layout(arg)
             if layout is None:
                 return None
-            key.append(layout)
-    return tuple(key)
+            key += (layout,)
+    return key
 
 
 def _layout(value: object) -> Hashable:
@@ -67,12 +69,13 @@ def nested_key(mode: str, args: Sequence[Any]) -> tuple[tuple[Any, ...], list[An
 
 def _add(value: Any, key: list[Any], leaves: list[Any]) -> bool:
     """Add a value to a key and its leaves; whether that could be done."""
-    kind = cast("Any", type(value))
-    if kind is np.ndarray:
+    kind: Any = type(value)  # pyright: ignore[reportUnknownVariableType]
+    if kind is ndarray:
         key += (value.shape, value.flags.num, value.dtype, value.strides)
         leaves.append(value)
         return True
-    if _add_number(kind, value, key):
+    if _is_number(kind, value):
+        key.append(kind)
         leaves.append(value)
         return True
     if value is None or kind is bool or kind is str:
@@ -92,12 +95,9 @@ def _add(value: Any, key: list[Any], leaves: list[Any]) -> bool:
     return False
 
 
-def _add_number(kind: Any, value: Any, key: list[Any]) -> bool:
-    """Add a number's type to a key, if it is one that a kernel takes as it is."""
-    if kind is float or kind is np.float64 or (kind is int and _LEAST <= value <= _LARGEST):
-        key.append(kind)
-        return True
-    return False
+def _is_number(kind: Any, value: Any) -> bool:
+    """Whether a value of this type is a number that a kernel takes as it is."""
+    return kind is float or kind is float64 or (kind is int and _LEAST <= value <= _LARGEST)
 
 
 def left_out(given: Sequence[Any], leaves: Sequence[Any]) -> tuple[Any, ...] | None:
@@ -113,4 +113,4 @@ def left_out(given: Sequence[Any], leaves: Sequence[Any]) -> tuple[Any, ...] | N
 
 
 def _is_taken_as_it_is(given: object, leaf: object) -> bool:
-    return given is leaf or (type(given) is np.float64 and type(leaf) is np.float64)
+    return given is leaf or (type(given) is float64 and type(leaf) is float64)

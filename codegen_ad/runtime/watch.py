@@ -49,18 +49,22 @@ class Watch:
                 found = names.get(name, _GONE)
                 if found is not known and not _equal(found, known):
                     return self._look()
-            for owner, name, known in self._attributes:
-                found = getattr(owner, name, _GONE)
-                if found is not known and not _equal(found, known):
-                    return self._look()
-            for owner, step, known in self._others:
-                if not _leads_to(owner, step, known):
-                    return self._look()
-            for value, text in self._mutable:
-                if fingerprint(value) != text:
-                    return self._look()
-            return True
+            return self._is_plain or self._is_rest_unchanged()
         return self._look()
+
+    def _is_rest_unchanged(self) -> bool:
+        """The same for what few functions depend on: attributes, items, what changes in place."""
+        for owner, name, known in self._attributes:
+            found = getattr(owner, name, _GONE)
+            if found is not known and not _equal(found, known):
+                return self._look()
+        for owner, step, known in self._others:
+            if not _leads_to(owner, step, known):
+                return self._look()
+        for value, text in self._mutable:
+            if fingerprint(value) != text:
+                return self._look()
+        return True
 
     def _look(self) -> bool:
         """Compare every fingerprint, and note which objects to compare from now on."""
@@ -117,6 +121,7 @@ class Watch:
         self._attributes = tuple(attributes.values())
         self._others = tuple(others.values())
         self._mutable = tuple(mutable)
+        self._is_plain = not (attributes or others or mutable)
         self._current = True
         return True
 

@@ -229,3 +229,23 @@ def test_numbers_of_single_precision_are_remembered_and_keep_their_dtype() -> No
     assert squares._kernels is not None
     assert squares._kernels.fast("value_and_grad", (w, x)) is not None
     assert squares._kernels.fast("value", (w, x)) is not None
+
+
+def test_remembered_calls_raise_in_the_users_terms() -> None:
+    """The kernel is called without numba's dispatcher then, whatever it raises."""
+
+    @differentiate
+    def loss(x: np.ndarray, k: int) -> float:
+        if not x[0] > 0:
+            raise ValueError("x begins at or below 0")
+        return (x**2).sum() * x[k]
+
+    x = np.array([1.0, 2.0])
+    for _ in range(3):
+        value, gradient = loss.value_and_grad(x, 1)
+        assert value == loss.value(x, 1) == 10.0
+        np.testing.assert_allclose(gradient, [4.0, 13.0], rtol=1e-15)
+        with pytest.raises(ValueError, match="x begins at or below 0"):
+            loss.value_and_grad(-x, 1)
+        with pytest.raises(IndexError, match="line 4: index is out of bounds"):
+            loss.value_and_grad(x, 2)
