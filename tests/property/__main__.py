@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _try(given: argparse.Namespace) -> int:
-    from tests.property.running import Depth, run, text_of
+    from tests.property.running import Depth, run, size_of, text_of
 
     seed, statements = given.seed, given.statements
     outcomes: Counter[str] = Counter()
@@ -53,10 +53,11 @@ def _try(given: argparse.Namespace) -> int:
         )
         outcomes["compiled"] += depth.compiled
         try:
-            outcome = run(text, 4 + seed % 4, seed, depth)
+            outcome = run(text, size_of(seed), seed, depth)
         except Exception:
             outcomes["failed"] += 1
-            print(f"seed {seed}, {statements} statements, {depth}\n{text[text.index('def f(') :]}")
+            print(f"seed {seed}, {statements} statements, {depth}, size {size_of(seed)}")
+            print(text[text.index("def f(") :])
             print(traceback.format_exc(limit=-1), flush=True)
             continue
         outcomes[outcome.kind] += 1

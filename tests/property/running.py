@@ -62,6 +62,11 @@ def text_of(seed: int, statements: int = 5, *, wide: bool = False) -> str:
     return Writer(random.Random(seed).choice, wide=wide).program(statements)
 
 
+def size_of(seed: int) -> int:
+    """How long the vectors of a seed are; those above 8 are never written out."""
+    return 4 + seed % 4 + (6 if seed % 3 else 0)
+
+
 def function_of(text: str, *, plain: bool = False) -> Callable[..., Any]:
     """The function `f` of a text, whose source can be found.
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tests.property import memory_statements
+from tests.property.language_statements import LANGUAGE
 
 if TYPE_CHECKING:
     from tests.property.programs import Writer
@@ -29,13 +30,19 @@ PICKED = (
     "{0}[:p[1]] {2} {3}[:p[1]]", "{0}[p] {2} {3}", "{0}[p[:2]] {2} {3}[:2]",
     "np.add.at({0}, p, {3})",
     "{0}[p[0]] {2} {1}", "{0}[-1 - p[0]] {2} {1}", "{0}[::2] {2} {1}", "{0}[::-2] {2} {1}",
-    "{0}[np.argsort({3})] {2} {3}", "np.putmask({0}, {0} > 0.2, {3})",
+    "{0}[np.argsort({3}, kind='stable')] {2} {3}", "np.putmask({0}, {0} > 0.2, {3})",
     "np.copyto({0}, {3}, where={3} > 0)",
     "{0}[...] {2} {3}[::-1]", "{0}[1:] {2} {0}[:-1]", "{0}[:] = {0}[::-1]",
     "{0}[p[0]:p[0] + 2] {2} {1}",
     "{0}[0], {0}[-1] = {0}[-1], {0}[1]", "{0}.sort()", "{0}.fill({1})", "np.sin({3}, out={0})",
     "{0} {2} {3}", "{0}[{3} > 0.3] {2} {1}", "{0}[np.array([0, -1])] {2} {3}[:2]",
-    "{0}.flat[1] = {1}",
+    "{0}.flat[1] = {1}", "{0}[2::2] = {0}[:-2:2]", "{0}[::-1][::2] {2} {1}",
+    "{0}[len(x) - 2::-2] {2} {1}", "{0}[:len(x) // 2] {2} {0}[::-1][:len(x) // 2]",
+    "{0}[:len(x) // 2] {2} {0}[len(x) // 2:2 * (len(x) // 2)]", "np.subtract.at({0}, p % 3, {3})",
+    "{0}[p > 2] {2} {1}", "{0}[np.flatnonzero({3} > 0)] {2} {1}",
+    "{0}[{3} > 0.1] = {3}[{3} > 0.1][::-1]", "np.add({0}[1:], {0}[:-1], out={0}[1:])",
+    "np.multiply({0}, {3}[::-1], out={0})", "{0}[1:], {0}[:-1] = {0}[:-1].copy(), {0}[1:].copy()",
+    "{0}[::3] {2} {1}", "{0}[p % 2 == 0] {2} {1}", "{0}[[0, 0, 1]] {2} {3}[:3]",
 )  # fmt: skip
 TABLE_PICKED = (
     "{0}[p[0]] {2} {1}", "{0}[:, 1] {2} {3}", "{0}[{0} > 0.3] {2} {1}", "{0}[{3} > 0.1] {2} {1}",
@@ -43,6 +50,10 @@ TABLE_PICKED = (
     "{0}[p[0], 1:] {2} {1}", "np.add.at({0}, (p, 1), {3})", "{0}[::-1, 0] {2} {3}",
     "{0} {2} {3}[:, None]",
     "{0}[{3} > 0.1, 1] = {3}[{3} > 0.1]", "{0}.T[...] {2} {3}", "{0}[1:] {2} {0}[:-1]",
+    "{0}[1::2] {2} {1}", "{0}[:, ::2] {2} {1}", "{0}[:, 1:] {2} {0}[:, :-1]",
+    "{0}[...] = {0}[::-1, ::-1]", "{0}[::-1][1:] = {0}[1:]",
+    "np.add.at({0}, p, {3}[:, None])",
+    "{0}[[0, 0], [1, 1]] {2} {1}", "{0}[{0}[:, 1] > 0.1, ::2] {2} {1}",
     "np.fill_diagonal({0}, {1})", "{0}[{3} > 0.1] {2} {0}[{3} > 0.1] * {1}", "{0}.sort(axis=0)",
 )  # fmt: skip
 HEADS = (
@@ -198,5 +209,6 @@ PLAIN: dict[str, Statement] = {
     "masked loop": memory_statements.masked_loop,
     "one of two": memory_statements.one_of_two,
     "shifted parts": memory_statements.shifted_parts,
+    **LANGUAGE,
 }
 BLOCKS: dict[str, Statement] = {"chain": chain, "other loop": other_loop}
