@@ -23,7 +23,7 @@ def slopes(
     middle = function(*args)
 
     def at(index: tuple[int, ...], step: float) -> Any:
-        moved = base.copy()
+        moved = base.copy(order="K")
         moved[index] += step
         new = moved if base.shape else np.float64(moved)
         try:
