@@ -42,7 +42,9 @@ from codegen_ad.backends.special_math import SPECIAL
 from codegen_ad.backends.trust_region import (
     all_finite,
     bounded_step,
+    cost_rounding,
     damped_step,
+    decrease,
     factorised,
     gather,
     inverse_curvature,
@@ -205,6 +207,8 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (factorised, CALLED),
     (damped_step, CALLED),
     (bounded_step, CALLED),
+    (cost_rounding, CALLED),
+    (decrease, CALLED),
     (judged, CALLED),
     (inverse_curvature, CALLED),
 )

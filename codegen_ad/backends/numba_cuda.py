@@ -75,7 +75,10 @@ __all__ = [
     "source",
 ]
 
-STEPPING = ("all_finite", "widen", "steepness", "bounded_step", "judged", "inverse_curvature")
+STEPPING = (
+    "all_finite", "widen", "steepness", "bounded_step", "cost_rounding", "decrease", "judged",
+    "inverse_curvature",
+)  # fmt: skip
 """The functions of `trust_region.py` that the template of many fits calls."""
 
 _INSTEAD = 'Leave target="cuda" out: it then runs on the processor.'

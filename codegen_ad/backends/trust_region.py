@@ -4,7 +4,10 @@ The damping is found as in J. J. Moré, The Levenberg-Marquardt algorithm: imple
 (Lecture Notes in Mathematics 630, 1978), with MINPACK's constants: a step stays within a radius, in
 which the quadratic model of the cost has proved right, and the damping is what it takes for that.
 The equations are those of J. Nocedal and S. J. Wright, Numerical Optimization (2006), algorithm
-4.3, on the matrix J^T J whose rows and columns are divided by the norms of the columns of J.
+4.3, on the matrix J^T J whose rows and columns are divided by the norms of the columns of J. What
+rounding errors hide in the difference of two costs is found from slopes, as in W. W. Hager and
+H. Zhang, A new conjugate gradient method with guaranteed descent and an efficient line search
+(SIAM Journal on Optimization 16, 2005), whose approximate Wolfe conditions rest on the same.
 
 The text is copied into the files that use it: each function uses `np`, `math`, functions that stand
 before it, and nothing else. Arrays have the number of parameters along each axis.
@@ -163,9 +166,43 @@ def bounded_step(
     return used, length, predicted
 
 
+def cost_rounding(value: float, size: float, count: float, least: float) -> Any:
+    """Return how large the rounding errors of a cost may be.
+
+    Those of a sum of `count` squares grow with the root of their number; those of a residual are
+    as large as the model's values are, of which `size`, the scaled norm of the point, is the norm.
+    """
+    return least * (math.sqrt(count) * value + math.sqrt(2.0 * value) * size)
+
+
+def decrease(
+    value: float,
+    found: float,
+    predicted: float,
+    rounding: float,
+    slope: Array,
+    next_slope: Array,
+    point: Array,
+    trial: Array,
+) -> Any:
+    """Return by how much a step from `point` to `trial` lowers the cost from `value` to `found`.
+
+    Where rounding errors may hide that, it is the decrease of the parabola that has the slopes at
+    both ends: gradients have no error that is large beside a small step.
+    """
+    difference = value - found
+    if predicted > rounding or abs(difference) > rounding:
+        return difference
+    total = 0.0
+    for i in range(point.size):
+        total -= 0.5 * (slope[i] + next_slope[i]) * (trial[i] - point[i])
+    return total
+
+
 def judged(
     actual: float,
     predicted: float,
+    rounding: float,
     value: float,
     length: float,
     damping: float,
@@ -175,8 +212,9 @@ def judged(
 ) -> Any:
     """Return the status of a fit after a step, the next radius, and a first guess of the damping.
 
-    `actual` and `predicted` are decreases of the cost, `value` is the cost before the step, `size`
-    the scaled norm of the point. The status is 1 to go on; 3, 4, 5 and 7 are ends.
+    `actual` and `predicted` are decreases of the cost, `rounding` bounds its errors, `value` is the
+    cost before the step, `size` the scaled norm of the point. The status is 1 to go on; 3, 4, 5 and
+    7 are ends.
     """
     ftol, xtol, least = limits[0], limits[1], limits[3]
     ratio = actual / predicted if predicted > 0.0 else 0.0
@@ -199,13 +237,13 @@ def judged(
     if damping == 0.0 and ratio > 0.0001:
         return 4, after, used
     # A step within a small radius was bad, or the radius has been small. That is an end only if
-    # rounding can explain it: sizes are those of the model's values.
-    root = math.sqrt(2.0 * value)
-    if predicted > least * (value + root * size):
+    # rounding can explain it.
+    if predicted > rounding:
         return 1, after, used
     if actual == -math.inf:
         return 3, after, used
     # A slope as steep as this is none of rounding: the gradient is not that of the residuals.
+    root = math.sqrt(2.0 * value)
     is_exact = least * size < 1e-6 * root
     return 7 if is_exact and predicted > 0.001 * root * length else 4, after, used
 

@@ -57,6 +57,7 @@ class ManyFitsView:
     two: str
     little: str
     nothing: str
+    residuals: str
     start: tuple[str, ...]
     evaluate: tuple[str, ...]
     move: tuple[str, ...]
@@ -134,6 +135,7 @@ def device_many_view(
         literal(2.0),
         literal(0.0001),
         "-math.inf" if is_double else "np.float32(-math.inf)",
+        "residuals" if is_double else "np.float32(residuals)",
         tuple(one.start()),
         tuple(one.evaluate()),
         tuple(one.move()),

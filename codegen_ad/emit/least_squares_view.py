@@ -13,8 +13,8 @@ from codegen_ad.ir.types import DType
 from codegen_ad.plan.kernel import Kernel, Parameter
 
 CALLED = (
-    "gather", "spread", "all_finite", "widen", "steepness", "bounded_step", "judged",
-    "inverse_curvature",
+    "gather", "spread", "all_finite", "widen", "steepness", "bounded_step", "cost_rounding",
+    "decrease", "judged", "inverse_curvature",
 )  # fmt: skip
 """The functions of `backends/trust_region.py` that the template calls."""
 
@@ -24,7 +24,8 @@ RESERVED = frozenset(
         "least", "point", "trial", "scale", "step", "rest", "slope", "next_slope", "bend",
         "next_bend", "lower", "value", "found", "residuals", "radius", "damping", "length",
         "status", "results", "iteration", "is_finite", "predicted", "actual", "steep", "cosine",
-        "first_value", "size", "first", "last", "fit", "i", "math", "np", "abs", "range", "njit",
+        "first_value", "size", "rounding", "is_small", "first", "last", "fit", "i", "math", "np",
+        "abs", "range", "njit",
         *CALLED,
     )
 )  # fmt: skip

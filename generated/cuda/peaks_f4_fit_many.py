@@ -149,11 +149,38 @@ def bounded_step(curvature, gradient, scale, radius, damping, least, lower, step
 
 
 @cuda.jit(device=True, forceinline=True)
-def judged(actual, predicted, value, length, damping, radius, size, limits):
+def cost_rounding(value, size, count, least):
+    """Return how large the rounding errors of a cost may be.
+
+    Those of a sum of `count` squares grow with the root of their number; those of a residual are
+    as large as the model's values are, of which `size`, the scaled norm of the point, is the norm.
+    """
+    return least * (math.sqrt(count) * value + math.sqrt(np.float32(2.0) * value) * size)
+
+
+@cuda.jit(device=True, forceinline=True)
+def decrease(value, found, predicted, rounding, slope, next_slope, point, trial):
+    """Return by how much a step from `point` to `trial` lowers the cost from `value` to `found`.
+
+    Where rounding errors may hide that, it is the decrease of the parabola that has the slopes at
+    both ends: gradients have no error that is large beside a small step.
+    """
+    difference = value - found
+    if predicted > rounding or abs(difference) > rounding:
+        return difference
+    total = np.float32(0.0)
+    for i in range(point.size):
+        total -= np.float32(0.5) * (slope[i] + next_slope[i]) * (trial[i] - point[i])
+    return total
+
+
+@cuda.jit(device=True, forceinline=True)
+def judged(actual, predicted, rounding, value, length, damping, radius, size, limits):
     """Return the status of a fit after a step, the next radius, and a first guess of the damping.
 
-    `actual` and `predicted` are decreases of the cost, `value` is the cost before the step, `size`
-    the scaled norm of the point. The status is 1 to go on; 3, 4, 5 and 7 are ends.
+    `actual` and `predicted` are decreases of the cost, `rounding` bounds its errors, `value` is the
+    cost before the step, `size` the scaled norm of the point. The status is 1 to go on; 3, 4, 5 and
+    7 are ends.
     """
     ftol, xtol, least = limits[0], limits[1], limits[3]
     ratio = actual / predicted if predicted > np.float32(0.0) else np.float32(0.0)
@@ -176,13 +203,13 @@ def judged(actual, predicted, value, length, damping, radius, size, limits):
     if damping == np.float32(0.0) and ratio > np.float32(0.0001):
         return 4, after, used
     # A step within a small radius was bad, or the radius has been small. That is an end only if
-    # rounding can explain it: sizes are those of the model's values.
-    root = math.sqrt(np.float32(2.0) * value)
-    if predicted > least * (value + root * size):
+    # rounding can explain it.
+    if predicted > rounding:
         return 1, after, used
     if actual == -np.float32(math.inf):
         return 3, after, used
     # A slope as steep as this is none of rounding: the gradient is not that of the residuals.
+    root = math.sqrt(np.float32(2.0) * value)
     is_exact = least * size < np.float32(1e-6) * root
     return 7 if is_exact and predicted > np.float32(0.001) * root * length else 4, after, used
 
@@ -394,9 +421,14 @@ def residuals_fit_many(
         )
         is_finite, is_better = all_finite(found, next_slope, next_bend), True
         if not is_first:
-            actual = value - found if is_finite else np.float32(-math.inf)
+            actual = np.float32(-math.inf)
+            rounding = cost_rounding(value, size, np.float32(residuals), least)
+            if is_finite:
+                actual = decrease(
+                    value, found, predicted, rounding, slope, next_slope, point, trial
+                )
             status, radius, damping = judged(
-                actual, predicted, value, length, damping, radius, size, limits
+                actual, predicted, rounding, value, length, damping, radius, size, limits
             )
             is_better = actual > np.float32(0.0001) * predicted
         elif begun == 0:

@@ -212,11 +212,38 @@ def bounded_step(curvature, gradient, scale, radius, damping, least, lower, step
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def judged(actual, predicted, value, length, damping, radius, size, limits):
+def cost_rounding(value, size, count, least):
+    """Return how large the rounding errors of a cost may be.
+
+    Those of a sum of `count` squares grow with the root of their number; those of a residual are
+    as large as the model's values are, of which `size`, the scaled norm of the point, is the norm.
+    """
+    return least * (math.sqrt(count) * value + math.sqrt(2.0 * value) * size)
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def decrease(value, found, predicted, rounding, slope, next_slope, point, trial):
+    """Return by how much a step from `point` to `trial` lowers the cost from `value` to `found`.
+
+    Where rounding errors may hide that, it is the decrease of the parabola that has the slopes at
+    both ends: gradients have no error that is large beside a small step.
+    """
+    difference = value - found
+    if predicted > rounding or abs(difference) > rounding:
+        return difference
+    total = 0.0
+    for i in range(point.size):
+        total -= 0.5 * (slope[i] + next_slope[i]) * (trial[i] - point[i])
+    return total
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def judged(actual, predicted, rounding, value, length, damping, radius, size, limits):
     """Return the status of a fit after a step, the next radius, and a first guess of the damping.
 
-    `actual` and `predicted` are decreases of the cost, `value` is the cost before the step, `size`
-    the scaled norm of the point. The status is 1 to go on; 3, 4, 5 and 7 are ends.
+    `actual` and `predicted` are decreases of the cost, `rounding` bounds its errors, `value` is the
+    cost before the step, `size` the scaled norm of the point. The status is 1 to go on; 3, 4, 5 and
+    7 are ends.
     """
     ftol, xtol, least = limits[0], limits[1], limits[3]
     ratio = actual / predicted if predicted > 0.0 else 0.0
@@ -239,13 +266,13 @@ def judged(actual, predicted, value, length, damping, radius, size, limits):
     if damping == 0.0 and ratio > 0.0001:
         return 4, after, used
     # A step within a small radius was bad, or the radius has been small. That is an end only if
-    # rounding can explain it: sizes are those of the model's values.
-    root = math.sqrt(2.0 * value)
-    if predicted > least * (value + root * size):
+    # rounding can explain it.
+    if predicted > rounding:
         return 1, after, used
     if actual == -math.inf:
         return 3, after, used
     # A slope as steep as this is none of rounding: the gradient is not that of the residuals.
+    root = math.sqrt(2.0 * value)
     is_exact = least * size < 1e-6 * root
     return 7 if is_exact and predicted > 0.001 * root * length else 4, after, used
 
@@ -429,11 +456,9 @@ def residuals_fit(
     for iteration in range(1, steps + 1):
         steep, cosine = steepness(value, slope, bend)
         progress[0], progress[1], progress[2] = iteration - 1, value, steep
-        if stop[0] != 0:
-            status = 2
-            break
-        if value <= least * least * first_value or cosine <= limits[2]:
-            status = 0
+        is_small = value <= least * least * first_value or cosine <= limits[2]
+        if is_small or stop[0] != 0:
+            status = 0 if is_small else 2
             break
         if trace.size > 0:
             trace[iteration - 1] = value
@@ -448,9 +473,11 @@ def residuals_fit(
             peak, pixels, noise, image, next_slope, next_bend
         )
         counts[0], counts[1] = iteration, iteration + 1
-        actual = value - found if all_finite(found, next_slope, next_bend) else -math.inf
+        actual, rounding = -math.inf, cost_rounding(value, size, residuals, least)
+        if all_finite(found, next_slope, next_bend):
+            actual = decrease(value, found, predicted, rounding, slope, next_slope, point, trial)
         status, radius, damping = judged(
-            actual, predicted, value, length, damping, radius, size, limits
+            actual, predicted, rounding, value, length, damping, radius, size, limits
         )
         if actual > 0.0001 * predicted:
             value, point, trial = found, trial, point

@@ -34,8 +34,8 @@ def test_variables_may_be_called_like_functions_of_the_file() -> None:
 
 
 def test_parameters_of_fits_may_be_called_like_functions_of_the_method() -> None:
-    def residuals(gather: Any, spread: Any, judged: Any) -> Any:
-        return gather[0] * spread + gather[1] - judged
+    def residuals(decrease: Any, rounding: Any, judged: Any) -> Any:
+        return decrease[0] * rounding + decrease[1] - judged
 
     x = np.linspace(-1.0, 1.0, 9)
     found = least_squares(residuals, np.zeros(2), (x, 3.0 * x - 2.0))
