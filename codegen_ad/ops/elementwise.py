@@ -185,8 +185,12 @@ EXPONENTIAL = (
         # Equal ones, which may be infinite, have no difference to take.
         "x + 0.6931471805599453 if x == y"
         " else (x if x >= y else y) + math.log1p(math.exp(-abs(x - y)))",
-        partials=("expit(x - y)", "expit(y - x)"),
+        partials=(
+            "expit(where(equal(out, -inf), -inf, x - y))",
+            "expit(where(equal(out, -inf), -inf, y - x))",
+        ),
         at=((1.0, 2.0), (800.0, -800.0), (0.0, 0.0)),
+        policy="0 where both are -inf: the logarithm of none is that of none nearby",
     ),
     elementwise(
         "expit",
@@ -248,8 +252,12 @@ TRIGONOMETRIC = (
         "xy",
         "math.atan2(x, y)",
         also=(math.atan2,),
-        partials=("y / (x * x + y * y)", "-x / (x * x + y * y)"),
+        partials=(
+            "where(equal(x, 0) and equal(y, 0), 0, y / (x * x + y * y))",
+            "where(equal(x, 0) and equal(y, 0), 0, -x / (x * x + y * y))",
+        ),
         at=((1.0, 2.0), (-1.0, -2.0)),
+        policy="0 at the origin: constant on both sides along either axis",
     ),
     elementwise("sinh", "x", "math.sinh(x)", also=(math.sinh,), formula="sinh(x)", at=((0.5,),)),
     elementwise("cosh", "x", "math.cosh(x)", also=(math.cosh,), formula="cosh(x)", at=((0.5,),)),

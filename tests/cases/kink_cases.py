@@ -101,6 +101,9 @@ np.trapezoid(np.abs(v - s)): 2
 np.where(s > 1.0, s, 1.0) + np.maximum(s, 1.0): 3
 np.dot(np.minimum(v, s), v): 1 2 4
 np.logaddexp(s, -np.inf): 0
+np.arctan2(s, 0.0): 0
+np.arctan2(0.0, s): 0
+np.angle(s + 0j): 0
 scipy.linalg.norm(v * s): 0
 np.linalg.norm(np.array([[s, 0.0], [0.0, 0.0]]), 'nuc'): 0
 np.linalg.svd(np.array([[s, 0.0], [0.0, 2.0]]))[1].sum(): 0

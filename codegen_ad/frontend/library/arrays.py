@@ -11,7 +11,7 @@ from codegen_ad.ir.node import Node, Region
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import control, make
 from codegen_ad.ops.movement import Axis, Span
-from codegen_ad.ops.reduction import MAX, Reduce
+from codegen_ad.ops.reduction import ANY, MAX, Reduce
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.ops.unary import STOP_GRADIENT
 
@@ -140,13 +140,37 @@ def sorted_along(b: Builder, x: Node, axis: int) -> Node:
 
 
 def maximum_of(b: Builder, x: Node, axes: Sequence[int]) -> Node:
-    """The largest element over `axes`, which stay with size 1, without a derivative.
-
-    Where it is infinite or NaN it is 0, so that subtracting it makes no NaN of an infinity.
-    """
+    """The largest element over `axes`, which stay with size 1, without a derivative."""
     top = stop(b, b.node(MAX, (x,), Reduce(tuple(axes)))) if axes else stop(b, x)
-    top = make.reshape(b, top, kept(x.array.shape, axes))
-    return make.where(b, apply(b, "isfinite", top), top, like(b, 0, top))
+    return make.reshape(b, top, kept(x.array.shape, axes))
+
+
+def finite_or_0(b: Builder, x: Node) -> Node:
+    """The finite elements, 0 for others, so that subtracting it makes no NaN of an infinity."""
+    return make.where(b, apply(b, "isfinite", x), x, like(b, 0, x))
+
+
+def brought_inside(call: Call, places: Node, size: Node, mode: object) -> Node | None:
+    """Places that are wrapped around or clipped to `0 … size - 1`; None where `mode` is 'raise'."""
+    b = call.b
+    if mode == "wrap":
+        return make.apply(b, "remainder", places, size)
+    if mode == "clip":
+        last = apply(b, "subtract", size, 1)
+        return make.apply(b, "minimum", apply(b, "maximum", places, 0), last)
+    if mode != "raise":
+        call.refuse(f"`{call.name}` with `mode={mode!r}`.", "Say 'raise', 'wrap' or 'clip'.")
+    return None
+
+
+def refuse_outside(call: Call, places: Node, size: Node, message: str) -> None:
+    """Let the kernel raise a ValueError if one of the places is not among `0 … size - 1`."""
+    b = call.b
+    low, high = apply(b, "less", places, 0), make.apply(b, "greater_equal", places, size)
+    out = make.apply(b, "logical_or", low, high)
+    if places.array.rank:
+        out = b.node(ANY, (out,), Reduce(tuple(range(places.array.rank))))
+    call.ctx.refuse_when(out, "ValueError", message)
 
 
 def unify(call: Call, first: Dim, second: Dim) -> Dim:

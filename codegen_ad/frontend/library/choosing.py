@@ -9,12 +9,13 @@ import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import (
-    apply,
     at_least,
     broadcast,
+    brought_inside,
     order_along,
     pick,
     ravel,
+    refuse_outside,
     size_as,
     sorted_along,
     span,
@@ -47,19 +48,17 @@ def isin(call: Call) -> Value:
 @signature("np.choose: a choices out=None mode='raise'")
 def choose(call: Call) -> Value:
     """For each place, the element of the choice that its number names."""
-    b, mode = call.b, call.static("mode")
-    number = call.node("a")
+    b, number = call.b, call.node("a")
     if number.array.dtype not in (DType.INT64, DType.INT32):
         call.refuse("`np.choose` takes the numbers of choices.", "Convert: `.astype(int)`.")
     choices = call.ctx.promote(*call.items("choices"))
-    number, *choices = broadcast(call, make.cast(b, number, DType.INT64), *choices)
     size = make.constant(b, len(choices), DType.INT64)
-    if mode == "wrap":
-        number = make.apply(b, "remainder", number, size)
-    elif mode == "clip":
-        number = apply(b, "minimum", apply(b, "maximum", number, 0), len(choices) - 1)
-    elif mode != "raise":
-        call.refuse(f"`np.choose` with `mode={mode!r}`.", "Say 'raise', 'wrap' or 'clip'.")
+    given = make.cast(b, number, DType.INT64)
+    number = brought_inside(call, given, size, call.static("mode"))
+    if number is None:
+        refuse_outside(call, given, size, "np.choose is given a number that no choice has")
+        number = call.ctx.visited(given, as_dim(len(choices)))
+    number, *choices = broadcast(call, number, *choices)
     stacked = make.concatenate(b, [make.expand_dims(b, c, 0) for c in choices], 0)
     picked = take_along(b, stacked, make.expand_dims(b, number, 0), 0)
     return call.fresh(make.reshape(b, picked, number.array.shape))

@@ -7,7 +7,15 @@ from typing import cast
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import apply, common_shape, ravel, span, unify
+from codegen_ad.frontend.library.arrays import (
+    apply,
+    brought_inside,
+    common_shape,
+    ravel,
+    refuse_outside,
+    span,
+    unify,
+)
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.shaping import shape_of
 from codegen_ad.frontend.words import count
@@ -187,6 +195,8 @@ def unravel_index(call: Call) -> Value:
     _row_by_row(call)
     flat = _integers(call, call.value("indices"), "indices")
     shape = shape_of(call, call.value("shape"))
+    size = make.size(b, product(shape))
+    refuse_outside(call, flat, size, f"{call.name} is given a place outside of the shape")
     found: list[Node] = []
     for axis, dim in reversed(list(enumerate(shape))):
         found.append(make.apply(b, "remainder", flat, make.size(b, dim)) if axis else flat)
@@ -216,13 +226,10 @@ def ravel_multi_index(call: Call) -> Value:
     total: Node | None = None
     for axis, (place, mode) in enumerate(zip(places, several, strict=True)):
         size = make.size(b, shape[axis])
-        if mode == "wrap":
-            place = make.apply(b, "remainder", place, size)
-        elif mode == "clip":
-            last = apply(b, "subtract", size, 1)
-            place = make.apply(b, "minimum", apply(b, "maximum", place, 0), last)
-        elif mode != "raise":
-            call.refuse(f"`{call.name}` with `mode={mode!r}`.", "Say 'raise', 'wrap' or 'clip'.")
+        inside = brought_inside(call, place, size, mode)
+        if inside is None:
+            refuse_outside(call, place, size, f"{call.name} is given a place outside of the shape")
+        place = place if inside is None else inside
         step = make.size(b, product(shape[axis + 1 :]))
         part = place if axis == len(shape) - 1 else make.multiply(b, place, step)
         total = part if total is None else make.add(b, total, part)

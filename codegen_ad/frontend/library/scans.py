@@ -8,6 +8,7 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import (
     apply,
     at_least,
+    brought_inside,
     common_shape,
     like,
     order_along,
@@ -127,17 +128,11 @@ def argsort(call: Call) -> Value:
 @signature("np.take: a indices axis=None out=None mode='raise'")
 def take_(call: Call) -> Value:
     """Elements, or slices along an axis, at places."""
-    b, mode = call.b, call.static("mode")
+    b = call.b
     x, axis = _line(call)
-    indices = _indices(call, "indices")
-    size = make.size(b, x.array.shape[axis])
-    if mode == "wrap":
-        indices = make.apply(b, "remainder", indices, size)
-    elif mode == "clip":
-        last = apply(b, "subtract", size, 1)
-        indices = make.apply(b, "minimum", apply(b, "maximum", indices, 0), last)
-    else:
-        indices = call.ctx.visited(indices, x.array.shape[axis], axis)
+    given, dim = _indices(call, "indices"), x.array.shape[axis]
+    indices = brought_inside(call, given, make.size(b, dim), call.static("mode"))
+    indices = call.ctx.visited(given, dim, axis) if indices is None else indices
     return call.fresh(take(b, x, indices, axis))
 
 

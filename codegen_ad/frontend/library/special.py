@@ -12,7 +12,15 @@ import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library import special_families
-from codegen_ad.frontend.library.arrays import apply, broadcast, kept, like, maximum_of, nonempty
+from codegen_ad.frontend.library.arrays import (
+    apply,
+    broadcast,
+    finite_or_0,
+    kept,
+    like,
+    maximum_of,
+    nonempty,
+)
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.library.refused import refusal
@@ -96,7 +104,7 @@ def _exponents(call: Call) -> tuple[Node, tuple[int, ...], Node]:
     (x,) = call.ctx.promote(call.value("x"), floating=True)
     axes = call.axes("axis", x.array.rank)
     nonempty(call, x, axes)
-    return x, axes, maximum_of(call.b, x, axes)
+    return x, axes, finite_or_0(call.b, maximum_of(call.b, x, axes))
 
 
 @signature("scipy.special.logsumexp: x axis=None b=None keepdims=False return_sign=False")
@@ -116,11 +124,14 @@ def logsumexp(call: Call) -> Value:
         (x,), weights = call.ctx.promote(call.value("x"), floating=True), None
     axes = call.axes("axis", x.array.rank)
     nonempty(call, x, axes)
-    top = maximum_of(b, x, axes)
+    largest = maximum_of(b, x, axes)
+    top = finite_or_0(b, largest)
     terms = apply(b, "exp", make.subtract(b, x, top))
     terms = terms if weights is None else make.multiply(b, weights, terms)
     total = reduced(b, SUM, terms, axes, keepdims=True)
-    out = make.add(b, apply(b, "log", total), top)
+    # The logarithm of no terms has the derivative 0; that of terms that cancel has none.
+    out, never = make.add(b, apply(b, "log", total), top), like(b, -math.inf, total)
+    out = make.where(b, apply(b, "equal", largest, -math.inf), never, out)
     if not call.flag("keepdims"):
         left = tuple(d for a, d in enumerate(x.array.shape) if a not in axes)
         out = make.reshape(b, out, left)

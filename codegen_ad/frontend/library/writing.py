@@ -11,6 +11,7 @@ from codegen_ad.frontend.library.arrays import (
     as_bool,
     at_least,
     broadcast,
+    brought_inside,
     common_shape,
     ravel,
     unify,
@@ -58,20 +59,12 @@ def _places(call: Call, name: str) -> Node:
 @signature("np.put: a ind v mode='raise'")
 def put(call: Call) -> Value:
     """Write values to flat places."""
-    b, mode = call.b, call.static("mode")
+    b = call.b
     value, target = _target(call, "a")
-    places = ravel(b, _places(call, "ind"))
-    line = ravel(b, target)
-    size = make.size(b, line.array.shape[0])
-    if mode == "wrap":
-        places = make.apply(b, "remainder", places, size)
-    elif mode == "clip":
-        last = apply(b, "subtract", size, 1)
-        places = make.apply(b, "minimum", apply(b, "maximum", places, 0), last)
-    elif mode != "raise":
-        call.refuse(f"`np.put` with `mode={mode!r}`.", "Say 'raise', 'wrap' or 'clip'.")
-    else:
-        places = call.ctx.visited(places, line.array.shape[0])
+    given, line = ravel(b, _places(call, "ind")), ravel(b, target)
+    dim = line.array.shape[0]
+    places = brought_inside(call, given, make.size(b, dim), call.static("mode"))
+    places = call.ctx.visited(given, dim) if places is None else places
     values = _repeated(call, _values(call, "v", target), places.array.shape[0])
     line = make.scatter(b, line, values, places, accumulate=False)
     call.ctx.write(value, call.fresh(make.reshape(b, line, target.array.shape)))
