@@ -151,6 +151,9 @@ class Machine:
         if value.key is not None and value.key not in self.facts.maybe:
             self.facts.maybe.add(value.key)
             raise Restart
+        if value.short is not None and value.short not in self.facts.unrolled:
+            self.facts.unrolled.add(value.short)
+            raise Restart
         self.refuse(value.reason, value.instead)
 
     def certain(self, value: Value, text: str) -> Value:
@@ -225,6 +228,11 @@ class Machine:
             yield
         finally:
             self.rolled.pop()
+
+    def short_loop(self) -> object:
+        """The key of the innermost loop if its length is known and small, else None."""
+        key, length = self.rolled[-1]
+        return key if length is not None and length <= _MOST_UNROLLED else None
 
     def unroll(self) -> None:
         """Start again with the innermost loop of known, small length unrolled, if there is one."""

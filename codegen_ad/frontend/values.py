@@ -277,6 +277,7 @@ class Unbound:
     `equal` are two sizes, and where they meet, that must be the same for there to be a value.
     `loop` is the key of a loop that carries a value if its first iteration is by itself.
     `key` stands for the name in `Facts.maybe`, if it is only asked on which paths it has a value.
+    `short` is the key of a loop that gives a value if its iterations are written out.
     """
 
     reason: str
@@ -284,6 +285,7 @@ class Unbound:
     instead: str = "Give it a value on every path."
     loop: object = None
     key: object = None
+    short: object = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import maybe, states
 from codegen_ad.frontend.control.aliases import Knots
+from codegen_ad.frontend.control.mismatch import mismatch
 from codegen_ad.frontend.control.rounds import (
     Body,
     Plan,
@@ -25,7 +26,6 @@ from codegen_ad.frontend.control.states import Form, Known, form_of, join, leave
 from codegen_ad.frontend.sizes.run_time import is_run_time
 from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array, Cell, Rows, Unbound
-from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node
 
@@ -182,7 +182,7 @@ def _see_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Valu
     if wanted is None:
         wanted = states.join_options(m, have, found) if maybe.is_kept(m, name) else None
     if wanted is None:
-        return plan.unbind(name, _mismatch(m, name, have, found))
+        return plan.unbind(name, mismatch(m, name, have, found))
     if plan.names.get(name) == wanted:
         return False
     plan.names[name] = wanted
@@ -212,7 +212,7 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
     found = form_of(m, end, run.side)
     wanted = found if name not in plan.names else join(m, plan.names[name], found)
     if wanted is None:
-        plan.lost[name] = _mismatch(m, name, plan.names[name], found)
+        plan.lost[name] = mismatch(m, name, plan.names[name], found)
         return plan.names.pop(name, None) is not None
     if plan.names.get(name) == wanted:
         return False
@@ -228,39 +228,12 @@ def _see_option(m: Machine, plan: Plan, run: Run, name: str, end: Value) -> bool
     known = plan.names.get(name, option)
     wanted = None if option.none else states.join_options(m, known, option)
     if wanted is None:
-        plan.lost[name] = _mismatch(m, name, known, found)
+        plan.lost[name] = mismatch(m, name, known, found)
         return plan.names.pop(name, None) is not None
     if plan.names.get(name) == wanted:
         return False
     plan.names[name] = wanted
     return True
-
-
-def _mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
-    equal = loop = key = None
-    if isinstance(have, states.Leaf) and isinstance(end, states.Leaf):
-        equal = states.unequal(have.type, end.type, f"{name} in every iteration")
-    if Known(None) in (have, end) and not maybe.is_kept(m, name):
-        key = maybe.key_of(m.frame, name)
-    elif equal is None and _is_settled_by_first(have, end):
-        loop, _ = m.rolled[-1]
-    return Unbound(
-        f"`{name}` is {_words(m, have)} before an iteration of the loop and {_words(m, end)} after "
-        "it, and is read here.",
-        equal,
-        "Keep its type and shape the same in every iteration, or use another name.",
-        loop,
-        key,
-    )
-
-
-def _is_settled_by_first(have: Form, end: Form) -> bool:
-    """Whether the first iteration may leave what the others keep, where they disagree."""
-    match have, end:
-        case states.Leaf(one), states.Leaf(other):
-            return not one.rank or one.dtype is not other.dtype
-        case _:
-            return True
 
 
 def _see_cell(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:
@@ -337,18 +310,6 @@ def _finished(run: Run, plan: Plan) -> CarriedLoop:
 
 def _carries_arrays(names: dict[str, Form]) -> bool:
     return any(isinstance(f, states.Leaf) and f.type.rank for f in names.values())
-
-
-def _words(m: Machine, form: Form) -> str:
-    match form:
-        case states.Leaf(kind):
-            return str(kind)
-        case Known(value):
-            return m.describe(value)
-        case states.Items(_, keys):
-            return f"a sequence of {count(len(keys), 'item')}"
-        case states.Option(form):
-            return f"{_words(m, form)} or nothing"
 
 
 def _cell_form(m: Machine, before: Any, held: Any, have: Form | None, side: Side) -> Form | None:

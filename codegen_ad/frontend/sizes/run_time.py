@@ -148,6 +148,18 @@ def positive(m: Machine, dim: Dim) -> Dim:
     return hold(m, length, "length")
 
 
+def unclipped(m: Machine, dim: Dim) -> Dim:
+    """The size without the cut at 0 that `positive` makes."""
+    for symbol in dim.symbols():
+        held = m.b.size(symbol)
+        value = held.args[0] if held is not None and held.op is RUN_SIZE else None
+        if value is None or value.op.name != "maximum" or make.constant_value(value.args[1]) != 0:
+            continue
+        known = polynomial(m, value.args[0])
+        dim = dim if known is None else dim.substitute({symbol: known})
+    return dim
+
+
 def length(m: Machine, value: Node) -> Dim:
     """An integer scalar as a size; 0 where it is negative."""
     known = polynomial(m, value)
