@@ -47,7 +47,7 @@ def test_places_outside_are_refused(case: str, mode: str) -> None:
     number, place = OUTSIDE[case]
     places = [p.copy() for p in INSIDE]
     places[number][1] = place
-    with pytest.raises(ValueError, match="invalid entry|out of bounds"):
+    with pytest.raises(ValueError, match=r"invalid entry|out of bounds"):
         picked.__wrapped__(X, *places)
     with pytest.raises(ValueError, match="is given a"):
         MODES[mode](X, *places)
