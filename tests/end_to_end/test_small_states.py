@@ -71,6 +71,18 @@ def loops_in_loops(q, p, c, steps):
     return (outer**2).sum()
 
 
+def handed_on_twice(q, p, c, steps):
+    """What the inner loop takes over from its trips, the outer loop hands on in turn."""
+    r = q * c[0]
+    for k in range(steps):
+        r = r + np.tanh(p)
+        for _j in range(k):
+            p = np.array([p[0], p[1] - 0.1 * q[0]])
+            r = np.array([r[0] * c[1], 0.9 * r[1] + p[1]])
+        p = p * 0.5
+    return r[0] * p[1] + r[1] * p[0]
+
+
 def matrix(q, p, c, steps):
     """Two axes; a product of what is carried with itself."""
     A = np.array([[c[0], 0.3], [-0.2, c[1]]])
@@ -81,7 +93,7 @@ def matrix(q, p, c, steps):
     return (S * S).sum()
 
 
-FUNCTIONS = [verlet, exchanged, in_branches, until_large, loops_in_loops, matrix]
+FUNCTIONS = [verlet, exchanged, in_branches, until_large, loops_in_loops, handed_on_twice, matrix]
 WITH_STEPS = [0, 1, 2, 9]
 
 

@@ -141,8 +141,9 @@ class _Elements:
             if name not in self.at:
                 names.append(name)
                 exprs.append(self._expr(expr))
-            elif name not in self.arrays.handed_on:
-                assert isinstance(expr, Var)
+                continue
+            assert isinstance(expr, Var)
+            if self.arrays.handed_on.get(name) != expr.name:
                 names += self.at[name].values()
                 exprs += [Var(v, DType.FLOAT64) for v in self.at[expr.name].values()]
         yield Assign(tuple(names), tuple(exprs), statement.note)
