@@ -132,6 +132,11 @@ def run(
     if on_device and mode.startswith("fit:"):
         reserved |= numba_cuda.reserved(recipe_of(mode))
     kernel = planned(optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved)
+    if on_device and not is_fit(mode) and (hardship := numba_cuda.hardship(kernel)):
+        # Sums with more terms than threads keep are often products of matrices.
+        named = partial(planned, name=kernel.name, sizes=sizes, reserved=reserved)
+        again = named(optimized, blas=True)
+        kernel = again if numba_cuda.hardship(again) < hardship else kernel
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)

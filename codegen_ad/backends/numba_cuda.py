@@ -20,6 +20,8 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   "unfinished" are zero before each launch.
 - `SIZES` says where each size is read: (parameter, axis), or how it is found from sizes before it
   and from whole numbers that are passed, as text.
+- `PRODUCTS`, where it stands, lists products of matrices that a library computes: before which
+  kernel (None: behind the last), what is multiplied, and the types.
 - `OUTPUTS` names the output arrays in the order of the function's results.
 - `FAILURES[k - 1]` is the exception and the message that `status[0] == k` stands for.
 
@@ -57,7 +59,7 @@ from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.fit import fit_plan, is_for_grid
-from codegen_ad.plan.device.loops import Refused, check_possible
+from codegen_ad.plan.device.loops import Refused, check_possible, is_product
 from codegen_ad.plan.device.passes import device_plan
 from codegen_ad.plan.device.team import TeamPlan, team_plan
 from codegen_ad.plan.device.whole import DevicePlan
@@ -71,6 +73,7 @@ __all__ = [
     "fit_many_source",
     "fit_source",
     "free_name",
+    "hardship",
     "reserved",
     "source",
 ]
@@ -177,4 +180,19 @@ def _planned(kernel: Kernel) -> DevicePlan | TeamPlan:
     try:
         return device_plan(kernel)
     except Refused:
+        if any(is_product(s) for s in walk(kernel.body)):
+            raise
         return team_plan(kernel)
+
+
+def hardship(kernel: Kernel) -> int:
+    """How a device takes a kernel's work, for comparing plans: the lower, the better.
+
+    0 is one pass after another by all threads, 1 with sums over all rows for each element of an
+    array, 2 one team of threads, 3 not at all.
+    """
+    try:
+        plan = _planned(kernel)
+    except Refused:
+        return 3
+    return int(plan.is_long) if isinstance(plan, DevicePlan) else 2

@@ -20,6 +20,8 @@ from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.team import TeamPlan
 from codegen_ad.plan.device.whole import (
     BLOCKS,
+    PRODUCT,
+    SORT,
     SORT_BLOCKS,
     THREADS,
     Buffer,
@@ -65,6 +67,15 @@ class PassView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProductView:
+    """A product of a library's, between two kernels."""
+
+    before: str
+    text: str
+    arguments: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceView:
     """A kernel file of a device as text; the tables' values are source already."""
 
@@ -80,6 +91,7 @@ class DeviceView:
     outputs: str
     failures: str
     barrier: tuple[str, ...] = ()
+    products: tuple[ProductView, ...] = ()
 
 
 def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> DeviceView:
@@ -89,18 +101,24 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
     taken = names_of(kernel) | {b.name for b in plan.buffers}
     partials = Partials(taken)
     views: list[PassView] = []
+    products: list[ProductView] = []
     if isinstance(plan, TeamPlan):
         lines = team_lines(plan, about.function, failures, Block(), taken)
         views.append(_kernel(plan, kernel.name, lines, [], ("None", 1, THREADS)))
     else:
-        for number, one in enumerate(plan.passes):
-            name = kernel.name if len(plan.passes) == 1 else f"{kernel.name}_{number + 1}"
+        kernels = [p for p in plan.passes if not _is_product(p)]
+        for one in plan.passes:
+            name = kernel.name if len(kernels) == 1 else f"{kernel.name}_{len(views) + 1}"
             if isinstance(one, Call):
-                views.append(_sort(plan, name, one))
+                if _is_product(one):
+                    is_last = len(views) == len(kernels)
+                    products.append(_product(plan, "None" if is_last else spell_text(name), one))
+                else:
+                    views.append(_sort(plan, name, one))
                 continue
             lines = pass_lines(one, about.function, failures, partials)
             views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))
-    used = {name for v in views for name, _ in v.arguments}
+    used = {name for v in (*views, *products) for name, _ in v.arguments}
     buffers = [*plan.buffers, *partials.buffers(), *_ENDS]
     arrays = tuple((b.name, array_text(b)) for b in buffers if b.name in used)
     return DeviceView(
@@ -116,6 +134,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         tuple_text([spell_text(o) for o in plan.outputs]),
         failures_text(failures),
         tuple(line.replace("arrived", "counter") for line in Grid().wait()),
+        tuple(products),
     )
 
 
@@ -133,6 +152,24 @@ def _grid(plan: DevicePlan, one: Pass) -> tuple[str, int, int]:
     is_known = known.issuperset(one.loop.extent.symbols())
     threads = one.loop.extent * (1 if one.lanes is None else WARP)
     return spell_text(str(threads)) if is_known else "None", BLOCKS, THREADS
+
+
+def _is_product(one: Pass | Call) -> bool:
+    return isinstance(one, Call) and one.statement.function == PRODUCT
+
+
+def _product(plan: DevicePlan, before: str, call: Call) -> ProductView:
+    """What the table says of a product."""
+    statement = call.statement
+    types = {p.name: parameter_type(p) for p in plan.parameters}
+    types |= {b.name: type_text(b.dtype, len(b.shape)) for b in plan.buffers}
+    left, right = (
+        f"{name}.T" if over else name
+        for name, over in zip(statement.arguments, statement.transposed, strict=True)
+    )
+    names = (*statement.results, *statement.arguments)
+    text = spell_text(f"{statement.results[0]} = {left} @ {right}")
+    return ProductView(before, text, tuple((n, types[n]) for n in names))
 
 
 def _sort(plan: DevicePlan, name: str, call: Call) -> PassView:
@@ -183,7 +220,10 @@ def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
         "Rows that add to places which data name are sorted by place; a warp adds up those of",
         "one, lane t rows t, t + 32, ... of them, then lanes in pairs.",
     )
-    found = sorted_rows if len(passes) < len(plan.passes) else ()
+    calls = {p.statement.function for p in plan.passes if isinstance(p, Call)}
+    found = sorted_rows if SORT in calls else ()
+    if PRODUCT in calls:
+        found = (*found, "Products of matrices between kernels are a library's: see PRODUCTS.")
     if not any(p.totals for p in passes):
         return found
     count = THREADS * BLOCKS

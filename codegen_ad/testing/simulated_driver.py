@@ -18,6 +18,7 @@ import numpy as np
 
 from codegen_ad.errors import DeviceError, OutOfDeviceMemory
 from codegen_ad.runtime.cuda.ahead import Image, Resources
+from codegen_ad.runtime.cuda.arrays import View
 from codegen_ad.runtime.cuda.devices import Platform
 from codegen_ad.runtime.cuda.driver import Properties
 from codegen_ad.runtime.cuda.table import Kernel, Parameter, read
@@ -142,6 +143,22 @@ class SimulatedDriver:
         for value, result in zip(values, found, strict=True):
             if isinstance(value, np.ndarray):
                 value[...] = result
+
+    def multiply(
+        self, result: View, left: View, right: View, transposed: tuple[bool, bool], stream: int
+    ) -> None:
+        self.log.append(f"multiply on stream {stream}")
+        a, b = (
+            self._array(v).T if t else self._array(v)
+            for v, t in zip((left, right), transposed, strict=True)
+        )
+        self._array(result)[...] = a @ b
+
+    def _array(self, view: View) -> Any:
+        """The elements of an array on the device."""
+        self._inside(view.address, view.nbytes)
+        memory: Any = (ctypes.c_char * view.nbytes).from_address(view.address)
+        return np.frombuffer(memory, view.dtype).reshape(view.shape)
 
     def wait(self, stream: int, other: int) -> None:
         self.log.append(f"stream {stream} waits for {other}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from codegen_ad.runtime.cuda.table import product
 from codegen_ad.testing.lockstep import ORDERS, KernelFile, Order, agree, load, poison
 
 Arrays = dict[str, Any]
@@ -55,7 +56,19 @@ def run(
     sizes = sizes_of(file, given)
     known = {**given, **arrays_of(file, sizes)}
     before = {name: np.array(value) for name, value in given.items()}
+    products = [product(entry) for entry in file.names.get("PRODUCTS", ())]
+
+    def multiply(before: str | None) -> None:
+        for each in products:
+            if each.before == before:
+                a, b = (
+                    known[n].T if over else known[n]
+                    for n, over in zip(each.names[1:], each.transposed, strict=True)
+                )
+                known[each.names[0]] = a @ b
+
     for name, kernel in file.names["KERNELS"].items():
+        multiply(name)
         grid = kernel["blocks"]
         if kernel["rows"] is not None:
             rows = number(kernel["rows"], sizes)
@@ -63,6 +76,7 @@ def run(
         values = [known[a] for a in kernel["arguments"]]
         after = agree(file, name, grid, kernel["threads"], values, orders=orders)
         known.update(zip(kernel["arguments"], after, strict=True))
+    multiply(None)
     for name, value in before.items():
         np.testing.assert_array_equal(known[name], value)
     if "counter" in known:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device.whole import LARGEST_OWN, THREADS, Own, Total, identity
+from codegen_ad.plan.device.whole import LARGEST_OWN, PRODUCT, THREADS, Own, Total, identity
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -61,7 +61,7 @@ def check_possible(statement: Statement) -> None:
         With the reason.
     """
     match statement:
-        case LibraryCall(function=function):
+        case LibraryCall(function=function) if not is_product(statement):
             raise Refused(statement, f"it calls a library ({function}) for whole arrays")
         case Grow():
             raise Refused(statement, "a `while` records values, and nobody knows how many")
@@ -69,6 +69,15 @@ def check_possible(statement: Statement) -> None:
             raise Refused(statement, "it looks at an array in another shape")
         case _:
             pass
+
+
+def is_product(statement: Statement) -> bool:
+    """Whether a statement is a product of whole arrays, which may stand between two launches."""
+    match statement:
+        case LibraryCall((_,), function, (_, _), into=True, options=(), at=()):
+            return function == PRODUCT
+        case _:
+            return False
 
 
 def defined(statement: Statement) -> set[str]:

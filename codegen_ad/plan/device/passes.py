@@ -84,7 +84,7 @@ def device_plan(kernel: Kernel) -> DevicePlan:
     """
     taken = names_of(kernel)
     outputs, results = with_results(kernel, taken)
-    body, loops, lanes = _with_loops([*by_element(kernel, taken), *results], kernel, taken)
+    body, loops, lanes, is_long = _with_loops([*by_element(kernel, taken), *results], kernel, taken)
     arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
     for statement in body:
         if exchanged([statement], arrays):
@@ -98,12 +98,15 @@ def device_plan(kernel: Kernel) -> DevicePlan:
             drafts.append(_Draft(statement, found.totals, found.own, number, lanes=shared_out))
         elif isinstance(statement, LibraryCall):
             drafts.append(_Draft(None, start=number, call=statement))
+        elif any(isinstance(s, LibraryCall) for s in walk([statement])):
+            raise Refused(statement, "it calls a library inside of a loop or a branch")
         elif touches_memory(statement) and not isinstance(statement, Allocate):
             if any(isinstance(s, For) and is_wide(s) for s in walk([statement])):
                 raise Refused(statement, "loops over data stand inside of another loop or a branch")
             if not drafts or drafts[-1].call is not None:
                 drafts.append(_Draft(None, start=number))
-    drafts = drafts or [_Draft(None)]
+    if not drafts or (drafts[-1].call is not None and any(map(is_guard, body))):
+        drafts.append(_Draft(None, start=len(body)))
     for draft, following in pairwise(drafts):
         draft.end = following.start
     slices = [_slice(draft, body, drafts) for draft in drafts]
@@ -124,15 +127,17 @@ def device_plan(kernel: Kernel) -> DevicePlan:
         for name, group in kept.arrays.items()
     ]
     counts = counts_of(buffers, kernel)
-    return DevicePlan(kernel, passes, kernel.parameters, tuple(buffers), outputs, counts)
+    made = tuple(buffers)
+    return DevicePlan(kernel, passes, kernel.parameters, made, outputs, counts, is_long)
 
 
 def _with_loops(
     body: Sequence[Statement], kernel: Kernel, taken: set[str]
-) -> tuple[list[Statement], dict[int, Shared], dict[int, Lanes]]:
+) -> tuple[list[Statement], dict[int, Shared], dict[int, Lanes], bool]:
     """The statements, without zeros that threads begin with anyway, and the loops to share out.
 
-    Some of these are for warps, whose lanes share what the last of the results says.
+    Some of these are for warps, whose lanes share what the third result says; the last one is
+    `DevicePlan.is_long`.
     """
     parameters = {p.name for p in kernel.parameters if p.rank}
     arrays = {s.buffer: s for s in body if isinstance(s, Allocate)}
@@ -171,7 +176,7 @@ def _with_loops(
             loops |= {id(s): Shared((), ()) for s in apart.then if isinstance(s, For)}
             lanes |= apart.lanes
             kept += apart.then
-    return kept, loops, lanes
+    return kept, loops, lanes, scatters.is_long
 
 
 # What each pass needs -----------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""Additions to elements that data name: where they stand, and what makes up the element's number.
+"""Additions to elements that several rows share: where they stand, and what numbers an element.
 
 A record is a trip of the loops in which the element becomes known: often a row, sometimes a row and
 one of its columns. Loops inside of a record may go through elements of their own, as in
-`d_theta[k[i], j] += ...` for each `j`.
+`d_theta[k[i], j] += ...` for each `j`. Where data name none, each row adds to all: `d_w[j] += ...`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from codegen_ad.plan.tidying.rename import expressions
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A statement that adds to an element which data name.
+    """A statement that adds to an element which other rows add to as well.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ class Place:
 
 
 def places_of(loop: For, arrays: Mapping[str, Allocate], sizes: Set[str]) -> list[Place]:
-    """The additions of a loop to elements that data name.
+    """The additions of a loop to elements that its rows share.
 
     Parameters
     ----------
@@ -105,9 +105,9 @@ def places_of(loop: For, arrays: Mapping[str, Allocate], sizes: Set[str]) -> lis
                 visit((*path, statement))
                 continue
             for inner in walk([statement]):
-                if _names_data(inner, path, inside, arrays):
+                if _is_shared(inner, path, inside, arrays):
                     if inner is not statement:
-                        raise Refused(inner, "it adds, in a branch, to places that data name")
+                        raise Refused(inner, "it adds, in a branch, to places that rows share")
                     assert isinstance(inner, Accumulate)
                     found.append(_place(inner, path, inside, arrays))
 
@@ -117,13 +117,17 @@ def places_of(loop: For, arrays: Mapping[str, Allocate], sizes: Set[str]) -> lis
     return found
 
 
-def _names_data(
+def _is_shared(
     statement: Statement, path: Sequence[For], inside: Set[str], arrays: Collection[str]
 ) -> bool:
     match statement:
         case Accumulate(target=Load(buffer, indices)) if buffer in arrays:
-            data = inside - {f.variable for f in path}
-            return any(s in data for d in indices for s in d.symbols())
+            loops = {f.variable for f in path}
+            symbols = {s for d in indices for s in d.symbols()}
+            # An array of the rows is written by them, and one whose elements are numbered by an
+            # inner loop gets something from every row.
+            is_inner = bool(symbols & loops) and path[0].variable not in symbols
+            return is_inner or not symbols.isdisjoint(inside - loops)
         case _:
             return False
 
@@ -147,7 +151,7 @@ def _place(
     data = {s for d in target.indices for s in d.symbols()} & inside - loops.keys()
     if not data <= level_of.keys():
         raise Refused(statement, "it adds to places that an inner loop finds")
-    depth = 1 + max(level_of[name] for name in data)
+    depth = 1 + max((level_of[name] for name in data), default=0)
     keys: list[tuple[str, Dim]] = []
     items: list[For] = []
     for dim, size in zip(target.indices, arrays[target.buffer].shape, strict=True):

@@ -69,6 +69,7 @@ class Scatters:
     constant : the arrays that nobody writes to.
     taken : the names that are in use.
     orders : the orders of rows that are known already, by what they follow from.
+    is_long : whether there are sums over all rows for each element of an array.
     """
 
     arrays: dict[str, Allocate]
@@ -76,6 +77,7 @@ class Scatters:
     constant: Set[str]
     taken: set[str]
     orders: dict[object, tuple[str, str]] = field(default_factory=dict[object, tuple[str, str]])
+    is_long: bool = False
 
     def apart(self, loop: For, before: list[Statement], outside: Set[str]) -> Apart | None:
         """The loop without its additions to places that data name, and without large arrays.
@@ -94,11 +96,12 @@ class Scatters:
         """
         new = copied(loop)
         assert isinstance(new, For)
-        places = places_of(new, self.arrays, self.sizes)
+        arrays = {n: a for n, a in self.arrays.items() if n in outside}
+        places = places_of(new, arrays, self.sizes)
         one = _Loop(self, new, before, outside)
         inner = [p.child for p in places if p.child is not p.statement]
         if moved(new, inner, self.arrays, outside, self.sizes, one.made):
-            places = places_of(new, self.arrays, self.sizes)
+            places = places_of(new, arrays, self.sizes)
         return one.apart(places) if places or one.found.made else None
 
 
@@ -122,13 +125,14 @@ class _Loop:
         for place in places:
             groups.setdefault(self._signature(place), []).append(place)
         for signature, group in groups.items():
-            order, begins = self._order(signature, group[0])
+            named = self._order(signature, group[0]) if group[0].keys else None
+            self.known.is_long |= named is None
             teams: dict[object, list[Place]] = {}
             for place in group:
                 child = () if place.child is place.statement else (id(place.child),)
                 teams.setdefault((*child, *(id(f) for f in place.items)), []).append(place)
             for team in teams.values():
-                self._sums(team, order, begins)
+                self._sums(team, named)
         self.terms.insert()
         _remove(loop.body, {id(p.statement) for p in places})
         drop_unused(loop.body, set(self.outside))
@@ -178,19 +182,26 @@ class _Loop:
         self.found.made.append(made)
         return name
 
-    def _sums(self, team: Sequence[Place], order: str, begins: str) -> None:
-        """The loop over places in which the terms of each are added up."""
+    def _sums(self, team: Sequence[Place], named: tuple[str, str] | None) -> None:
+        """The loop over places in which the terms of each are added up.
+
+        With `named` data name them, and these are the arrays of `_order`; all rows add to others.
+        """
         first = team[0]
         note = first.statement.note
         axes = [*first.keys, *((f.variable, f.extent) for f in first.items)]
         item = axes[0][0] if len(axes) == 1 else fresh("item", self.taken)
         body = decoded(item, axes, note)
-        start, count, turn = (fresh(n, self.taken) for n in ("start", "count", "turn"))
-        key = combined([(Dim.symbol(n), s) for n, s in first.keys])
-        end = Load(begins, (key + ONE,), DType.INT64)
-        size = Apply("subtract", (end, Var(start, DType.INT64)), DType.INT64)
-        body.append(Let(start, Load(begins, (key,), DType.INT64), None, NOTHING))
-        body.append(Let(count, size, None, NOTHING))
+        turn, extent, place = first.path[0].variable, first.path[0].extent, None
+        if named is not None:
+            start, count, turn = (fresh(n, self.taken) for n in ("start", "count", "turn"))
+            place = Load(named[0], (Dim.symbol(start) + Dim.symbol(turn),), DType.INT64)
+            extent = Dim.symbol(count)
+            key = combined([(Dim.symbol(n), s) for n, s in first.keys])
+            end = Load(named[1], (key + ONE,), DType.INT64)
+            size = Apply("subtract", (end, Var(start, DType.INT64)), DType.INT64)
+            body.append(Let(start, Load(named[1], (key,), DType.INT64), None, NOTHING))
+            body.append(Let(count, size, None, NOTHING))
         totals: list[Total] = []
         for each in team:
             how, dtype = each.statement.how, each.target.dtype
@@ -199,9 +210,8 @@ class _Loop:
             nothing = identity(how, dtype)
             assert nothing is not None
             body.append(Assign((name,), (nothing,), NOTHING))
-        place = Load(order, (Dim.symbol(start) + Dim.symbol(turn),), DType.INT64)
         terms = self.terms.of(team, [t.name for t in totals], place, self.taken)
-        share = For(turn, Dim.symbol(count), terms, note)
+        share = For(turn, extent, terms, note)
         body.append(share)
         body += [self._put(p, first, t) for p, t in zip(team, totals, strict=True)]
         loop = For(item, product(s for _, s in axes), body, note)

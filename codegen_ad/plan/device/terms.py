@@ -70,9 +70,12 @@ class Terms:
             body.insert(position, statement)
 
     def of(
-        self, team: Sequence[Place], totals: Sequence[str], row: Expr, taken: set[str]
+        self, team: Sequence[Place], totals: Sequence[str], row: Expr | None, taken: set[str]
     ) -> list[Statement]:
-        """What is done for each row of an element, whose number is `row`: it adds to the totals."""
+        """What is done for each row of an element: it adds to the totals.
+
+        `row` is its number; left out, it is the variable of the loop that this stands in.
+        """
         first = team[0]
         axes = [(f.variable, f.extent) for f in first.records]
         name = axes[0][0] if len(axes) == 1 else fresh("row", taken)
@@ -83,7 +86,8 @@ class Terms:
         else:
             mine = {id(p.statement): t for p, t in zip(team, totals, strict=True)}
             terms = self._again(team, mine, name)
-        return [Let(name, row, None, NOTHING), *decoded(name, axes, NOTHING), *terms]
+        places = [] if row is None else [Let(name, row, None, NOTHING)]
+        return [*places, *decoded(name, axes, NOTHING), *terms]
 
     def _term(self, place: Place, total: str, row: str) -> Statement:
         """A term that is a number of the row."""

@@ -24,6 +24,9 @@ SORT = "sorted"
 """The call that sorts the numbers of rows by key: what it gives are the order, room for another
 one, where each key begins, and room for counting."""
 
+PRODUCT = "dot"
+"""The call that multiplies two arrays of one or two axes: a library's."""
+
 SORT_BLOCKS = 128
 SORT_DIGITS = 256
 """Its blocks, which wait for each other and count digits of eight bits. The order that comes out
@@ -142,7 +145,8 @@ class DevicePlan:
     """A kernel as passes, with what it needs in the device's memory beside its parameters.
 
     `outputs` are the names of the arrays that hold the kernel's results, in order, `counts` numbers
-    that sizes of arrays are made of.
+    that sizes of arrays are made of. With `is_long` there are sums over all rows for each element
+    of an array, as products of matrices are.
     """
 
     kernel: Kernel
@@ -151,3 +155,4 @@ class DevicePlan:
     buffers: tuple[Buffer, ...]
     outputs: tuple[str, ...]
     counts: tuple[tuple[str, Expr], ...] = ()
+    is_long: bool = False

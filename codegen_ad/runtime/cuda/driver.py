@@ -7,9 +7,12 @@ their stream.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from codegen_ad.errors import DriverTooOld
+
+if TYPE_CHECKING:
+    from codegen_ad.runtime.cuda.arrays import View
 
 NEEDED = 13000
 """The version of CUDA that kernels are compiled for, as the driver counts."""
@@ -115,6 +118,12 @@ class Driver(Protocol):
         cooperative: bool,
     ) -> None:
         """Start a kernel; `parameters` is the address of the addresses of its parameters."""
+        ...
+
+    def multiply(
+        self, result: View, left: View, right: View, transposed: tuple[bool, bool], stream: int
+    ) -> None:
+        """Multiply matrices and vectors on the device in use; see `products.multiply`."""
         ...
 
     def wait(self, stream: int, other: int) -> None:

@@ -66,7 +66,9 @@ class DeviceProgram:
             LoadedKernel(driver, k, image_of(k, capability)) for k in file.kernels.values()
         ]
         self.types = {
-            n: p for k in file.kernels.values() for n, p in zip(k.names, k.parameters, strict=True)
+            n: p
+            for k in (*file.kernels.values(), *file.products)
+            for n, p in zip(k.names, k.parameters, strict=True)
         }
         roles = {name: what.role for name, what in file.arrays.items()}
         self.own = tuple(name for name, role in roles.items() if role != "output")
@@ -129,7 +131,9 @@ class DeviceProgram:
             for name in self.own:
                 values[name] = workspace.own(name, plan.shapes[name])
             for kernel, blocks in zip(self.kernels, plan.blocks, strict=True):
+                self._multiply(kernel.kernel.name, values, number)
                 kernel.launch([values[n] for n in kernel.kernel.names], number, blocks)
+            self._multiply(None, values, number)
             self.raise_failure(workspace, number)
             if kind is not None:
                 return results
@@ -141,9 +145,13 @@ class DeviceProgram:
     ) -> Repeat | None:
         """The shortest way for calls with such arguments; None if some are copied or asked for.
 
+        There is none with products either, which a library is called for.
+
         It holds for arrays of the same libraries, shapes, strides, dtypes and device as these,
         which have been passed to `run` before, and numbers of the same types.
         """
+        if self.file.products:
+            return None
         given = dict(zip(names, leaves, strict=True))
         for name, leaf in given.items():
             wanted = self.types.get(name)
@@ -157,6 +165,13 @@ class DeviceProgram:
         shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
         plan = self._plan(self.file.sizes_of(shapes, given))
         return Repeat(self, names, leaves, plan, kind_of(first, self.driver), numbers)
+
+    def _multiply(self, kernel: str | None, values: Mapping[str, Any], stream: int) -> None:
+        """The products that stand before a kernel; behind the last one for None."""
+        for each in self.file.products:
+            if each.before == kernel:
+                result, left, right = (values[n] for n in each.names)
+                self.driver.multiply(result, left, right, each.transposed, stream)
 
     def _plan(self, sizes: Mapping[str, int]) -> Plan:
         """Shapes and grids for such sizes, found once."""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import functools
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from codegen_ad.errors import DeviceError, DriverTooOld, MissingDependency, NoDevice
 from codegen_ad.errors import OutOfDeviceMemory as OutOfMemory
 from codegen_ad.runtime.cuda.driver import Properties, amount, check_version
+from codegen_ad.runtime.cuda.products import multiply
+
+if TYPE_CHECKING:
+    from codegen_ad.runtime.cuda.arrays import View
 
 ON_CPU = 'Compute on the CPU there: target="cpu", or target="auto", which looks first.'
 
@@ -168,6 +172,12 @@ class SystemDriver:
             )
         if status != self._ok:
             self._raise("cuLaunchKernel", status)
+
+    def multiply(
+        self, result: View, left: View, right: View, transposed: tuple[bool, bool], stream: int
+    ) -> None:
+        device = int(self._do("cuCtxGetDevice"))
+        multiply(result, left, right, transposed, device, stream)
 
     def wait(self, stream: int, other: int) -> None:
         event = self._do("cuEventCreate", 2)  # CU_EVENT_DISABLE_TIMING

@@ -18,6 +18,10 @@ import numpy as np
 from codegen_ad.errors import InternalError
 
 TABLES = ("KERNELS", "ARRAYS", "SIZES", "OUTPUTS", "FAILURES")
+PRODUCTS = "PRODUCTS"
+"""Of files with products of matrices between kernels."""
+
+_PRODUCT = re.compile(r"(\w+) = (\w+)(\.T)? @ (\w+)(\.T)?")
 _ARRAY = re.compile(r"(?P<dtype>\w+)\[(?P<axes>[:, 1]*)\]")
 _FORMATS = {
     "float64": "d", "float32": "f4x", "int64": "q", "int32": "i4x", "uint64": "Q", "uint32": "I4x",
@@ -98,6 +102,24 @@ class Kernel:
         return f"void({', '.join(p.text for p in self.parameters)})"
 
 
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product of two arrays, which a library computes.
+
+    Attributes
+    ----------
+    before : the kernel before which it stands; None behind the last one.
+    names : of the result, and of what is multiplied.
+    transposed : which of the two go in transposed.
+    parameters : the three arrays.
+    """
+
+    before: str | None
+    names: tuple[str, str, str]
+    transposed: tuple[bool, bool]
+    parameters: tuple[Parameter, ...]
+
+
 def parameter(text: str) -> Parameter:
     """A parameter from its type in numba's spelling, such as `float32` or `float64[:, ::1]`."""
     text = text.strip()
@@ -139,6 +161,7 @@ class DeviceFile:
         by, if it is), or how it is found from sizes before it and numbers that are passed.
     outputs : names of the arrays that are the results, in order.
     failures : exception and message for each number that a kernel may leave in "status".
+    products : what a library computes between kernels.
     """
 
     source: str
@@ -147,6 +170,7 @@ class DeviceFile:
     sizes: Mapping[str, tuple[str, int] | tuple[str, int, int] | str]
     outputs: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
+    products: tuple[Product, ...] = ()
 
     def sizes_of(
         self, shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]
@@ -168,7 +192,10 @@ def read(source: str) -> DeviceFile:
     found: dict[str, Any] = {}
     for statement in ast.parse(source).body:
         match statement:
-            case ast.Assign(targets=[ast.Name(id=name)], value=content) if name in TABLES:
+            case ast.Assign(targets=[ast.Name(id=name)], value=content) if name in (
+                *TABLES,
+                PRODUCTS,
+            ):
                 found[name] = ast.literal_eval(content)
             case _:
                 continue
@@ -184,7 +211,19 @@ def read(source: str) -> DeviceFile:
         dict(found["SIZES"]),
         tuple(found["OUTPUTS"]),
         tuple((kind, message) for kind, message, *_ in found["FAILURES"]),
+        tuple(product(entry) for entry in found.get(PRODUCTS, ())),
     )
+
+
+def product(entry: Mapping[str, Any]) -> Product:
+    """What the table of products says of one."""
+    matched = _PRODUCT.fullmatch(entry["product"])
+    if matched is None:
+        raise InternalError(f"the product {entry['product']!r} is not understood")
+    result, left, left_over, right, right_over = matched.groups()
+    names = (result, left, right)
+    types = tuple(parameter(entry["arguments"][name]) for name in names)
+    return Product(entry["before"], names, (bool(left_over), bool(right_over)), types)
 
 
 def value(text: str, sizes: Mapping[str, int]) -> int:
