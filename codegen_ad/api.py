@@ -83,7 +83,7 @@ def differentiate(
     checkpoint : how loops whose derivative needs values of every step save memory. They keep some
         states and run again from these: "sqrt" keeps √n of n steps and records √n at a time; a
         number keeps so many; an amount of memory, such as "256 MB", as many as fit. Left out, what
-        every step needs is recorded.
+        every step needs is recorded, or "sqrt" is chosen where steps are cheaper than records.
     check : compare each new kernel with the plain function at the arguments of its first call, as
         `f.check` does, before it is kept. The verdict stands in the header of its file; a kernel
         that fails is not kept, and the call raises `codegen_ad.errors.CheckFailed`.

@@ -128,7 +128,7 @@ def checkpoint_of(value: object) -> Checkpoint | None:
     raise InvalidArgument(
         f"{text} is not known.\n"
         'Pass "sqrt", a number of snapshots (at least 1), or the memory they may take, such as '
-        f'"256 MB" (units: {", ".join(BYTES)}); leave it out to record every step.'
+        f'"256 MB" (units: {", ".join(BYTES)}); leave it out for what is fastest.'
     )
 
 

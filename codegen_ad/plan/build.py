@@ -165,6 +165,7 @@ def _attempt(
     tidy.tidy(kernel)
     if tiled:
         in_records.write_into_records(kernel, p.names)
+        tidy.remove_unused(kernel)
     names.assign(kernel, p.names, program.notes, program)
     if single:
         single_sums.add_in_tiles(kernel, {s for d in rows for s in d.symbols()})

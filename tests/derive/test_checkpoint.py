@@ -260,8 +260,7 @@ def test_unknown_options_are_refused(asked: Any) -> None:
     assert str(caught.value) == (
         f"checkpoint={asked!r} is not known.\n"
         'Pass "sqrt", a number of snapshots (at least 1), or the memory they may take, such as '
-        '"256 MB" (units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB); leave it out to record every '
-        "step."
+        '"256 MB" (units: B, kB, MB, GB, TB, KiB, MiB, GiB, TiB); leave it out for what is fastest.'
     )
 
 

@@ -34,6 +34,13 @@ def recurrence(p, x, y):  # type: ignore[no-untyped-def]
     return s
 
 
+def diffusion(u, rate, steps):  # type: ignore[no-untyped-def]
+    u = u.copy()
+    for _ in range(steps):
+        u[1:-1] += rate * (u[2:] - 2 * u[1:-1] + u[:-2])
+    return (u * u).sum()
+
+
 def _data(rows: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     x = np.linspace(-3.0, 3.0, rows)
     return np.array([1.1, 0.1, 0.9]), x, np.exp(-x * x)
@@ -49,11 +56,12 @@ ARGUMENTS: dict[Any, tuple[tuple[Any, ...], bool]] = {
     line: (_data(10), False),
     logistic: ((np.ones(40), np.ones((10, 40)), np.ones(10)), False),
     recurrence: (_data(10), False),
+    diffusion: ((np.ones(50), 0.1, 3), True),
 }
 
 
 @pytest.mark.parametrize("function", ARGUMENTS, ids=lambda f: f.__name__)
-def test_plain_loops_with_much_arithmetic_are_for_wide_vectors(function: Any) -> None:
+def test_who_is_for_wide_vectors(function: Any) -> None:
     args, gains = ARGUMENTS[function]
     prepared = _metadata(function, *args)
     assert prepared.compiled.metadata["wide"] is gains

@@ -55,14 +55,14 @@ class _Carried:
     old : the buffer that a trip reads.
     new : the buffer that it fills.
     record : the array of rows.
-    copy : the statement that copies an element into the record.
+    copies : the statements that copy elements into the record.
     """
 
     loop: For
     old: str
     new: str
     record: Allocate
-    copy: Store
+    copies: Sequence[Store]
 
     @property
     def shape(self) -> Shape:
@@ -106,43 +106,41 @@ def _found(
     shapes = {s.buffer: s.shape for s in walk(kernel.body) if isinstance(s, Allocate)}
     if old not in shapes or not is_only_inside(kernel, loop, new):
         return None
-    copies = [
-        (s, made[s.buffer])
-        for s, around in _copies(loop.body, (), old, {})
+    copies = list(_copies(loop.body, old, {}))
+    records = {
+        s.buffer
+        for s in copies
         if s.buffer in made
-        and s.indices == (Dim.symbol(loop.variable), *(Dim.symbol(f.variable) for f in around))
+        and s.buffer not in kernel.outputs
+        and s.indices[0] == Dim.symbol(loop.variable)
         and made[s.buffer].shape == (loop.extent, *shapes[old])
-        and tuple(f.extent for f in around) == shapes[old]
-    ]
-    if not copies or not all(_is_plain(s, new, old) for s in walk(loop.body)):
+    }
+    if not records or not all(_is_plain(s, new, old) for s in walk(loop.body)):
         return None
-    copy, record = copies[0]
-    if record.buffer in kernel.outputs:
-        return None
-    changes = [s for s in walk(kernel.body) if record.buffer in written(s)]
-    shown = [s for s in walk(kernel.body) if not _is_by_element(s, record.buffer)]
-    if len(changes) != 2 or any(s is not record for s in shown):
-        return None
-    return _Carried(loop, old, new, record, copy)
+    for name in sorted(records):
+        own = [s for s in copies if s.buffer == name]
+        known = {id(made[name]), *map(id, own)}
+        users = [s for s in walk(kernel.body) if id(s) not in known]
+        # All that is ever read of the record is what these statements copied.
+        if all(_is_by_element(s, name) and name not in written(s) for s in users):
+            return _Carried(loop, old, new, made[name], own)
+    return None
 
 
-def _copies(
-    body: Sequence[Statement], around: tuple[For, ...], old: str, lets: dict[str, Load]
-) -> Iterator[tuple[Store, tuple[For, ...]]]:
-    """Statements that store an element of a buffer at its place, and the loops around them."""
+def _copies(body: Sequence[Statement], old: str, lets: dict[str, Load]) -> Iterator[Store]:
+    """Statements that store an element of a buffer at its place in a row of an array."""
     own = dict(lets)
     for statement in body:
         match statement:
-            case For(span=None, window=None):
-                yield from _copies(statement.body, (*around, statement), old, own)
             case Let(name, Load(buffer=buffer) as load) if buffer == old:
                 own[name] = load
             case Store(expr=expr, indices=indices):
                 load = own.get(expr.name) if isinstance(expr, Var) else expr
                 if isinstance(load, Load) and load.buffer == old and load.indices == indices[1:]:
-                    yield statement, around
+                    yield statement
             case _:
-                pass
+                for inner in blocks(statement):
+                    yield from _copies(inner, old, own)
 
 
 def _is_plain(statement: Statement, new: str, old: str) -> bool:
@@ -179,7 +177,8 @@ def _move(kernel: Kernel, around: Around, found: _Carried, swap: Assign, names: 
     """Let the trips of a loop read and write rows of the record."""
     loop, record = found.loop, found.record
     block = around[-1][0]
-    drop(loop.body, found.copy)
+    for copy in found.copies:
+        drop(loop.body, copy)
     drop_swap(loop.body, swap, found.new, found.old)
     drop_made(kernel.body, found.new)
     for statement in walk(loop.body):
@@ -235,7 +234,7 @@ def _copied(found: _Carried, names: Names, row: Dim | None) -> For:
     """The array copied out of a row of the record, or into the first."""
     variables = [names.fresh() for _ in found.shape]
     here = tuple(map(Dim.symbol, variables))
-    dtype, note, record = found.record.dtype, found.copy.note, found.record.buffer
+    dtype, note, record = found.record.dtype, found.copies[0].note, found.record.buffer
     if row is not None:
         made: Statement = Store(found.old, here, Load(record, (row, *here), dtype), note)
     else:
