@@ -4,8 +4,8 @@
 
 F: f8[3, 3]    log_q: f8[3]    log_r: f8    H: f8[3]    start: f8[3]    y: f8[k]
 
-Cost for each of k: 572 operations, 1 log; 544 bytes read, 560 written.
-Stored: P_steps[k, 3, 3], PH_steps[k, 3], mean_steps[k, 3], innovation_steps[k].
+Cost for each of k: 572 operations, 1 log; 544 bytes read, 488 written.
+Stored: P_steps[k + 1, 3, 3], PH_steps[k, 3], mean_steps[k, 3], innovation_steps[k].
 Predicted cost relative to the value alone: 2.9.
 """
 
@@ -18,23 +18,22 @@ from numba import njit
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     k = y.shape[0]
-    P = np.empty((3, 3))
     d_P = np.empty((3, 3))
     d_mean_0 = 0.0
     d_mean_1 = 0.0
     d_mean_2 = 0.0
-    P_1 = np.empty((3, 3))
+    P = np.empty((3, 3))
     Q_1 = np.zeros((3, 3))
     # line 14: mean, P = start, np.eye(start.size)
-    P_1[0, 0] = 1.0
-    P_1[0, 1] = 0.0
-    P_1[0, 2] = 0.0
-    P_1[1, 0] = 0.0
-    P_1[1, 1] = 1.0
-    P_1[1, 2] = 0.0
-    P_1[2, 0] = 0.0
-    P_1[2, 1] = 0.0
-    P_1[2, 2] = 1.0
+    P[0, 0] = 1.0
+    P[0, 1] = 0.0
+    P[0, 2] = 0.0
+    P[1, 0] = 0.0
+    P[1, 1] = 1.0
+    P[1, 2] = 0.0
+    P[2, 0] = 0.0
+    P[2, 1] = 0.0
+    P[2, 2] = 1.0
     Q = np.empty((3, 3))
     # line 12: Q = np.diag(np.exp(log_q))
     Q_2 = math.exp(log_q[0])
@@ -49,7 +48,7 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     Q[2, 0] = 0.0
     Q[2, 1] = 0.0
     Q[2, 2] = Q_4
-    P_steps = np.empty((k, 3, 3))
+    P_steps = np.empty((k + 1, 3, 3))
     PH_steps = np.empty((k, 3))
     mean_steps = np.empty((k, 3))
     innovation_steps = np.empty(k)
@@ -60,65 +59,59 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
     total = 0.0
     # line 13: r = np.exp(log_r)
     r = math.exp(log_r)
+    for i in range(3):
+        for j in range(3):
+            P_steps[0, i, j] = P[i, j]
     for t in range(k):
         mean_steps[t, 0] = mean_0
         mean_steps[t, 1] = mean_1
         mean_steps[t, 2] = mean_2
-        P_0_0 = P_1[0, 0]
-        P_0_1 = P_1[0, 1]
-        P_0_2 = P_1[0, 2]
-        P_1_0 = P_1[1, 0]
-        P_1_1 = P_1[1, 1]
-        P_1_2 = P_1[1, 2]
-        P_2_0 = P_1[2, 0]
-        P_2_1 = P_1[2, 1]
-        P_2_2 = P_1[2, 2]
-        P_steps[t, 0, 0] = P_0_0
-        P_steps[t, 0, 1] = P_0_1
-        P_steps[t, 0, 2] = P_0_2
-        P_steps[t, 1, 0] = P_1_0
-        P_steps[t, 1, 1] = P_1_1
-        P_steps[t, 1, 2] = P_1_2
-        P_steps[t, 2, 0] = P_2_0
-        P_steps[t, 2, 1] = P_2_1
-        P_steps[t, 2, 2] = P_2_2
+        P_0_0 = P_steps[t, 0, 0]
+        P_0_1 = P_steps[t, 0, 1]
+        P_0_2 = P_steps[t, 0, 2]
+        P_1_0 = P_steps[t, 1, 0]
+        P_1_1 = P_steps[t, 1, 1]
+        P_1_2 = P_steps[t, 1, 2]
+        P_2_0 = P_steps[t, 2, 0]
+        P_2_1 = P_steps[t, 2, 1]
+        P_2_2 = P_steps[t, 2, 2]
         F_0_0 = F[0, 0]
         F_0_1 = F[0, 1]
         F_0_2 = F[0, 2]
         # line 18: P = F @ P @ F.T + Q
-        P_2 = F_0_0 * P_0_0 + F_0_1 * P_1_0 + F_0_2 * P_2_0
-        P_3 = F_0_0 * P_0_1 + F_0_1 * P_1_1 + F_0_2 * P_2_1
-        P_4 = F_0_0 * P_0_2 + F_0_1 * P_1_2 + F_0_2 * P_2_2
-        P_0_0_1 = P_2 * F_0_0 + P_3 * F_0_1 + P_4 * F_0_2 + Q[0, 0]
+        P_1 = F_0_0 * P_0_0 + F_0_1 * P_1_0 + F_0_2 * P_2_0
+        P_2 = F_0_0 * P_0_1 + F_0_1 * P_1_1 + F_0_2 * P_2_1
+        P_3 = F_0_0 * P_0_2 + F_0_1 * P_1_2 + F_0_2 * P_2_2
+        P_0_0_1 = P_1 * F_0_0 + P_2 * F_0_1 + P_3 * F_0_2 + Q[0, 0]
         H_0 = H[0]
         F_1_0 = F[1, 0]
         F_1_1 = F[1, 1]
         F_1_2 = F[1, 2]
-        P_0_1_1 = P_2 * F_1_0 + P_3 * F_1_1 + P_4 * F_1_2 + Q[0, 1]
+        P_0_1_1 = P_1 * F_1_0 + P_2 * F_1_1 + P_3 * F_1_2 + Q[0, 1]
         H_1 = H[1]
         F_2_0 = F[2, 0]
         F_2_1 = F[2, 1]
         F_2_2 = F[2, 2]
-        P_0_2_1 = P_2 * F_2_0 + P_3 * F_2_1 + P_4 * F_2_2 + Q[0, 2]
+        P_0_2_1 = P_1 * F_2_0 + P_2 * F_2_1 + P_3 * F_2_2 + Q[0, 2]
         H_2 = H[2]
         # line 19: PH = P @ H
         PH_0 = P_0_0_1 * H_0 + P_0_1_1 * H_1 + P_0_2_1 * H_2
         # line 18: P = F @ P @ F.T + Q
-        P_5 = F_1_0 * P_0_0 + F_1_1 * P_1_0 + F_1_2 * P_2_0
-        P_6 = F_1_0 * P_0_1 + F_1_1 * P_1_1 + F_1_2 * P_2_1
-        P_7 = F_1_0 * P_0_2 + F_1_1 * P_1_2 + F_1_2 * P_2_2
-        P_1_0_1 = P_5 * F_0_0 + P_6 * F_0_1 + P_7 * F_0_2 + Q[1, 0]
-        P_1_1_1 = P_5 * F_1_0 + P_6 * F_1_1 + P_7 * F_1_2 + Q[1, 1]
-        P_1_2_1 = P_5 * F_2_0 + P_6 * F_2_1 + P_7 * F_2_2 + Q[1, 2]
+        P_4 = F_1_0 * P_0_0 + F_1_1 * P_1_0 + F_1_2 * P_2_0
+        P_5 = F_1_0 * P_0_1 + F_1_1 * P_1_1 + F_1_2 * P_2_1
+        P_6 = F_1_0 * P_0_2 + F_1_1 * P_1_2 + F_1_2 * P_2_2
+        P_1_0_1 = P_4 * F_0_0 + P_5 * F_0_1 + P_6 * F_0_2 + Q[1, 0]
+        P_1_1_1 = P_4 * F_1_0 + P_5 * F_1_1 + P_6 * F_1_2 + Q[1, 1]
+        P_1_2_1 = P_4 * F_2_0 + P_5 * F_2_1 + P_6 * F_2_2 + Q[1, 2]
         # line 19: PH = P @ H
         PH_1 = P_1_0_1 * H_0 + P_1_1_1 * H_1 + P_1_2_1 * H_2
         # line 18: P = F @ P @ F.T + Q
-        P_8 = F_2_0 * P_0_0 + F_2_1 * P_1_0 + F_2_2 * P_2_0
-        P_9 = F_2_0 * P_0_1 + F_2_1 * P_1_1 + F_2_2 * P_2_1
-        P_10 = F_2_0 * P_0_2 + F_2_1 * P_1_2 + F_2_2 * P_2_2
-        P_2_0_1 = P_8 * F_0_0 + P_9 * F_0_1 + P_10 * F_0_2 + Q[2, 0]
-        P_2_1_1 = P_8 * F_1_0 + P_9 * F_1_1 + P_10 * F_1_2 + Q[2, 1]
-        P_2_2_1 = P_8 * F_2_0 + P_9 * F_2_1 + P_10 * F_2_2 + Q[2, 2]
+        P_7 = F_2_0 * P_0_0 + F_2_1 * P_1_0 + F_2_2 * P_2_0
+        P_8 = F_2_0 * P_0_1 + F_2_1 * P_1_1 + F_2_2 * P_2_1
+        P_9 = F_2_0 * P_0_2 + F_2_1 * P_1_2 + F_2_2 * P_2_2
+        P_2_0_1 = P_7 * F_0_0 + P_8 * F_0_1 + P_9 * F_0_2 + Q[2, 0]
+        P_2_1_1 = P_7 * F_1_0 + P_8 * F_1_1 + P_9 * F_1_2 + Q[2, 1]
+        P_2_2_1 = P_7 * F_2_0 + P_8 * F_2_1 + P_9 * F_2_2 + Q[2, 2]
         # line 19: PH = P @ H
         PH_2 = P_2_0_1 * H_0 + P_2_1_1 * H_1 + P_2_2_1 * H_2
         PH_steps[t, 0] = PH_0
@@ -142,20 +135,20 @@ def kalman_value_and_grad(F, log_q, log_r, H, start, y):
         mean_1_2 = mean_1_1 + gain_1 * innovation
         mean_2_2 = mean_2_1 + gain_2 * innovation
         # line 24: P = P - np.outer(gain, PH)
-        P_11 = 1.0 / variance
-        P[0, 0] = P_0_0_1 - PH_0 * PH_0 * P_11
-        P[0, 1] = P_0_1_1 - PH_0 * PH_1 * P_11
-        P[0, 2] = P_0_2_1 - PH_0 * PH_2 * P_11
-        P[1, 0] = P_1_0_1 - PH_1 * PH_0 * P_11
-        P[1, 1] = P_1_1_1 - PH_1 * PH_1 * P_11
-        P[1, 2] = P_1_2_1 - PH_1 * PH_2 * P_11
-        P[2, 0] = P_2_0_1 - PH_2 * PH_0 * P_11
-        P[2, 1] = P_2_1_1 - PH_2 * PH_1 * P_11
-        P[2, 2] = P_2_2_1 - PH_2 * PH_2 * P_11
+        P_10 = 1.0 / variance
+        P_steps[t + 1, 0, 0] = P_0_0_1 - PH_0 * PH_0 * P_10
+        P_steps[t + 1, 0, 1] = P_0_1_1 - PH_0 * PH_1 * P_10
+        P_steps[t + 1, 0, 2] = P_0_2_1 - PH_0 * PH_2 * P_10
+        P_steps[t + 1, 1, 0] = P_1_0_1 - PH_1 * PH_0 * P_10
+        P_steps[t + 1, 1, 1] = P_1_1_1 - PH_1 * PH_1 * P_10
+        P_steps[t + 1, 1, 2] = P_1_2_1 - PH_1 * PH_2 * P_10
+        P_steps[t + 1, 2, 0] = P_2_0_1 - PH_2 * PH_0 * P_10
+        P_steps[t + 1, 2, 1] = P_2_1_1 - PH_2 * PH_1 * P_10
+        P_steps[t + 1, 2, 2] = P_2_2_1 - PH_2 * PH_2 * P_10
         # line 25: total += np.log(variance) + innovation**2 / variance
         total += math.log(variance) + innovation * innovation / variance
         # line 16: for t in range(len(y)):
-        mean_0, mean_1, mean_2, P_1, P = mean_0_2, mean_1_2, mean_2_2, P, P_1
+        mean_0, mean_1, mean_2 = mean_0_2, mean_1_2, mean_2_2
     # line 26: return 0.5 * total
     value = 0.5 * total
     d_P_1 = np.empty((3, 3))
