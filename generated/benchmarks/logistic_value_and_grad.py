@@ -162,7 +162,7 @@ def add_matrix_vector(total, matrix, vector):
         total[i] += a
 
 
-@njit(error_model="numpy", fastmath={"contract"}, forceinline=True)
+@njit(error_model="numpy", fastmath={"contract"})
 def add_vector_matrix(total, vector, matrix):
     """Add vector @ matrix to `total`, four rows at a time, for which `total` is read once."""
     whole = matrix.shape[0] // 4 * 4
