@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from codegen_ad.errors import ShapeMismatch
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import data, indexing
 from codegen_ad.frontend.arrays.access import subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
@@ -235,6 +236,9 @@ def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Val
 
 
 def _operate(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> Value:
+    own = special_methods.augmented(m, OPERATORS.get(type(statement.op)), old, value)
+    if own is not special_methods.MISSING:
+        return own
     if isinstance(statement.op, ast.MatMult):
         import numpy as np
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import operator
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.access import attribute, subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.calls.ignored import is_told, leave_out
@@ -63,6 +65,9 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
         case ast.BinOp(left=left, op=op, right=right):
             if isinstance(op, ast.MatMult):
                 pair = [m.evaluate(m, left), m.evaluate(m, right)]
+                own = special_methods.operated(m, cast("Any", operator.matmul), pair)
+                if own is not special_methods.MISSING:
+                    return own
                 return m.call(Outside(np.matmul, ()), pair, {})
             return operate(m, OPERATORS[type(op)], [m.evaluate(m, left), m.evaluate(m, right)])
         case ast.UnaryOp(op=ast.Not(), operand=operand):

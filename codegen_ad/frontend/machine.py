@@ -30,6 +30,7 @@ from codegen_ad.frontend.values import (
     List,
     Maybe,
     Provenance,
+    Record,
     Rows,
     Unbound,
 )
@@ -334,7 +335,7 @@ class Machine:
     def is_static(self, value: Value) -> bool:
         """Whether the value is known now."""
         match value:
-            case Array() | Maybe():
+            case Array() | Maybe() | Record():
                 return False
             case tuple():
                 return all(self.is_static(v) for v in value)  # pyright: ignore
@@ -355,6 +356,11 @@ class Machine:
                 self.refuse(
                     f"The {what} depends on data, and must be known before the function runs.",
                     "Write it as a constant, or pass it as a static argument.",
+                )
+            case Record(cls):
+                self.refuse(
+                    f"The {what} is an object of `{cls.__name__}`, which is not known as a whole.",
+                    "Use its attributes.",
                 )
             case tuple() if type(cast("Any", value)) is tuple:
                 return tuple(self.static(v, what) for v in cast("tuple[Value, ...]", value))

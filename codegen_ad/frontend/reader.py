@@ -27,7 +27,16 @@ from codegen_ad.frontend.machine import Machine
 from codegen_ad.frontend.output import OutputTree, flatten
 from codegen_ad.frontend.sizes.naming import size_symbols, taken_names
 from codegen_ad.frontend.sizes.symbolic import Facts, Requirement, Restart
-from codegen_ad.frontend.values import Array, Cell, Complex, Dict, Outside, Provenance, Record
+from codegen_ad.frontend.values import (
+    Array,
+    Cell,
+    Complex,
+    Dict,
+    Outside,
+    Provenance,
+    Record,
+    own_ways,
+)
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import AxisSize, Dim, as_dim
 from codegen_ad.ir.node import Access, Node, Program
@@ -293,6 +302,12 @@ class _Attempt:
                 return Complex(real, imag)
             case SequenceForm(cls, items):
                 values = [self._argument((*path, i), item) for i, item in enumerate(items)]
+                if own_ways(cast("Any", cls)) and cls is not list:
+                    raise UnsupportedSyntax(
+                        f"`{cast('Any', cls).__name__}` is a tuple with a "
+                        f"`{own_ways(cast('Any', cls))[0]}` of its own.\n"
+                        "Make a dataclass of it, or pass a plain tuple."
+                    )
                 if cls is list:
                     return m.list_of(values)
                 return cast("Any", cls)._make(values) if hasattr(cls, "_make") else tuple(values)

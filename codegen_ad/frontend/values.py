@@ -324,6 +324,17 @@ class Frame:
 NUMBERS = (bool, int, float, np.bool_, np.integer, np.floating)
 
 
+_OF_TUPLES = (
+    "__len__", "__iter__", "__getitem__", "__contains__", "__bool__", "__eq__", "__ne__", "__lt__",
+    "__le__", "__gt__", "__ge__", "__hash__", "__getattribute__", "__getattr__",
+)  # fmt: skip
+
+
+def own_ways(cls: type[Any]) -> list[str]:
+    """The methods that make a named tuple something else than the tuple of its fields."""
+    return [n for n in _OF_TUPLES if getattr(cls, n, None) is not getattr(tuple, n, None)]
+
+
 def remade(cls: Any, items: Iterable[Value]) -> Value:
     """A tuple or NamedTuple of this class."""
     return cls._make(items) if hasattr(cls, "_make") else tuple(items)

@@ -24,6 +24,7 @@ from codegen_ad.frontend.values import (
     Once,
     Outside,
     Range,
+    Record,
     Zipped,
     is_number,
 )
@@ -54,6 +55,8 @@ def describe(m: Machine, value: Value) -> str:
             return "a dict"
         case Range():
             return "a range"
+        case Record(cls):
+            return f"an object of `{cls.__name__}`"
         case Closure() | Bound() | ArrayMethod() | Derived():
             return "a function"
         case Outside(object=found) if callable(found):

@@ -32,6 +32,7 @@ from tests.errors import (
     refused_lists,
     refused_modes,
     refused_names,
+    refused_objects,
 )
 from tests.frontend.library.library_cases import reading_of
 from tests.frontend.running import signature_of
@@ -44,6 +45,7 @@ READ = (
     refused_lists,
     refused_arrays,
     refused_complex,
+    refused_objects,
 )
 ARGUMENTS: dict[str, Any] = {
     "x": np.arange(5.0),
@@ -52,6 +54,7 @@ ARGUMENTS: dict[str, Any] = {
     "i": np.arange(5),
     "k": 3,
     "p": {"w": np.arange(5.0)},
+    "equal": refused_objects.EQUAL,
 }
 LONGEST_NAME = 70
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.errors import UnknownFunction
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import indexing
 from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.calls.outside import attribute_of, import_, item_of
@@ -120,6 +121,10 @@ def subscript(m: Machine, owner: Value, index: Value) -> Value:
     """`owner[index]`."""
     if isinstance(owner, Array):
         return indexing.get(m, owner, index)
+    if isinstance(owner, Record):
+        found = special_methods.called(m, owner, "__getitem__", index)
+        if found is not special_methods.MISSING:
+            return found
     if isinstance(owner, Complex):
         return complex_access.subscript(m, owner, index)
     if isinstance(owner, Dict):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
 from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
@@ -60,6 +61,9 @@ _LOGICAL: dict[Callable[..., Any], str] = {
 
 def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
     """A Python operator on values."""
+    own = special_methods.operated(m, function, args)
+    if own is not special_methods.MISSING:
+        return own
     if any(is_complex(a) for a in args):
         return operate_complex(m, function, args)
     if not any(isinstance(a, Array | Range) for a in args):

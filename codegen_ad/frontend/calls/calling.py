@@ -12,6 +12,7 @@ from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnknownFunction
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import ufunc_options
 from codegen_ad.frontend.arrays.pointwise import ENTRIES
 from codegen_ad.frontend.calls import classes, custom, math_functions, nested
@@ -19,7 +20,7 @@ from codegen_ad.frontend.calls.builtin_functions import BUILTINS
 from codegen_ad.frontend.calls.folding import FOLDS
 from codegen_ad.frontend.calls.functions import call_closure, call_function
 from codegen_ad.frontend.calls.iteration_tools import TOOLS
-from codegen_ad.frontend.calls.outside import import_
+from codegen_ad.frontend.calls.outside import import_, plain_tuple
 from codegen_ad.frontend.complex_numbers import functions as complex_functions
 from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.containers.methods import call_method
@@ -61,6 +62,8 @@ def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str
             return _call_method(m, owner, name, args, kwargs)
         case Outside(found, path):
             return _call_outside(m, found, path, args, kwargs)
+        case Record() if (method := special_methods.own(function, "__call__")) is not None:
+            return call(m, import_(m, method, ()), [function, *args], kwargs)
         case _:
             m.refuse(
                 f"{sentence(m.describe(function))} cannot be called.",
@@ -111,6 +114,9 @@ def _call_outside(
     try:
         if any(isinstance(a, Once) for a in args) and _is_translated(found):
             args = [iterators.drawn(m, a) for a in args]
+        own = special_methods.built_in(m, found, args)
+        if own is not special_methods.MISSING:
+            return own
         if complex_functions.knows(m, found, args, kwargs):
             return complex_functions.call(m, found, args, kwargs)
         if found in _ITERATORS:
@@ -160,6 +166,8 @@ def _call_outside(
             _unknown(m, found, "codegen_ad has no translation of this function of a library")
         return call_function(m, found, path, args, kwargs)
     if isinstance(found, type):
+        if issubclass(found, tuple):
+            plain_tuple(m, cast("type[Any]", found))
         if not classes.is_known(cast("type[Any]", found)):
             _unknown(m, found, "objects of this class cannot be made in compiled code")
         return classes.construct(m, cast("type[Any]", found), path, args, kwargs)
@@ -179,7 +187,7 @@ def _is_translated(found: Any) -> bool:
     return found in _OF_PYTHON or handler_of(found) is not None
 
 
-_OF_PYTHON = {**FOLDS, **BUILTINS, **TOOLS}
+_OF_PYTHON = {**FOLDS, **BUILTINS, **TOOLS, **classes.FUNCTIONS}
 _ITERATORS = frozenset({zip, enumerate, reversed, map, filter, *TOOLS})
 
 _WHOLE = (math.floor, math.ceil, math.trunc)

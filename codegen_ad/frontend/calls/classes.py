@@ -7,13 +7,23 @@ these: its fields alone would be another object.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Cell, Outside, Provenance, Record
+from codegen_ad.frontend.values import (
+    Array,
+    Cell,
+    Dict,
+    List,
+    Outside,
+    Provenance,
+    Record,
+    own_ways,
+    remade,
+)
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -71,6 +81,8 @@ def _is_named_tuple(cls: type[Any]) -> bool:
     maker = next((c for c in cls.__mro__ if "_fields" in vars(c)), None)
     if maker is None or not issubclass(cls, tuple) or not hasattr(maker, "_make"):
         return False
+    if own_ways(cast("type[Any]", cls)):
+        return False
     return cls.__new__ is maker.__new__ and cls.__init__ is object.__init__
 
 
@@ -94,3 +106,69 @@ def _generated(method: object) -> CodeType | None:
     if not isinstance(inner, FunctionType) or inner.__code__.co_filename != "<string>":
         return None
     return inner.__code__
+
+
+def _replace(m: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    """`dataclasses.replace(object, **changes)`: made anew."""
+    made = _object(m, args, "replace")
+    held = m.store[made.cell]
+    kept = {f.name: held[f.name] for f in dataclasses.fields(made.cls) if f.init}
+    return construct(m, made.cls, (), (), {**kept, **kwargs})
+
+
+def _asdict(m: Any, args: Sequence[Value], _: Mapping[str, Value]) -> Value:
+    """`dataclasses.asdict(object)`, which copies all that it holds."""
+    return _copied(m, _object(m, args, "asdict"), m.dict_of)
+
+
+def _astuple(m: Any, args: Sequence[Value], _: Mapping[str, Value]) -> Value:
+    """`dataclasses.astuple(object)`, which copies all that it holds."""
+    return _copied(m, _object(m, args, "astuple"), lambda held: tuple(held.values()))
+
+
+def _copied(m: Any, value: Value, made: Callable[[dict[str, Value]], Value]) -> Value:
+    raw: Any = value
+    match value:
+        case Record(cls, cell):
+            held = m.store[cell]
+            return made({f.name: _copied(m, held[f.name], made) for f in dataclasses.fields(cls)})
+        case Array():
+            return m.fresh(m.read(value), weak=value.weak) if m.type_of(value).rank else value
+        case tuple():
+            return remade(type(raw), [_copied(m, v, made) for v in raw])
+        case List(cell) if isinstance(m.store[cell], tuple):
+            return m.list_of([_copied(m, v, made) for v in m.store[cell]])
+        case Dict(cell):
+            return m.dict_of({k: _copied(m, v, made) for k, v in m.store[cell].items()})
+        case List():
+            m.refuse(
+                "An object with a list whose length is not known is not copied.",
+                "Make an array of the list first.",
+            )
+        case _:
+            return value
+
+
+def _fields(m: Any, args: Sequence[Value], _: Mapping[str, Value]) -> Value:
+    """`dataclasses.fields(object)`."""
+    if isinstance(args[0], Outside):
+        return tuple(Outside(f, ()) for f in dataclasses.fields(args[0].object))
+    return tuple(Outside(f, ()) for f in dataclasses.fields(_object(m, args, "fields").cls))
+
+
+def _object(m: Any, args: Sequence[Value], name: str) -> Record:
+    if len(args) == 1 and isinstance(args[0], Record):
+        return args[0]
+    m.refuse(
+        f"`dataclasses.{name}` needs an object of a dataclass that is passed or made here.",
+        "Pass the object as an argument of the function.",
+    )
+    raise AssertionError(name)
+
+
+FUNCTIONS: dict[Any, Callable[..., Value]] = {
+    dataclasses.replace: _replace,
+    dataclasses.asdict: _asdict,
+    dataclasses.astuple: _astuple,
+    dataclasses.fields: _fields,
+}

@@ -14,7 +14,7 @@ from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comparisons import compare, is_sequence
-from codegen_ad.frontend.values import Array, Outside
+from codegen_ad.frontend.values import Array, Outside, Record
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
 
@@ -43,7 +43,7 @@ def _extreme(name: str, keep_first: Callable[..., Any], beats: ast.cmpop) -> Cal
             return kwargs["default"]
         if not items:
             m.refuse(f"`{name}` of nothing.", "Give at least one number.")
-        if key is not None or any(is_sequence(item) for item in items):
+        if key is not None or any(is_sequence(i) or isinstance(i, Record) for i in items):
             return _first_that_none_beats(m, items, key, beats)
         best = items[0]
         for item in items[1:]:

@@ -19,6 +19,7 @@ from codegen_ad.frontend.values import (
     Outside,
     Provenance,
     Unbound,
+    own_ways,
     remade,
 )
 from codegen_ad.ir.dims import ONE, Dim
@@ -76,6 +77,7 @@ def import_(m: Machine, found: Any, path: Provenance) -> Value:
                 )
             return capture(m, cast("np.ndarray[Any, Any]", found), path)
         case tuple():
+            plain_tuple(m, cast("Any", type(raw)))
             items = [
                 import_(m, item, item_of(path, i))
                 for i, item in enumerate(cast("tuple[object, ...]", raw))
@@ -85,6 +87,16 @@ def import_(m: Machine, found: Any, path: Provenance) -> Value:
             return _container(m, found, path)  # pyright: ignore[reportUnknownArgumentType]
         case _:
             return Outside(found, path)
+
+
+def plain_tuple(m: Machine, cls: type[Any]) -> None:
+    """Refuse a class of tuples whose objects are not the tuples of their items."""
+    ways = own_ways(cls)
+    if ways:
+        m.refuse(
+            f"`{cls.__name__}` is a tuple with a `{ways[0]}` of its own.",
+            "Make a dataclass of it, or pass a plain tuple.",
+        )
 
 
 def item_of(path: Provenance, key: object) -> Provenance:

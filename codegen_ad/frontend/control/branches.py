@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.arithmetic import compare_sizes
 from codegen_ad.frontend.arrays.pointwise import truth
 from codegen_ad.frontend.context import Value
@@ -18,6 +19,7 @@ from codegen_ad.frontend.values import (
     Complex,
     Maybe,
     Outside,
+    Record,
     Unbound,
 )
 from codegen_ad.ir.dims import ZERO, Dim
@@ -52,6 +54,8 @@ def decide(m: Machine, value: Value) -> bool | Node:
             return there if found else False
         case Outside():
             return bool(value.object)
+        case Record():
+            return decide(m, special_methods.truth(m, value))
         case Complex():
             real, imag = (m.node(part) for part in value)
             zero = make.zeros_like(m.b, real)
@@ -60,6 +64,12 @@ def decide(m: Machine, value: Value) -> bool | Node:
         case _:
             items = m.try_items(value)
             return bool(items) if items is not None else bool(value)
+
+
+def truth_value(m: Machine, value: Value) -> Value:
+    """The truth of a value, as a value."""
+    found = decide(m, value)
+    return m.fresh(found, weak=True) if isinstance(found, Node) else found
 
 
 def keeps(m: Machine, value: Value) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.arrays.pointwise import truth
 from codegen_ad.frontend.context import Value
@@ -29,6 +31,14 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 _AND = BY_NAME["logical_and"]
+_METHODS: dict[type[ast.cmpop], tuple[str, str]] = {
+    ast.Eq: ("__eq__", "__eq__"),
+    ast.NotEq: ("__ne__", "__ne__"),
+    ast.Lt: ("__lt__", "__gt__"),
+    ast.LtE: ("__le__", "__ge__"),
+    ast.Gt: ("__gt__", "__lt__"),
+    ast.GtE: ("__ge__", "__le__"),
+}
 _TELLS = (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)
 _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -74,6 +84,8 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
             return there if isinstance(op, ast.In) else branches.negated(m, there)
         case _:
             pass
+    if isinstance(left, Record) or isinstance(right, Record):
+        return _compare_objects(m, op, left, right)
     data = (Array, Range, Dim)
     if not (isinstance(left, data) or isinstance(right, data)):
         both: list[Any] = [left, right]
@@ -85,7 +97,34 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
             return equal if isinstance(op, ast.Eq) else branches.negated(m, equal)
     unlike = isinstance(left, str) or isinstance(right, str) or left is None or right is None
     if unlike and isinstance(op, ast.Eq | ast.NotEq):
-        return (left == right) is isinstance(op, ast.Eq)
+        one, other = (getattr(v, "object", v) for v in (left, right))
+        return bool(one == other) is isinstance(op, ast.Eq)
+    return operate(m, OPERATORS[type(op)], [left, right])
+
+
+def _compare_objects(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
+    """A comparison of objects: by the methods of their classes, else by which objects they are."""
+    name, reflected = _METHODS[type(op)]
+    for owner, method, other in ((left, name, right), (right, reflected, left)):
+        written = special_methods.own(owner, method)
+        if written is None:
+            continue
+        if special_methods.is_generated(written):
+            if not isinstance(owner, Record) or not isinstance(other, Record):
+                continue
+            if owner.cls is not other.cls:
+                continue
+            held = [f.name for f in dataclasses.fields(owner.cls) if f.compare]
+            mine, others = (tuple(m.store[v.cell][n] for n in held) for v in (owner, other))
+            pair = (mine, others) if owner is left else (others, mine)
+            return compare(m, op, *pair)
+        found = special_methods.called(m, owner, method, other)
+        if not (isinstance(found, Outside) and found.object is NotImplemented):
+            return found
+    if isinstance(op, ast.NotEq):
+        return branches.negated(m, compare(m, ast.Eq(), left, right))
+    if isinstance(op, ast.Eq):
+        return _identical(left, right)
     return operate(m, OPERATORS[type(op)], [left, right])
 
 
@@ -150,6 +189,9 @@ def _identical(left: Value, right: Value) -> bool:
 
 def _contains(m: Machine, item: Value, container: Value) -> Value:
     """Whether an item is there: known, or a condition on the data that it is compared with."""
+    own = special_methods.called(m, container, "__contains__", item)
+    if own is not special_methods.MISSING:
+        return branches.truth_value(m, own)
     if isinstance(container, str):
         return str(m.static(item, "operand")) in container
     found: Node | None = None

@@ -1,0 +1,83 @@
+"""Functions that are refused, one for each message: objects and what their classes say."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import numpy as np
+
+HELPERS = ()
+
+
+@dataclasses.dataclass
+class Point:
+    """An object with an operator of its own."""
+
+    a: Any
+    b: Any = 0.0
+
+    def __rmul__(self, other: Any) -> Any:
+        return Point(self.a * other, self.b)
+
+
+class Sized(NamedTuple):
+    """A tuple that is not the tuple of its fields."""
+
+    a: Any
+
+    def __len__(self) -> int:
+        return 7
+
+
+class Equal(NamedTuple):
+    """A tuple that is compared in a way of its own."""
+
+    a: Any
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
+SIZED = Sized(1.0)
+EQUAL = Equal(1.0)
+
+
+def operator_without_a_meaning(x: Any) -> Any:
+    return (Point(x[0]) - Point(x[1])).a
+
+
+def object_for_each_element(x: Any) -> Any:
+    return x * Point(x[0])
+
+
+def object_as_a_text(x: Any) -> Any:
+    return x[0] if str(Point(1.0)) == "1.0" else x[1]
+
+
+def object_as_a_key(x: Any) -> Any:
+    return {Point(1.0): x[0]}[Point(1.0)]
+
+
+def tuple_with_ways_of_its_own(x: Any) -> Any:
+    return len(Sized(x[0])) * x[0]
+
+
+def tuple_outside_with_ways_of_its_own(x: Any) -> Any:
+    return len(SIZED) * x[0]
+
+
+def copied_with_a_long_list(x: Any) -> Any:
+    return dataclasses.asdict(Point([v**2 for v in x]))["a"][0]
+
+
+def replaced_in_no_object(x: Any) -> Any:
+    return dataclasses.replace(x, a=1.0)
+
+
+def objects_in_an_array(x: Any) -> Any:
+    return np.array([Point(x[0]), Point(x[1])])[0].a
+
+
+def tuple_passed_with_ways_of_its_own(x: Any, equal: Any) -> Any:
+    return x[0] if equal == 3 else x[1]
