@@ -45,6 +45,8 @@ Execute = Callable[["Machine", Sequence[ast.stmt]], None]
 Call = Callable[["Machine", Value, Sequence[Value], Mapping[str, Value]], Value]
 
 _MOST_UNROLLED = 64
+_UNKNOWN = "depends on data, and must be known before the function runs."
+_WRITE_IT = "Write it as a constant, or pass it as a static argument."
 
 
 @dataclass(slots=True)
@@ -353,22 +355,14 @@ class Machine:
         match value:
             case Array() | Maybe():
                 self.unroll()
-                self.refuse(
-                    f"The {what} depends on data, and must be known before the function runs.",
-                    "Write it as a constant, or pass it as a static argument.",
-                )
+                self.refuse(f"The {what} {_UNKNOWN}", _WRITE_IT)
             case Record(cls):
-                self.refuse(
-                    f"The {what} is an object of `{cls.__name__}`, which is not known as a whole.",
-                    "Use its attributes.",
-                )
+                whole = f"an object of `{cls.__name__}`, which is not known as a whole"
+                self.refuse(f"The {what} is {whole}.", "Use its attributes.")
             case tuple() if type(cast("Any", value)) is tuple:
                 return tuple(self.static(v, what) for v in cast("tuple[Value, ...]", value))
             case List(cell) if isinstance(self.store[cell], Rows):
-                self.refuse(
-                    f"The {what} depends on data, and must be known before the function runs.",
-                    "Write it as a constant, or pass it as a static argument.",
-                )
+                self.refuse(f"The {what} {_UNKNOWN}", _WRITE_IT)
             case List(cell):
                 return [self.static(v, what) for v in self.store[cell]]
             case Dict(cell):
