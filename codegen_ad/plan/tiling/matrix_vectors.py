@@ -38,6 +38,7 @@ from codegen_ad.plan.kernel import (
     View,
     While,
     blocks,
+    copied,
     walk,
 )
 from codegen_ad.plan.provisional import Names
@@ -108,16 +109,22 @@ class _Taker:
         body[:] = found
 
     def _in_tile(self, tile: Tiles) -> None:
-        """Take products out of the passes over the rows of a tile."""
-        self.tile = tile
+        """Take products out of the passes over the rows of a tile, if it adds to a vector.
+
+        Where rows are read once, for one product, they come from memory faster row by row.
+        """
+        self.tile, allocated = tile, list(self.allocated)
         found: list[Statement] = []
-        for statement in tile.body:
+        for statement in map(copied, tile.body):
             before: list[Statement] = []
             after: list[Statement] = []
             if isinstance(statement, For) and statement.variable == tile.row:
                 self._take_all(statement, before, after)
             found += [*before, statement, *after]
-        tile.body[:] = found
+        if any(isinstance(s, MatrixVector) and not s.by_rows for s in found):
+            tile.body[:] = found
+        else:
+            self.allocated = allocated
         self.tile = None
 
     def _take_all(self, outer: For, before: list[Statement], after: list[Statement]) -> None:
