@@ -15,6 +15,7 @@ from codegen_ad.passes.dead import dead
 from codegen_ad.passes.erase import erase
 from codegen_ad.passes.hoist import hoist_scalars
 from codegen_ad.passes.merge import merge
+from codegen_ad.passes.reciprocals import reciprocals
 from codegen_ad.passes.rows import rows
 from codegen_ad.passes.simplify import simplify
 
@@ -79,12 +80,18 @@ def run(
             ("accumulate", accumulate),
             # Only now is it settled which loops there are, and what they take.
             ("rows", rows),
+            # Rules look for quotients, and loops that run together divide by the same.
+            ("reciprocals", reciprocals if "rounding" in granted else _as_it_is),
             # Last, because every pass before may leave something unread.
             ("dead", dead),
         ),
         on_pass,
         check,
     )
+
+
+def _as_it_is(program: Program) -> Program:
+    return program
 
 
 def _run(
