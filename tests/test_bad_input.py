@@ -293,7 +293,7 @@ def test_parameters_that_are_no_floats(kind: str):
     )
 
 
-@pytest.mark.parametrize("kind", ["O", "M8[D]", "f2", "U1", "u8"])
+@pytest.mark.parametrize("kind", ["O", "M8[D]", "f2", "U1"])
 def test_dtypes_that_no_kernel_has(kind: str):
     y = np.ones(4, "i8").astype(kind)
     assert message_of(InvalidArgument, gradient(sum_of_squares, W, X, y)) == (

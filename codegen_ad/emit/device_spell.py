@@ -149,6 +149,8 @@ def _cast(value: ast.expr, given: DType, dtype: DType) -> ast.expr:
         return substituted(f"x != {spell_literal(0, given)}", {"x": value})
     # NumPy's numbers divide by zero, in the simulator too.
     text = "np.float64(x)" if dtype is DType.FLOAT64 else CASTS[dtype]
+    if given.wraps and dtype is DType.INT64:
+        text = "np.int64(x)"
     return substituted(text, {"x": value})
 
 

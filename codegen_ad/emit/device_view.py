@@ -43,8 +43,7 @@ RESERVED = frozenset(
 
 _TYPES = {
     DType.BOOL: "boolean",
-    DType.INT32: "int32",
-    DType.INT64: "int64",
+    **{d: d.numpy_name for d in DType if d.is_integer},
     DType.FLOAT32: "float32",
     DType.FLOAT64: "float64",
 }

@@ -55,7 +55,7 @@ CASTS = {
     DType.FLOAT64: "float(x)",
     DType.FLOAT32: "np.float32(x)",
     DType.INT64: "int(x)",
-    DType.INT32: "np.int32(x)",
+    **{d: f"np.{d.numpy_name}(x)" for d in DType if d.wraps},
     DType.BOOL: "x != 0",
 }
 
@@ -86,6 +86,9 @@ def tree(expr: Expr, *, vectorise: bool = False) -> ast.expr:
                     f"{one} if x else {zero}", {"x": tree(args[0], vectorise=vectorise)}
                 )
             inner = [tree(a, vectorise=vectorise) for a in args]
+            if op == "cast" and args[0].dtype.wraps and dtype is DType.INT64:
+                # `int` keeps an integer unsigned, and numba makes floats of both kinds together.
+                return substituted("np.int64(x)", {"x": inner[0]})
             return _apply(op, inner, dtype, vectorised=vectorise)
 
 
@@ -129,8 +132,8 @@ def number(text: str, dtype: DType) -> ast.expr:
     """A literal of a dtype."""
     if dtype in (DType.BOOL, DType.INT64):
         return parsed(text)
-    if dtype is DType.INT32:
-        return parsed(f"np.int32({text})")
+    if dtype.wraps:
+        return parsed(f"np.{dtype.numpy_name}({text})")
     value = float(text)
     if math.isnan(value):
         plain = "math.nan"

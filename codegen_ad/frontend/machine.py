@@ -36,7 +36,7 @@ from codegen_ad.frontend.values import (
 )
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node, Origin
+from codegen_ad.ir.node import Node, Origin, WrappingIntegers
 from codegen_ad.ir.types import ArrayType, BroadcastError, DType, Shape, broadcast_shapes
 from codegen_ad.source import Location
 
@@ -105,6 +105,12 @@ class Machine:
         self.spots.append(node)
         try:
             yield
+        except WrappingIntegers as error:
+            self.refuse(
+                f"`{self.text()}` computes with {error}, whose arithmetic goes round in NumPy; "
+                "that is not translated here.",
+                "Convert first: `x.astype(int)` or `x.astype(float)`.",
+            )
         finally:
             self.spots.pop()
 

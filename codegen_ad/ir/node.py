@@ -71,6 +71,17 @@ class TypeMismatch(Exception):
     """An operation was given arguments it has no meaning for; the message says which."""
 
 
+class WrappingIntegers(TypeMismatch):
+    """An operation would compute with integers that wrap around; it is written in int64 instead."""
+
+
+def not_wrapping(types: Sequence[Type]) -> None:
+    """Raise WrappingIntegers if a value is an integer whose arithmetic wraps around."""
+    for kind in types:
+        if isinstance(kind, ArrayType) and kind.dtype.wraps:
+            raise WrappingIntegers(kind.dtype.numpy_name)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
     """One value. Made only by a `Builder`, which interns, so that equal means `is`.

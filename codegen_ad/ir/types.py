@@ -16,8 +16,14 @@ class DType(Enum):
     """Element types, by NumPy's short names."""
 
     BOOL = "b1"
+    INT8 = "i1"
+    INT16 = "i2"
     INT32 = "i4"
     INT64 = "i8"
+    UINT8 = "u1"
+    UINT16 = "u2"
+    UINT32 = "u4"
+    UINT64 = "u8"
     FLOAT32 = "f4"
     FLOAT64 = "f8"
 
@@ -26,12 +32,26 @@ class DType(Enum):
         """Whether a derivative with respect to such a value exists."""
         return self in (DType.FLOAT32, DType.FLOAT64)
 
+    @property
+    def is_integer(self) -> bool:
+        """Whether such a value counts or is a place."""
+        return self.value[0] in "iu"
+
+    @property
+    def wraps(self) -> bool:
+        """Whether arithmetic of such integers goes round where that of int64 does not.
+
+        Programs hold and move them; they compute in int64 and convert what comes out.
+        """
+        return self.is_integer and self is not DType.INT64
+
     def fits(self, place: DType) -> bool:
         """Whether NumPy writes such values into an array of dtype `place` unless told not to.
 
-        That is casting "same_kind": booleans to integers to floating point numbers, not back.
+        That is casting "same_kind": booleans to unsigned integers to integers to floating point
+        numbers, not back.
         """
-        kinds = "bif"
+        kinds = "buif"
         return kinds.index(self.value[0]) <= kinds.index(place.value[0])
 
     @property
@@ -50,8 +70,14 @@ class DType(Enum):
 
 _NUMPY_NAMES = {
     DType.BOOL: "bool_",
+    DType.INT8: "int8",
+    DType.INT16: "int16",
     DType.INT32: "int32",
     DType.INT64: "int64",
+    DType.UINT8: "uint8",
+    DType.UINT16: "uint16",
+    DType.UINT32: "uint32",
+    DType.UINT64: "uint64",
     DType.FLOAT32: "float32",
     DType.FLOAT64: "float64",
 }

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
+from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch, not_wrapping
 from codegen_ad.ir.types import ArrayType, DType, Type, broadcast_shapes
 
 Array = NDArray[Any]
@@ -115,13 +115,15 @@ def selection(types: Sequence[ArrayType]) -> DType:
     """Result dtype of `where`: a boolean, then values of one dtype."""
     if types[0].dtype is not DType.BOOL:
         raise TypeMismatch("needs a boolean first")
-    return _common(types[1:])
+    return _common(types[1:], computes=False)
 
 
-def _common(types: Sequence[ArrayType]) -> DType:
+def _common(types: Sequence[ArrayType], *, computes: bool = True) -> DType:
     dtypes = {t.dtype for t in types}
     if len(dtypes) != 1:
         raise TypeMismatch(f"mixes dtypes {', '.join(sorted(d.value for d in dtypes))}")
+    if computes:
+        not_wrapping(types)
     return dtypes.pop()
 
 

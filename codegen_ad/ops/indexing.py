@@ -41,7 +41,7 @@ def gathered_shape(source: ArrayType, indices: Sequence[Type]) -> ArrayType:
     arrays = [t for t in indices if isinstance(t, ArrayType)]
     if not arrays or len(arrays) > source.rank:
         raise TypeMismatch(f"{len(arrays)} indices for {source}")
-    if any(a.dtype not in (DType.INT64, DType.INT32) for a in arrays):
+    if not all(a.dtype.is_integer for a in arrays):
         raise TypeMismatch("indices must be integers")
     shape = broadcast_shapes(*(a.shape for a in arrays)) + source.shape[len(arrays) :]
     return source.with_shape(shape)

@@ -10,7 +10,7 @@ import numpy as np
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, product
-from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch
+from codegen_ad.ir.node import Kind, Node, Op, Params, TypeMismatch, not_wrapping
 from codegen_ad.ir.types import ArrayType, BroadcastError, DType, Type
 from codegen_ad.ops import make, scan
 from codegen_ad.ops.entry import Array, Evaluate, Sizes, Structural
@@ -37,6 +37,7 @@ class Contract(Params):
 def _infer_reduce(types: Sequence[Type], params: Params | None) -> Type:
     (source,) = types
     assert isinstance(params, Reduce) and isinstance(source, ArrayType)
+    not_wrapping(types)
     if any(not 0 <= a < source.rank for a in params.axes):
         raise TypeMismatch(f"axis out of range for {source}")
     shape = tuple(d for a, d in enumerate(source.shape) if a not in params.axes)
@@ -56,6 +57,7 @@ def _infer_contract(types: Sequence[Type], params: Params | None) -> Type:
     dtypes = {a.dtype for a in arrays}
     if len(dtypes) != 1 or DType.BOOL in dtypes:
         raise TypeMismatch("a contraction needs numbers of one dtype")
+    not_wrapping(types)
     return ArrayType(dtypes.pop(), tuple(dims[label] for label in params.output))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
-from codegen_ad.ir.node import Kind, Node, Op, Params, Region, TypeMismatch
+from codegen_ad.ir.node import Kind, Node, Op, Params, Region, TypeMismatch, not_wrapping
 from codegen_ad.ir.types import ArrayType, DType, Type
 from codegen_ad.ops import control, make
 from codegen_ad.ops.entry import Array, Evaluate, Sizes, Structural
@@ -19,6 +19,7 @@ from codegen_ad.ops.movement import Axis, Span
 def _infer_scan(types: Sequence[Type], params: Params | None) -> Type:
     (source,) = types
     assert isinstance(params, Axis) and isinstance(source, ArrayType)
+    not_wrapping(types)
     if not 0 <= params.axis < source.rank:
         raise TypeMismatch(f"axis out of range for {source}")
     return source

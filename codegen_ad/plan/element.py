@@ -171,7 +171,7 @@ class Elements:
 
     def index(self, scope: Scope, node: Node, point: Point) -> Dim | None:
         """The integer element as an index expression, if it is one."""
-        if node.array.dtype not in (DType.INT64, DType.INT32):
+        if node.array.dtype is not DType.INT64:  # what else is an integer may go round
             return None
         if isinstance(node.params, Literal):
             return Dim.constant(int(node.params.value))

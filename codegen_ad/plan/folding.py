@@ -93,6 +93,6 @@ def is_literal(expr: Expr, value: float) -> bool:
 def _position(expr: Expr) -> Dim | None:
     if isinstance(expr, Index):
         return expr.dim
-    if isinstance(expr, Number) and expr.dtype in (DType.INT32, DType.INT64):
+    if isinstance(expr, Number) and expr.dtype is DType.INT64:
         return Dim.constant(int(expr.text))
     return None

@@ -30,8 +30,11 @@ from codegen_ad.signature import (
     leaves,
 )
 
-NATIVE = {"<f8": "f8", "<f4": "f4", "<i8": "i8", "<i4": "i4", "|b1": "b1"}
-WIDENED = ("i1", "i2", "u1", "u2", "u4")
+NATIVE = {
+    "<f8": "f8", "<f4": "f4", "|b1": "b1",
+    "|i1": "i1", "<i2": "i2", "<i4": "i4", "<i8": "i8",
+    "|u1": "u1", "<u2": "u2", "<u4": "u4", "<u8": "u8",
+}  # fmt: skip
 ON_DEVICE = "C on device"
 """The layout of an array that lies on a GPU."""
 
@@ -226,8 +229,8 @@ def _device_form(value: Any, interface: Mapping[str, Any], where: str, *, exact:
     dtype = np.dtype(interface["typestr"])
     if dtype.str not in NATIVE:
         raise InvalidArgument(
-            f"{where} has dtype {dtype}, and lies on a GPU: use float64, float32, int64, int32 or "
-            "bool there"
+            f"{where} has dtype {dtype}, and lies on a GPU: use float64, float32, an integer dtype "
+            "or bool there"
         )
     return ArrayForm(NATIVE[dtype.str], _shape(tuple(value.shape), exact=exact), ON_DEVICE)
 
@@ -253,8 +256,6 @@ def prepared(value: object, where: str) -> np.ndarray[Any, Any]:
     native = array.dtype.newbyteorder("=")
     if native.str in NATIVE:
         return array.astype(native)
-    if native.str[1:] in WIDENED:
-        return array.astype(np.int64)
     raise InvalidArgument(
         f"{where} has dtype {array.dtype}: use float64, float32, an integer dtype or bool"
     )

@@ -10,7 +10,8 @@ HELPERS = ()
 
 TABLE = np.arange(4.0)
 
-BYTES = np.arange(5, dtype="u1")
+BYTES = np.array([1, 2, 3], dtype=np.uint8)
+HALVES = np.array([1.0, 2.0, 3.0], dtype=np.float16)
 
 
 def shapes(x: Any, a: Any) -> Any:
@@ -126,8 +127,24 @@ def larger_of_arrays(x: Any) -> Any:
     return max(x, x * 2)
 
 
-def unsigned(x: Any) -> Any:
-    return x * BYTES
+def half_precision(x: Any) -> Any:
+    return x * HALVES
+
+
+def of_bytes_in_half_precision(x: Any) -> Any:
+    return x * np.sqrt(BYTES)
+
+
+def unsigned_that_go_round(x: Any) -> Any:
+    return x * (np.sum(BYTES) // 2)
+
+
+def products_that_go_round(x: Any) -> Any:
+    return x * (BYTES @ BYTES)
+
+
+def out_of_bounds(x: Any) -> Any:
+    return x * (BYTES + 300)
 
 
 def written_in_more_axes(x: Any, a: Any) -> Any:

@@ -1,7 +1,7 @@
 """Functions of `math` and ufuncs on every dtype: what Python and NumPy give, or a refusal.
 
-Booleans are the one difference: NumPy computes their sine in half precision and counts them in 8
-bits, and codegen_ad has neither, so that its results have more digits.
+Booleans are the one difference: NumPy computes their sine in half precision, which codegen_ad does
+not have, so that its results have more digits.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ VECTORS: dict[str, Any] = {
     "f4": np.array([0.3, 0.7, 1.5], "f4"),
     "i8": np.array([1, 2, -1]),
     "i4": np.array([1, 2, 3], "i4"),
-    "u1": np.array([1, 2, 3], "u1"),
+    "i1": np.array([100, 27, -128], "i1"),
+    "u1": np.array([200, 2, 255], "u1"),
+    "u2": np.array([65535, 3, 1], "u2"),
+    "u8": np.array([4, 3, 1], "u8"),
     "b": np.array([True, False, True]),
 }
 NUMBERS: dict[str, Any] = {
@@ -40,8 +43,8 @@ PAIRS = ("-1.0, 0.5", "0.0, -1.0", "2, 0", "0.0, 0.0", "2, -2")
 BOOLEANS = ("True", "True, False")
 MATH = sorted(n for n in dir(math) if callable(getattr(math, n)) and n[0] != "_")
 UFUNCS = sorted({f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc)})
-SMALL = {"f2": "f8", "i1": "i8"}
-"""The dtypes that booleans have in NumPy, and here."""
+SMALL = {"f2": "f8"}
+"""The dtype that a function of booleans has in NumPy, and here."""
 
 OUTSIDE = ("math domain error", "math range error", "float division by zero")
 """What `math` says of numbers outside of a domain: NaN or infinity if only the run knows them."""

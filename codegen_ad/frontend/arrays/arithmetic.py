@@ -98,9 +98,7 @@ def _check_repeated(m: Machine, args: Sequence[Value]) -> None:
     """Refuse a list times a whole number: NumPy's product would multiply its items instead."""
     for arg in args:
         if isinstance(arg, Dim) or (
-            isinstance(arg, Array)
-            and not (kind := m.type_of(arg)).shape
-            and kind.dtype in (DType.INT64, DType.INT32)
+            isinstance(arg, Array) and not (kind := m.type_of(arg)).shape and kind.dtype.is_integer
         ):
             m.refuse(
                 f"`{m.text()}` is a list that is repeated as often as only a call knows.",

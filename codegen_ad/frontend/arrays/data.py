@@ -150,7 +150,24 @@ def common_dtype(m: Machine, values: Sequence[Value], *, floating: bool = False)
         else:
             strong.append(dtype_of(m, value) or node_of(m, value).array.dtype)
     found = joined(strong, weak)
-    return DType.FLOAT64 if floating and not found.is_float else found
+    return _real(m, strong) if floating and not found.is_float else found
+
+
+def _real(m: Machine, integers: Sequence[DType]) -> DType:
+    """The dtype in which NumPy's functions of real numbers take integers and booleans.
+
+    Those of booleans are in half precision there, and in double precision here.
+    """
+    if all(dtype is DType.BOOL for dtype in integers):
+        return DType.FLOAT64
+    name = np.result_type(np.float16, *(d.value for d in integers)).str.lstrip("<>|=")
+    if name not in DTYPES:
+        m.refuse(
+            f"NumPy computes `{m.text()}` of integers of 8 bits in half precision, which "
+            "codegen_ad does not have.",
+            "Convert: `x.astype(float)`.",
+        )
+    return DTYPES[name]
 
 
 def joined(strong: Sequence[DType], weak: Sequence[DType]) -> DType:

@@ -186,7 +186,7 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
             return _At(place(m, item, dim))
         case Array() | tuple() | List() | Range():
             node = m.node(raw, "subscript")
-            if node.array.dtype not in (DType.INT64, DType.INT32):
+            if not node.array.dtype.is_integer:
                 m.refuse(
                     f"A subscript has dtype {node.array.dtype}; positions are integers.",
                     "Convert it: `i.astype(int)`.",

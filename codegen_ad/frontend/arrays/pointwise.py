@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.arrays import data, wrapping
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, is_number
 from codegen_ad.frontend.words import count
@@ -30,6 +30,9 @@ _FLOAT_ONLY = frozenset({"isnan", "isfinite", "isinf"})
 
 
 _KEEPS_INTEGERS = frozenset({"floor", "ceil", "trunc"})
+_SMALL_OF_BOOLEANS = frozenset({"floor_divide", "remainder", "square"})
+"""What NumPy computes in int8 for booleans."""
+
 _OF_BOOLEANS = {
     "add": "logical_or",
     "maximum": "logical_or",
@@ -69,6 +72,9 @@ def elementwise(
         return apply(m, entry, [condition, *m.promote(*args[1:])])
     if name.startswith("logical_"):
         return apply(m, entry, [truth(m, a) for a in args], weak=weak)
+    common = data.common_dtype(m, args)
+    if common.wraps:
+        return _of_wrapping(m, entry, args, common)
     nodes = m.promote(*args, floating=_needs_float(entry))
     dtype = nodes[0].array.dtype
     if name in _KEEPS_INTEGERS and not dtype.is_float:
@@ -81,7 +87,24 @@ def elementwise(
         if name == "absolute" and not weak:
             return m.fresh(nodes[0])
         nodes = _without_booleans(m, name, nodes, weak=weak)
+        if not weak and name in _SMALL_OF_BOOLEANS:
+            return m.fresh(make.cast(m.b, m.read(apply(m, entry, nodes)), DType.INT8))
     return apply(m, entry, nodes, weak=weak)
+
+
+def _of_wrapping(m: Machine, entry: Elementwise, args: Sequence[Value], dtype: DType) -> Value:
+    """The operation on integers of which arithmetic goes round."""
+    name = entry.op.name
+    if name in _KEEPS_INTEGERS:
+        return m.fresh(m.promote(*args)[0])
+    if name == "divide" or name in _FLOAT_ONLY:
+        return apply(m, entry, [make.cast(m.b, m.node(a), DType.FLOAT64) for a in args])
+    if _needs_float(entry):
+        return apply(m, entry, m.promote(*args, floating=True))
+    if not _has_numeric_result(entry):
+        return apply(m, entry, wrapping.compared(m, args))
+    found = apply(m, entry, wrapping.operands(m, name, args, dtype))
+    return m.fresh(make.cast(m.b, m.read(found), dtype), ordered=m.type_of(found).rank == 1)
 
 
 def _needs_float(entry: Elementwise) -> bool:
@@ -136,5 +159,7 @@ def truth(m: Machine, value: Value) -> Node:
     node = m.node(value, "condition")
     if node.array.dtype is DType.BOOL:
         return node
+    if node.array.dtype.wraps:
+        node = make.cast(m.b, node, DType.INT64)
     zero = make.constant(m.b, 0, node.array.dtype)
     return make.apply(m.b, "not_equal", node, zero)

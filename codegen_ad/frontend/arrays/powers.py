@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.arrays import data, wrapping
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, apply
 from codegen_ad.frontend.context import Value
 from codegen_ad.ir.node import Node
@@ -24,8 +24,12 @@ def power(m: Machine, base: Value, exponent: Value) -> Value:
     if isinstance(exponent, int | float) and not isinstance(exponent, bool):
         node = m.node(base)
         dtype = data.common_dtype(m, [base, exponent])
-        if dtype is DType.BOOL:
-            dtype = DType.INT64
+        if exponent == 2 and not weak and node.array.dtype is DType.BOOL:
+            dtype = DType.INT8  # it is `np.square` then
+        if dtype.wraps:
+            (node,) = wrapping.operands(m, "multiply", [base], dtype)
+            whole = _whole_power(m, node, int(exponent))
+            return m.fresh(make.cast(m.b, whole, dtype))
         node = make.cast(m.b, node, dtype)
         if exponent == 2:
             return m.fresh(make.apply(m.b, "square", node), weak=weak)

@@ -69,7 +69,7 @@ def _depends(m: Machine, value: Value) -> bool:
     if isinstance(value, Array):
         m.unroll()
         kind = m.type_of(value)
-        if kind.shape or kind.dtype not in (DType.INT64, DType.INT32):
+        if kind.shape or not kind.dtype.is_integer:
             m.refuse(
                 f"A slice bound must be an integer, not {m.describe(value)}.",
                 "Convert it: `int(k)`.",

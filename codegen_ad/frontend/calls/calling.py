@@ -41,7 +41,7 @@ from codegen_ad.frontend.values import (
     Record,
 )
 from codegen_ad.frontend.words import sentence
-from codegen_ad.ir.node import TypeMismatch
+from codegen_ad.ir.node import TypeMismatch, WrappingIntegers
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
@@ -91,6 +91,8 @@ def _is_container(owner: Value) -> bool:
 def _handled(m: Machine, handler: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
     try:
         return handler(m, args, kwargs)
+    except WrappingIntegers:
+        raise
     except TypeMismatch as error:
         m.refuse(
             f"`{m.text()}` has no meaning for these arguments: {error}.",

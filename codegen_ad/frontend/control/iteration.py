@@ -55,7 +55,8 @@ def trip_of(m: Machine, iterable: DynamicRange | Value) -> Node:
     assert isinstance(iterable, DynamicRange)
     b = m.b
     start, stop = data.index_node(m, iterable.start), data.index_node(m, iterable.stop)
-    if data.dtype_of(m, iterable.stop) not in (DType.INT64, DType.INT32):
+    dtype = data.dtype_of(m, iterable.stop)
+    if dtype is None or not dtype.is_integer:
         m.refuse("The end of a range must be an integer.", "Write `range(int(n))`.")
     step = iterable.step
     reach = make.subtract(b, stop, start) if step > 0 else make.subtract(b, start, stop)

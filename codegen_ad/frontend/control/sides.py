@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 _WIDER = {
-    DType.BOOL: (DType.INT32, DType.INT64, DType.FLOAT32, DType.FLOAT64),
-    DType.INT32: (DType.INT64, DType.FLOAT64),
+    DType.BOOL: tuple(d for d in DType if d is not DType.BOOL),
+    **{d: (DType.INT64, DType.FLOAT64) for d in DType if d.wraps},
     DType.INT64: (DType.FLOAT32, DType.FLOAT64),
     DType.FLOAT32: (DType.FLOAT64,),
     DType.FLOAT64: (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen_ad.frontend.library.binding import Call
+from codegen_ad.frontend.library.dtypes import widened
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, as_dim, product
 from codegen_ad.ir.node import Node, Region
@@ -42,7 +43,9 @@ def as_float(b: Builder, x: Node) -> Node:
 
 def as_bool(b: Builder, x: Node) -> Node:
     """Whether each element is true, as Python sees it: everything but zero."""
-    return x if x.array.dtype is DType.BOOL else apply(b, "not_equal", x, 0)
+    if x.array.dtype is DType.BOOL:
+        return x
+    return apply(b, "not_equal", make.cast(b, x, widened(x.array.dtype)), 0)
 
 
 def stop(b: Builder, x: Node) -> Node:

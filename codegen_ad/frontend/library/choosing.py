@@ -49,7 +49,7 @@ def isin(call: Call) -> Value:
 def choose(call: Call) -> Value:
     """For each place, the element of the choice that its number names."""
     b, number = call.b, call.node("a")
-    if number.array.dtype not in (DType.INT64, DType.INT32):
+    if not number.array.dtype.is_integer:
         call.refuse("`np.choose` takes the numbers of choices.", "Convert: `.astype(int)`.")
     choices = call.ctx.promote(*call.items("choices"))
     size = make.constant(b, len(choices), DType.INT64)

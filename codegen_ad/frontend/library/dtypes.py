@@ -10,13 +10,7 @@ from codegen_ad.ir.types import DType
 
 NAMES = ("np.float64", "np.float32", "np.int64", "np.int32", "np.bool_", "float", "int", "bool")
 
-_BY_NUMPY_NAME = {
-    "bool": DType.BOOL,
-    "int32": DType.INT32,
-    "int64": DType.INT64,
-    "float32": DType.FLOAT32,
-    "float64": DType.FLOAT64,
-}
+_BY_NUMPY_NAME = {d.numpy_name.rstrip("_"): d for d in DType}
 
 
 def of(value: object) -> DType | None:
@@ -33,7 +27,19 @@ def of(value: object) -> DType | None:
 
 def accumulator(dtype: DType) -> DType:
     """The dtype in which NumPy sums values of `dtype`."""
-    return dtype if dtype.is_float else DType.INT64
+    if dtype.is_float:
+        return dtype
+    return DType.UINT64 if dtype.value.startswith("u") else DType.INT64
+
+
+def widened(dtype: DType) -> DType:
+    """The dtype to compute in where the result is converted to `dtype`."""
+    return DType.INT64 if dtype.wraps else dtype
+
+
+def in_order(dtype: DType) -> DType:
+    """The dtype in which values compare as they do in `dtype`."""
+    return widened(dtype) if dtype is not DType.UINT64 else dtype
 
 
 def inexact(dtype: DType) -> DType:

@@ -13,6 +13,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, broadcast, like
 from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.values import Outside
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -165,7 +166,7 @@ def ldexp(call: Call) -> Value:
     plain(call)
     (x,) = call.ctx.promote(call.value("x1"), floating=True)
     exponent = call.node("x2")
-    if exponent.array.dtype not in (DType.INT64, DType.INT32):
+    if not exponent.array.dtype.is_integer or exponent.array.dtype is DType.UINT64:
         call.refuse(f"`{call.name}` needs the exponent as an integer.", "Use `x * 2.0**e`.")
     # In three steps, so that no power of 2 is out of range where the result is not.
     x, rest = broadcast(call, x, make.cast(b, exponent, DType.INT64))
@@ -224,13 +225,12 @@ def fmin(call: Call) -> Value:
 
 
 def _divided(call: Call) -> tuple[Value, Value]:
-    b = call.b
     plain(call)
-    x, y = broadcast(call, *call.ctx.promote(call.value("x1"), call.value("x2")))
-    if x.array.dtype is DType.BOOL:
-        x, y = (make.cast(b, n, DType.INT64) for n in (x, y))
-    floor, rest = (make.apply(b, n, x, y) for n in ("floor_divide", "remainder"))
-    return call.fresh(floor), call.fresh(rest)
+    pair = (call.value("x1"), call.value("x2"))
+    floor, rest = (
+        call.ctx.call(Outside(part, ()), pair, {}) for part in (np.floor_divide, np.remainder)
+    )
+    return floor, rest
 
 
 @signature(f"np.divmod: x1 x2 {UFUNC}")

@@ -14,6 +14,7 @@ from codegen_ad.frontend.library.arrays import (
     ravel,
 )
 from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.dtypes import in_order
 from codegen_ad.frontend.library.reductions import mask_of, reduced, with_initial, without_nan
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Op
@@ -22,7 +23,8 @@ from codegen_ad.ops.reduction import ALL, MAX, MIN
 
 
 def _extreme(call: Call, op: Op, combine: str) -> Value:
-    x = call.node("a")
+    own = call.node("a")
+    x = make.cast(call.b, own, in_order(own.array.dtype))
     axes = call.axes("axis", x.array.rank)
     mask = mask_of(call, x)
     if mask is not None:
@@ -31,7 +33,7 @@ def _extreme(call: Call, op: Op, combine: str) -> Value:
     elif not call.has("initial"):
         nonempty(call, x, axes)
     out = reduced(call.b, op, x, axes, keepdims=call.flag("keepdims"))
-    return call.fresh(with_initial(call, combine, out))
+    return call.fresh(make.cast(call.b, with_initial(call, combine, out), own.array.dtype))
 
 
 @signature("np.max: a axis=None out=None keepdims=False initial=None where=True")
@@ -87,17 +89,19 @@ def nanmin(call: Call) -> Value:
 @signature("np.ptp: a axis=None out=None keepdims=False")
 def ptp(call: Call) -> Value:
     """The largest minus the smallest."""
-    x, keepdims = call.node("a"), call.flag("keepdims")
+    own, keepdims = call.node("a"), call.flag("keepdims")
+    x = make.cast(call.b, own, in_order(own.array.dtype))
     axes = call.axes("axis", x.array.rank)
     nonempty(call, x, axes)
     high = reduced(call.b, MAX, x, axes, keepdims=keepdims)
     low = reduced(call.b, MIN, x, axes, keepdims=keepdims)
-    return call.fresh(make.subtract(call.b, high, low))
+    return call.fresh(make.cast(call.b, make.subtract(call.b, high, low), own.array.dtype))
 
 
 def _extreme_index(call: Call, op: Op, missing: float | None = None) -> Value:
     """The first place of the extreme; a NaN is the extreme, or counts as `missing`."""
     b, x = call.b, call.node("a")
+    x = make.cast(b, x, in_order(x.array.dtype))
     x = x if missing is None else without_nan(b, x, missing)
     shape = x.array.shape
     if call.has("axis"):

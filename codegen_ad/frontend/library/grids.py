@@ -59,7 +59,7 @@ def _is_integer(call: Call, value: Value) -> bool:
     if not call.ctx.is_array(value):
         return False
     kind = call.node_of(value).array
-    return not kind.rank and kind.dtype in (DType.INT64, DType.INT32)
+    return not kind.rank and kind.dtype.is_integer
 
 
 def _is_run_time(call: Call, value: Value) -> bool:

@@ -256,7 +256,7 @@ def repeat(call: Call) -> Value:
 def _repeated_by_data(call: Call, x: Node, axis: int) -> Node:
     """Each element as often as an integer says that only the run knows."""
     b, counts = call.b, call.node("repeats")
-    if counts.array.rank != 1 or counts.array.dtype not in (DType.INT64, DType.INT32):
+    if counts.array.rank != 1 or not counts.array.dtype.is_integer:
         call.refuse(f"`{call.name}` takes a vector of integers.", "Convert it: `k.astype(int)`.")
     unify(call, x.array.shape[axis], counts.array.shape[0])
     counts = make.cast(b, counts, DType.INT64)

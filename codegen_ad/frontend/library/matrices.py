@@ -17,7 +17,7 @@ from codegen_ad.frontend.library.arrays import (
 )
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import operands
-from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.frontend.library.reductions import to_accumulate
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node
@@ -54,15 +54,16 @@ def _trace(call: Call, x: Node, axis1: object, axis2: object) -> Node:
     """The sum of a diagonal; by a mask where its length is not known to be a size."""
     b, offset = call.b, call.integer("offset")
     i, j = _two_axes(call, x, axis1, axis2)
-    x = make.cast(b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    x, dtype = to_accumulate(call, x)
     if x.array.rank == 2 and not (x.array.shape[0] - x.array.shape[1]).is_constant:
         if i > j:
             x = make.transpose(b, x, (1, 0))
         rows = make.expand_dims(b, make.iota(b, x.array.shape[0]), 1)
         on = apply(b, "equal", make.iota(b, x.array.shape[1]), apply(b, "add", rows, offset))
-        return make.sum_(b, make.where(b, on, x, make.zeros_like(b, x)), (0, 1))
+        masked = make.where(b, on, x, make.zeros_like(b, x))
+        return make.cast(b, make.sum_(b, masked, (0, 1)), dtype)
     line = diagonal_of(call, x, offset, axis1, axis2)
-    return make.sum_(b, line, (line.array.rank - 1,))
+    return make.cast(b, make.sum_(b, line, (line.array.rank - 1,)), dtype)
 
 
 def diagonal_of(call: Call, x: Node, offset: int, axis1: object, axis2: object) -> Node:

@@ -178,7 +178,7 @@ def diag_indices_from(call: Call) -> Value:
 
 def _integers(call: Call, value: Value, name: str) -> Node:
     node = call.node_of(value)
-    if node.array.dtype not in (DType.INT64, DType.INT32):
+    if not node.array.dtype.is_integer:
         call.refuse(f"`{name}` of `{call.name}` must be integers.", "Convert: `.astype(int)`.")
     return make.cast(call.b, node, DType.INT64)
 

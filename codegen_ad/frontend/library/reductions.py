@@ -15,7 +15,7 @@ from codegen_ad.frontend.library.arrays import (
     like,
 )
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.dtypes import accumulator
+from codegen_ad.frontend.library.dtypes import accumulator, widened
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node, Op
@@ -57,15 +57,20 @@ def with_initial(call: Call, op: str, out: Node) -> Node:
     return make.apply(call.b, op, out, initial)
 
 
+def to_accumulate(call: Call, x: Node) -> tuple[Node, DType]:
+    """What is summed or multiplied, as it is computed with, and the dtype of the result."""
+    dtype = call.dtype("dtype", accumulator(x.array.dtype))
+    return make.cast(call.b, make.cast(call.b, x, dtype), widened(dtype)), dtype
+
+
 def _accumulated(call: Call, op: Op, combine: str, neutral: int) -> Value:
-    x = call.node("a")
-    x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    x, dtype = to_accumulate(call, call.node("a"))
     if x.array.dtype is DType.BOOL:
         call.refuse(f"`{call.name}` with `dtype=bool` is not supported.", "Use `np.any`.")
     axes = call.axes("axis", x.array.rank)
     x, _ = _selected(call, x, neutral)
     out = reduced(call.b, op, x, axes, keepdims=call.flag("keepdims"))
-    return call.fresh(with_initial(call, combine, out))
+    return call.fresh(make.cast(call.b, with_initial(call, combine, out), dtype))
 
 
 @signature("np.sum: a axis=None dtype=None out=None keepdims=False initial=None where=True")
@@ -99,12 +104,11 @@ def nanprod(call: Call) -> Value:
 
 def _accumulated_without_nan(call: Call, op: Op, combine: str, neutral: int) -> Value:
     x = call.node("a")
-    x = without_nan(call.b, x, neutral)
-    x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    x, dtype = to_accumulate(call, without_nan(call.b, call.node("a"), neutral))
     axes = call.axes("axis", x.array.rank)
     x, _ = _selected(call, x, neutral)
     out = reduced(call.b, op, x, axes, keepdims=call.flag("keepdims"))
-    return call.fresh(with_initial(call, combine, out))
+    return call.fresh(make.cast(call.b, with_initial(call, combine, out), dtype))
 
 
 def without_nan(b: Builder, x: Node, value: float) -> Node:

@@ -255,7 +255,7 @@ def builtin_round(call: Call) -> Value:
 def conj(call: Call) -> Value:
     """A copy: real numbers are their own conjugates. Those of booleans are integers."""
     x = call.node("x")
-    dtype = DType.INT64 if x.array.dtype is DType.BOOL else x.array.dtype
+    dtype = DType.INT8 if x.array.dtype is DType.BOOL else x.array.dtype
     return call.fresh(make.cast(call.b, x, dtype))
 
 

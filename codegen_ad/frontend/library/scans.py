@@ -20,8 +20,7 @@ from codegen_ad.frontend.library.arrays import (
     unify,
 )
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.dtypes import accumulator
-from codegen_ad.frontend.library.reductions import reduced, without_nan
+from codegen_ad.frontend.library.reductions import reduced, to_accumulate, without_nan
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Node, Op
@@ -51,8 +50,8 @@ def _line_by_default(call: Call, name: str = "a") -> tuple[Node, int]:
 def _cumulative(call: Call, op: Op, neutral: int | None = None) -> Value:
     x, axis = _line(call)
     x = x if neutral is None else without_nan(call.b, x, neutral)
-    x = make.cast(call.b, x, call.dtype("dtype", accumulator(x.array.dtype)))
-    return call.fresh(call.b.node(op, (x,), Axis(axis)))
+    x, dtype = to_accumulate(call, x)
+    return call.fresh(make.cast(call.b, call.b.node(op, (x,), Axis(axis)), dtype))
 
 
 @signature("np.cumsum: a axis=None dtype=None out=None")
@@ -84,12 +83,12 @@ def _with_start(call: Call, op: Op, neutral: int) -> Value:
     if not call.has("axis") and x.array.rank != 1:
         call.refuse(f"`{call.name}` of several axes needs an `axis`.", "Give `axis`.")
     axis = call.axis("axis", x.array.rank) if call.has("axis") else 0
-    x = make.cast(b, x, call.dtype("dtype", accumulator(x.array.dtype)))
+    x, dtype = to_accumulate(call, x)
     out = b.node(op, (x,), Axis(axis))
     if call.flag("include_initial"):
         shape = tuple(ONE if a == axis else d for a, d in enumerate(x.array.shape))
         out = make.concatenate(b, [make.full(b, shape, neutral, x.array.dtype), out], axis)
-    return call.fresh(out)
+    return call.fresh(make.cast(b, out, dtype))
 
 
 STARTED = "x * axis=None dtype=None out=None include_initial=False"
@@ -138,7 +137,7 @@ def take_(call: Call) -> Value:
 
 def _indices(call: Call, name: str) -> Node:
     indices = call.node(name)
-    if indices.array.dtype not in (DType.INT64, DType.INT32):
+    if not indices.array.dtype.is_integer:
         call.refuse(f"`{name}` of `{call.name}` must be integers.", "Convert: `.astype(int)`.")
     return make.cast(call.b, indices, DType.INT64)
 

@@ -135,7 +135,7 @@ def at(name: str, *, negated: bool) -> Handler:
         target, given = call.node("a"), call.value("indices")
         several = call.items("indices") if isinstance(given, tuple) else [given]
         indices = [call.node_of(v) for v in several]
-        if any(i.array.dtype not in (DType.INT64, DType.INT32) for i in indices):
+        if not all(i.array.dtype.is_integer for i in indices):
             call.refuse(
                 f"`np.{name}.at` takes places as integers here.",
                 "Use arrays of integers; for a mask, `a[mask] += b`.",

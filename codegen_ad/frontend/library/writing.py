@@ -51,7 +51,7 @@ def _at(call: Call, values: Node, places: Node) -> Node:
 
 def _places(call: Call, name: str) -> Node:
     node = call.node(name)
-    if node.array.dtype not in (DType.INT64, DType.INT32):
+    if not node.array.dtype.is_integer:
         call.refuse(f"`{name}` of `{call.name}` must be integers.", "Convert: `.astype(int)`.")
     return make.cast(call.b, node, DType.INT64)
 

@@ -195,7 +195,7 @@ def size_from(m: Machine, value: Value, what: str) -> Dim:
 
 def _size_of_array(m: Machine, value: Array, what: str) -> Dim:
     kind = m.type_of(value)
-    if kind.shape or kind.dtype not in (DType.INT64, DType.INT32):
+    if kind.shape or not kind.dtype.is_integer:
         m.refuse(
             f"The {what} must be an integer, not {m.describe(value)}.",
             "Convert it: `int(x)`.",

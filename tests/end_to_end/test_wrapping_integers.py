@@ -1,0 +1,71 @@
+"""Integers of fewer than 64 bits, and without a sign, go round in kernels as they do in NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from codegen_ad import differentiate
+
+X = np.array([1.25, -0.75, 2.5])
+
+
+def weights(i: Any) -> Any:
+    """Numbers that arithmetic of integers makes; compiled code and NumPy must agree on each."""
+    moved = np.concatenate([i, i + i])[1:4]
+    changed = i.copy()
+    changed += i
+    changed[1:] -= 1
+    carried = i[0]
+    for k in range(3):
+        carried = carried * i[k] + i[2]
+    far = np.where(i > 5, i, i * 3) // 2 + np.maximum(i, i[::-1]) % 7
+    total = float(np.sum(i)) + float(i.max()) + int(i[0]) + int(i[1]) + float(np.cumsum(i)[-1])
+    return moved * 1.0 + changed**2 + carried + far + (-i) + i.mean() + total + i / 7
+
+
+def linear(x: Any, i: Any) -> Any:
+    return np.sum(x * weights(i))
+
+
+def below_zero(x: Any, i: Any) -> Any:
+    return x[0] * (np.sum(i) - 600)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "u2", "i4", "u4"])
+def test_arithmetic_goes_round(dtype: str) -> None:
+    largest = np.iinfo(dtype).max
+    i = np.array([largest, largest // 2 + 2, 3], dtype)
+    with np.errstate(over="ignore"):
+        wanted = weights(i)
+    value, gradient = differentiate(linear).value_and_grad(X, i)
+    np.testing.assert_allclose(gradient, wanted, rtol=1e-15)
+    np.testing.assert_allclose(value, np.sum(X * wanted), rtol=1e-15)
+
+
+def test_sums_of_unsigned_integers_have_no_sign() -> None:
+    i = np.array([200, 100, 3], "u1")
+    with np.errstate(over="ignore"):
+        wanted = below_zero(X, i)
+    assert wanted > 1e19
+    value, gradient = differentiate(below_zero).value_and_grad(X, i)
+    assert value == wanted
+    assert gradient[0] == wanted / X[0]
+
+
+def test_a_python_integer_out_of_bounds_is_an_error() -> None:
+    def shifted(x: Any, i: Any, y: Any) -> Any:
+        k = 0
+        while y[k] < 1.0:
+            k += 100
+        return np.sum(x * (i + k))
+
+    i = np.array([1, 2, 3], "u1")
+    gradient = differentiate(shifted).grad
+    first, second = np.ones(500), np.ones(500)
+    first[0], second[:300] = 0.0, 0.0
+    assert gradient(X, i, first).tolist() == [101.0, 102.0, 103.0]
+    with pytest.raises(OverflowError, match="out of bounds for uint8"):
+        gradient(X, i, second)
