@@ -57,6 +57,8 @@ np.ndim: np.ndim(A) * s
 np.isscalar: np.isscalar(v)
 dtypes: np.float64(s) * np.float32(2.0)
 ": np.int64(v) + np.int32(w)
+": np.int8(i) * np.int16(s) + np.uint8(v * v) - np.uint16(w * w) + v
+": v * np.uint32(v * v) + w * np.uint64(w * w)
 ": np.finfo(float).eps * v + np.iinfo(np.int32).max
 ": np.astype(v, np.float32)
 .astype: v.astype(np.float32)
