@@ -14,7 +14,7 @@ from typing import Any, NoReturn, cast
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
 from codegen_ad.frontend import words
-from codegen_ad.frontend.arrays import data, masks, views, visits
+from codegen_ad.frontend.arrays import data, masks, views, visits, wrapping
 from codegen_ad.frontend.containers import sequences
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks, maybe
@@ -106,11 +106,7 @@ class Machine:
         try:
             yield
         except WrappingIntegers as error:
-            self.refuse(
-                f"`{self.text()}` computes with {error}, whose arithmetic goes round in NumPy; "
-                "that is not translated here.",
-                "Convert first: `x.astype(int)` or `x.astype(float)`.",
-            )
+            wrapping.refuse(self, error)
         finally:
             self.spots.pop()
 

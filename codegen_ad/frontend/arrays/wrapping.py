@@ -7,7 +7,7 @@ refused with WrappingIntegers when its node is made.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.values import Array
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Node, WrappingIntegers
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 _ROUND = frozenset({"add", "subtract", "multiply", "square", "negative", "where"})
 """What goes round in 64 bits without a sign as it does in int64."""
+
+
+def refuse(m: Machine, error: WrappingIntegers) -> NoReturn:
+    """Refuse what has no translation for such integers."""
+    m.refuse(
+        f"`{m.text()}` computes with {error}, whose arithmetic goes round in NumPy; that is not "
+        "translated here.",
+        "Convert first: `x.astype(int)` or `x.astype(float)`.",
+    )
 
 
 def operands(m: Machine, name: str, args: Sequence[Value], dtype: DType) -> list[Node]:
