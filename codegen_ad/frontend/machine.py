@@ -10,10 +10,10 @@ import ast
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from codegen_ad.errors import CodegenError, SourceError, UnsupportedSyntax
-from codegen_ad.frontend import words
+from codegen_ad.frontend import statics, words
 from codegen_ad.frontend.arrays import data, masks, views, visits, wrapping
 from codegen_ad.frontend.containers import sequences
 from codegen_ad.frontend.context import Value
@@ -28,9 +28,7 @@ from codegen_ad.frontend.values import (
     Dict,
     Frame,
     List,
-    Maybe,
     Provenance,
-    Record,
     Rows,
     Unbound,
 )
@@ -45,8 +43,6 @@ Execute = Callable[["Machine", Sequence[ast.stmt]], None]
 Call = Callable[["Machine", Value, Sequence[Value], Mapping[str, Value]], Value]
 
 _MOST_UNROLLED = 64
-_UNKNOWN = "depends on data, and must be known before the function runs."
-_WRITE_IT = "Write it as a constant, or pass it as a static argument."
 
 
 @dataclass(slots=True)
@@ -338,39 +334,11 @@ class Machine:
 
     def is_static(self, value: Value) -> bool:
         """Whether the value is known now."""
-        match value:
-            case Array() | Maybe() | Record():
-                return False
-            case tuple():
-                return all(self.is_static(v) for v in value)  # pyright: ignore
-            case List(cell) if isinstance(self.store[cell], Rows):
-                return False
-            case List(cell):
-                return all(self.is_static(v) for v in self.store[cell])
-            case Dict(cell):
-                return all(self.is_static(v) for v in self.store[cell].values())
-            case _:
-                return True
+        return statics.is_static(self, value)
 
     def static(self, value: Value, what: str) -> Any:
         """The Python value, which must be known now; refused otherwise."""
-        match value:
-            case Array() | Maybe():
-                self.unroll()
-                self.refuse(f"The {what} {_UNKNOWN}", _WRITE_IT)
-            case Record(cls):
-                whole = f"an object of `{cls.__name__}`, which is not known as a whole"
-                self.refuse(f"The {what} is {whole}.", "Use its attributes.")
-            case tuple() if type(cast("Any", value)) is tuple:
-                return tuple(self.static(v, what) for v in cast("tuple[Value, ...]", value))
-            case List(cell) if isinstance(self.store[cell], Rows):
-                self.refuse(f"The {what} {_UNKNOWN}", _WRITE_IT)
-            case List(cell):
-                return [self.static(v, what) for v in self.store[cell]]
-            case Dict(cell):
-                return {k: self.static(v, what) for k, v in self.store[cell].items()}
-            case _:
-                return getattr(value, "object", value)
+        return statics.static(self, value, what)
 
     def items(self, value: Value, what: str = "argument") -> list[Value]:
         """The items of a sequence whose length is known now."""
