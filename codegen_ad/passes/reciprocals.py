@@ -3,7 +3,8 @@
 A division takes as long as several products, and the derivatives of `x / y` and `sqrt(y)` divide by
 what their values divide by. One reciprocal serves all of them. That may change the last digit of a
 derivative, never of a value. A divisor below 6e-309, whose reciprocal is infinite, gives infinite
-derivatives, or NaN in place of 0.
+derivatives, or NaN in place of 0; in single precision such divisors are met (3e-39, a probability
+that underflows), so that its quotients stay.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node, Program, Region, toposort
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import BY_NAME, make
 from codegen_ad.passes.rewrite import inherit, rebuild, reopen
 
@@ -47,10 +49,10 @@ def _region(b: Builder, region: Region) -> Region:
 
 
 def _is_quotient(b: Builder, node: Node) -> bool:
-    """Whether a node is a derivative divided by an array; sizes and other numbers are left."""
+    """Whether a node is a float64 derivative divided by an array; numbers are left."""
     if node.op is not BY_NAME["divide"] or node not in b.notes.gradients:
         return False
-    return node.array.dtype.is_float and node.args[1].array.rank > 0
+    return node.array.dtype is DType.FLOAT64 and node.args[1].array.rank > 0
 
 
 def _dividing_several(b: Builder, order: Sequence[Node]) -> set[Node]:
