@@ -55,6 +55,19 @@ def test_sums_of_unsigned_integers_have_no_sign() -> None:
     assert gradient[0] == wanted / X[0]
 
 
+def test_powers_of_integers_are_exact_or_errors() -> None:
+    def powers(x: Any, k: Any) -> Any:
+        return np.sum(x * 3**k) + x[0] * (1 << k[1]) + x[1] * (k[2] & 3)
+
+    gradient = differentiate(powers).grad
+    k = np.array([0, 31, 7])
+    assert gradient(X, k).tolist() == [1.0 + 2.0**31, 3.0**31 + 3, 3.0**7]
+    with pytest.raises(ValueError, match="negative power"):
+        gradient(X, np.array([2, -1, 0]))
+    with pytest.raises(OverflowError, match="larger than 2\\*\\*50"):
+        gradient(X, np.array([40, 1, 1]))
+
+
 def test_a_python_integer_out_of_bounds_is_an_error() -> None:
     def shifted(x: Any, i: Any, y: Any) -> Any:
         k = 0

@@ -249,3 +249,11 @@ def largest(x: Any) -> Any:
     smallest = min(range(4), key=lambda i: x[i])
     row = max([x[:2], x[2:4]], key=lambda r: r[0] - r[1])
     return value * x[place] + x[smallest] ** 3 + np.sum(row**2)
+
+
+@uses("`<<`, `>>`, `&` of integers", "shifts, and masks of low bits")
+def bits(x: Any) -> Any:
+    total = x[1 << 1] ** 2 * x[7 >> 1]
+    for i in range(-3, 3):
+        total = total + x[i & 3] * (i >> 1) + x[0] ** 2 * (i << 2) + x[1] / 2 ** (i + 3)
+    return total

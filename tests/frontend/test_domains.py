@@ -46,6 +46,9 @@ UFUNCS = sorted({f.__name__ for f in vars(np).values() if isinstance(f, np.ufunc
 SMALL = {"f2": "f8"}
 """The dtype that a function of booleans has in NumPy, and here."""
 
+REFUSED = ("make it a float", "make the base a float")
+"""What powers of integers say that only the run knows, and that do not fit."""
+
 OUTSIDE = ("math domain error", "math range error", "float division by zero")
 """What `math` says of numbers outside of a domain: NaN or infinity if only the run knows them."""
 
@@ -74,6 +77,9 @@ def wrong(text: str, x: Any, y: Any, *, known: bool = False) -> str | None:
         return f"{error}"
     except SourceError:
         return None
+    except (ValueError, OverflowError) as error:
+        refused = any(words in str(error) for words in REFUSED)
+        return None if refused or type(error) is type(failure) else f"{error!r}"
     if failure is not None:
         outside = not known and any(words in str(failure) for words in OUTSIDE)
         return None if outside else f"Python raises {failure!r}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import special_methods
-from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.arrays import bits, data
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
 from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
@@ -87,6 +87,9 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
     if function is operator.pow:
         return power(m, args[0], args[1])
     if function not in ENTRIES:
+        shifted = bits.as_arithmetic(m, function, args)
+        if shifted is not None:
+            return shifted
         m.refuse(
             f"`{m.text()}` works on the bits of integers, which codegen_ad does not compile.",
             "Multiply or divide by a power of 2: `i * 2**k`, `i // 2**k`.",
@@ -238,6 +241,9 @@ def _without_empty(m: Machine, difference: Dim) -> Dim:
 
 def _bitwise(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
     if any(data.dtype_of(m, a) is not DType.BOOL for a in args):
+        masked = bits.as_arithmetic(m, function, args)
+        if masked is not None:
+            return masked
         m.refuse(
             f"`{m.text()}` works on the bits of integers, which codegen_ad does not compile.",
             "Use it on booleans, or compute it outside the function.",

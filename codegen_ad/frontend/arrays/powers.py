@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from codegen_ad.frontend.arrays import data, wrapping
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, apply
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import checks
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
+from codegen_ad.ops.reduction import ANY, Reduce
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -39,13 +41,48 @@ def power(m: Machine, base: Value, exponent: Value) -> Value:
             return m.fresh(_whole_power(m, node, int(exponent)), weak=weak)
         return apply(m, BY_NAME["power"], [node, make.constant(m.b, exponent, dtype)], weak=weak)
     nodes = m.promote(base, exponent)
-    if not nodes[0].array.dtype.is_float:
+    dtype = nodes[0].array.dtype
+    if dtype is DType.INT64:
+        return _checked_power(m, *nodes, weak=weak)
+    if not dtype.is_float:
         m.refuse(
-            f"`{m.text()}` raises integers to a power that is not a number in the text, and NumPy "
-            "fails where it is negative.",
+            f"`{m.text()}` raises integers to a power that is not a number in the text.",
             "Make the base a float: `x.astype(float) ** k`.",
         )
     return apply(m, BY_NAME["power"], nodes, weak=weak)
+
+
+def _checked_power(m: Machine, base: Node, exponent: Node, *, weak: bool) -> Value:
+    """An integer to a power that only the run knows: exact, or an error."""
+    b = m.b
+    _refuse_where(
+        m,
+        make.apply(b, "less", exponent, make.constant(b, 0, DType.INT64)),
+        "ValueError",
+        "an integer is raised to a negative power: make it a float",
+    )
+    real = [make.cast(b, n, DType.FLOAT64) for n in (base, exponent)]
+    m.broadcast(base.array.shape, exponent.array.shape)
+    power_ = make.apply(b, "rint", make.apply(b, "power", *real))
+    _refuse_where(
+        m,
+        make.apply(
+            b, "greater", make.apply(b, "absolute", power_), make.constant(b, _EXACT, DType.FLOAT64)
+        ),
+        "OverflowError",
+        "a power of integers is larger than 2**50: make the base a float",
+    )
+    return m.fresh(make.cast(b, power_, DType.INT64), weak=weak)
+
+
+_EXACT = 2.0**50
+"""Up to here a power in float64 is the right integer when it is rounded."""
+
+
+def _refuse_where(m: Machine, condition: Node, exception: str, message: str) -> None:
+    axes = tuple(range(condition.array.rank))
+    some = m.b.node(ANY, (condition,), Reduce(axes)) if axes else condition
+    checks.refuse_when(m, some, exception, message)
 
 
 def _whole_power(m: Machine, node: Node, exponent: int) -> Node:
