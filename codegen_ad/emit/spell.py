@@ -51,6 +51,9 @@ VECTORISED = {
 SINGLE = {"exp": "vector_exp_single(x)"}
 """The same for float32, of those that have a function in single precision."""
 
+OF_INTEGERS = {"maximum": "max(x, y)", "minimum": "min(x, y)"}
+"""The same for integers, of which none is NaN."""
+
 CASTS = {
     DType.FLOAT64: "float(x)",
     DType.FLOAT32: "np.float32(x)",
@@ -150,6 +153,8 @@ def _apply(op: str, args: list[ast.expr], dtype: DType, *, vectorised: bool) -> 
     entry = ELEMENTWISE[BY_NAME[op]]
     brought = vectorised and op in VECTORISED
     single = brought and op in SINGLE and dtype is DType.FLOAT32
+    if op in OF_INTEGERS and dtype.is_integer:
+        return substituted(OF_INTEGERS[op], dict(zip(entry.arguments, args, strict=True)))
     spelling = parsed(SINGLE[op] if single else VECTORISED[op] if brought else entry.spelling)
     if single or not (brought or entry.carried) or dtype is not DType.FLOAT32:
         return _Substitute(dict(zip(entry.arguments, args, strict=True))).visit(spelling)

@@ -65,9 +65,10 @@ def test_results_have_the_dtype_of_their_node() -> None:
     x = b.input("x", ArrayType(DType.FLOAT32, (N,)))
     k = b.input("k", ArrayType(DType.INT32))
     outputs = (make.apply(b, "erf", x), make.apply(b, "expit", x), make.sum_(b, x, [0]),
-               make.apply(b, "less", x, x), make.apply(b, "multiply", k, k))  # fmt: skip
-    got = evaluate(program(b, [x, k], *outputs), [[0.5, 1.0], 3])
-    assert [str(a.dtype) for a in got] == ["float32", "float32", "float32", "bool", "int32"]
+               make.apply(b, "less", x, x), make.cast(b, k, DType.INT8))  # fmt: skip
+    got = evaluate(program(b, [x, k], *outputs), [[0.5, 1.0], 300])
+    assert [str(a.dtype) for a in got] == ["float32", "float32", "float32", "bool", "int8"]
+    assert got[-1] == 44
 
 
 def test_warnings_are_silent_and_nan_stays() -> None:
