@@ -107,6 +107,7 @@ def run(
     made = derivation(function, signature, mode, options, targets, on_stage)
     reading, derived, optimized = made.reading, made.derived, made.optimized
     checkpoints = made.checkpoints
+    segmented = {} if checkpoints is None else checkpoints.segmented
     name = reading.program.name
     sizes = [*_sizes(reading), *derived.sizes]
     divided = Divided(None, optimized)
@@ -141,7 +142,7 @@ def run(
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
     value = planned(pipeline.run(made.simplified), name=name, sizes=_sizes(reading))
-    counted = cost(kernel, value if mode != "value" else None)
+    counted = cost(kernel, value if mode != "value" else None, segmented)
     shown = getattr(function, "__name__", name)
     about = About(
         f"{function.__module__}:{getattr(function, '__qualname__', name)}", shown, made.summary
@@ -181,7 +182,7 @@ def run(
         fixed = wanted(signature, places)
         if in_products(kernel, fixed):
             kernel = planned(optimized, name=kernel.name, sizes=sizes, small=fixed)
-            counted = cost(kernel, value if mode != "value" else None)
+            counted = cost(kernel, value if mode != "value" else None, segmented)
         take_turns(kernel, fixed)
         text = numba_cpu.source(
             kernel, about, counted, vectorise=vectorise, parts=parts, fixed=fixed

@@ -13,7 +13,7 @@ from __future__ import annotations
 from codegen_ad.derive.binomial import binomial
 from codegen_ad.derive.bodies import Adjoint
 from codegen_ad.derive.records import numbers
-from codegen_ad.derive.segments import segments
+from codegen_ad.derive.segments import lengths, segments
 from codegen_ad.derive.states import States
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
@@ -60,6 +60,7 @@ def checkpointed(
     checkpoints.loops += 1
     number = checkpoints.loops
     if option is None or (option.snapshots is None and option.budget is None):
+        checkpoints.segmented |= lengths(view.params.length, number)
         return segments(b, adjoint, states, number)
     if option.budget is not None:
         _check_budget(b, adjoint, states, checkpoints)

@@ -20,6 +20,20 @@ from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
 
+def lengths(whole: Dim, number: int) -> dict[str, tuple[Dim, Dim]]:
+    """For the symbol of a segment's length, the number of segments and the trips of all of them."""
+    count, *each = _symbols(number)
+    return {str(length): (count, whole) for length in each}
+
+
+def _symbols(number: int) -> tuple[Dim, Dim, Dim]:
+    """The number of segments, and the length of one on the way forward and on the way back."""
+    count, steps, again = (
+        Dim.symbol(f"{what}_{number}") for what in ("segments", "steps", "back_steps")
+    )
+    return count, steps, again
+
+
 def segments(
     b: Builder, adjoint: Adjoint, states: States, number: int
 ) -> tuple[list[Node], list[Node] | None]:
@@ -27,9 +41,7 @@ def segments(
     view, params = adjoint.view, adjoint.view.params
     whole = view.is_counted and not params.stacked
     positions = (*states.kept, *states.others) if whole else states.kept
-    count, steps, again = (
-        Dim.symbol(f"{what}_{number}") for what in ("segments", "steps", "back_steps")
-    )
+    count, steps, again = _symbols(number)
 
     def bounds(s: Node) -> tuple[Node, Node]:
         first, last = (

@@ -35,12 +35,14 @@ class Checkpoints:
     known : the size symbols that the arguments' shapes tell.
     loops : how many loops keep states instead of what their adjoints need.
     rooms : for each loop under a memory budget, the bytes it needs at least, and its line.
+    segmented : for the symbol of a segment's length, the number of segments and the trips of all.
     """
 
     option: Checkpoint | None
     known: frozenset[str] = frozenset()
     loops: int = 0
     rooms: list[tuple[Dim, Origin | None]] = field(default_factory=list[tuple[Dim, Origin | None]])
+    segmented: dict[str, tuple[Dim, Dim]] = field(default_factory=dict[str, tuple[Dim, Dim]])
 
     def requirements(self) -> list[dict[str, str]]:
         """What is required of the sizes when the kernel is called, as its metadata has it."""

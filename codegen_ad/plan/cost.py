@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ops.costs import COSTLY
@@ -40,12 +42,18 @@ WEIGHT_DIVIDE = 4
 WORD = 8
 """Bytes that take as long to read or write as a simple operation."""
 
+Loops = dict[Dim, Counter[str]]
+"""What is counted, by how often it runs."""
+
 FREE = {"cast", "negative", "where"}
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Operations by class, and bytes, in a loop over `extent` (1 outside loops)."""
+    """Operations by class, and bytes, in a loop over `extent` (1 outside loops).
+
+    `shown` is the extent as a product of the loops around it.
+    """
 
     extent: Dim
     simple: int
@@ -53,6 +61,7 @@ class Work:
     costly: tuple[tuple[str, int], ...]
     read: int
     written: int
+    shown: str = ""
 
     @property
     def weight(self) -> int:
@@ -87,14 +96,23 @@ class Cost:
         parts = [f"{work.simple + work.divisions} operations"]
         parts += [f"{n} {name}" for name, n in work.costly]
         traffic = f"{work.read} bytes read, {work.written} written"
-        each = "Cost" if work.extent == ONE else f"Cost for each of {work.extent}"
+        each = "Cost" if work.extent == ONE else f"Cost for each of {work.shown}"
         return f"{each}: {', '.join(parts)}; {traffic}."
 
 
-def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:
-    """Count the operations of a kernel; `value_only` is the plan of the value alone."""
-    loops: dict[Dim, Counter[str]] = {}
-    _count(kernel.body, ONE, loops)
+def cost(
+    kernel: Kernel,
+    value_only: Kernel | None = None,
+    segmented: Mapping[str, tuple[Dim, Dim]] = MappingProxyType({}),
+) -> Cost:
+    """Count the operations of a kernel; `value_only` is the plan of the value alone.
+
+    `segmented` holds, for the length of a segment of a loop, the number of segments and the trips
+    of all of them.
+    """
+    loops: Loops = {}
+    shown: dict[Dim, str] = {}
+    _count(kernel.body, ONE, loops, segmented, shown)
     calls = tuple(s.function for s in _all(kernel.body) if isinstance(s, LibraryCall))
     own = {o for o in kernel.outputs if isinstance(o, str)}
     stored = tuple(
@@ -103,7 +121,7 @@ def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:
         if isinstance(s, Allocate) and s.buffer not in own
         and any(not d.is_constant for d in s.shape)
     )  # fmt: skip
-    works = tuple(_work(extent, counted) for extent, counted in loops.items())
+    works = tuple(_work(e, counted, shown.get(e, str(e))) for e, counted in loops.items())
     ratio = None
     if value_only is not None and not calls:
         before = cost(value_only)
@@ -113,18 +131,20 @@ def cost(kernel: Kernel, value_only: Kernel | None = None) -> Cost:
 
 def weights(body: list[Statement]) -> list[tuple[Dim, int]]:
     """The weighted operations and bytes of statements, and how often they are run."""
-    loops: dict[Dim, Counter[str]] = {}
-    _count(body, ONE, loops)
-    works = [_work(extent, counted) for extent, counted in loops.items()]
+    loops: Loops = {}
+    _count(body, ONE, loops, {}, {})
+    works = [_work(extent, counted, "") for extent, counted in loops.items()]
     return [(w.extent, w.weight + (w.read + w.written) // WORD) for w in works]
 
 
 def _ratio(after: tuple[Work, ...], before: tuple[Work, ...]) -> float | None:
-    """Weighted operations in the most frequent loops of each."""
-    old = {w.extent: w.weight for w in before if w.extent != ONE}
-    new = {w.extent: w.weight for w in after if w.extent in old}
-    total = sum(old.values())
-    return sum(new.values()) / total if total else None
+    """Weighted operations in loops that run equally often, but for a few trips at the edges."""
+    frequent = {w.extent.terms[0][0] for w in before if w.extent != ONE and w.extent.terms}
+    new, old = (
+        sum(w.weight for w in works if w.extent.terms and w.extent.terms[0][0] in frequent)
+        for works in (after, before)
+    )
+    return new / old if old else None
 
 
 def _all(body: list[Statement]) -> list[Statement]:
@@ -136,25 +156,50 @@ def _all(body: list[Statement]) -> list[Statement]:
     return found
 
 
-def _count(body: list[Statement], extent: Dim, loops: dict[Dim, Counter[str]]) -> None:
+def _inside(
+    extent: Dim,
+    trips: Dim,
+    segmented: Mapping[str, tuple[Dim, Dim]],
+    shown: dict[Dim, str],
+) -> Dim:
+    """How often the body of a loop runs that is run `extent` times itself."""
+    count, whole = segmented.get(str(trips), (ONE, trips))
+    outside = extent.exact_quotient(count)
+    if outside is None:
+        outside, whole = extent, trips
+    found = outside * whole
+    parts = [shown.get(outside, str(outside))] if outside != ONE else []
+    parts.append(f"({whole})" if len(whole.terms) > 1 else str(whole))
+    if len(found.terms) > 1:
+        shown.setdefault(found, "*".join(parts))
+    return found
+
+
+def _count(
+    body: list[Statement],
+    extent: Dim,
+    loops: Loops,
+    segmented: Mapping[str, tuple[Dim, Dim]],
+    shown: dict[Dim, str],
+) -> None:
     counted = loops.setdefault(extent, Counter())
     for statement in body:
         match statement:
             case For(extent=trips, body=block):
-                _count(block, extent * trips, loops)
+                _count(block, _inside(extent, trips, segmented, shown), loops, segmented, shown)
             case Tiles(rows=rows, extent=whole, body=block):
-                inner: dict[Dim, Counter[str]] = {}
-                _count(block, extent, inner)
+                inner: Loops = {}
+                _count(block, extent, inner, segmented, shown)
                 for size, found in inner.items():
                     all_rows = size.substitute({rows: whole})
                     loops.setdefault(all_rows, Counter()).update(found)
             case While(test=test, body=block):
-                _count(test, extent, loops)
-                _count(block, extent, loops)
+                _count(test, extent, loops, segmented, shown)
+                _count(block, extent, loops, segmented, shown)
             case If(condition=condition, then=then, otherwise=otherwise):
                 _expression(condition, counted)
-                _count(then, extent, loops)
-                _count(otherwise, extent, loops)
+                _count(then, extent, loops, segmented, shown)
+                _count(otherwise, extent, loops, segmented, shown)
             case Let(expr=expr):
                 _expression(expr, counted)
             case Assign(exprs=exprs):
@@ -195,12 +240,13 @@ def _expression(expr: Expr, counted: Counter[str]) -> None:
             pass
 
 
-def _work(extent: Dim, counted: Counter[str]) -> Work:
+def _work(extent: Dim, counted: Counter[str], shown: str) -> Work:
     costly = tuple(
         (name.removeprefix("costly "), n)
         for name, n in sorted(counted.items())
         if name.startswith("costly ")
     )
     return Work(
-        extent, counted["simple"], counted["divisions"], costly, counted["read"], counted["written"]
-    )
+        extent, counted["simple"], counted["divisions"], costly, counted["read"],
+        counted["written"], shown,
+    )  # fmt: skip

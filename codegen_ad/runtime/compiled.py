@@ -316,7 +316,7 @@ def _code(text: str) -> CodeType:
 
 def _size(code: CodeType, sizes: Mapping[str, int]) -> int:
     # The text comes from an entry whose kernel is executed anyway, and it is a size expression.
-    return int(eval(code, {"__builtins__": {}}, dict(sizes)))
+    return int(eval(code, {"__builtins__": {"max": max, "min": min}}, dict(sizes)))
 
 
 def flat(result: Any) -> Iterator[Any]:

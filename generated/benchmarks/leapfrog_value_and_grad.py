@@ -18,7 +18,7 @@ def leapfrog_value_and_grad(q, p, dt, steps):
     d_p_0 = 0.0
     d_p_1 = 0.0
     # line 4: for _ in range(steps):
-    trips_1 = steps if steps >= 0 or steps != steps else 0
+    trips_1 = max(steps, 0)
     q_steps = np.empty((trips_1, 2))
     q_0 = q[0]
     q_1 = q[1]

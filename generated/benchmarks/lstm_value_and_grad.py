@@ -4,9 +4,9 @@
 
 main: f8[p, 4*k]    extra: f8[d, k]    state: f8[r, k]    sequence: f8[n, k]
 
-Cost for each of n - 1: 4 operations, 1 log; 8 bytes read, 8 written.
-Cost for each of k*n - k: 19 operations, 1 exp; 144 bytes read, 64 written.
-Cost for each of (p//2)*k*n - (p//2)*k: 94 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
+Cost for each of (n - 1): 4 operations, 1 log; 8 bytes read, 8 written.
+Cost for each of (n - 1)*k: 19 operations, 1 exp; 144 bytes read, 64 written.
+Cost for each of (n - 1)*(p//2)*k: 94 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
 Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], d_prediction[k],
 d_x[k], d_part_1[k], d_part_2[k], d_x_1[k], d_total_1[r, k], x_1[n - 1, k], logs_1[n - 1, k],
 logs_2[n - 1], x_steps_steps[n - 1, (p//2), k], forget_4[n - 1, (p//2), k], cell_steps_steps[n - 1,

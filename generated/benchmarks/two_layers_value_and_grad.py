@@ -7,7 +7,7 @@ y: f8[n_y_0, s]
 
 Cost for each of n_x_0: 2 operations; 0 bytes read, 0 written.
 Cost for each of n*n_x_0: 6 operations, 1 tanh; 96 bytes read, 80 written.
-Cost for each of m*n_x_0 - n*n_x_0: 12 operations, 1 tanh; 112 bytes read, 80 written.
+Cost for each of n_x_0*(m - n): 12 operations, 1 tanh; 112 bytes read, 80 written.
 Cost for each of d*n*n_x_0: 6 operations; 16 bytes read, 0 written.
 Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 16 bytes read, 0 written.
 Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 16 bytes read, 0 written.

@@ -214,7 +214,7 @@ ARRAYS = {
 SIZES = {
     "n": ("target", 0),
     "d": ("target", 1),
-    "trips_1": "steps if steps >= 0 or steps != steps else 0",
+    "trips_1": "max(steps, 0)",
 }
 OUTPUTS = ("value_out", "d_u_out", "d_c_out")
 FAILURES = ()

@@ -196,7 +196,7 @@ ARRAYS = {
     "d_p_out": {"role": "output", "dtype": "float64", "shape": ("2",)},
 }
 SIZES = {
-    "trips_1": "steps if steps >= 0 or steps != steps else 0",
+    "trips_1": "max(steps, 0)",
 }
 OUTPUTS = ("value_out", "d_q_out", "d_p_out")
 FAILURES = ()
