@@ -168,11 +168,14 @@ def _inside(
     if outside is None:
         outside, whole = extent, trips
     found = outside * whole
-    parts = [shown.get(outside, str(outside))] if outside != ONE else []
-    parts.append(f"({whole})" if len(whole.terms) > 1 else str(whole))
-    if len(found.terms) > 1:
-        shown.setdefault(found, "*".join(parts))
+    if outside != ONE and len(found.terms) > 1:
+        around = shown.get(outside) or _factor(outside)
+        shown.setdefault(found, f"{around}*{_factor(whole)}")
     return found
+
+
+def _factor(dim: Dim) -> str:
+    return f"({dim})" if len(dim.terms) > 1 else str(dim)
 
 
 def _count(

@@ -4,7 +4,7 @@
 
 main: f8[p, 4*k]    extra: f8[d, k]    state: f8[r, k]    sequence: f8[n, k]
 
-Cost for each of (n - 1): 4 operations, 1 log; 8 bytes read, 8 written.
+Cost for each of n - 1: 4 operations, 1 log; 8 bytes read, 8 written.
 Cost for each of (n - 1)*k: 19 operations, 1 exp; 144 bytes read, 64 written.
 Cost for each of (n - 1)*(p//2)*k: 94 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
 Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], d_prediction[k],

@@ -7,7 +7,7 @@ alphas: f8[p]    means: f8[p, q]    icf: f8[p, ((q*q + q)//2)]    x: f8[n, q]   
 Cost for each of p: 10 operations, 1 exp; 49 bytes read, 33 written.
 Cost for each of p*q: 12 operations, 1 exp; 80 bytes read, 32 written.
 Cost for each of p*(((q*q + q)//2) - q): 6 operations; 56 bytes read, 16 written.
-Cost for each of (((q*q + q)//2) - q): 11 operations; 16 bytes read, 24 written.
+Cost for each of ((q*q + q)//2) - q: 11 operations; 16 bytes read, 24 written.
 Cost for each of n: 6 operations, 1 log; 24 bytes read, 40 written.
 Cost for each of n*p*q: 15 operations; 88 bytes read, 40 written.
 Cost for each of n*p*q*q: 6 operations; 0 bytes read, 0 written.
