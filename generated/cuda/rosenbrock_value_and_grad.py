@@ -4,7 +4,7 @@
 
 x: f8[n]
 
-Cost for each of (n - 1): 17 operations; 32 bytes read, 16 written.
+Cost for each of n - 1: 17 operations; 32 bytes read, 16 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 2.1.
 Order of sums: 528 blocks of 256 threads; thread t takes rows t, t + 135168,
