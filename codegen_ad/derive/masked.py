@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node
+from codegen_ad.ir.types import Shape
 from codegen_ad.ops import BY_NAME, STRUCTURAL, make
 from codegen_ad.ops.expression import apply
 from codegen_ad.ops.movement import BROADCAST_TO
@@ -72,8 +74,10 @@ class Masks:
 
     def reshaped(self, g: Node, result: Node) -> None:
         """Let `result`, which is `g` broadcast or stripped of broadcasting, be masked as `g` is."""
-        if g in self._known:
-            self._known[result] = self._known[g]
+        if g in self._known and result not in self._known:
+            condition, value = (_within(n, result.array.shape) for n in self._known[g])
+            if condition is not None and value is not None:
+                self._known[result] = (condition, value)
 
     def _mask(self, condition: Node, value: Node) -> Node:
         b = self._b
@@ -102,6 +106,16 @@ class Masks:
                 either = make.apply(b, "logical_or", condition, d or true)
             self._known[result] = (either, make.where(b, condition, v, w))
         return result
+
+
+def _within(node: Node, shape: Shape) -> Node | None:
+    """`node` without broadcasting that makes it larger than `shape`; None if it stays larger."""
+    while node.op is BROADCAST_TO and node.array.shape != shape:
+        (node,) = node.args
+    own = node.array.shape
+    pairs = zip(reversed(own), reversed(shape), strict=False)
+    fits = len(own) <= len(shape) and all(d in (ONE, s) for d, s in pairs)
+    return node if fits else None
 
 
 def product(b: Builder, g: Node, partial: Node, own: Collection[Node] = ()) -> Node:

@@ -22,6 +22,12 @@ WIDE_FOUND = sorted((Path(__file__).parent / "found").glob("*.txt"))
 """The same of wide programs, whose seeds give others when the grammar grows: their texts."""
 
 BODIES_FOUND = {
+    "the masked cotangent of sums of slices of several lengths": (
+        "v = np.sin(min(x.sum() + x[1:].sum() + x[2:].sum(), 0.5)) * x",
+        "for i in range(2):",
+        "    v[:i] += min(v[2:].sum() + v.sum(), 0.5)",
+        "return np.sum(v)",
+    ),
     "a gradient inside, of a slice whose size the run knows": (
         "return np.sum(grad(energy)(x[p[0]:], s))",
     ),
