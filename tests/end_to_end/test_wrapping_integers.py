@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import differentiate
+from codegen_ad.errors import UnsupportedSyntax
 
 X = np.array([1.25, -0.75, 2.5])
 
@@ -82,3 +83,18 @@ def test_a_python_integer_out_of_bounds_is_an_error() -> None:
     assert gradient(X, i, first).tolist() == [101.0, 102.0, 103.0]
     with pytest.raises(OverflowError, match="out of bounds for uint8"):
         gradient(X, i, second)
+
+
+SUMS: list[Any] = [
+    lambda x, i: x[0] * sum(i),
+    lambda x, i: x[0] * np.trapezoid(i),
+    lambda x, i: x[0] * np.multiply.outer(i, i)[0, 1],
+    lambda x, i: x[0] * np.polyval(i, i[0]),
+]
+
+
+@pytest.mark.parametrize("function", SUMS)
+def test_what_would_not_go_round_is_refused(function: Any) -> None:
+    i = np.arange(150, 190).astype("u2")
+    with pytest.raises(UnsupportedSyntax, match="goes round in NumPy"):
+        differentiate(function).grad(X, i)

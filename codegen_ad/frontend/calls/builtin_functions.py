@@ -32,6 +32,7 @@ from codegen_ad.frontend.values import (
     Rows,
 )
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import not_wrapping
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
@@ -135,6 +136,8 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     if items is None and isinstance(args[0], Nested):
         return comprehensions.reduced(m, Outside(operator.add, ()), args[0], start)
     if items is None:
+        if isinstance(args[0], Array):  # item by item integers go round where np.sum widens them
+            not_wrapping([m.type_of(args[0])])
         return m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
     total: Value = start
     for item in items:

@@ -25,7 +25,7 @@ from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, ZERO, Dim
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Node, not_wrapping
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Axis, Span
@@ -79,6 +79,7 @@ def ediff1d(call: Call) -> Value:
 def unwrap(call: Call) -> Value:
     """Angles along an axis without jumps of more than half a period: multiples of it are added."""
     b = call.b
+    not_wrapping([call.node("p").array])
     p = as_float(b, call.node("p"))
     axis = call.axis("axis", p.array.rank)
     period = call.number("period")
@@ -104,6 +105,7 @@ def unwrap(call: Call) -> Value:
 def trapezoid(call: Call) -> Value:
     """The integral by the trapezoidal rule."""
     b = call.b
+    not_wrapping([call.node(name).array for name in ("y", "x") if call.has(name)])
     if call.has("x"):
         y, x = call.ctx.promote(call.value("y"), call.value("x"), floating=True)
         axis = call.axis("axis", y.array.rank)

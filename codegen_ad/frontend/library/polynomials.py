@@ -28,7 +28,7 @@ from codegen_ad.frontend.library.joining import joined
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, ZERO
-from codegen_ad.ir.node import Node, Region
+from codegen_ad.ir.node import Node, Region, not_wrapping
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import control, make
 from codegen_ad.ops.reduction import SUM
@@ -197,6 +197,7 @@ def polyval(call: Call) -> Value:
     p, x = call.ctx.promote(call.value("p"), call.value("x"))
     number = p.array.shape[0]
     if not number.is_constant:
+        not_wrapping([x.array])
         x = as_float(b, x)
         powers = apply(b, "subtract", make.cast(b, make.size(b, number - 1), x.array.dtype), 0)
         exponents = make.subtract(b, powers, make.cast(b, make.iota(b, number), x.array.dtype))

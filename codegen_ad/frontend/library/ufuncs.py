@@ -12,7 +12,7 @@ from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
-from codegen_ad.ir.node import Node, Op, Region, TypeMismatch
+from codegen_ad.ir.node import Node, Op, Region, TypeMismatch, WrappingIntegers
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import ELEMENTWISE, make
 from codegen_ad.ops.control import LOOP, Loop
@@ -30,6 +30,8 @@ def outer(name: str) -> Handler:
         apart = make.reshape(call.b, x, (*x.array.shape, *((ONE,) * y.array.rank)))
         try:
             return call.fresh(make.apply(call.b, name, apart, y))
+        except WrappingIntegers:
+            raise
         except TypeMismatch:
             apart, y = call.ctx.promote(call.fresh(apart), call.fresh(y), floating=True)
             return call.fresh(make.apply(call.b, name, apart, y))
@@ -101,6 +103,8 @@ def _folded_dtype(call: Call, name: str, dtype: DType) -> DType:
     one = make.constant(call.b, 1, dtype)
     try:
         return make.apply(call.b, name, one, one).array.dtype
+    except WrappingIntegers:
+        raise
     except TypeMismatch:
         return call.ctx.promote(call.fresh(one), floating=True)[0].array.dtype
 
