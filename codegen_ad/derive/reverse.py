@@ -224,6 +224,8 @@ class _Sweep:
             target = part.args[0] if part.args else part
             if not _adds_in_places(part) or make.constant_value(target) != 0:
                 continue
+            if part.array.shape != node.array.shape:
+                continue  # what is broadcast writes into a row, of which there are many
             return b.node(part.op, (full(b, node, whole), *part.args[1:]), part.params)
         return self.masks.add(x, y)
 

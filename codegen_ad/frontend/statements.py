@@ -13,7 +13,7 @@ from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.calls import outer
 from codegen_ad.frontend.calls.ignored import text_of_data, with_
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import branches, checks, loops, maybe
+from codegen_ad.frontend.control import branches, checks, loops, maybe, while_loops
 from codegen_ad.frontend.control.matching import as_conditions
 from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.refusals import refuse_statement
@@ -103,7 +103,7 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
         case ast.For():
             loops.for_(m, node)
         case ast.While():
-            loops.while_(m, node)
+            while_loops.while_(m, node)
         case ast.Return(value=value):
             found = None if value is None else m.perhaps(m, value)
             _read_all(m, found)

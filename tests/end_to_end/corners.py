@@ -487,3 +487,51 @@ def minmaxb(x, k):
 
 def lensl(x, k):
     return len(x[2:]) * x[0] + x[3:].size * x[1] + x.reshape(3, -1).shape[1] * x[2] + x.ndim
+
+
+def columns_read_twice(x):
+    y = x.reshape(3, 4) * 2.0
+    return y.sum(axis=0)[1] ** 2 + y[0, 1] * y[1, 1]
+
+
+def kept_rows_read_twice(x):
+    y = x.reshape(3, 4) * 2.0
+    rows = y.sum(axis=0, keepdims=True)[np.array([0, 0])]
+    return np.sum(rows**2) + np.sum(y[np.array([0, 2, 0])] ** 3)
+
+
+def left_before_its_condition(x):
+    total, i = 0.0, 0
+    while x[i] > -2.0:
+        total += x[i] ** 2 * (i + 1)
+        i += 1
+        if i == x.size:
+            break
+    else:
+        total *= 2
+    return total
+
+
+def returned_before_its_condition(x):
+    total = 0.0
+    for row in x.reshape(3, 4):
+        i = 0
+        while (v := row[i]) > -2.0:
+            total += v**3 * (i + 1)
+            i += 1
+            if total > 1.0:
+                return total * row[0]
+            if i == 4:
+                break
+    return total
+
+
+def raised_before_its_condition(x):
+    total, i = x[0], 0
+    while np.sqrt(x[i] + 1) > 0:
+        total *= x[i]
+        if i == x.size - 1:
+            return total
+        i += 1
+        assert i < x.size
+    return total

@@ -141,6 +141,21 @@ def _chosen(
     return value
 
 
+def guarded(m: Machine, condition: Node, compute: Callable[[], bool | Node]) -> Node:
+    """`condition and compute()`, which is computed only where the condition holds."""
+
+    def later() -> None:
+        found = compute()
+        m.frame.env["%chosen"] = m.fresh(found, weak=True) if isinstance(found, Node) else found
+
+    def now() -> None:
+        m.frame.env["%chosen"] = False
+
+    found = decide(m, _chosen(m, condition, later, now))
+    assert isinstance(found, Node)
+    return found
+
+
 def chosen(m: Machine, condition: Node, one: Value, other: Value) -> Value:
     """One of two values that are there already, as a condition on data says."""
 

@@ -21,7 +21,6 @@ from codegen_ad.frontend.control import branches, checks, iteration, nests
 from codegen_ad.frontend.control.carrying import CarriedLoop, settle
 from codegen_ad.frontend.control.rounds import Body
 from codegen_ad.frontend.sizes import requirements
-from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import (
     Array,
     DynamicRange,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 
 def for_(m: Machine, node: ast.For) -> None:
     """A `for` loop."""
-    key = _key(m, node)
+    key = key_of(m, node)
     with m.spot(node.iter):
         iterable = iterators.drawn(m, m.evaluate(m, node.iter))
     if isinstance(iterable, Nested | Endless):
@@ -54,14 +53,14 @@ def for_(m: Machine, node: ast.For) -> None:
         rolled = iteration.is_data(m, iterable)
         if items is None and _is_empty(m, iterable):
             items = ()
-    outer = _enter(m)
+    outer = enter(m)
     with _held(m, node, iterable):
         if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
             now = partial(m.try_items, iterable) if rolled else lambda: items
             _unrolled(m, node, now, range(len(items)))
         else:
             _rolled(m, node, iterable, key, None if items is None else len(items))
-    _leave(m, node.orelse, outer)
+    leave(m, node.orelse, outer)
 
 
 @contextmanager
@@ -76,7 +75,7 @@ def _held(m: Machine, node: ast.For, iterable: Value) -> Generator[None]:
             held.pop(name, None)
 
 
-def _key(m: Machine, node: ast.For | ast.While) -> object:
+def key_of(m: Machine, node: ast.For | ast.While) -> object:
     """What identifies a loop in every attempt at reading."""
     return (*(id(f.tree) for f in m.frames), node.lineno, node.col_offset)
 
@@ -89,7 +88,8 @@ def _is_empty(m: Machine, iterable: Value) -> bool:
     return not m.is_run_time(length) and requirements.is_empty(m, length, m.text())
 
 
-def _enter(m: Machine) -> dict[str, Value]:
+def enter(m: Machine) -> dict[str, Value]:
+    """Let no jump have happened yet in a loop; the jumps of the loop around come back."""
     env = m.frame.env
     env.setdefault("%return", False)
     outer = {f: env.get(f, False) for f in ("%break", "%continue")}
@@ -97,7 +97,7 @@ def _enter(m: Machine) -> dict[str, Value]:
     return outer
 
 
-def _leave(m: Machine, orelse: Sequence[ast.stmt], outer: dict[str, Value]) -> None:
+def leave(m: Machine, orelse: Sequence[ast.stmt], outer: dict[str, Value]) -> None:
     """Run the `else` clause unless the loop was left by `break`, which is over now.
 
     A jump in the clause belongs to the loop around.
@@ -147,7 +147,7 @@ def _go_on(m: Machine, jumped: Node, rest: Callable[[], None]) -> None:
     branches.branch(m, make.apply(m.b, "logical_not", jumped), run, lambda: None)
 
 
-def _after_first(m: Machine, first: Callable[[], None], rest: Callable[[], None]) -> None:
+def after_first(m: Machine, first: Callable[[], None], rest: Callable[[], None]) -> None:
     """The first iteration by itself, and the others unless it leaves the loop."""
     first()
     m.frame.env["%continue"] = False
@@ -183,13 +183,13 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
     with m.spot(node.iter):
         if isinstance(iterable, DynamicRange):
             one = make.constant(m.b, 1, DType.INT64)
-            _refuse_none(m, make.apply(m.b, "less", iteration.trip_of(m, iterable), one))
+            refuse_none(m, make.apply(m.b, "less", iteration.trip_of(m, iterable), one))
         else:
             _certain(m, iteration.length_of(m, iterable), node)()
-    _after_first(m, first, lambda: _loop(m, node, iterable, key, length, 1))
+    after_first(m, first, lambda: _loop(m, node, iterable, key, length, 1))
 
 
-def _refuse_none(m: Machine, none: Node) -> None:
+def refuse_none(m: Machine, none: Node) -> None:
     """Refuse to run where no iteration would."""
     checks.refuse_when(m, none, "ValueError", "this loop has to run at least once")
 
@@ -218,7 +218,7 @@ def _loop(
     counted = isinstance(iterable, Range) and iterable.start == as_dim(0) and iterable.step == 1
     label = plain(node.target.id) if counted and isinstance(node.target, ast.Name) else "i"
 
-    def enter(scope: Scope) -> Node:
+    def inside(scope: Scope) -> Node:
         index = scope.input(label, ArrayType(DType.INT64))
         m.log.counters.add(index)
         m.run_time.positions[index] = last
@@ -235,7 +235,7 @@ def _loop(
 
     certain = _certain(m, None if isinstance(iterable, DynamicRange) else trip_dim, node)
     with m.rolling(key, length):
-        loop = settle(m, Body(body, node, certain, enter, trip_dim))
+        loop = settle(m, Body(body, node, certain, inside, trip_dim))
     if not loop.flags:
         inputs, outputs, captured = loop.close()
         with b.at(None):
@@ -289,109 +289,3 @@ def _certain(m: Machine, trip: object, node: ast.For) -> Callable[[], bool]:
             return m.holds(dim, 1, m.text())
 
     return ask
-
-
-def while_(m: Machine, node: ast.While) -> None:
-    """A `while` loop, after the first iteration if that is by itself."""
-    key = _key(m, node)
-    node = m.facts.tested.get(key, node)
-    outer = _enter(m)
-    if key in m.facts.peeled:
-        with m.spot(node.test):
-            with _only_read(m, node, key):
-                going = branches.decide(m, m.perhaps(m, node.test))
-            if isinstance(going, Node):
-                _refuse_none(m, make.apply(m.b, "logical_not", going))
-        if going is not False:
-            _after_first(m, lambda: m.execute(m, node.body), lambda: _while(m, node, key))
-    else:
-        _while(m, node, key)
-    _leave(m, node.orelse, outer)
-
-
-def _while(m: Machine, node: ast.While, key: object) -> None:
-    """A `while` loop of the program."""
-    b = m.b
-    saved = m.snapshot()
-    with b.scope(), m.spot(node.test), _only_read(m, node, key):
-        first = branches.decide(m, m.perhaps(m, node.test))
-    m.restore(saved)
-    if first is False:
-        return
-    endless = isinstance(node.test, ast.Constant)
-
-    def body(_: Node | None) -> None:
-        if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test)):
-            m.evaluate(m, node.test)
-        m.execute(m, node.body)
-
-    with m.rolling(key, None):
-        loop = settle(m, Body(body, node, lambda: first is True))
-    inputs, outputs, captured = loop.close()
-    condition = loop.test(lambda: _going_on(m, node, key, loop))
-    ones, more = condition.scope.close([condition.node])
-    both = list(dict.fromkeys([*captured, *more]))
-    with b.at(None):
-        cond = b.enclose(condition.scope.inputs, ones, both)
-        region = b.enclose(inputs, outputs, both)
-    params = While(len(loop.initial), 0, m.fresh_symbol(), cond, region)
-    made = b.node(WHILE, (*loop.initial, *both), params)
-    loop.finish(b.results(made)[: len(loop.initial)])
-    if endless and not isinstance(m.frame.env.get("%break"), Array):
-        # The only way out of `while True` is a return.
-        if "%return" not in loop.flags:
-            m.refuse("Nothing ends this loop.", "Add a `break` or a condition.")
-        m.frame.env["%return"] = True
-
-
-@contextmanager
-def _only_read(m: Machine, node: ast.While, key: object) -> Generator[None]:
-    """Read a condition that changes nothing; reading starts again with one that does inside.
-
-    `while test: body` is then `while True`, with `if not test: break` before the body. The `else`
-    clause runs before this `break`, which is the only one that it does not belong to.
-    """
-    store, shared = dict(m.store), [dict(frame.env) for frame in m.frames]
-    yield
-    walrus = {n.target.id for n in ast.walk(node.test) if isinstance(n, ast.NamedExpr)}
-    held = any(m.store.get(cell) is not content for cell, content in store.items())
-    bound = any(
-        frame.env.get(name) is not value
-        for frame, env in zip(m.frames, shared, strict=True)
-        for name, value in env.items()
-        if frame is not m.frame or name not in walrus
-    )
-    if not held and not bound:
-        return
-    if nests.jumps(node.orelse, ast.Break, ast.Continue):
-        m.refuse(
-            "The condition of this loop changes something or checks data, and its `else` clause "
-            "leaves or continues the loop around.",
-            "Write `while True`, with the condition in an `if` inside.",
-        )
-    leave = ast.copy_location(ast.Break(), node.test)
-    over = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
-    test = ast.copy_location(ast.If(over, [*node.orelse, leave], []), node.test)
-    true = ast.copy_location(ast.Constant(value=True), node.test)
-    m.facts.tested[key] = ast.copy_location(ast.While(true, [test, *node.body], []), node)
-    raise Restart
-
-
-def _going_on(m: Machine, node: ast.While, key: object, loop: CarriedLoop) -> Node:
-    """The loop's condition on what is carried: the test, unless the loop was left."""
-    b = m.b
-    flags = [
-        make.apply(b, "logical_not", m.read(cast("Array", m.frame.env[f]))) for f in loop.flags
-    ]
-    with m.spot(node.test), _only_read(m, node, key):
-        found = branches.decide(m, m.perhaps(m, node.test))
-    if found is not True:
-        flags.insert(0, found if isinstance(found, Node) else make.constant(b, found, DType.BOOL))
-    if checks.may_have_failed(m):
-        flags.append(checks.passed(m))
-    if not flags:
-        m.refuse("Nothing ends this loop.", "Add a `break` or a condition that changes.")
-    going = flags[0]
-    for flag in flags[1:]:
-        going = make.apply(b, "logical_and", going, flag)
-    return going
