@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _try(given: argparse.Namespace) -> int:
-    from tests.property.running import Depth, run, size_of, text_of
+    from tests.property.running import depth_of, run, size_of, text_of
 
     seed, statements = given.seed, given.statements
     outcomes: Counter[str] = Counter()
@@ -46,11 +46,7 @@ def _try(given: argparse.Namespace) -> int:
     while time.monotonic() < end:
         seed += 1
         text = text_of(seed, statements, wide=not given.narrow)
-        depth = Depth(
-            compiled=seed % given.compile_every == 0,
-            checkpoint={0: "sqrt", 5: 2}.get(seed % 10),
-            second=seed % 4 == 1,
-        )
+        depth = depth_of(seed, given.compile_every)
         outcomes["compiled"] += depth.compiled
         try:
             outcome = run(text, size_of(seed), seed, depth)

@@ -6,6 +6,8 @@ a vector shorter by one, a number; `{v}` for a name that nothing else has, the s
 
 from __future__ import annotations
 
+from tests.property import library_forms
+
 HELPERS = """
 def damped(a, c):
     for i in range(len(a)):
@@ -71,9 +73,9 @@ def _(residuals, g):
     return g * (1.0 - np.tanh(residuals[0]) ** 2)
 """
 
-MATRIX = "(np.eye(3) + 0.1 * np.outer({r}, {r}))"
+MATRIX = library_forms.MATRIX
 
-EXPRESSIONS: dict[str, tuple[str, ...]] = {
+_USUAL: dict[str, tuple[str, ...]] = {
     "s": (
         "np.sum({n}[int(p[0]):])", "np.sum({n}[:p[1]])", "np.sum({n}[p[0]:p[1]])",
         "np.sum({n}[{n} > 0.1])", "np.sum({n}[{n} > 0.1] * {s})", "{n}[{n} < 9.0][-1]",
@@ -191,3 +193,5 @@ EXPRESSIONS: dict[str, tuple[str, ...]] = {
         "np.convolve({r}, {r})[1:4]", "np.linalg.lstsq({t} + np.eye(len(x))[:, :3] * 4, {n})[0]",
     ),
 }  # fmt: skip
+
+EXPRESSIONS = {kind: (*usual, *library_forms.EXPRESSIONS[kind]) for kind, usual in _USUAL.items()}

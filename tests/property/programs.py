@@ -40,9 +40,10 @@ class Writer:
     A `wide` one also takes its expressions and statements from `forms.py` and `statements.py`.
     """
 
-    def __init__(self, choose: Choose, *, wide: bool = False) -> None:
+    def __init__(self, choose: Choose, *, wide: bool = False, vector: bool = False) -> None:
         self.choose = choose
         self.wide = wide
+        self.vector = vector
         self.lines: list[str] = []
         self.names: dict[str, list[str]] = {
             "n": ["x", "y"], "n-1": [], "n-2": [], "table": ["A"], "row": ["w"], "s": ["s"],
@@ -57,7 +58,9 @@ class Writer:
         for _ in range(statements):
             self.statement(1, 2)
         parts = [f"np.sum(np.sin({name}))" for kind in self.names for name in self.names[kind]]
-        self.line(f"return {' + '.join(parts)}", 1)
+        total = " + ".join(parts)
+        self.line(f"return {self.names['n'][-1]} * ({total})" if self.vector else
+                  f"return {total}", 1)  # fmt: skip
         before = [forms.HELPERS] if self.wide else []
         return "\n".join([*before, f"def f({PARAMETERS}):", *self.lines]) + "\n"
 

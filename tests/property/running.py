@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import linecache
+import math
 import random
 import warnings
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import scipy.linalg
 import scipy.special
 import scipy.stats
 
@@ -32,7 +34,7 @@ from tests.end_to_end.checks import (
     plain_value,
     stages_of,
 )
-from tests.property import slopes
+from tests.property import other_modes, slopes
 from tests.property.programs import Writer
 
 WRT = ("x", "y", "A", "w", "s")
@@ -50,16 +52,43 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What is checked besides value, gradient and forward mode."""
+    """What is checked besides value, gradient and forward mode.
+
+    Attributes
+    ----------
+    wrt : what is differentiated; the rest is data.
+    kernels : whether kernels of other modes are made, too.
+    single : whether it is run in single precision, too.
+    vector : whether the program gives an array; then its Jacobians alone are looked at.
+    """
 
     compiled: bool = False
     checkpoint: str | int | None = None
     second: bool = False
+    wrt: tuple[str, ...] = WRT
+    kernels: bool = False
+    single: bool = False
+    vector: bool = False
 
 
 def text_of(seed: int, statements: int = 5, *, wide: bool = False) -> str:
     """The program of a seed."""
-    return Writer(random.Random(seed).choice, wide=wide).program(statements)
+    writer = Writer(random.Random(seed).choice, wide=wide, vector=depth_of(seed).vector and wide)
+    return writer.program(statements)
+
+
+def depth_of(seed: int, compile_every: int = 0) -> Depth:
+    """How the program of a seed is checked."""
+    subset = tuple(name for k, name in enumerate(WRT) if seed >> (4 + k) & 1)
+    return Depth(
+        compiled=bool(compile_every) and seed % compile_every == 0,
+        checkpoint={0: "sqrt", 5: 2}.get(seed % 10),
+        second=seed % 4 == 1,
+        wrt=subset if subset and seed % 3 == 2 else WRT,
+        kernels=seed % 8 in (1, 3),
+        single=seed % 11 == 4,
+        vector=seed % 8 == 6,
+    )
 
 
 def size_of(seed: int) -> int:
@@ -78,6 +107,8 @@ def function_of(text: str, *, plain: bool = False) -> Callable[..., Any]:
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     space: dict[str, Any] = {
         "np": np,
+        "math": math,
+        "linalg": scipy.linalg,
         "special": scipy.special,
         "stats": scipy.stats,
         "custom_derivative": codegen_ad.custom_derivative,
@@ -108,12 +139,15 @@ def run(text: str, n: int, seed: int, depth: Depth = Depth()) -> Outcome:
 
 
 def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
-    plain = Case(function_of(text, plain=True), lambda *_: (), wrt=WRT)
+    plain = Case(function_of(text, plain=True), lambda *_: (), wrt=depth.wrt)
     case = replace(plain, function=function_of(text))
+    places = [WRT.index(name) for name in depth.wrt]
     try:
         wanted = plain_value(plain, args)
     except Exception as error:  # the program itself is wrong for these arguments
         return Outcome("wild", f"{type(error).__name__}: {error}")
+    if depth.vector:
+        return _jacobians(case, plain, args, places, seed)
     if not np.isfinite(wanted) or abs(wanted) > LARGEST:
         return Outcome("wild", "too large or not finite")
     try:
@@ -134,15 +168,18 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
         return Outcome("wild", "rounding of the arguments changes the gradient")
     for output, part in zip(evaluate(stages.optimized, inputs), [value, *parts], strict=True):
         assert_close(part, output, rtol=1e-8, what="against the reference")
-    _check_slopes(plain, args, parts)
+    _check_slopes(plain, args, places, parts)
     rng = np.random.default_rng(seed)
     tangents = [rng.normal(size=np.shape(part)) for part in parts]
+    products: dict[str, list[Any]] = {}
     try:
-        along = evaluate(_derived(stages, "jvp"), [*inputs, *tangents])[1]
+        pushed = evaluate(_derived(case, stages, "jvp"), [*inputs, *tangents])
     except REFUSALS as error:
         if "capped" not in text:
             return Outcome("refused", f"forward: {getattr(error, 'message', error)}")
     else:
+        along = pushed[1]
+        products["jvp"] = pushed
         terms = [np.sum(part * t) for part, t in zip(parts, tangents, strict=True)]
         assert abs(along - sum(terms)) <= 1e-8 * (1 + sum(map(abs, terms))), (
             f"forward {along} reverse {sum(terms)}"
@@ -150,9 +187,24 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     if depth.checkpoint is not None:
         _check_checkpoints(replace(case, checkpoint=depth.checkpoint), args, [value, *parts])
     if depth.second:
-        outputs = evaluate(_derived(stages, "hvp"), [*inputs, *tangents])
-        _check_second(outputs, args, found, tangents)
+        products["hvp"] = evaluate(_derived(case, stages, "hvp"), [*inputs, *tangents])
+        _check_second(products["hvp"], args, places, found, tangents)
+    if depth.kernels:
+        other_modes.check_products(case, args, tangents, products)
+    if depth.single:
+        why = other_modes.check_single(case, plain, args, found)
+        return Outcome("wild", why) if why else Outcome("same")
     return Outcome("same")
+
+
+def _jacobians(
+    case: Case, plain: Case, args: tuple[Any, ...], places: list[int], seed: int
+) -> Outcome:
+    try:
+        why = other_modes.check_jacobians(case, plain, args, places, seed)
+    except REFUSALS as error:
+        return Outcome("refused", getattr(error, "message", str(error)))
+    return Outcome("wild", why) if why else Outcome("same")
 
 
 def _kernel(
@@ -170,9 +222,9 @@ def _kernel(
     return derivatives(case).value_and_grad
 
 
-def _derived(stages: build.Stages, mode: str) -> Program:
+def _derived(case: Case, stages: build.Stages, mode: str) -> Program:
     """Another derivative of the program that a build has read."""
-    targets = stages.simplified.inputs[: len(WRT)]
+    targets = [stages.simplified.inputs[WRT.index(name)] for name in case.wrt]
     program = pipeline.run(derive(stages.simplified, targets, mode).program)
     verify(program)
     return program
@@ -210,8 +262,8 @@ def _scaled(array: Any, factor: Any) -> Any:
     return found
 
 
-def _check_slopes(plain: Case, args: tuple[Any, ...], parts: list[Any]) -> None:
-    for place, part in enumerate(parts):
+def _check_slopes(plain: Case, args: tuple[Any, ...], places: list[int], parts: list[Any]) -> None:
+    for place, part in zip(places, parts, strict=True):
         slope, smooth = slopes.slopes(lambda *a: plain_value(plain, a), args, place)
         scale = 1 + np.max(np.abs(part), initial=0.0)
         off = (np.abs(part - slope) > 1e-4 * scale) & smooth
@@ -228,20 +280,26 @@ def _check_checkpoints(case: Case, args: tuple[Any, ...], wanted: list[Any]) -> 
 
 
 def _check_second(
-    outputs: list[Any], args: tuple[Any, ...], found: Callable[..., Any], tangents: list[Any]
+    outputs: list[Any],
+    args: tuple[Any, ...],
+    places: list[int],
+    found: Callable[..., Any],
+    tangents: list[Any],
 ) -> None:
     """The Hessian along the tangents, against differences of gradients."""
 
     def gradient(step: float) -> list[Any]:
-        moved = [a + step * t for a, t in zip(args, tangents, strict=False)]
-        return [leaf for _, leaf in leaves_in(found(*moved, args[-1])[1])]
+        moved = list(args)
+        for place, t in zip(places, tangents, strict=True):
+            moved[place] = args[place] + step * t
+        return [leaf for _, leaf in leaves_in(found(*moved)[1])]
 
     middle = gradient(0.0)
     sides = {step: gradient(step) for h in (1e-6, 1e-5) for step in (h, -h)}
-    for place, output in enumerate(outputs):
-        fine, coarse = ((sides[h][place] - sides[-h][place]) / (2 * h) for h in (1e-6, 1e-5))
-        right = (sides[1e-6][place] - middle[place]) / 1e-6
+    for k, output in enumerate(outputs):
+        fine, coarse = ((sides[h][k] - sides[-h][k]) / (2 * h) for h in (1e-6, 1e-5))
+        right = (sides[1e-6][k] - middle[k]) / 1e-6
         scale = 1 + np.max(np.abs(fine), initial=0.0)
         smooth = (np.abs(fine - coarse) < 1e-4 * scale) & (np.abs(right - fine) < 1e-2 * scale)
         off = (np.abs(output - fine) > 1e-3 * scale) & smooth
-        assert not np.any(off), f"second derivative in {WRT[place]}\n{output}\n{fine}"
+        assert not np.any(off), f"second derivative in {WRT[places[k]]}\n{output}\n{fine}"

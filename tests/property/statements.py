@@ -136,7 +136,8 @@ def check(w: Writer, depth: int, _: int) -> None:
 
 def early_return(w: Writer, depth: int, _: int) -> None:
     w.line(f"if {w.expr('s', 1)} > {w.choose(('0.8', '2.5'))}:", depth)
-    w.line(f"return np.sum({w.bounded('n')}) + {w.bounded('s')}", depth + 1)
+    array = w.bounded("n") if w.vector else f"np.sum({w.bounded('n')})"
+    w.line(f"return {array} + {w.bounded('s')}", depth + 1)
 
 
 def chain(w: Writer, depth: int, room: int) -> None:
