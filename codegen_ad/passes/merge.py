@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from codegen_ad.ir.builder import RESULT, Builder, Result
 from codegen_ad.ir.node import Node, Program, Region, RegionParams, toposort
+from codegen_ad.ops.constants import RUN_SIZE
 from codegen_ad.ops.control import Branch, Loop
 from codegen_ad.ops.trips import is_alike, is_independent, is_structured
 from codegen_ad.passes.regions import like, written_out
@@ -35,6 +36,7 @@ def _scope(b: Builder, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[
         found = b.substitute(found, united(b, same))
     while (pair := _pair(found)) is not None:
         found = b.substitute(found, _merged(b, *pair))
+    found = _sized_once(b, inputs, found)
     new: dict[Node, Node] = {i: i for i in inputs}
     for node in toposort(found):
         if node in new:
@@ -51,6 +53,20 @@ def _scope(b: Builder, inputs: Sequence[Node], outputs: Sequence[Node]) -> list[
 def _region(b: Builder, region: Region) -> Region:
     with b.scope():
         return Region(region.inputs, tuple(_scope(b, region.inputs, region.outputs)))
+
+
+def _sized_once(b: Builder, inputs: Sequence[Node], outputs: list[Node]) -> list[Node]:
+    """The outputs with one scalar for each size that the run knows.
+
+    Value and gradient may find what it is made of in two ways: by one loop, and by one that goes
+    from checkpoint to checkpoint. Both find the same.
+    """
+    held: dict[str | None, Node] = {i.array.size: i for i in inputs if i.array.size is not None}
+    again: dict[Node, Node] = {}
+    for node in toposort(outputs):
+        if node.op is RUN_SIZE and (first := held.setdefault(node.array.size, node)) is not node:
+            again[node] = first
+    return b.substitute(outputs, {**{i: i for i in inputs}, **again}) if again else outputs
 
 
 def _pair(outputs: Sequence[Node]) -> tuple[Node, Node] | None:

@@ -147,7 +147,7 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     except Exception as error:  # the program itself is wrong for these arguments
         return Outcome("wild", f"{type(error).__name__}: {error}")
     if depth.vector:
-        return _jacobians(case, plain, args, places, seed)
+        return _outcome(lambda: other_modes.check_jacobians(case, plain, args, places, seed))
     if not np.isfinite(wanted) or abs(wanted) > LARGEST:
         return Outcome("wild", "too large or not finite")
     try:
@@ -192,16 +192,14 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     if depth.kernels:
         other_modes.check_products(case, args, tangents, products)
     if depth.single:
-        why = other_modes.check_single(case, plain, args, found)
-        return Outcome("wild", why) if why else Outcome("same")
+        return _outcome(lambda: other_modes.check_single(case, plain, args, found))
     return Outcome("same")
 
 
-def _jacobians(
-    case: Case, plain: Case, args: tuple[Any, ...], places: list[int], seed: int
-) -> Outcome:
+def _outcome(check: Callable[[], str]) -> Outcome:
+    """What becomes of a check that says why there is nothing to compare."""
     try:
-        why = other_modes.check_jacobians(case, plain, args, places, seed)
+        why = check()
     except REFUSALS as error:
         return Outcome("refused", getattr(error, "message", str(error)))
     return Outcome("wild", why) if why else Outcome("same")

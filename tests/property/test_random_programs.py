@@ -22,6 +22,16 @@ WIDE_FOUND = sorted((Path(__file__).parent / "found").glob("*.txt"))
 """The same of wide programs, whose seeds give others when the grammar grows: their texts."""
 
 BODIES_FOUND = {
+    "a size that the run knows, made of what loops with and without checkpoints find": (
+        "v = np.sin(A[:, 0])",
+        "if first_above(x, v[0]) > 99.0:",
+        "    return np.sum(A)",
+        "for i in range(2):",
+        "    A[:, :-1] *= np.sin(A[:, :-1])",
+        "k = int(abs(np.sum(np.concatenate([A[:, 0][p[0]:], y[:p[0]]]))))",
+        "v[:k] += 0.5",
+        "return np.sum(v) + np.sum(A)",
+    ),
     "the masked cotangent of sums of slices of several lengths": (
         "v = np.sin(min(x.sum() + x[1:].sum() + x[2:].sum(), 0.5)) * x",
         "for i in range(2):",
