@@ -36,6 +36,7 @@ def differentiate(
     target: str = "cpu",
     threads: int | None = None,
     fixed_sizes: bool = True,
+    atomics: bool = False,
 ) -> Differentiable[P, R]: ...
 @overload
 def differentiate(
@@ -51,6 +52,7 @@ def differentiate(
     target: str = "cpu",
     threads: int | None = None,
     fixed_sizes: bool = True,
+    atomics: bool = False,
 ) -> Callable[[Callable[P, R]], Differentiable[P, R]]: ...
 
 
@@ -67,6 +69,7 @@ def differentiate(
     target: str = "cpu",
     threads: int | None = None,
     fixed_sizes: bool = True,
+    atomics: bool = False,
 ) -> Any:
     """Give a NumPy function its derivatives.
 
@@ -101,6 +104,10 @@ def differentiate(
         to a half. Of one function, so many as three such kernels are made in a process; calls with
         other sizes share a general one. With False there is the general one alone. Results for the
         same sizes may differ in the last bits between the two.
+    atomics : on a GPU, sums at places that data name (`u[group]`, `np.add.at`, `np.bincount`) are
+        added by atomics, in whatever order threads come, which spares sorting the rows by place at
+        each call; the last digits of floating-point sums then differ from run to run. Left out,
+        rows are sorted, and every run has the same bits. The processor takes no notice.
 
     Returns
     -------
@@ -118,13 +125,13 @@ def differentiate(
         def decorate(f: Callable[..., Any]) -> Any:
             return make(
                 f, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check,
-                math=math, target=target, threads=threads, fixed_sizes=fixed_sizes,
+                math=math, target=target, threads=threads, fixed_sizes=fixed_sizes, atomics=atomics,
             )  # fmt: skip
 
         return decorate
     return make(
         function, wrt, taps, static, has_aux=has_aux, checkpoint=checkpoint, check=check,
-        math=math, target=target, threads=threads, fixed_sizes=fixed_sizes,
+        math=math, target=target, threads=threads, fixed_sizes=fixed_sizes, atomics=atomics,
     )  # fmt: skip
 
 
@@ -141,6 +148,7 @@ def make(
     target: str = "cpu",
     threads: int | None = None,
     fixed_sizes: bool = True,
+    atomics: bool = False,
 ) -> Differentiable[..., Any]:
     """The function with its derivatives; one that has some already gets others."""
     if isinstance(function, Differentiable):
@@ -159,6 +167,7 @@ def make(
         target_of(target),
         threads=None if threads is None else threads_of(threads),
         fixed_sizes=bool(fixed_sizes),
+        atomics=bool(atomics),
     )
     return Differentiable(function, options)
 

@@ -133,11 +133,12 @@ def run(
     if on_device and mode.startswith("fit:"):
         reserved |= numba_cuda.reserved(recipe_of(mode))
     kernel = planned(optimized, name=_kernel_name(name, mode), sizes=sizes, reserved=reserved)
-    if on_device and not is_fit(mode) and (hardship := numba_cuda.hardship(kernel)):
+    hardship_of = partial(numba_cuda.hardship, atomics=options.atomics)
+    if on_device and not is_fit(mode) and (hardship := hardship_of(kernel)):
         # Sums with more terms than threads keep are often products of matrices.
         named = partial(planned, name=kernel.name, sizes=sizes, reserved=reserved)
         again = named(optimized, blas=True)
-        kernel = again if numba_cuda.hardship(again) < hardship else kernel
+        kernel = again if hardship_of(again) < hardship else kernel
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
@@ -161,7 +162,8 @@ def run(
         if on_device:
             with _placing(reading):
                 each = set(_each(reading, mode) or ()) - set(varied)
-                text = _fit_on_device(mode, (kernel, about, counted), shared, each)
+                planned_fit = (kernel, about, counted)
+                text = _fit_on_device(mode, planned_fit, shared, each, atomics=options.atomics)
         elif mode.startswith("fit:"):
             text = numba_cpu.fit_source(
                 kernel, about, counted, recipe_of(mode), *shared, vectorise=vectorise
@@ -172,7 +174,7 @@ def run(
             )
     elif on_device:
         with _placing(reading):
-            text = numba_cuda.source(kernel, about, counted)
+            text = numba_cuda.source(kernel, about, counted, atomics=options.atomics)
     else:
         counting = {s for d in rows for s in d.symbols()}
         parts = cut(kernel, counting)
@@ -276,6 +278,8 @@ def _fit_on_device(
     planned: tuple[Kernel, About, Cost],
     shared: tuple[Sequence[int], str, Once | None],
     each: Collection[int],
+    *,
+    atomics: bool,
 ) -> str:
     """The file of a fit for a device; of many least-squares fits, `each` has its own leaves."""
     kernel, about, counted = planned
@@ -294,8 +298,9 @@ def _fit_on_device(
     team, numbers = team_of(mode)
     per_fit = {kernel.parameters[k].name for k in numbers}
     return numba_cuda.fit_source(
-        kernel, about, counted, recipe_of(mode), *shared, team=team, per_fit=per_fit
-    )
+        kernel, about, counted, recipe_of(mode), *shared,
+        team=team, per_fit=per_fit, atomics=atomics,
+    )  # fmt: skip
 
 
 @contextmanager

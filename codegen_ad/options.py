@@ -81,6 +81,7 @@ class Options:
     target : one of `TARGETS`.
     threads : how many threads may share a large call; None for as many as numba would use.
     fixed_sizes : whether kernels may be made for small sizes where loops over steps gain by it.
+    atomics : whether a GPU may add at places that data name in any order.
     """
 
     wrt: tuple[str, ...] = ()
@@ -93,6 +94,7 @@ class Options:
     target: str = "cpu"
     threads: int | None = None
     fixed_sizes: bool = True
+    atomics: bool = False
 
     def text(self) -> str:
         """All options that change what is generated as one line, for the cache key."""

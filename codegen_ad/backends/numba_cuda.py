@@ -87,8 +87,8 @@ STEPPING = (
 _INSTEAD = 'Leave target="cuda" out: it then runs on the processor.'
 
 
-def source(kernel: Kernel, about: About, cost: Cost) -> str:
-    """The text of the kernels' file.
+def source(kernel: Kernel, about: About, cost: Cost, *, atomics: bool = False) -> str:
+    """The text of the kernels' file; with `atomics`, sums at places that data name have no order.
 
     Raises
     ------
@@ -96,7 +96,7 @@ def source(kernel: Kernel, about: About, cost: Cost) -> str:
         If the kernel is not for many threads.
     """
     with _refusing():
-        k = device_view(_planned(kernel), about, cost)
+        k = device_view(_planned(kernel, atomics=atomics), about, cost)
     return render(f"{NAME}/kernel.py.jinja", k=k)
 
 
@@ -111,6 +111,7 @@ def fit_source(
     *,
     team: str,
     per_fit: Set[str] = frozenset(),
+    atomics: bool = False,
 ) -> str:
     """The text of a file whose kernel `name` runs whole fits; `once` runs before their steps.
 
@@ -119,6 +120,7 @@ def fit_source(
     team : which of `TEAMS` runs one fit; a grid is a block where a step has work that blocks of a
         grid can't share.
     per_fit : the parameters that each fit has its own of; others are of all.
+    atomics : whether sums at places that data name may be taken in any order.
 
     Raises
     ------
@@ -126,7 +128,8 @@ def fit_source(
         If the fit is not for many threads.
     """
     with _refusing():
-        plan = fit_plan(kernel, targets, None if once is None else once.kernel, TEAMS[team][0].rows)
+        before, rows = None if once is None else once.kernel, TEAMS[team][0].rows
+        plan = fit_plan(kernel, targets, before, rows, atomics=atomics)
     team = "block" if team == "grid" and not is_for_grid(plan) else team
     k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
     return render(f"{NAME}/fit.py.jinja", k=k, f=f)
@@ -173,26 +176,26 @@ def _refusing() -> Generator[None]:
         raise UnsupportedOnDevice(message, origin=refused.statement.note.origin) from None
 
 
-def _planned(kernel: Kernel) -> DevicePlan | TeamPlan:
+def _planned(kernel: Kernel, *, atomics: bool) -> DevicePlan | TeamPlan:
     """Passes over the data where that is possible, else the work of one team of threads."""
     for statement in walk(kernel.body):
         check_possible(statement)
     try:
-        return device_plan(kernel)
+        return device_plan(kernel, atomics=atomics)
     except Refused:
         if any(is_product(s) for s in walk(kernel.body)):
             raise
-        return team_plan(kernel)
+        return team_plan(kernel, atomics=atomics)
 
 
-def hardship(kernel: Kernel) -> int:
+def hardship(kernel: Kernel, *, atomics: bool = False) -> int:
     """How a device takes a kernel's work, for comparing plans: the lower, the better.
 
     0 is one pass after another by all threads, 1 with sums over all rows for each element of an
     array, 2 one team of threads, 3 not at all.
     """
     try:
-        plan = _planned(kernel)
+        plan = _planned(kernel, atomics=atomics)
     except Refused:
         return 3
     return int(plan.is_long) if isinstance(plan, DevicePlan) else 2

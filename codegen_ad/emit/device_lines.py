@@ -61,6 +61,7 @@ class DeviceWriter(BlockWriter):
         self.unsigned: set[str] = set()
         self.spelling = DeviceSpelling(self.unsigned)
         self.own: Mapping[str, str] = {}  # the thread's arrays in place of those added to
+        self.atomic: Set[str] = frozenset()  # arrays that threads add to in any order
         self.may_leave = False
         self.counts: Set[str] = frozenset()  # sizes as floating-point numbers
 
@@ -152,6 +153,11 @@ class DeviceWriter(BlockWriter):
         place = statement.target
         if isinstance(place, Load) and place.buffer in self.own:
             place = replace(place, buffer=self.own[place.buffer])
+        if isinstance(place, Load) and place.buffer in self.atomic:
+            index = self.spelling.place(place.indices)
+            value = self.spell(statement.expr)
+            self.lines_of(f"cuda.atomic.add({place.buffer}, {index}, {value})", depth)
+            return
         target, value = self.spell(place), self.spell(statement.expr)
         if statement.how in _AUGMENTED:
             self.lines_of(f"{target} {_AUGMENTED[statement.how]} {value}", depth)

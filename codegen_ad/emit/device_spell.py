@@ -59,6 +59,10 @@ class DeviceSpelling:
         """One element of a buffer."""
         return ast.unparse(self._element(buffer, indices))
 
+    def place(self, indices: tuple[Dim, ...]) -> str:
+        """Where an element stands, as an argument."""
+        return ast.unparse(self._place(indices))
+
     def index(self, dim: Dim) -> str:
         """An index: a number, or unsigned."""
         return ast.unparse(self._unsigned(dim))
@@ -77,9 +81,11 @@ class DeviceSpelling:
                 return _apply(op, [self._tree(a) for a in args], args[0].dtype, dtype)
 
     def _element(self, buffer: str, indices: tuple[Dim, ...]) -> ast.expr:
+        return ast.Subscript(ast.Name(buffer), self._place(indices))
+
+    def _place(self, indices: tuple[Dim, ...]) -> ast.expr:
         items = [self._unsigned(d) for d in indices]
-        index = items[0] if len(items) == 1 else ast.Tuple(items)
-        return ast.Subscript(ast.Name(buffer), index)
+        return items[0] if len(items) == 1 else ast.Tuple(items)
 
     def _unsigned(self, dim: Dim) -> ast.expr:
         if dim.is_constant or dim.name in self.unsigned:

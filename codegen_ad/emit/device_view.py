@@ -137,6 +137,11 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
     )
 
 
+_UNORDERED = (
+    "Atomics add at places that data name, in the order in which threads come: last digits of",
+    "floating-point sums differ from run to run.",
+)
+
 _ENDS = (
     Buffer("counter", ("1",), DType.INT32, "counter"),
     Buffer("status", ("1",), DType.INT32, "status"),
@@ -213,7 +218,8 @@ def _with_sizes(plan: DevicePlan | TeamPlan, lines: Sequence[str]) -> list[str]:
 def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
     """In which order sums are taken, for the file's docstring."""
     if isinstance(plan, TeamPlan):
-        return (f"One block of {THREADS} threads runs all of it, and waits where it must.",)
+        one = f"One block of {THREADS} threads runs all of it, and waits where it must."
+        return (one, *(_UNORDERED if plan.has_atomics else ()))
     passes = [p for p in plan.passes if isinstance(p, Pass)]
     sorted_rows = (
         "Rows that add to places which data name are sorted by place; a warp adds up those of",
@@ -221,6 +227,8 @@ def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
     )
     calls = {p.statement.function for p in plan.passes if isinstance(p, Call)}
     found = sorted_rows if SORT in calls else ()
+    if any(p.atomic for p in passes):
+        found = (*found, *_UNORDERED)
     if PRODUCT in calls:
         found = (*found, "Products of matrices between kernels are a library's: see PRODUCTS.")
     if not any(p.totals for p in passes):

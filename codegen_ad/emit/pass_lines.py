@@ -65,9 +65,9 @@ def pass_lines(one: Pass, function: str, failures: Failures, partials: Partials)
         _by_warps(writer, one.loop, one.lanes, partials.taken)
     elif one.loop is not None:
         writer.line("stride = u64(cuda.gridsize(1))", 0)
-        writer.own = {t.name: t.own for t in one.totals if t.own}
+        writer.own, writer.atomic = {t.name: t.own for t in one.totals if t.own}, one.atomic
         writer.shared(one.loop, "u64(cuda.grid(1))", "stride", one.again)
-        writer.own = {}
+        writer.own, writer.atomic = {}, frozenset()
     if one.loop is None:
         writer.block(one.after, 0)
     elif one.after or found:

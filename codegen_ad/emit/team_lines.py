@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
@@ -11,7 +11,17 @@ from codegen_ad.emit.exchanges import Exchange, columns_of
 from codegen_ad.emit.spell import spell_literal
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.steps import Alone, Around, Kept, KeptColumn, Share, Step, Uniform, Wait
+from codegen_ad.plan.device.steps import (
+    Alone,
+    Around,
+    Kept,
+    KeptColumn,
+    Share,
+    Step,
+    Uniform,
+    Wait,
+    every,
+)
 from codegen_ad.plan.device.team import TeamPlan
 from codegen_ad.plan.device.whole import Buffer, Own
 from codegen_ad.plan.free import fresh
@@ -42,7 +52,7 @@ class TeamWriter:
         self.sums: dict[tuple[DType, int], tuple[str, str, int]] = {}
         self.told: dict[DType, tuple[str, int]] = {}
         self._own: dict[str, None] = {}
-        for step in (s for plan in plans for s in _all(plan.steps)):
+        for step in (s for plan in plans for s in every(plan.steps)):
             share = step.share if isinstance(step, Kept) else step
             if isinstance(share, Share):
                 self._named(groups(share.totals))
@@ -153,14 +163,14 @@ class TeamWriter:
                     w.line(f"{before} = {total.name}", depth)
                     w.line(f"{total.name} = {group.nothing}", depth)
                     first.append(f"{total.name} = {group.combined(before, total.name)}")
-        w.own = {t.name: t.own for t in share.totals if t.own}
+        w.own, w.atomic = {t.name: t.own for t in share.totals if t.own}, share.atomic
         w.unsigned.add(share.loop.variable)
         if isinstance(step, Kept):
             self._rows(step, depth)
         else:
             self._loop(step.loop, depth)
         w.unsigned.discard(share.loop.variable)
-        w.own = {}
+        w.own, w.atomic = {}, frozenset()
         if not found:
             return
         reducers = [Reducer(g, self.exchange.threads, self.prefix) for g in found]
@@ -259,11 +269,3 @@ def local_array(own: Own | Buffer) -> str:
 def _kept(step: Kept, column: KeptColumn) -> Own:
     """The array in which a thread keeps a column."""
     return Own(column.name, (Dim.constant(step.rows),), column.load.dtype)
-
-
-def _all(steps: Sequence[Step]) -> Iterator[Step]:
-    for step in steps:
-        yield step
-        if isinstance(step, Around):
-            for block in step.blocks:
-                yield from _all(block)

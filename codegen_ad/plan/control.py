@@ -21,6 +21,7 @@ from codegen_ad.plan.nests import Nest
 from codegen_ad.plan.planner import Planner, Row
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.units import Structured, Unit, stored_whole
+from codegen_ad.plan.writing.branches import written_through
 
 PlanRegion = Callable[[Planner, Scope, Sequence[Node], Sequence[Nest | Unit]], list[Expr | Stored]]
 Carried = list[tuple[Node, str]]
@@ -31,7 +32,8 @@ def emit(
 ) -> None:
     """The statements of a structured node; its results get their values and places.
 
-    A loop writes into the memory of what it begins with, but for those that are `copied`.
+    A loop writes into the memory of what it begins with, and a branch into that of what it changes,
+    but for those that are `copied`.
     """
     match node.params:
         case Loop():
@@ -39,7 +41,7 @@ def emit(
         case While():
             _while(p, scope, node, node.params, copied, plan_region)
         case Branch():
-            _branch(p, scope, node, node.params, plan_region)
+            _branch(p, scope, node, node.params, copied, plan_region)
         case _ if node.op.kind is Kind.LINALG:
             library.emit(p, scope, node, _results(p, scope, node))
         case _:
@@ -303,18 +305,32 @@ def _while(
     _finish(p, scope, node, [*names, *(stack.buffer for stack in stacks), count])
 
 
-def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: PlanRegion) -> None:
+def _branch(
+    p: Planner,
+    scope: Scope,
+    node: Node,
+    params: Branch,
+    copied: Collection[Node],
+    plan_region: PlanRegion,
+) -> None:
     condition, *captured = node.args
     test = p.elements.value(scope, condition, ())
     note = p.elements.note(node)
     results = _results(p, scope, node)
     names: dict[int, str] = {}
     added: list[tuple[int, int, str]] = []
+    in_place = {
+        index: array
+        for index, array in written_through(node).items()
+        if index in results and array not in copied and scope.stored[array].owned
+    }
     for index, result in results.items():
         type = result.array
         if result in p.sums:
             total = p.sums[result]
             added.append((captured.index(total.before), index, total.variable))
+        elif index in in_place:
+            names[index] = scope.stored[in_place[index]].buffer
         elif type.shape:
             names[index] = p.allocate(scope, result, type.shape, type.dtype)
         else:
@@ -323,6 +339,11 @@ def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: P
     for region in params.regions:
         side = Scope(scope, is_region=True)
         _enter(p, scope, side, region, 0, [], captured)
+        for index, array in in_place.items():
+            inside = region.inputs[captured.index(array)]
+            side.stored[inside] = stored_whole(inside, names[index], owned=True)
+            if array in p.totals:
+                p.totals.add(inside)
         found = sums.enter(p, side, region, added)
         wanted = [region.outputs[i] for i in names]
         values = plan_region(p, side, (*wanted, *found.nodes), found.units)
@@ -330,10 +351,15 @@ def _branch(p: Planner, scope: Scope, node: Node, params: Branch, plan_region: P
         values = values[: len(wanted)]
         left: list[str] = []
         right: list[Expr] = []
-        for (index, name), value in zip(names.items(), values, strict=True):
+        # What is written in place comes last: others may be what it was before.
+        made = sorted(
+            zip(names.items(), values, strict=True), key=lambda one: one[0][0] in in_place
+        )
+        for (index, name), value in made:
             if isinstance(value, Stored):
-                shape = results[index].array.shape
-                side.statements.append(CopyInto(name, value.buffer, note, shape))
+                if value.buffer != name:
+                    shape = results[index].array.shape
+                    side.statements.append(CopyInto(name, value.buffer, note, shape))
             else:
                 left.append(name)
                 right.append(value)

@@ -94,7 +94,14 @@ class FitPlan:
         return tuple(p for p in self.kernel.parameters if p.name not in known)
 
 
-def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None, rows: int = 0) -> FitPlan:
+def fit_plan(
+    kernel: Kernel,
+    targets: Sequence[int],
+    once: Kernel | None,
+    rows: int = 0,
+    *,
+    atomics: bool = False,
+) -> FitPlan:
     """The plan of a fit.
 
     Parameters
@@ -103,6 +110,7 @@ def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None, rows: 
     targets : the numbers of the parameters that are fitted, in the order of the gradients.
     once : computes the last parameters of `kernel` from others of the same names.
     rows : how many rows of the data a thread has at most, if it is to keep them.
+    atomics : whether sums at places that data name may be taken in any order.
 
     Raises
     ------
@@ -142,7 +150,7 @@ def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None, rows: 
         assert isinstance(gradient, str)
         fitted.append(Fitted(parameter, first, names, slopes, gradient))
         first += fitted[-1].count
-    step = repeated_plan(small, results)
+    step = repeated_plan(small, results, atomics=atomics)
     if rows:
         step = _with_rows(step, small, {p.name for p in parameters}, rows, taken)
     single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
@@ -150,7 +158,7 @@ def fit_plan(kernel: Kernel, targets: Sequence[int], once: Kernel | None, rows: 
     if once is None:
         return FitPlan(kernel, step, tuple(fitted), value, dtype)
     assert {p.name for p in once.parameters} <= {p.name for p in kernel.parameters}
-    before = team_plan(once)
+    before = team_plan(once, atomics=atomics)
     kept = kernel.parameters[-len(before.outputs) :]
     aliases = tuple(zip(kept, before.outputs, strict=True))
     return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases)

@@ -28,6 +28,7 @@ from codegen_ad.plan.kernel import (
     Store,
     Var,
     View,
+    blocks,
     walk,
 )
 from codegen_ad.plan.tidying.rename import dims, expressions, names_in, written
@@ -46,10 +47,14 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """A loop whose trips are independent, with what its threads add up and keep."""
+    """A loop whose trips are independent, with what its threads add up and keep.
+
+    `atomic` are the arrays to whose elements they add as they come.
+    """
 
     totals: tuple[Total, ...]
     own: tuple[Own, ...]
+    atomic: frozenset[str] = frozenset()
 
 
 def check_possible(statement: Statement) -> None:
@@ -141,7 +146,11 @@ def is_wide(loop: For) -> bool:
 
 
 def shared(
-    loop: For, outside: set[str], arrays: dict[str, Allocate], parameters: set[str]
+    loop: For,
+    outside: set[str],
+    arrays: dict[str, Allocate],
+    parameters: set[str],
+    atomic: frozenset[str] = frozenset(),
 ) -> Shared:
     """What threads add up and keep in a loop that is shared out.
 
@@ -151,6 +160,7 @@ def shared(
     outside : the names that are read or given values outside of the loop.
     arrays : the arrays that the kernel allocates outside of the loop.
     parameters : the arrays of the user's.
+    atomic : the arrays to which threads may add in any order.
 
     Raises
     ------
@@ -182,29 +192,30 @@ def shared(
             raise Refused(statement, "every trip of the loop reads the sum so far")
     own: list[Own] = []
     for buffer in dict.fromkeys(b for s in walk(loop.body) for b in _arrays(s)):
-        if buffer in parameters or buffer not in arrays or _is_by_row(loop, buffer):
+        known = buffer in parameters or buffer in atomic or buffer not in arrays
+        if known or _is_by_row(loop, buffer):
             continue
         made = arrays[buffer]
-        uses = list(_uses(loop, buffer))
-        if not any(kind != "load" for kind, _, _ in uses):
+        found = list(uses(loop, buffer))
+        if not any(kind != "load" for kind, _, _ in found):
             continue
-        if all(kind not in ("load", "store") for kind, _, _ in uses):
-            hows = {kind for kind, _, _ in uses}
-            _check_small(made, uses[0][2])
-            if len(hows) > 1 or identity(uses[0][0], made.dtype) is None:
-                raise Refused(uses[0][2], "the loop adds to an array in two ways")
+        if all(kind not in ("load", "store") for kind, _, _ in found):
+            hows = {kind for kind, _, _ in found}
+            _check_small(made, found[0][2])
+            if len(hows) > 1 or identity(found[0][0], made.dtype) is None:
+                raise Refused(found[0][2], "the loop adds to an array in two ways")
             name = fresh(f"{buffer}_own", {*outside, *inside, *read(loop), *arrays, *parameters})
             totals[buffer] = Total(buffer, hows.pop(), made.dtype, made.shape, name)
             own.append(Own(name, made.shape, made.dtype))
         elif buffer not in outside:
-            _check_small(made, uses[0][2])
+            _check_small(made, found[0][2])
             own.append(Own(buffer, made.shape, made.dtype))
         else:
-            place = next(s for kind, _, s in uses if kind != "load")
+            place = next(s for kind, _, s in found if kind != "load")
             raise Refused(place, f"trips of the loop write to the same places of `{buffer}`")
     if sum(t.count for t in totals.values()) > THREADS:
         raise Refused(loop, f"the loop adds up more than {THREADS} numbers")
-    return Shared(tuple(totals.values()), tuple(own))
+    return Shared(tuple(totals.values()), tuple(own), atomic)
 
 
 def _is_outer(name: str, loop: For, outside: set[str]) -> bool:
@@ -219,6 +230,10 @@ def _is_set_first(body: list[Statement], name: str) -> bool:
             return name not in read(statement)
         if isinstance(statement, For) and not statement.carried:
             if not _is_set_first(statement.body, name):
+                return False
+        elif isinstance(statement, If) and name not in names_in(statement.condition):
+            # What one side sets, another statement may not count on.
+            if not all(_is_set_first(side, name) for side in blocks(statement)):
                 return False
         elif name in defined(statement) | read(statement):
             return False
@@ -260,7 +275,7 @@ def _loads(expr: Expr) -> Iterator[Load]:
     return (e for e in parts(expr) if isinstance(e, Load))
 
 
-def _uses(loop: For, buffer: str) -> Iterator[tuple[str, tuple[Dim, ...], Statement]]:
+def uses(loop: For, buffer: str) -> Iterator[tuple[str, tuple[Dim, ...], Statement]]:
     """How a loop uses an array: ("load", "store" or a reduction; where; the statement)."""
     for statement in walk(loop.body):
         match statement:
@@ -276,8 +291,8 @@ def _uses(loop: For, buffer: str) -> Iterator[tuple[str, tuple[Dim, ...], Statem
 
 def _is_by_row(loop: For, buffer: str) -> bool:
     """Whether every trip keeps to places of the array that no other trip uses."""
-    places = [indices for _, indices, _ in _uses(loop, buffer)]
-    written_to = any(kind != "load" for kind, _, _ in _uses(loop, buffer))
+    places = [indices for _, indices, _ in uses(loop, buffer)]
+    written_to = any(kind != "load" for kind, _, _ in uses(loop, buffer))
     if not written_to or not places:
         return True
     variable = loop.variable

@@ -20,6 +20,7 @@ from codegen_ad.plan.device.arrays import (
     exchanged,
     with_results,
 )
+from codegen_ad.plan.device.atomics import atomic_sums
 from codegen_ad.plan.device.loops import (
     Refused,
     Shared,
@@ -72,10 +73,11 @@ class _Draft:
     end: int = 1 << 60
     lanes: Lanes | None = None
     call: LibraryCall | None = None
+    atomic: frozenset[str] = frozenset()
 
 
-def device_plan(kernel: Kernel) -> DevicePlan:
-    """The passes of a kernel.
+def device_plan(kernel: Kernel, *, atomics: bool = False) -> DevicePlan:
+    """The passes of a kernel; with `atomics`, sums at places that data name have no order.
 
     Raises
     ------
@@ -84,7 +86,8 @@ def device_plan(kernel: Kernel) -> DevicePlan:
     """
     taken = names_of(kernel)
     outputs, results = with_results(kernel, taken)
-    body, loops, lanes, is_long = _with_loops([*by_element(kernel, taken), *results], kernel, taken)
+    body = [*by_element(kernel, taken), *results]
+    body, loops, lanes, is_long = _with_loops(body, kernel, taken, atomics=atomics)
     arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
     for statement in body:
         if exchanged([statement], arrays):
@@ -95,7 +98,8 @@ def device_plan(kernel: Kernel) -> DevicePlan:
             found = loops[id(statement)]
             assert isinstance(statement, For)
             shared_out = lanes.get(id(statement))
-            drafts.append(_Draft(statement, found.totals, found.own, number, lanes=shared_out))
+            draft = _Draft(statement, found.totals, found.own, number, lanes=shared_out)
+            drafts.append(replace(draft, atomic=found.atomic))
         elif isinstance(statement, LibraryCall):
             drafts.append(_Draft(None, start=number, call=statement))
         elif any(isinstance(s, LibraryCall) for s in walk([statement])):
@@ -132,7 +136,7 @@ def device_plan(kernel: Kernel) -> DevicePlan:
 
 
 def _with_loops(
-    body: Sequence[Statement], kernel: Kernel, taken: set[str]
+    body: Sequence[Statement], kernel: Kernel, taken: set[str], *, atomics: bool
 ) -> tuple[list[Statement], dict[int, Shared], dict[int, Lanes], bool]:
     """The statements, without zeros that threads begin with anyway, and the loops to share out.
 
@@ -149,11 +153,12 @@ def _with_loops(
     lanes: dict[int, Lanes] = {}
 
     def share(statement: For, outside: set[str], by_row: Set[str] = frozenset()) -> None:
-        found = shared(statement, outside, arrays, parameters | by_row)
+        atomic = atomic_sums(statement, arrays, outside) if atomics else frozenset[str]()
+        found = shared(statement, outside, arrays, parameters | by_row, atomic)
         totals = tuple(
             replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name)) for t in found.totals
         )
-        parts = parted(statement, Shared(totals, found.own))
+        parts = parted(statement, replace(found, totals=totals))
         loops.update((id(part), each) for part, each in parts)
         kept.extend(part for part, _ in parts)
 
@@ -166,7 +171,8 @@ def _with_loops(
         try:
             share(statement, outside)
         except Refused:
-            apart = scatters.apart(statement, kept, outside)
+            atomic = atomic_sums(statement, arrays, outside) if atomics else frozenset[str]()
+            apart = scatters.apart(statement, kept, outside, atomic)
             if apart is None:
                 raise
             kept += apart.made
@@ -291,7 +297,7 @@ def _pass(
     if draft.lanes is not None:
         return Pass(before, draft.loop, after=after, lanes=draft.lanes)
     loop, again = eased(before, draft.loop, after, draft.totals, constant, taken)
-    return Pass(before, loop, draft.totals, draft.own, after, again)
+    return Pass(before, loop, draft.totals, draft.own, after, again, atomic=draft.atomic)
 
 
 def _begin(total: Total, before: list[Statement], taken: set[str]) -> Statement | None:

@@ -79,7 +79,9 @@ class Scatters:
     orders: dict[object, tuple[str, str]] = field(default_factory=dict[object, tuple[str, str]])
     is_long: bool = False
 
-    def apart(self, loop: For, before: list[Statement], outside: Set[str]) -> Apart | None:
+    def apart(
+        self, loop: For, before: list[Statement], outside: Set[str], atomic: Set[str]
+    ) -> Apart | None:
         """The loop without its additions to places that data name, and without large arrays.
 
         None if it has neither.
@@ -88,6 +90,7 @@ class Scatters:
         ----------
         before : the statements before it, without zeros afterwards that sums need not begin with.
         outside : the names that are used outside of the loop.
+        atomic : the arrays whose additions stay, since they need no order.
 
         Raises
         ------
@@ -96,7 +99,7 @@ class Scatters:
         """
         new = copied(loop)
         assert isinstance(new, For)
-        arrays = {n: a for n, a in self.arrays.items() if n in outside}
+        arrays = {n: a for n, a in self.arrays.items() if n in outside - atomic}
         places = places_of(new, arrays, self.sizes)
         one = _Loop(self, new, before, outside)
         inner = [p.child for p in places if p.child is not p.statement]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.plan.device.whole import Own, Total
@@ -17,11 +18,15 @@ class Uniform:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A loop that is shared out; behind it every thread knows the totals."""
+    """A loop that is shared out; behind it every thread knows the totals.
+
+    `atomic` are the arrays to which threads add in any order.
+    """
 
     loop: For
     totals: tuple[Total, ...]
     own: tuple[Own, ...]
+    atomic: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +81,12 @@ class Kept:
 
 
 Step = Uniform | Share | Kept | Alone | Wait | Around
+
+
+def every(steps: Sequence[Step]) -> Iterator[Step]:
+    """Steps, and those within them."""
+    for step in steps:
+        yield step
+        if isinstance(step, Around):
+            for block in step.blocks:
+                yield from every(block)

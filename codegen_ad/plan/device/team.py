@@ -21,6 +21,7 @@ from codegen_ad.plan.device.arrays import (
     exchanged,
     with_results,
 )
+from codegen_ad.plan.device.atomics import atomic_sums
 from codegen_ad.plan.device.loops import (
     Refused,
     defined,
@@ -29,7 +30,7 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
-from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform, Wait
+from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform, Wait, every
 from codegen_ad.plan.device.whole import Buffer, Total, identity
 from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
@@ -62,9 +63,14 @@ class TeamPlan:
     outputs: tuple[str, ...]
     counts: tuple[tuple[str, Expr], ...] = ()
 
+    @property
+    def has_atomics(self) -> bool:
+        """Whether threads add to arrays in any order."""
+        return any(isinstance(s, Share) and s.atomic for s in every(self.steps))
 
-def team_plan(kernel: Kernel) -> TeamPlan:
-    """The kernel as steps of one team.
+
+def team_plan(kernel: Kernel, *, atomics: bool = False) -> TeamPlan:
+    """The kernel as steps of one team; with `atomics`, sums at places of data have no order.
 
     Raises
     ------
@@ -73,10 +79,11 @@ def team_plan(kernel: Kernel) -> TeamPlan:
     """
     taken = names_of(kernel)
     names, results = with_results(kernel, taken)
-    return _planned(kernel, [*by_element(kernel, taken), *results], names, taken, set())
+    body = [*by_element(kernel, taken), *results]
+    return _planned(kernel, body, names, taken, set(), atomics=atomics)
 
 
-def repeated_plan(kernel: Kernel, results: Sequence[Let]) -> TeamPlan:
+def repeated_plan(kernel: Kernel, results: Sequence[Let], *, atomics: bool = False) -> TeamPlan:
     """The same for a kernel that runs over and over, whose numbers all threads know at its end.
 
     Parameters
@@ -94,7 +101,7 @@ def repeated_plan(kernel: Kernel, results: Sequence[Let]) -> TeamPlan:
     body = [*by_element(kernel, taken), *results]
     # What one run reads, the next one may write, and its arrays are read between the two.
     again = set(arrays).union(*(read(s) for s in body))
-    return _planned(kernel, body, arrays, taken, again)
+    return _planned(kernel, body, arrays, taken, again, atomics=atomics)
 
 
 def _planned(
@@ -103,9 +110,11 @@ def _planned(
     names: tuple[str, ...],
     taken: set[str],
     again: set[str],
+    *,
+    atomics: bool,
 ) -> TeamPlan:
     body, outputs = _not_exchanged(body, names, taken)
-    planner = _Team(kernel, body)
+    planner = _Team(kernel, body, atomics=atomics)
     steps = planner.block(body)
     private = planner.private
     buffers = tuple(
@@ -142,8 +151,9 @@ def _not_exchanged(
 class _Team:
     """Sorts statements into steps."""
 
-    def __init__(self, kernel: Kernel, body: list[Statement]) -> None:
+    def __init__(self, kernel: Kernel, body: list[Statement], *, atomics: bool) -> None:
         self.body = body
+        self.atomics = atomics
         self.parameters = {p.name for p in kernel.parameters if p.rank}
         self.sizes = {s.symbol for s in kernel.sizes}
         self.arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
@@ -176,12 +186,14 @@ class _Team:
         return steps
 
     def _share(self, loop: For) -> Share | None:
+        outside = _outside(self.body, loop)
+        atomic = atomic_sums(loop, self.arrays, outside) if self.atomics else frozenset[str]()
         try:
-            found = shared(loop, _outside(self.body, loop), self.arrays, self.parameters)
+            found = shared(loop, outside, self.arrays, self.parameters, atomic)
         except Refused:
             return None
         self.private |= {o.name for o in found.own}
-        return Share(loop, found.totals, found.own)
+        return Share(loop, found.totals, found.own, found.atomic)
 
     def _is_for_all(self, statement: Statement) -> bool:
         """Whether all threads take a loop or branch: for work to share, or to exchange arrays."""

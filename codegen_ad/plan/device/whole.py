@@ -129,6 +129,7 @@ class Pass:
     after : what one thread does in the end, when all totals are known.
     again : the index, 0, at which the loop reads again what all rows share; empty if it doesn't.
     lanes : with it, a warp takes a trip, and its lanes share this; one of them does what follows.
+    atomic : the arrays to which the loop's threads add in any order.
     """
 
     before: list[Statement]
@@ -138,6 +139,7 @@ class Pass:
     after: list[Statement] = field(default_factory=list[Statement])
     again: str = ""
     lanes: Lanes | None = None
+    atomic: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

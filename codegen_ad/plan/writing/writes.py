@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import make
-from codegen_ad.ops.control import Loop, While
+from codegen_ad.ops.control import Branch, Loop, While
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Update
 from codegen_ad.plan import memory, nests
 from codegen_ad.plan.access import NeedsStorage, Point, aligned, is_unrolled
@@ -32,6 +32,7 @@ from codegen_ad.plan.units import (
     written_in_place,
 )
 from codegen_ad.plan.writing import sweeps
+from codegen_ad.plan.writing.branches import written_through
 from codegen_ad.plan.writing.written import Part, Sweep, Writes
 
 if TYPE_CHECKING:
@@ -276,7 +277,7 @@ def _read_before(
 def overwritten(p: Planner, scope: Scope, item: Item) -> list[tuple[Node, tuple[Node, ...]]]:
     """The nodes in whose memory an item would write, with the nodes that write there.
 
-    They are the target of a write, or what a loop begins with.
+    They are the target of a write, what a loop begins with, or what a branch changes.
     """
     match item:
         case Buffer(node):
@@ -286,6 +287,8 @@ def overwritten(p: Planner, scope: Scope, item: Item) -> list[tuple[Node, tuple[
             first = 1 if isinstance(node.params, Loop) else 0
             init = node.args[first : first + node.params.carried]
             return [(a, (node,)) for a in init if a.array.shape and node.args.count(a) == 1]
+        case Structured(node) if isinstance(node.params, Branch):
+            return [(a, (node,)) for a in written_through(node).values()]
         case _:
             return []
 
