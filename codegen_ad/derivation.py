@@ -83,7 +83,10 @@ def _attempt(
     checkpoints = Checkpoints(asked) if asked is not None or alone else None
     derived, summary = _derive(reading, simplified, mode, options, targets, checkpoints)
     on_stage("gradient", derived.program)
-    optimized = checked(pipeline.run(checked(derived.program), fired=fired))
+    distributed = asked is None and options.target == "cpu"
+    optimized = checked(
+        pipeline.run(checked(derived.program), fired=fired, distributed=distributed)
+    )
     on_stage("optimized", optimized)
     return Derivation(reading, simplified, derived, summary, optimized, checkpoints, fired)
 

@@ -12,6 +12,7 @@ from codegen_ad.passes.accumulate import accumulate
 from codegen_ad.passes.arithmetic import ROUNDING
 from codegen_ad.passes.constants import constants
 from codegen_ad.passes.dead import dead
+from codegen_ad.passes.distribute import distribute
 from codegen_ad.passes.erase import erase
 from codegen_ad.passes.hoist import hoist_scalars
 from codegen_ad.passes.merge import merge
@@ -55,8 +56,12 @@ def run(
     fired: Counter[str] | None = None,
     on_pass: OnPass | None = None,
     check: bool = False,
+    distributed: bool = False,
 ) -> Program:
-    """The program made ready to be planned; `fired` counts how often each rule was applied."""
+    """The program made ready to be planned; `fired` counts how often each rule was applied.
+
+    `distributed` lets loops that keep records be taken apart, for memory of the same order.
+    """
     algebra = partial(simplify, granted=granted, fired=fired)
     hoist = partial(hoist_scalars, granted=granted, fired=fired)
     return _run(
@@ -76,6 +81,11 @@ def run(
             ("dead", dead),
             # A loop and its adjoint become one loop, which computes what both need once.
             ("merge", merge),
+            # After merging, which looks for loops that do the same, and before sums are written.
+            (
+                "distribute",
+                distribute if distributed and "rounding" in granted else _as_it_is,
+            ),
             # After merging, which looks for what both loops compute in the same words.
             ("accumulate", accumulate),
             # Only now is it settled which loops there are, and what they take.

@@ -4,21 +4,26 @@
 
 W: f8[n, d]    b: f8[n]    U: f8[m - n, m]    c: f8[m - n]    V: f8[s, m - n]    x: f8[n_x_0, d - n]
 y: f8[n_y_0, s]
+Made for s = 3.
 
 Cost for each of n_x_0: 2 operations; 0 bytes read, 0 written.
-Cost for each of n*n_x_0: 6 operations, 1 tanh; 96 bytes read, 80 written.
-Cost for each of n_x_0*(m - n): 12 operations, 1 tanh; 112 bytes read, 80 written.
-Cost for each of d*n*n_x_0: 6 operations; 16 bytes read, 0 written.
-Cost for each of m*m*n_x_0 - m*n*n_x_0: 6 operations; 16 bytes read, 0 written.
-Cost for each of m*n_x_0*s - n*n_x_0*s: 6 operations; 16 bytes read, 0 written.
-Cost for each of n_x_0*s: 4 operations; 24 bytes read, 16 written.
-Stored: first_1[n], second_1[m - n], total_1[s], d_second_1[m - n], first_2[d], second_2[m],
-d_total_1[m - n], d_first_1[n], d_first_2[m - n], d_second_2[m], d_first_block[64, d],
-d_second_block[64, m], d_first_3[d], d_second[m - n], first[n], second[m - n], first_steps[n_x_0,
-n], second_steps[n_x_0, m - n], total_2[n_x_0, s], first_3[n], second_3[m - n], d_first[n],
-d_second_3[m - n], d_total_block[64, s], d_first_block_1[64, m - n], product[s, m - n],
-d_first_block_2[64, n], product_1[n, d], d_second_block_1[64, m - n], product_2[m - n, m].
-Predicted cost relative to the value alone: 1.7.
+Cost for each of n*n*n_x_0: 4 operations; 16 bytes read, 0 written.
+Cost for each of n*n_x_0: 7 operations, 1 tanh; 112 bytes read, 80 written.
+Cost for each of m*m*n_x_0 - 2*m*n*n_x_0 + n*n*n_x_0: 4 operations; 16 bytes read, 0 written.
+Cost for each of n_x_0*(m - n): 9 operations, 1 tanh; 96 bytes read, 80 written.
+Cost for each of n_x_0*s: 3 operations; 24 bytes read, 16 written.
+Cost for each of m*n_x_0*s - n*n_x_0*s: 2 operations; 0 bytes read, 0 written.
+Cost for each of m*m*n_x_0 - m*n*n_x_0: 2 operations; 0 bytes read, 0 written.
+Cost for each of d*n*n_x_0: 2 operations; 0 bytes read, 0 written.
+Library calls: dot, dot, dot, dot, dot.
+Stored: first_1[n], second_1[m - n], first[n], second[m - n], d_second_1[m - n], d_first_1[n],
+d_second_block[64, m], d_first_2[n], d_first_block[64, d], second_2[m - n], first_2[n], second_3[m -
+n, m - n], first_3[n, n], first_4[n, d - n], second_4[m - n, n], first_5[n_x_0, n],
+first_steps[n_x_0, n], first_steps_1[n_x_0, n], first_6[n], second_5[n_x_0, m - n],
+second_steps[n_x_0, m - n], second_steps_1[n_x_0, m - n], second_6[m - n], total_1[n_x_0, s],
+d_total_1[n_x_0, m - n], d_second[m - n], first_7[n], d_first_block_1[64, m - n],
+d_first_block_2[64, s], product[s, m - n], d_second_block_1[64, m - n], product_1[m - n, m],
+d_second_4[n_x_0, n], d_first[n], d_first_block_3[64, n], product_2[n, d].
 """
 
 import numpy as np
@@ -146,170 +151,192 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     n = b.shape[0]
     d = W.shape[1]
     m = U.shape[1]
-    s = V.shape[0]
+    if V.shape[0] != 3:
+        raise ValueError("this file is made for s = 3")
+    s = 3
     n_x_0 = x.shape[0]
     n_y_0 = y.shape[0]
     first_1 = np.empty(n)
     second_1 = np.empty(m - n)
-    total_1 = np.empty(s)
+    first = np.empty(n)
+    second = np.empty(m - n)
     d_second_1 = np.empty(m - n)
-    first_2 = np.empty(d)
-    second_2 = np.empty(m)
-    d_total_1 = np.empty(m - n)
     d_first_1 = np.empty(n)
-    d_first_2 = np.empty(m - n)
-    d_second_2 = np.empty(m)
-    d_first_block = np.empty((64, d))
     d_second_block = np.empty((64, m))
-    d_first_3 = np.empty(d)
-    d_second = np.empty(m - n)
-    first = np.zeros(n)
-    second = np.zeros(m - n)
+    d_first_2 = np.empty(n)
+    d_first_block = np.empty((64, d))
+    second_2 = np.zeros(m - n)
+    first_2 = np.zeros(n)
     d_W = np.zeros((n, d))
     d_U = np.zeros((m - n, m))
     d_V = np.zeros((s, m - n))
+    second_3 = np.empty((m - n, m - n))
+    first_3 = np.empty((n, n))
+    first_4 = np.empty((n, d - n))
+    second_4 = np.empty((m - n, n))
+    for i in range(m - n):
+        for j in range(m - n):
+            # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+            second_3[i, j] = U[i, j + n]
+        for j in range(n):
+            second_4[i, j] = U[i, j]
+    for i in range(n):
+        for j in range(n):
+            # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+            first_3[i, j] = W[i, d + j - n]
+        for j in range(d - n):
+            first_4[i, j] = W[i, j]
+    first_5 = np.empty((n_x_0, n))
+    np.dot(np.ascontiguousarray(x), first_4.T, out=first_5)
     first_steps = np.empty((n_x_0, n))
-    second_steps = np.empty((n_x_0, m - n))
-    total_2 = np.empty((n_x_0, s))
-    first_3 = np.empty(n)
+    first_steps_1 = np.empty((n_x_0, n))
+    first_6 = np.empty(n)
     # line 9: for t in range(len(x)):
-    for i in range(first_3.shape[0]):
-        first_3[i] = first[i]
-    second_3 = np.empty(m - n)
-    for i in range(second_3.shape[0]):
-        second_3[i] = second[i]
-    total = 0.0
+    for i in range(first_6.shape[0]):
+        first_6[i] = first_2[i]
+    for t in range(n_x_0):
+        first_1[:] = 0.0
+        # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+        add_matrix_vector(first_1, first_3, first_6)
+        for i in range(n):
+            first_steps[t, i] = first_6[i]
+            first[i] = vector_tanh(first_5[t, i] + first_1[i] + b[i])
+        for i in range(n):
+            first_steps_1[t, i] = first[i]
+        # line 9: for t in range(len(x)):
+        first_6, first = first, first_6
+    second_5 = np.empty((n_x_0, m - n))
+    # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+    np.dot(first_steps_1, second_4.T, out=second_5)
+    second_steps = np.empty((n_x_0, m - n))
+    second_steps_1 = np.empty((n_x_0, m - n))
+    second_6 = np.empty(m - n)
+    # line 9: for t in range(len(x)):
+    for i in range(second_6.shape[0]):
+        second_6[i] = second_2[i]
+    for t in range(n_x_0):
+        second_1[:] = 0.0
+        # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+        add_matrix_vector(second_1, second_3, second_6)
+        for i in range(m - n):
+            second_steps[t, i] = second_6[i]
+            second[i] = vector_tanh(second_5[t, i] + second_1[i] + c[i])
+        for i in range(m - n):
+            second_steps_1[t, i] = second[i]
+        # line 9: for t in range(len(x)):
+        second_6, second = second, second_6
+    total_1 = np.empty((n_x_0, s))
     # line 12: total += ((V @ second - y[t]) ** 2).sum()
+    np.dot(second_steps_1, np.ascontiguousarray(V).T, out=total_1)
+    total = 0.0
     if n_x_0 > n_y_0:
         raise IndexError("line 12: index is out of bounds for axis 0")
     for t in range(n_x_0):
-        for i in range(n):
-            first_steps[t, i] = first_3[i]
-        for i in range(m - n):
-            second_steps[t, i] = second_3[i]
-        for i in range(d - n):
-            # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-            first_2[i] = x[t, i]
-        for i in range(n):
-            first_2[d + i - n] = first_3[i]
-        first_1[:] = 0.0
-        add_matrix_vector(first_1, W, first_2)
-        for i in range(n):
-            first_3[i] = vector_tanh(first_1[i] + b[i])
-        for i in range(n):
-            second_2[i] = first_3[i]
-        for i in range(m - n):
-            second_2[i + n] = second_3[i]
-        second_1[:] = 0.0
-        # line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-        add_matrix_vector(second_1, U, second_2)
-        for i in range(m - n):
-            second_3[i] = vector_tanh(second_1[i] + c[i])
-        total_3 = 0.0
-        total_1[:] = 0.0
-        # line 12: total += ((V @ second - y[t]) ** 2).sum()
-        add_matrix_vector(total_1, V, second_3)
+        total_2 = 0.0
         for i in range(s):
-            total_4 = total_1[i] - y[t, i]
-            total_2[t, i] = total_4
-            total_3 = plus(total_3, total_4 * total_4)
-        total += total_3
+            total_3 = total_1[t, i] - y[t, i]
+            total_1[t, i] = total_3
+            total_2 = plus(total_2, total_3 * total_3)
+        total = plus(total, total_2)
     # line 13: return total / len(x)
     value_1 = float(n_x_0)
     value = total / value_1
-    d_first = np.empty(n)
+    d_total_1 = np.empty((n_x_0, m - n))
+    # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+    np.dot(total_1, np.ascontiguousarray(V), out=d_total_1)
+    d_second = np.empty(m - n)
     # gradient of line 9: for t in range(len(x)):
-    for i in range(d_first.shape[0]):
-        d_first[i] = first[i]
-    d_second_3 = np.empty(m - n)
-    for i in range(d_second_3.shape[0]):
-        d_second_3[i] = second[i]
-    d_b = np.empty(n)
-    for i in range(d_b.shape[0]):
-        d_b[i] = first[i]
+    for i in range(d_second.shape[0]):
+        d_second[i] = second_2[i]
     d_c = np.empty(m - n)
     for i in range(d_c.shape[0]):
-        d_c[i] = second[i]
+        d_c[i] = second_2[i]
+    first_7 = np.empty(n)
+    for i in range(first_7.shape[0]):
+        first_7[i] = first_6[i]
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
-    d_total_block = np.empty((64, s))
     d_first_block_1 = np.empty((64, m - n))
+    d_first_block_2 = np.empty((64, s))
     product = np.empty((s, m - n))
-    d_first_block_2 = np.empty((64, n))
-    product_1 = np.empty((n, d))
     d_second_block_1 = np.empty((64, m - n))
-    product_2 = np.empty((m - n, m))
+    product_1 = np.empty((m - n, m))
     # In blocks of 64 steps; their outer products are added behind each block.
     for base in range(0, n_x_0, 64):
         steps = min(64, n_x_0 - base)
         for step in range(steps):
-            d_total_1[:] = 0.0
             # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
             d_total_2 = d_total * 2.0
-            for i in range(m - n):
-                d_first_block_1[step, i] = second_3[i]
             for i in range(s):
-                d_total_block[step, i] = d_total_2 * total_2[-base + n_x_0 - step - 1, i]
-            add_vector_matrix(d_total_1, total_2[-base + n_x_0 - step - 1], V)
+                d_first_block_2[step, i] = total_1[-base + n_x_0 - step - 1, i]
+            for i in range(m - n):
+                d_second_2 = d_second[i] + d_total_1[-base + n_x_0 - step - 1, i] * d_total_2
+                second_i = second_6[i]
+                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+                d_second_1[i] = d_second_2 * (1.0 - second_i * second_i)
+                # gradient of line 9: for t in range(len(x)):
+                second_6[i] = second_steps[-base + n_x_0 - step - 1, i]
+                # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+                d_first_block_1[step, i] = d_total_2 * second_i
             for i in range(n):
                 # gradient of line 9: for t in range(len(x)):
                 d_first_1[i] = first_steps[-base + n_x_0 - step - 1, i]
+            d_second[:] = 0.0
+            # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+            add_vector_matrix(d_second, d_second_1, second_3)
             for i in range(m - n):
-                d_first_2[i] = second_steps[-base + n_x_0 - step - 1, i]
-            d_second_2[:] = 0.0
+                d_second_3 = d_second_1[i]
+                second_5[base + step, i] = d_second_3
+                d_c[i] += d_second_3
+            for i in range(n):
+                d_second_block[step, i] = first_7[i]
             for i in range(m - n):
-                # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-                d_second_4 = d_second_3[i] + d_total_1[i] * d_total_2
-                second_i = second_3[i]
+                # gradient of line 9: for t in range(len(x)):
+                d_second_block[step, i + n] = second_6[i]
+            for i in range(m - n):
                 # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second_5 = d_second_4 * (1.0 - second_i * second_i)
-                d_c[i] += d_second_5
-                d_second_1[i] = d_second_5
-            add_vector_matrix(d_second_2, d_second_1, U)
-            for i in range(d - n):
+                d_second_block_1[step, i] = d_second_1[i]
+            # gradient of line 9: for t in range(len(x)):
+            first_7, d_first_1 = d_first_1, first_7
+        # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
+        add_outer_products(d_V, d_first_block_2, d_first_block_1, steps, product)
+        # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+        add_outer_products(d_U, d_second_block_1, d_second_block, steps, product_1)
+    d_second_4 = np.empty((n_x_0, n))
+    np.dot(second_5, second_4, out=d_second_4)
+    d_first = np.empty(n)
+    # gradient of line 9: for t in range(len(x)):
+    for i in range(d_first.shape[0]):
+        d_first[i] = first_2[i]
+    d_b = np.empty(n)
+    for i in range(d_b.shape[0]):
+        d_b[i] = first_2[i]
+    d_first_block_3 = np.empty((64, n))
+    product_2 = np.empty((n, d))
+    # In blocks of 64 steps; their outer products are added behind each block.
+    for first_8 in range(0, n_x_0, 64):
+        count = min(64, n_x_0 - first_8)
+        for step_1 in range(count):
+            for i in range(n):
+                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
+                d_first_3 = d_first[i] + d_second_4[first_8 + step_1, i]
+                first_i = first_6[i]
                 # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-                d_first_block[step, i] = x[-base + n_x_0 - step - 1, i]
+                d_first_2[i] = d_first_3 * (1.0 - first_i * first_i)
+                # gradient of line 9: for t in range(len(x)):
+                first_6[i] = first_steps[-first_8 + n_x_0 - step_1 - 1, i]
+            d_first[:] = 0.0
+            # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+            add_vector_matrix(d_first, d_first_2, first_3)
+            for i in range(n):
+                d_b[i] += d_first_2[i]
+            for i in range(d - n):
+                d_first_block[step_1, i] = x[-first_8 + n_x_0 - step_1 - 1, i]
             for i in range(n):
                 # gradient of line 9: for t in range(len(x)):
-                d_first_block[step, d + i - n] = d_first_1[i]
-            for i in range(n):
-                d_second_block[step, i] = first_3[i]
-            for i in range(m - n):
-                d_second_block[step, i + n] = d_first_2[i]
-            d_first_3[:] = 0.0
-            for i in range(n):
-                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_first_4 = d_first[i] + d_second_2[i]
-                first_i = first_3[i]
-                # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-                d_first_5 = d_first_4 * (1.0 - first_i * first_i)
-                d_b[i] += d_first_5
-                d_first_block_2[step, i] = d_first_5
-            add_vector_matrix(d_first_3, d_first_block_2[step], W)
-            for i in range(m - n):
-                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second[i] = d_second_2[i + n]
-                # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-                d_second_4 = d_second_3[i] + d_total_1[i] * d_total_2
-                second_i = second_3[i]
-                # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second_block_1[step, i] = d_second_4 * (1.0 - second_i * second_i)
+                d_first_block[step_1, d + i - n] = first_6[i]
             for i in range(n):
                 # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-                d_first[i] = d_first_3[d + i - n]
-            # gradient of line 9: for t in range(len(x)):
-            d_second_3, d_second, first_3, d_first_1, second_3, d_first_2 = (
-                d_second,
-                d_second_3,
-                d_first_1,
-                first_3,
-                d_first_2,
-                second_3,
-            )
-        # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-        add_outer_products(d_V, d_total_block, d_first_block_1, steps, product)
-        # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-        add_outer_products(d_W, d_first_block_2, d_first_block, steps, product_1)
-        # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-        add_outer_products(d_U, d_second_block_1, d_second_block, steps, product_2)
+                d_first_block_3[step_1, i] = d_first_2[i]
+        add_outer_products(d_W, d_first_block_3, d_first_block, count, product_2)
     return value, d_W, d_b, d_U, d_c, d_V
