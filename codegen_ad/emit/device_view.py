@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.device_lines import Failures
@@ -51,7 +51,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class PassView:
-    """One kernel as text, and how it is launched."""
+    """One kernel as text, and how it is launched; it may be one before it, on other arrays."""
 
     name: str
     head: tuple[str, ...]
@@ -63,6 +63,7 @@ class PassView:
     cooperative: bool = False
     kept: str = ""
     template: str = ""
+    like: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
                     is_last = len(views) == len(kernels)
                     products.append(_product(plan, "None" if is_last else spell_text(name), one))
                 else:
-                    views.append(_sort(plan, name, one))
+                    view = _sort(plan, name, one)
+                    same = (v.name for v in views if v.template == view.template)
+                    views.append(replace(view, like=next(same, "")))
                 continue
             lines = pass_lines(one, about.function, failures, partials)
             views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))

@@ -104,6 +104,7 @@ def test_sums_at_places_are_those_of_the_processor(
     text = differentiated.source(*arguments, mode=mode, target="cuda").plain
     assert "One block of" not in text
     assert "begins" in text
+    assert text.count("tally = ") == 1  # one sort, of whatever keys
     found = run(text, given, orders=("forward",))
     expected = flat(getattr(differentiated, mode)(*arguments, **more))
     for ours, theirs in zip(found, expected, strict=True):

@@ -104,3 +104,18 @@ def test_a_gradient_in_two_passes(golden: Golden) -> None:
     assert moved != text
     with pytest.raises(LockstepError):
         run(moved, given, orders=("forward",))
+
+
+def by_group(u: Any, w: Any, k: Any, x: Any) -> Any:
+    return np.mean(np.tanh(u[k] * (x @ w)))
+
+
+def test_sums_that_lie_in_memory_are_not_parted() -> None:
+    x = RANDOM.normal(size=(40, 12))
+    arguments = RANDOM.normal(size=100), RANDOM.normal(size=12), RANDOM.integers(-100, 100, 40), x
+    function = differentiate(by_group, wrt=("u", "w"))
+    text = function.source(*arguments, target="cuda").plain
+    assert text.count("@cuda.jit") == 1
+    found = run(text, named(by_group, arguments), orders=("forward", 3))
+    for ours, theirs in zip(found, flat(function.value_and_grad(*arguments)), strict=True):
+        np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-12, atol=1e-16)

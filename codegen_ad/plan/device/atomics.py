@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.loops import defined, uses
+from codegen_ad.plan.device.loops import is_scattered
 from codegen_ad.plan.device.thread import is_small
-from codegen_ad.plan.kernel import Allocate, For, walk
+from codegen_ad.plan.kernel import Allocate, For
 
 ATOMIC = frozenset((DType.FLOAT64, DType.FLOAT32, DType.INT64))
 """The dtypes in which a device adds to an element of an array in one step."""
@@ -33,15 +33,5 @@ def atomic_sums(loop: For, arrays: Mapping[str, Allocate], outside: Set[str]) ->
         if name in outside
         and array.dtype in ATOMIC
         and not is_small(array)
-        and _is_scattered(loop, name)
+        and is_scattered(loop, name)
     )
-
-
-def _is_scattered(loop: For, name: str) -> bool:
-    """Whether a loop only adds to an array, at places of which data name one."""
-    found = list(uses(loop, name))
-    if not found or any(how != "sum" for how, _, _ in found):
-        return False
-    loops = {loop.variable, *(s.variable for s in walk(loop.body) if isinstance(s, For))}
-    data = {n for s in loop.body for n in defined(s)} - loops
-    return any(not data.isdisjoint(d.symbols()) for _, at, _ in found for d in at)

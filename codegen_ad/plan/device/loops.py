@@ -289,6 +289,16 @@ def uses(loop: For, buffer: str) -> Iterator[tuple[str, tuple[Dim, ...], Stateme
             yield from (("load", e.indices, statement) for e in _loads(expr) if e.buffer == buffer)
 
 
+def is_scattered(loop: For, name: str) -> bool:
+    """Whether a loop only adds to an array, at places of which data name one."""
+    found = list(uses(loop, name))
+    if not found or any(how != "sum" for how, _, _ in found):
+        return False
+    loops = {loop.variable, *(s.variable for s in walk(loop.body) if isinstance(s, For))}
+    data = {n for s in loop.body for n in defined(s)} - loops
+    return any(not data.isdisjoint(d.symbols()) for _, at, _ in found for d in at)
+
+
 def _is_by_row(loop: For, buffer: str) -> bool:
     """Whether every trip keeps to places of the array that no other trip uses."""
     places = [indices for _, indices, _ in uses(loop, buffer)]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
-from codegen_ad.plan.device.loops import Shared, defined, read
+from codegen_ad.plan.device.loops import Shared, defined, is_scattered, read
 from codegen_ad.plan.device.registers import live
 from codegen_ad.plan.device.whole import Total
 from codegen_ad.plan.kernel import (
@@ -59,7 +59,8 @@ def parted(loop: For, found: Shared) -> list[tuple[For, Shared]]:
 
 def _is_light(loop: For, found: Shared) -> bool:
     """Whether there are registers for sums, and for values of a row on the way to them."""
-    sums = sum(t.words for t in found.totals)
+    # An array whose places data name lies in memory: registers have no numbers.
+    sums = sum(t.words for t in found.totals if not is_scattered(loop, t.name))
     return sums <= MOST_WORDS and sums + live(loop.body) <= MOST_IN_ALL
 
 
@@ -69,6 +70,8 @@ def _cut(loop: For, found: Shared, count: int) -> list[tuple[For, Shared]]:
     dealt = _dealt(whole, count)
     parts: list[tuple[For, Shared]] = []
     for k, mine in enumerate(dealt):
+        if not mine and not cut:
+            continue
         ranges = {t.name: (t.shape[0].value * k // count, t) for t in cut}
         ends = {t.name: t.shape[0].value * (k + 1) // count for t in cut}
         body = _body(loop, {t.name for t in mine}, found.totals, ranges, ends)
