@@ -22,6 +22,7 @@ from codegen_ad.frontend.complex_numbers import (
 )
 from codegen_ad.frontend.containers import iterators, rows
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
 from codegen_ad.frontend.words import count, plain, sentence
 from codegen_ad.ir.builder import INPUT
@@ -133,11 +134,13 @@ def put(m: Machine, owner: Value, index: Value, value: Value) -> None:
         case List(cell):
             own(m, cell)
             if isinstance(m.store[cell], Rows):
-                m.refuse(
-                    "This sets an item of a list whose length is not known.",
-                    "Make it an array first: `items = np.array(items)`.",
-                )
+                rows.put(m, m.store[cell], index, value)
+                return
             items = list(m.store[cell])
+            if cell in m.repeated and isinstance(index, Array):
+                m.unroll()
+                m.facts.long.add(m.repeated[cell])
+                raise Restart
             place = m.static(index, "position in a list")
             if isinstance(place, slice):
                 items[place] = m.items(value, "value written")

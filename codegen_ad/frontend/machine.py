@@ -69,6 +69,7 @@ class Machine:
     store: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     tangled: dict[Cell, dict[Cell, str]] = field(default_factory=dict[Cell, dict[Cell, str]])
     foreign: dict[Cell, str] = field(default_factory=dict[Cell, str])
+    repeated: dict[Cell, object] = field(default_factory=dict[Cell, object])
     frames: list[Frame] = field(default_factory=list[Frame])
     spots: list[ast.expr | ast.stmt] = field(default_factory=list[ast.expr | ast.stmt])
     dependencies: dict[Provenance, None] = field(default_factory=dict[Provenance, None])

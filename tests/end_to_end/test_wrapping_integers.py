@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from codegen_ad import differentiate
 from codegen_ad.errors import UnsupportedSyntax
+from tests.end_to_end.cases import Case
+from tests.end_to_end.checks import interpreted
 
 X = np.array([1.25, -0.75, 2.5])
 
@@ -33,6 +36,36 @@ def linear(x: Any, i: Any) -> Any:
 
 def below_zero(x: Any, i: Any) -> Any:
     return x[0] * (np.sum(i) - 600)
+
+
+def combined(i: Any) -> Any:
+    """What products and orders make of such integers, and `np.clip`."""
+    a = np.stack([i, i[::-1], i])
+    products = a @ i + np.dot(i, a) + np.einsum("ij,kj->ik", a, a)[0] + np.outer(i, i)[1]
+    around = np.convolve(i, i)[1:4] + np.correlate(i, i, "same") + np.kron(i, i[:1])
+    steps = np.diff(i, prepend=i[-1:]) + np.cross(i, i[::-1]) + np.tensordot(a, i, 1)
+    order = np.sort(i)[::-1] + np.clip(i, 2, i[::-1]) + np.clip(i, None, 100) + np.unique(i)
+    places = i[np.argsort(i)] + np.searchsorted(np.sort(i), i) + np.digitize(i, [1, 9, 60])
+    last = np.linalg.matrix_power(a, 3)[0] + i.dot(i) + np.partition(i, 1)[1] + np.vdot(i, i)
+    return np.stack([products, around, steps, order, last]) * 1.0, places * 1.0
+
+
+def of_products(x: Any, i: Any) -> Any:
+    rows, places = combined(i)
+    return np.sum(x * rows * np.arange(1.0, 6.0)[:, None]) + np.sum(x**2 * places)
+
+
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i4", "u4"])
+def test_products_and_orders_of_such_integers(dtype: str) -> None:
+    largest = np.iinfo(dtype).max
+    i = np.array([largest, largest // 2 + 2, 3], dtype)
+    with np.errstate(over="ignore"):
+        rows, places = combined(i)
+        value = of_products(X, i)
+    found = interpreted(Case(of_products, lambda n, rng: (X, i)), (X, i))(X, i)
+    gradient = (rows * np.arange(1.0, 6.0)[:, None]).sum(axis=0) + 2 * X * places
+    np.testing.assert_allclose(found[0], value, rtol=1e-14)
+    np.testing.assert_allclose(found[1], gradient, rtol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", "u2", "i4", "u4"])
@@ -90,6 +123,9 @@ SUMS: list[Any] = [
     lambda x, i: x[0] * np.trapezoid(i),
     lambda x, i: x[0] * np.multiply.outer(i, i)[0, 1],
     lambda x, i: x[0] * np.polyval(i, i[0]),
+    lambda x, i: x[0] * np.polynomial.chebyshev.chebval(i, x)[0],
+    lambda x, i: x[0] * np.fft.fftfreq(4, i[0])[1],
+    lambda x, i: norm.logpdf(i, i[0]).sum() * x[0],
 ]
 
 

@@ -175,7 +175,7 @@ def range_of_a_float(x: Any) -> Any:
 
 
 def list_repeated_by_a_size(x: Any) -> Any:
-    return np.mean(np.array([x[0]] * len(x)) * x)
+    return np.mean(np.array([x[0], 1.0] * len(x)))
 
 
 def zipped_with_items(x: Any) -> Any:

@@ -68,7 +68,14 @@ def items_of_two_shapes(x: Any, a: Any) -> Any:
 
 def item_set_in_a_long_list(x: Any) -> Any:
     found = [v * 2 for v in x]
-    found[0] = 1.0
+    found[:2] = [1.0]
+    return sum(found)
+
+
+def other_item_in_a_long_list(x: Any) -> Any:
+    found = [0] * len(x)
+    for i, v in enumerate(x):
+        found[i] = v * 2
     return sum(found)
 
 

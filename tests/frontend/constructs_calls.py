@@ -166,6 +166,22 @@ def grown(x: Any) -> Any:
     return sum(out) * out[2] * out[-1]
 
 
+@uses("`[0.0] * n`", "`n` may be data; its items are numbers, set one by one", x=X, n=5)
+def repeated(x: Any, n: Any) -> Any:
+    out, counts, found = [0.0] * len(x), [0] * n, [False] * n
+    for i in range(n):
+        for j in range(i):
+            out[i] += x[j] * x[i]
+        counts[i - 1] += i
+        found[i] = x[i] > 1.0
+    same = out
+    same[-1] *= x[0]
+    same.append(x[1])
+    copy = out[:]
+    copy[0] = 7.0
+    return sum(out) ** 2 + np.dot(np.array(counts), x) * len(copy) + sum(x[found]) + copy[0]
+
+
 @uses("list and dict comprehensions")
 def comprehensions(x: Any) -> Any:
     squares = [v * w for v, w in zip(x, x[::-1], strict=True) if True]

@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import bits, data
@@ -74,7 +74,9 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
         else:
             return _now(m, function, args)
     if function is operator.mul and any(isinstance(a, List | tuple) for a in args):
-        _check_repeated(m, args)
+        found = _repeated(m, args)
+        if found is not None:
+            return found
     if function is operator.pos:
         node, weak = m.node(args[0]), data.is_weak(args[0])
         if node.array.dtype is DType.BOOL:
@@ -97,16 +99,53 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
     return elementwise(m, ENTRIES[function], args)
 
 
-def _check_repeated(m: Machine, args: Sequence[Value]) -> None:
-    """Refuse a list times a whole number: NumPy's product would multiply its items instead."""
-    for arg in args:
-        if isinstance(arg, Dim) or (
-            isinstance(arg, Array) and not (kind := m.type_of(arg)).shape and kind.dtype.is_integer
+def _repeated(m: Machine, args: Sequence[Value]) -> Value | None:
+    """A list times a whole number that only a call knows; NumPy's product multiplies its items."""
+    for arg, other in (args, args[::-1]):
+        if not isinstance(arg, Dim) and (
+            not isinstance(arg, Array)
+            or (kind := m.type_of(arg)).shape
+            or not kind.dtype.is_integer
         ):
-            m.refuse(
-                f"`{m.text()}` is a list that is repeated as often as only a call knows.",
-                "Make an array: `np.full(n, value)`, or `np.tile(items, n)`.",
-            )
+            continue
+        items = m.try_items(other) if isinstance(other, List) else None
+        if items is not None and len(items) == 1 and _is_number(m, items[0]):
+            number = arg if isinstance(arg, Dim) else m.length(m.read(arg))
+            if not m.holds(number, 0, m.text()):
+                return m.list_of([])
+            return _filled(m, items[0], number)
+        m.refuse(
+            f"`{m.text()}` is a list that is repeated as often as only a call knows.",
+            "Make an array: `np.full(n, value)`, or `np.tile(items, n)`.",
+        )
+    return None
+
+
+def _filled(m: Machine, item: Value, number: Dim) -> Value:
+    """A list of equal numbers, kept as an array."""
+    array = cast("Array", m.fresh(make.broadcast_to(m.b, m.node(item), (number,))))
+    # What stands in a list of 0.0 is most often written over by numbers of arrays.
+    weak = data.is_weak(item) and m.type_of(array).dtype is DType.INT64
+    return m.list_of_rows(Rows(array, weak, 0))
+
+
+def _times(m: Machine, items: Sequence[Value], number: int) -> Value:
+    """A list repeated so many times."""
+    if number < 2 or len(items) != 1 or not _is_number(m, items[0]):
+        return m.list_of([*items] * number)
+    spot = m.spots[-1]
+    key = (*(id(f.tree) for f in m.frames), spot.lineno, spot.col_offset)
+    if key in m.facts.long:
+        return _filled(m, items[0], as_dim(number))
+    made = m.list_of([*items] * number)
+    m.repeated[made.cell] = key
+    return made
+
+
+def _is_number(m: Machine, value: Value) -> bool:
+    if isinstance(value, Array):
+        return not m.type_of(value).rank and not value.boxed
+    return isinstance(value, bool | int | float)
 
 
 def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
@@ -134,7 +173,7 @@ def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Val
             (number,) = [p for p, s in zip(plain, sequences, strict=True) if s is None] or [None]
             (items,) = [s for s in sequences if s is not None][:1]
             if isinstance(number, int) and not any(isinstance(a, str) for a in args):
-                return m.list_of(items * number) if any(lists) else tuple(items * number)
+                return _times(m, items, number) if any(lists) else tuple(items * number)
     return compute(m, function, plain)
 
 

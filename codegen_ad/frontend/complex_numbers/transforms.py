@@ -11,9 +11,9 @@ import numpy as np
 from codegen_ad.frontend.complex_numbers.arithmetic import Algebra, conjugate
 from codegen_ad.frontend.complex_numbers.parts import Function
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Complex
+from codegen_ad.frontend.values import Array, Complex
 from codegen_ad.ir.dims import Dim, as_dim
-from codegen_ad.ir.node import Node, Op
+from codegen_ad.ir.node import Node, Op, not_wrapping
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.fourier import DFT, INVERSE_DFT
@@ -268,6 +268,8 @@ def rfftfreq(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
 
 
 def _frequencies(a: Algebra, numbers: Node, length: Dim, spacing: Value) -> Value:
+    if isinstance(spacing, Array):
+        not_wrapping([a.m.type_of(spacing)])
     period = a.multiply(1.0 if spacing is None else spacing, a.m.fresh(make.size(a.m.b, length)))
     return a.divide(a.m.fresh(numbers), period)
 

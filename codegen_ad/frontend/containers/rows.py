@@ -84,8 +84,30 @@ def get(m: Machine, rows: Rows, index: Value) -> Value:
     if not isinstance(index, slice):
         return _item(m, rows, found)
     copy = m.fresh(m.read(found))
-    m.tangle(copy.cell, rows.array.cell, _HELD)
+    _tangle(m, copy, rows.array)
     return new(m, copy, rows)
+
+
+def put(m: Machine, rows: Rows, index: Value, value: Value) -> None:
+    """`list[index] = value`, for a number in place of a number of that kind."""
+    array, is_place = rows.array, not isinstance(index, slice | tuple | List)
+    kind = m.type_of(array)
+    if isinstance(index, Array):
+        is_place = not m.type_of(index).rank and m.type_of(index).dtype.is_integer
+    if rows.growth is not None or rows.lists or kind.rank != 1 or not is_place:
+        m.refuse(
+            "This sets an item of a list whose length is not known.",
+            "Make it an array first: `items = np.array(items)`.",
+        )
+    node = m.node(value, "item of the list")
+    fits = node.array.dtype is kind.dtype or (kind.dtype is DType.FLOAT64 and data.is_weak(value))
+    if node.array.rank or not fits or (rows.weak and not data.is_weak(value)):
+        m.refuse(
+            f"This puts {node.array.dtype.numpy_name} into a list of {kind.dtype.numpy_name} whose "
+            "length is not known; its items may be of any kind in Python, and are of one here.",
+            "Fill the list with such numbers before, `[0.0] * n`, or make an array: `np.zeros(n)`.",
+        )
+    indexing.put(m, array, index, value)
 
 
 def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
@@ -216,8 +238,14 @@ def joined(m: Machine, like: Rows, nodes: Sequence[Node]) -> Rows:
         if part.array.rank != parts[0].array.rank:
             m.refuse(*_ONE_SHAPE)
     array = m.fresh(make.concatenate(m.b, parts, 0))
-    m.tangle(array.cell, like.array.cell, _HELD)
+    _tangle(m, array, like.array)
     return replace(like, array=array)
+
+
+def _tangle(m: Machine, copy: Array, rows: Array) -> None:
+    """Two lists hold the same items, which can't be told if they are arrays that are written to."""
+    if m.type_of(rows).rank > 1:
+        m.tangle(copy.cell, rows.cell, _HELD)
 
 
 def depth(m: Machine, value: Value) -> int:

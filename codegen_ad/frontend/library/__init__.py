@@ -28,6 +28,7 @@ from codegen_ad.frontend.library import (
     linalg,
     matrices,
     methods,
+    narrow,
     norms,
     padding,
     picking,
@@ -92,11 +93,13 @@ _TOPICS = (
     writing,
 )
 
-FUNCTIONS: dict[object, Handler] = {
+_FUNCTIONS: dict[object, Handler] = {
     function: handler for topic in _TOPICS for function, handler in topic.FUNCTIONS.items()
 }
 
-METHODS: dict[str, Handler] = {
+FUNCTIONS = _FUNCTIONS | narrow.widened(_FUNCTIONS)
+
+_METHODS: dict[str, Handler] = {
     name: handler
     for tables in (
         refused.METHODS,
@@ -119,6 +122,8 @@ METHODS: dict[str, Handler] = {
     )
     for name, handler in tables.items()
 }
+
+METHODS = _METHODS | narrow.widened_methods(_METHODS)
 
 ATTRIBUTES: dict[str, Handler] = {
     **shaping.ATTRIBUTES,
@@ -143,4 +148,5 @@ def handler_of(function: object) -> Handler | None:
 
 def _of_scipy(function: object) -> Handler | None:
     known = scipy_linalg.handler_of(function) or distributions.handler_of(function)
-    return known or special.handler_of(function)
+    own = special.handler_of(function)
+    return known or (own and narrow.in_double(own))

@@ -18,7 +18,7 @@ from codegen_ad.frontend.library.binding import Call, bind
 from codegen_ad.frontend.library.densities import CONTINUOUS, DISCRETE, FUNCTIONS, Family
 from codegen_ad.frontend.library.refused import refusal
 from codegen_ad.frontend.values import Frozen, Outside
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Node, not_wrapping
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.expression import build
@@ -74,6 +74,11 @@ def quantile(name: str, family: Family, method: str) -> Handler:
 def _given(call: Call, first: str, family: Family) -> dict[str, Node]:
     """The arguments in float64, as SciPy takes them."""
     names = [n for n in (first, *family.shapes, "loc", "scale") if n in call.given]
+    types = {n: call.node(n).array for n in names}
+    # SciPy subtracts, negates and takes logarithms of these integers as they are.
+    not_wrapping([t for n, t in types.items() if n != first and t.dtype is not DType.INT32])
+    if "loc" in types and types["loc"].dtype.wraps:
+        not_wrapping([types[first]])
     return {n: make.cast(call.b, call.node(n), DType.FLOAT64) for n in names}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_bool, like, nonempty, pick, unify
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.linalg import matrix, named, several, single, square
+from codegen_ad.frontend.library.linalg import matrix, named, several, sides, single, square
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.values import Unbound
 from codegen_ad.frontend.words import count
@@ -143,7 +143,7 @@ def pinv(call: Call) -> Value:
 @signature("np.linalg.lstsq: a b rcond=None")
 def lstsq(call: Call) -> Value:
     """The shortest solution of least squares, the squared residuals, the rank, singular values."""
-    a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
+    a, right = sides(call)
     spacing = SPACING[a.array.dtype]
     params = cutoff(call, "rcond", default=-spacing)
     if call.has("rcond") and params.relative < 0:

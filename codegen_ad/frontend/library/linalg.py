@@ -39,6 +39,13 @@ def square(call: Call, x: Node) -> Node:
     return x
 
 
+def sides(call: Call, a: str = "a", right: str = "b") -> tuple[Node, Node]:
+    """The matrix and the right side in one dtype, where integers are in double precision."""
+    found = [call.fresh(as_float(call.b, call.node(name))) for name in (a, right)]
+    first, second = call.ctx.promote(*found)
+    return first, second
+
+
 def single(call: Call, x: Node) -> Node:
     """`x`, which must be one matrix."""
     if x.array.rank != 2:
@@ -92,7 +99,7 @@ def solved(call: Call, op: Op, a: Node, right: Node, params: Params | None = Non
 @signature("np.linalg.solve: a b")
 def solve(call: Call) -> Value:
     """The solution of a system of linear equations."""
-    a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
+    a, right = sides(call)
     return call.fresh(solved(call, SOLVE, square(call, a), right))
 
 
@@ -205,7 +212,7 @@ def cheapest_splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
 @signature("np.linalg.tensorsolve: a b axes=None")
 def tensorsolve(call: Call) -> Value:
     """The solution of a system over several axes, as many as those of the right side."""
-    a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
+    a, right = sides(call)
     rank, b = a.array.rank, call.b
     if call.has("axes"):
         last = [call.one_axis(k, rank, "axes") for k in call.integers("axes")]

@@ -114,6 +114,8 @@ def series(name: str, basis: Basis) -> Handler:
     @signature(f"np.polynomial.{name}: x c tensor=True")
     def handler(call: Call) -> Value:
         b = call.b
+        if basis.a is _twice_x:
+            not_wrapping([call.node("x").array])
         x, c = call.ctx.promote(call.value("x"), call.value("c"), floating=True)
         c = c if c.array.rank else make.reshape(b, c, (ONE,))
         if call.flag("tensor"):

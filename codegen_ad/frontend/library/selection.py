@@ -10,10 +10,12 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_bool, broadcast, like
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.elementwise_extras import UFUNC, floats, plain
+from codegen_ad.frontend.library.narrow import clipped_type
 from codegen_ad.frontend.library.picking import places
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.reduction import ALL
 
@@ -21,11 +23,15 @@ from codegen_ad.ops.reduction import ALL
 def _clipped(call: Call, low: str, high: str) -> Value:
     b = call.b
     given = [n for n in (low, high) if call.has(n)]
-    x, *bounds = call.ctx.promote(call.value("a"), *(call.value(n) for n in given))
+    values = [call.value("a"), *(call.value(n) for n in given)]
+    narrow = clipped_type(call.ctx, values[0], values[1:])
+    x, *bounds = call.ctx.promote(*values)
+    if narrow is not None:
+        x, *bounds = (make.cast(b, n, DType.INT64) for n in (x, *bounds))
     for name, bound in zip(given, bounds, strict=True):
         x, bound = broadcast(call, x, bound)
         x = make.apply(b, "maximum" if name == low else "minimum", x, bound)
-    return call.fresh(x)
+    return call.fresh(x if narrow is None else make.cast(b, x, narrow))
 
 
 @signature(f"np.clip: a a_min=None a_max=None out=None * min=None max=None {UFUNC[9:]}")
