@@ -6,9 +6,10 @@ Constants are written out, element by element, which suits few numbers and makes
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
-from codegen_ad.errors import SourceError
+from codegen_ad.errors import ShapeMismatch, SourceError
 from codegen_ad.frontend.reader import Reading, read
 from codegen_ad.ir.node import Access
 from codegen_ad.modes import nested
@@ -27,10 +28,18 @@ def read_for(
     """What a function does, for arguments of a signature.
 
     A small parameter can make the axes of larger arrays constant, too. Where these would be written
-    out, and the function can be read without constants, its kernel has loops.
+    out, and the function can be read without constants, its kernel has loops. So it has where no
+    sizes of the other arrays are found to fit the constants: 7 rows, and `n*d//3` of a reshape.
     """
     read_with = partial(read, function, taps=taps, transform=nested, visited=visited)
-    reading = read_with(signature)
+    try:
+        reading = read_with(signature)
+    except ShapeMismatch:
+        if options.target == "cuda" or signature == signature.opened():
+            raise
+        with suppress(SourceError):
+            return read_with(signature.opened())
+        raise
     if options.target == "cuda" or most_written_out(reading.program) <= UNROLL_TOTAL:
         return reading
     try:

@@ -153,13 +153,22 @@ class Builder:
         if self._sized and op.kind is Kind.SIZE and (held := self._held(op, args, params)):
             return held
         node = Node(op, args, params, op.infer([a.type for a in args], params), key[3])
-        self._scopes[-1].table[key] = node
+        self._scope_of(node).table[key] = node
         self.declare((node,))
         if self._origin is not None:
             self.notes.origins[node] = self._origin
         if self._gradient:
             self.notes.gradients.add(node)
         return node
+
+    def _scope_of(self, node: Node) -> Scope:
+        """Where a new node is kept: the innermost scope; a result stands beside what it is of."""
+        if node.op is RESULT and len(self._scopes) > 1:
+            (source,) = node.args
+            for scope in reversed(self._scopes):
+                if scope.owns(source):
+                    return scope
+        return self._scopes[-1]
 
     def key(
         self, op: Op, args: tuple[Node, ...], params: Params | None, sizes: tuple[Node, ...]

@@ -172,6 +172,9 @@ def test_a_result_of_an_outer_node_is_captured_itself() -> None:
         outputs, captured = scope.close([make.add(b, result, result)])
     assert captured == [result]
     assert b.enclose((), outputs, captured).inputs[0].type == SCALAR
+    with b.scope():
+        assert b.results(node) == (result,)  # in another region, and below outside of all
+    assert b.results(node) == (result,)
 
 
 def test_only_what_needs_no_input_is_a_constant_expression() -> None:

@@ -22,6 +22,11 @@ WIDE_FOUND = sorted((Path(__file__).parent / "found").glob("*.txt"))
 """The same of wide programs, whose seeds give others when the grammar grows: their texts."""
 
 BODIES_FOUND = {
+    "sizes with a common divisor, and one that its floor division is as large as": (
+        "v = A[:, 0] + A.reshape(3, -1)[1]",
+        "v = v + x * A.reshape(3, -1)[0] * A[:, 2]",
+        "return np.sum(v) + np.sum(np.average(A.reshape(3, -1).T, axis=1, weights=w) * x)",
+    ),
     "a size that the run knows, made of what loops with and without checkpoints find": (
         "v = np.sin(A[:, 0])",
         "if first_above(x, v[0]) > 99.0:",

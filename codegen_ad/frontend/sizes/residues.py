@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import lcm
+from math import gcd, lcm
 
 from codegen_ad.ir.dims import Dim, FloorDivision
 
@@ -100,14 +100,18 @@ def can_be(value: Dim, *, is_part: bool) -> bool:
 def reduced(difference: Dim) -> Dim:
     """A simpler difference that is zero for the same sizes.
 
-    `d*n - d*m` is zero exactly where `n - m` is: a size of zero makes both arrays empty.
+    `d*n - d*m` is zero exactly where `n - m` is: a size of zero makes both arrays empty. So is
+    `3*n - 6` where `n - 2` is.
     """
     if not difference.terms:
         return difference
+    if len(difference.terms) > 1:  # else it is a size that must be 0
+        divisor = gcd(*(c for _, c in difference.terms))
+        difference = Dim(tuple((m, c // divisor) for m, c in difference.terms))
     common = set(difference.terms[0][0]).intersection(*(set(m) for m, _ in difference.terms))
     for atom in sorted(common, key=str):
         quotient = difference.exact_quotient(Dim((((atom,), 1),)))
-        if quotient is not None and not quotient.is_constant:  # else it is a size that must be 0
+        if quotient is not None and not quotient.is_constant:  # else it is such a size
             return reduced(quotient)
     return difference
 
@@ -121,3 +125,18 @@ def solved_for(name: str, difference: Dim) -> Dim | None:
     if name in rest.symbols():
         return None
     return -rest if alone[(name,)] == 1 else rest
+
+
+def divisor_for(name: str, difference: Dim) -> Dim | None:
+    """What divides a floor division by 1: the value of the symbol for which the rest is zero, too.
+
+    `n*d//3` is `n` where `d` is 3, as for the rows of `x.reshape(3, -1)` and columns of `x`. Other
+    sizes for which it is are not looked for: rows that fill the array have none.
+    """
+    for division in _divisions(difference):
+        value = Dim.constant(division.divisor)
+        product, *others = (atoms for atoms, _ in division.numerator.terms)
+        is_product = not others and len(product) > 1 and name in product
+        if is_product and not difference.substitute({name: value}).terms:
+            return value
+    return None

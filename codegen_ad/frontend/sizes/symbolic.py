@@ -14,6 +14,7 @@ from codegen_ad.frontend.sizes.residues import (
     Split,
     can_be,
     divided,
+    divisor_for,
     reduced,
     solved_for,
     splits,
@@ -108,6 +109,13 @@ class Facts:
             self._substitute(name, value)
             self.demand(Requirement("equal", first, second, message, case))
             return True
+        for name in reversed(self.order):
+            value = divisor_for(name, difference)
+            if value is not None and can_be(value, is_part=self.symbols[name]):
+                self._substitute(name, value)
+                self.demand(Requirement("equal", self.in_symbols_of_axes(Dim.symbol(name)),
+                                        value, message, case))  # fmt: skip
+                return True
         return False
 
     @property
