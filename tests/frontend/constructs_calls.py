@@ -179,7 +179,9 @@ def repeated(x: Any, n: Any) -> Any:
     same.append(x[1])
     copy = out[:]
     copy[0] = 7.0
-    return sum(out) ** 2 + np.dot(np.array(counts), x) * len(copy) + sum(x[found]) + copy[0]
+    return (
+        sum(out) ** 2 + np.dot(np.array(counts), x) * len(copy) + sum(x[np.array(found)]) + copy[0]
+    )
 
 
 @uses("list and dict comprehensions")

@@ -6,7 +6,7 @@ import ast
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import bits, data
@@ -123,7 +123,7 @@ def _repeated(m: Machine, args: Sequence[Value]) -> Value | None:
 
 def _filled(m: Machine, item: Value, number: Dim) -> Value:
     """A list of equal numbers, kept as an array."""
-    array = cast("Array", m.fresh(make.broadcast_to(m.b, m.node(item), (number,))))
+    array = m.fresh(make.broadcast_to(m.b, m.node(item), (number,)))
     # What stands in a list of 0.0 is most often written over by numbers of arrays.
     weak = data.is_weak(item) and m.type_of(array).dtype is DType.INT64
     return m.list_of_rows(Rows(array, weak, 0))
