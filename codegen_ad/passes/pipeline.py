@@ -13,6 +13,7 @@ from codegen_ad.passes.arithmetic import ROUNDING
 from codegen_ad.passes.constants import constants
 from codegen_ad.passes.dead import dead
 from codegen_ad.passes.distribute import distribute
+from codegen_ad.passes.early_sums import early_sums
 from codegen_ad.passes.erase import erase
 from codegen_ad.passes.hoist import hoist_scalars
 from codegen_ad.passes.merge import merge
@@ -64,6 +65,7 @@ def run(
     """
     algebra = partial(simplify, granted=granted, fired=fired)
     hoist = partial(hoist_scalars, granted=granted, fired=fired)
+    early = partial(early_sums, fired=fired)
     return _run(
         program,
         (
@@ -75,7 +77,9 @@ def run(
             ("simplify", algebra),
             # After the algebra, because a factor is found only where it stands as one.
             ("hoist", hoist),
-            # What hoisting leaves behind: ones, numbers next to numbers.
+            # With factors outside, sums show the products of matrices that they add up.
+            ("early sums", early if "rounding" in granted else _as_it_is),
+            # What both leave behind: ones, numbers next to numbers.
             ("simplify", algebra),
             # What is left is what runs, so that now loops show which of them can run together.
             ("dead", dead),

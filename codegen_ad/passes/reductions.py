@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, product
 from codegen_ad.ir.node import Node
@@ -92,20 +94,31 @@ def _sum_of_literal_multiple(b: Builder, node: Node) -> Node | None:
     return None
 
 
+def same_along(x: Node, axes: Sequence[int]) -> tuple[Node, Node] | None:
+    """The factor or divisor in `x` that is the same along these axes, and what else there is."""
+    pairs = {BY_NAME["multiply"]: (x.args, x.args[::-1]), BY_NAME["divide"]: (x.args[::-1],)}
+    for factor, rest in pairs.get(x.op, ()):
+        shape = (ONE,) * (x.array.rank - factor.array.rank) + factor.array.shape
+        if all(shape[a] == ONE for a in axes) and rest.array.shape == x.array.shape:
+            return factor, rest
+    return None
+
+
+def without_axes(b: Builder, factor: Node, x: Node, axes: Sequence[int]) -> Node:
+    """The factor or divisor of a sum of `x` over these axes where `factor` is that of each term."""
+    shape = (ONE,) * (x.array.rank - factor.array.rank) + factor.array.shape
+    return make.reshape(b, factor, tuple(d for a, d in enumerate(shape) if a not in axes))
+
+
 def _sum_of_row_multiple(b: Builder, node: Node) -> Node | None:
     """A factor that is the same along the axes summed over, but not everywhere."""
     (x,) = node.args
-    if x.op is not BY_NAME["multiply"]:
-        return None
     axes = _axes(node)
-    for factor, rest in (x.args, x.args[::-1]):
-        extra = x.array.rank - factor.array.rank
-        shape = (ONE,) * extra + factor.array.shape
-        same = all(shape[a] == ONE for a in axes) and any(d != ONE for d in shape)
-        if same and rest.array.shape == x.array.shape:
-            flat = tuple(d for a, d in enumerate(shape) if a not in axes)
-            return make.multiply(b, make.sum_(b, rest, axes), make.reshape(b, factor, flat))
-    return None
+    found = same_along(x, axes) if x.op is BY_NAME["multiply"] else None
+    if found is None or all(d == ONE for d in found[0].array.shape):
+        return None
+    factor, rest = found
+    return make.multiply(b, make.sum_(b, rest, axes), without_axes(b, factor, x, axes))
 
 
 def _contract_of_negative(b: Builder, node: Node) -> Node | None:

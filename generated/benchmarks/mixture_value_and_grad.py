@@ -5,18 +5,19 @@
 alphas: f8[p]    means: f8[p, q]    icf: f8[p, ((q*q + q)//2)]    x: f8[n, q]    gamma: f8    m: i8
 
 Cost for each of p: 10 operations, 1 exp; 49 bytes read, 33 written.
-Cost for each of p*q: 12 operations, 1 exp; 80 bytes read, 32 written.
+Cost for each of p*q: 14 operations, 1 exp; 80 bytes read, 40 written.
 Cost for each of p*(((q*q + q)//2) - q): 6 operations; 56 bytes read, 16 written.
 Cost for each of ((q*q + q)//2) - q: 11 operations; 16 bytes read, 24 written.
 Cost for each of n: 6 operations, 1 log; 24 bytes read, 40 written.
-Cost for each of n*p*q: 15 operations; 88 bytes read, 40 written.
-Cost for each of n*p*q*q: 6 operations; 0 bytes read, 0 written.
+Cost for each of n*p*q: 13 operations; 80 bytes read, 40 written.
+Cost for each of n*p*q*q: 4 operations; 0 bytes read, 0 written.
 Cost for each of n*p: 10 operations, 1 exp; 66 bytes read, 57 written.
+Cost for each of p*q*q: 2 operations; 16 bytes read, 0 written.
 Stored: scaled_tile[p, q, 64], terms_tile[p, 64], rows_tile[p, 64], d_highest_tile[p, 64], lower[p,
 q, q], d_part_1[q, q], terms_1[p], diagonals[p, q], part_1[((q*q + q)//2) - q, 1], part_2[((q*q +
-q)//2) - q, 1], weights_2[p], d_weights_1[p], d_scaled_1[p, q, q], d_scaled_2[p, q], centred_tile[q,
-64], scaled_tile_1[q, 64], lower_1[p, q, q], d_centred_tile[q, 64], d_centred_tile_1[q, 64],
-centred_tile_1[q, 64], x_tile[q, 64], product[q, q].
+q)//2) - q, 1], weights_2[p], d_weights_1[p], d_centred_1[p, q], d_scaled_1[p, q, q], d_scaled_2[p,
+q], centred_tile[q, 64], scaled_tile_1[q, 64], d_centred_tile[q, 64], centred_tile_1[q, 64],
+x_tile[q, 64], product[q, q].
 Predicted cost relative to the value alone: 1.4.
 """
 
@@ -204,23 +205,7 @@ def mixture_value_and_grad_start(alphas, icf, p, q):
             lower[j, part_3, part_4] = icf[j, i + q]
         # gradient of line 19: lower[:, row, column] = icf[:, d:]
         d_part_1[part_3, part_4] = i
-    lower_1 = np.empty((p, q, q))
-    for i in range(p):
-        for j in range(q):
-            for k in range(q):
-                lower_1[i, j, k] = lower[i, k, j]
-    return (
-        d_part_1,
-        diagonals,
-        lower,
-        lower_1,
-        part_1,
-        part_2,
-        prior_1,
-        squares_1,
-        terms_1,
-        weights_1,
-    )
+    return d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1
 
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
@@ -233,11 +218,10 @@ def mixture_value_and_grad_rows(
     x,
     diagonals,
     lower,
-    lower_1,
     terms_1,
     sums,
     d_alphas_parts,
-    d_means_parts,
+    d_centred_1_parts,
     d_scaled_1_parts,
     d_scaled_2_parts,
 ):
@@ -248,13 +232,12 @@ def mixture_value_and_grad_rows(
     for chunk in range(first_2, last):
         value_1 = 0.0
         d_alphas = np.zeros(p)
-        d_means = np.zeros((p, q))
+        d_centred_1 = np.zeros((p, q))
         d_scaled_1 = np.zeros((p, q, q))
         d_scaled_2 = np.zeros((p, q))
         centred_tile = np.empty((q, 64))
         centred_tile_1 = np.empty((q, 64))
         d_centred_tile = np.empty((q, 64))
-        d_centred_tile_1 = np.empty((q, 64))
         d_highest_tile = np.empty((p, 64), dtype=np.bool_)
         d_highest_tile_1 = np.empty(64)
         d_highest_tile_2 = np.empty(64)
@@ -365,7 +348,6 @@ def mixture_value_and_grad_rows(
                     for r in range(rows):
                         # gradient of line 20: centred = x[:, None, :] - means
                         d_centred_tile[j, r] = d_terms_tile[r] * scaled_tile[i, j, r]
-                tile_product(lower_1[i], d_centred_tile, d_centred_tile_1)
                 for j in range(q):
                     means_i_j_2 = means[i, j]
                     for r in range(rows):
@@ -373,33 +355,27 @@ def mixture_value_and_grad_rows(
                         centred_tile_1[j, r] = x_tile[j, r] - means_i_j_2
                 for j in range(q):
                     means_i_j_1 = means[i, j]
-                    # line 16: diagonals = np.exp(logs)
-                    diagonals_i_j = diagonals[i, j]
+                    d_centred_2 = 0.0
                     d_scaled_3 = 0.0
-                    d_means_1 = 0.0
                     for r in range(rows):
                         # gradient of line 20: centred = x[:, None, :] - means
-                        d_centred_1 = d_terms_tile[r] * scaled_tile[i, j, r]
+                        d_centred_3 = d_terms_tile[r] * scaled_tile[i, j, r]
+                        d_centred_2 = plus(d_centred_2, d_centred_3)
                         # line 20: centred = x[:, None, :] - means
                         centred = x_tile[j, r] - means_i_j_1
                         # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->n…
-                        d_scaled_3 = plus(d_scaled_3, d_centred_1 * centred)
-                        # gradient of line 20: centred = x[:, None, :] - means
-                        d_means_1 = plus(
-                            d_means_1, d_centred_tile_1[j, r] + d_centred_1 * diagonals_i_j
-                        )
+                        d_scaled_3 = plus(d_scaled_3, d_centred_3 * centred)
+                    # gradient of line 20: centred = x[:, None, :] - means
+                    d_centred_1[i, j] += d_centred_2
                     # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki",…
                     d_scaled_2[i, j] += d_scaled_3
-                    # gradient of line 20: centred = x[:, None, :] - means
-                    d_means[i, j] += d_means_1
-                # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", low…
                 add_product(d_scaled_1[i], d_centred_tile, centred_tile_1, rows, product)
         sums[chunk, 0] = value_1
         for i in range(p):
             d_alphas_parts[chunk, i] = d_alphas[i]
         for i in range(p):
             for j in range(q):
-                d_means_parts[chunk, i, j] = d_means[i, j]
+                d_centred_1_parts[chunk, i, j] = d_centred_1[i, j]
         for i in range(p):
             for j in range(q):
                 for k in range(q):
@@ -420,6 +396,7 @@ def mixture_value_and_grad_end(
     n,
     d_part_1,
     diagonals,
+    lower,
     part_1,
     part_2,
     prior_1,
@@ -427,7 +404,7 @@ def mixture_value_and_grad_end(
     weights_1,
     sums,
     d_alphas_parts,
-    d_means_parts,
+    d_centred_1_parts,
     d_scaled_1_parts,
     d_scaled_2_parts,
 ):
@@ -436,8 +413,8 @@ def mixture_value_and_grad_end(
     # line 28: return rows.sum() - n * weights - prior
     value_2 = float(n)
     # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
-    prior_2 = gamma * gamma
-    prior_3 = float(m)
+    prior_2 = float(m)
+    prior_3 = gamma * gamma
     d_icf = np.zeros((p, (q * q + q) // 2))
     weights_2 = np.empty(p)
     squares_2 = 0.0
@@ -446,7 +423,7 @@ def mixture_value_and_grad_end(
     weights_3 = 0.0
     d_weights_2 = 0.0
     d_alphas = np.zeros(p)
-    d_means = np.zeros((p, q))
+    d_centred_1 = np.zeros((p, q))
     d_scaled_1 = np.zeros((p, q, q))
     d_scaled_2 = np.zeros((p, q))
     for chunk in range(chunks):
@@ -455,7 +432,7 @@ def mixture_value_and_grad_end(
             d_alphas[i] += d_alphas_parts[chunk, i]
         for i in range(p):
             for j in range(q):
-                d_means[i, j] += d_means_parts[chunk, i, j]
+                d_centred_1[i, j] += d_centred_1_parts[chunk, i, j]
         for i in range(p):
             for j in range(q):
                 for k in range(q):
@@ -480,6 +457,7 @@ def mixture_value_and_grad_end(
         weights_3 = plus(weights_3, weights_4)
         # gradient of line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
         d_weights_2 = plus(d_weights_2, 1.0 if d_weights_3 else 0.0)
+    d_means = np.empty((p, q))
     d_weights_4 = value_2 / weights_3
     d_weights_5 = (weights_3 * d_weights_4 - value_2) / d_weights_2
     for i in range(p):
@@ -487,6 +465,23 @@ def mixture_value_and_grad_end(
         # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
         d_terms_1 = d_alphas[i]
         d_alphas[i] = d_weights_6 + d_terms_1
+        for j in range(q):
+            d_centred_4 = 0.0
+            for k in range(q):
+                # gradient of line 20: centred = x[:, None, :] - means
+                d_centred_4 = plus(d_centred_4, d_centred_1[i, k] * lower[i, k, j])
+            # line 16: diagonals = np.exp(logs)
+            diagonals_i_j = diagonals[i, j]
+            # gradient of line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
+            d_squares_1 = prior_3 * diagonals_i_j
+            # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower,…
+            d_diagonals = -d_scaled_2[i, j] - d_squares_1
+            # gradient of line 16: diagonals = np.exp(logs)
+            d_diagonals_1 = prior_2 + d_diagonals * diagonals_i_j
+            # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
+            d_icf[i, j] += d_diagonals_1 + d_terms_1
+            # gradient of line 20: centred = x[:, None, :] - means
+            d_means[i, j] = d_centred_4 + d_centred_1[i, j] * diagonals_i_j
         for j in range((q * q + q) // 2 - q):
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
             part_5 = part_1[j, 0]
@@ -500,29 +495,18 @@ def mixture_value_and_grad_end(
             if part_6 < 0 or part_6 >= q:
                 raise IndexError("line 19: index is out of bounds for axis 1")
             # gradient of line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
-            d_squares_1 = prior_2 * icf[i, j + q]
+            d_squares_2 = prior_3 * icf[i, j + q]
             # gradient of line 19: lower[:, row, column] = icf[:, d:]
             d_icf[i, j + q] += (
                 -(d_scaled_1[i, part_5, part_6] if d_part_1[part_5, part_6] == j else 0.0)
-                - d_squares_1
+                - d_squares_2
             )
-        for j in range(q):
-            # line 16: diagonals = np.exp(logs)
-            diagonals_i_j = diagonals[i, j]
-            # gradient of line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
-            d_squares_2 = prior_2 * diagonals_i_j
-            # gradient of line 21: scaled = diagonals * centred + np.einsum("kij,nkj->nki", lower,…
-            d_diagonals = -d_scaled_2[i, j] - d_squares_2
-            # gradient of line 16: diagonals = np.exp(logs)
-            d_diagonals_1 = prior_3 + d_diagonals * diagonals_i_j
-            # gradient of line 22: terms = alphas + logs.sum(axis=1) - 0.5 * (scaled**2).sum(axis=2)
-            d_icf[i, j] += d_diagonals_1 + d_terms_1
     # line 25: weights = np.log(np.exp(alphas - alphas.max()).sum()) + alphas.max()
     weights = math.log(weights_3) + weights_1
     # line 26: squares = (diagonals**2).sum() + (icf[:, d:] ** 2).sum()
     squares = squares_2 + squares_1
     # line 27: prior = 0.5 * gamma**2 * squares - m * logs.sum()
-    prior = 0.5 * prior_2 * squares - prior_3 * prior_1
+    prior = 0.5 * prior_3 * squares - prior_2 * prior_1
     # line 28: return rows.sum() - n * weights - prior
     value = value_1 - value_2 * weights - prior
     return value, d_alphas, d_means, d_icf
@@ -533,14 +517,14 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, lower, lower_1, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
+    d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
         alphas, icf, p, q
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
     chunks = (n + rows_3 - 1) // rows_3
     sums = np.empty((chunks, 1))
     d_alphas_parts = np.empty((chunks, p))
-    d_means_parts = np.empty((chunks, p, q))
+    d_centred_1_parts = np.empty((chunks, p, q))
     d_scaled_1_parts = np.empty((chunks, p, q, q))
     d_scaled_2_parts = np.empty((chunks, p, q))
     mixture_value_and_grad_rows(
@@ -552,15 +536,14 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
         x,
         diagonals,
         lower,
-        lower_1,
         terms_1,
         sums,
         d_alphas_parts,
-        d_means_parts,
+        d_centred_1_parts,
         d_scaled_1_parts,
         d_scaled_2_parts,
     )
-    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_means_parts, d_scaled_1_parts, d_scaled_2_parts)
+    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_centred_1_parts, d_scaled_1_parts, d_scaled_2_parts)
 
 
 def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
@@ -568,14 +551,14 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, lower, lower_1, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
+    d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
         alphas, icf, p, q
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
     chunks = (n + rows_3 - 1) // rows_3
     sums = np.empty((chunks, 1))
     d_alphas_parts = np.empty((chunks, p))
-    d_means_parts = np.empty((chunks, p, q))
+    d_centred_1_parts = np.empty((chunks, p, q))
     d_scaled_1_parts = np.empty((chunks, p, q, q))
     d_scaled_2_parts = np.empty((chunks, p, q))
     share(
@@ -587,12 +570,11 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
         x,
         diagonals,
         lower,
-        lower_1,
         terms_1,
         sums,
         d_alphas_parts,
-        d_means_parts,
+        d_centred_1_parts,
         d_scaled_1_parts,
         d_scaled_2_parts,
     )
-    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_means_parts, d_scaled_1_parts, d_scaled_2_parts)
+    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_centred_1_parts, d_scaled_1_parts, d_scaled_2_parts)
