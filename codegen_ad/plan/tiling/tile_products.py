@@ -99,6 +99,7 @@ class _Finder:
                 if self._is_plain(inner) and may_be_matrix(statement.extent, inner.extent):
                     pair.take(inner)
             inside = self.block(statement.body, (*around, statement))
+            pair.read_vectors(inside)
             early = [s for s in inside if self._may_leave(s, pair)]
             statement.body = [s for s in inside if not self._may_leave(s, pair)]
             found += [*early, *pair.before, statement, *pair.after]
@@ -189,6 +190,17 @@ class _Pair:
         inner.body = kept
         if all(isinstance(s, Let) for s in kept):
             self.loop.body = [s for s in self.loop.body if s is not inner]
+
+    def read_vectors(self, body: list[Statement]) -> None:
+        """Read in the loop, whose statements these are now, what vectors before it hold."""
+        lets = lets_of(body)
+        several = Counter(n for s in walk(body) for n in assigned(s))
+        lets = {name: let for name, let in lets.items() if several[name] == 1}
+        at = (Dim.symbol(self.loop.variable),)
+        for let in [x for x in lets.values() if isinstance(x.expr, Apply)]:
+            known = self.vectors.get(_canonical(expanded(let.expr, lets), [self.loop]))
+            if known is not None:
+                let.expr = Load(known, at, let.expr.dtype)
 
     def _sum(self, statement: Accumulate, inner: For, lets: Lets) -> bool:
         """Whether a sum of the inner loop is the product of a matrix and a vector."""
