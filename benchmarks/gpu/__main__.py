@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.gpu import ceilings, correctness, fits, many_fits, overhead, sweep
+from benchmarks.gpu import ceilings, correctness, fits, many_fits, overhead, sweep, written_in_c
 from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
@@ -35,6 +35,8 @@ SECONDS = 540
 
 DRY = (1, 300)
 """Numbers of points of a dry run."""
+
+IN_C = "The same loops in CUDA C++, by NVIDIA's compiler"
 
 ROOT = Path(__file__).parent.parent.parent
 GENERATED = ROOT / "generated" / "cuda"
@@ -59,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         write = partial(written, dry=False)
         build(options.build, SYSTEM.compile, SYSTEM.versions, CAPABILITIES, fits=write)
+        print(f"loops in CUDA C++: {written_in_c.write(options.build, CAPABILITIES) or 'compiled'}")
         return 0
     if options.dry:
         return dry(options.out)
@@ -101,6 +104,7 @@ def measure(device: Device, bundle: Bundle, folder: Path, out: Path | None) -> i
     times: sweep.Times = {}
     for section in sweep.sections(device, bundle, best * 1e9, times):
         book.keep(section)
+    book.add(IN_C, lambda: written_in_c.rows(device, bundle, times))
     book.add("Start", lambda: overhead.start(folder))
     left = min(120.0, device.left() - 10)
     if left > 20:
@@ -225,11 +229,13 @@ def dry(out: Path | None) -> int:
         folder = Path(made) / "bundle"
         write = partial(written, dry=True)
         build(folder, platform.compile, platform.versions, ((9, 0),), points=DRY, fits=write)
+        print(f"loops in CUDA C++: {written_in_c.write(folder, ((9, 0),)) or 'compiled'}")
         bundle = Bundle(folder, platform.versions, platform.compile)
         device = Device(simulated, is_dry=True, until=time.monotonic() + SECONDS)
         book = _begun(device, bundle, DRY, out)
         for section in sweep.sections(device, bundle, 3e12, {}):
             book.keep(section)
+        book.add(IN_C, lambda: written_in_c.rows(device, bundle, {}))
         book.add("Mistakes in kernels of fits", mutations.rows)
         book.finish()
     print("A dry run: the simulator stands for the device, so no time means anything.")
