@@ -96,9 +96,11 @@ def _best(
         return None  # elements that one trip adds to would be those of the next one, too
     trip = p.walker.fresh(Dim.constant(longer))
     known = _elements(p, scope, short(trip), trip)
+    # Trips before those of the loop run behind it, too: out of their turn.
+    latest = 0 if any(_overwrites(p, nest) for nest in long(trip)) else longer
     shared = {
         first: len(known & _elements(p, scope, long(trip + first), trip))
-        for first in range(longer + 1)
+        for first in range(latest + 1)
     }
     first = max(shared, key=lambda k: (shared[k], -k))
     return first if shared[first] else None
@@ -107,6 +109,14 @@ def _best(
 def _buffers(at: Callable[[Dim], list[Nest]]) -> set[str]:
     sinks = (nest.sink for nest in at(Dim.symbol("?")))
     return {sink.buffer for sink in sinks if not isinstance(sink, nests.IntoTotal)}
+
+
+def _overwrites(p: Planner, nest: Nest) -> bool:
+    """Whether trips may write to one place, which the data say, so that the last one counts."""
+    sink = nest.sink
+    if not isinstance(sink, nests.IntoBuffer) or sink.accumulate:
+        return False
+    return any(tuple(sink.asked(point)) for point in nest.points(p.walker.fresh))
 
 
 def _elements(

@@ -104,7 +104,9 @@ def check_single(case: Case, plain: Case, args: Arguments, found: Callable[..., 
     value, gradient = interpreted(case, single)(*single)
     kind = np.asarray(wanted).dtype
     declared = [o.array.dtype.value for o in stages_of(case, single).derived.outputs]
-    if inspect.getsource(plain.function).count(" return ") == 1:  # else of either's type
+    source = inspect.getsource(plain.function)
+    # Several results have the type of either, and complex steps of single numbers double ones.
+    if source.count(" return ") == 1 and "grad(" not in source and "jacobian(" not in source:
         assert np.dtype(declared[0]) == kind, f"value of {declared[0]}, not of {kind}"
     assert set(declared[1:]) == {"f4"}, f"gradients of {declared[1:]}"
     parts = [leaf for _, leaf in leaves_in(gradient)]
