@@ -108,7 +108,7 @@ def reduced(difference: Dim) -> Dim:
     if len(difference.terms) > 1:  # else it is a size that must be 0
         divisor = gcd(*(c for _, c in difference.terms))
         difference = Dim(tuple((m, c // divisor) for m, c in difference.terms))
-    common = set(difference.terms[0][0]).intersection(*(set(m) for m, _ in difference.terms))
+    common = set.intersection(*(set(m) for m, _ in difference.terms))
     for atom in sorted(common, key=str):
         quotient = difference.exact_quotient(Dim((((atom,), 1),)))
         if quotient is not None and not quotient.is_constant:  # else it is such a size
@@ -135,8 +135,8 @@ def divisor_for(name: str, difference: Dim) -> Dim | None:
     """
     for division in _divisions(difference):
         value = Dim.constant(division.divisor)
-        product, *others = (atoms for atoms, _ in division.numerator.terms)
-        is_product = not others and len(product) > 1 and name in product
+        products = [atoms for atoms, _ in division.numerator.terms]
+        is_product = len(products) == 1 and len(products[0]) > 1 and name in products[0]
         if is_product and not difference.substitute({name: value}).terms:
             return value
     return None
