@@ -36,6 +36,22 @@ REGISTERS = 8
 SLACK = 1.15
 
 
+RUN_BY = re.compile(r'golden\.check\(\s*f?"generated/cuda/([^"]+)"')
+"""How a test that simulates a file names it; what is in braces is the test's own."""
+
+
+def test_each_file_is_simulated_by_a_test() -> None:
+    texts = [p.read_text(encoding="utf-8") for p in Path(__file__).parent.glob("test_*.py")]
+    patterns = [
+        re.sub(r"\\{\w+\\}", r"\\w+", re.escape(found))
+        for text in texts
+        if "from tests.cuda.device_runs import" in text or "testing.lockstep import" in text
+        for found in RUN_BY.findall(text)
+    ]
+    for path in GENERATED:
+        assert any(re.fullmatch(p, path.name) for p in patterns), f"nothing runs {path.name}"
+
+
 def examined() -> list[Findings]:
     return [f for path in GENERATED for f in examine(path)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from codegen_ad import differentiate
 from codegen_ad.errors import MissingDependency
 from tests.cuda.device_runs import run
+from tests.cuda.strict_cupy import StrictCupy
 from tests.cuda.test_device_files import flat, named
 
 if TYPE_CHECKING:
@@ -21,8 +23,10 @@ pytest.importorskip("greenlet", reason="the simulator needs it")
 from codegen_ad.runtime.cuda.arrays import View
 from codegen_ad.runtime.cuda.devices import using
 from codegen_ad.runtime.cuda.products import multiply
+from codegen_ad.testing.lockstep import LockstepError
 from codegen_ad.testing.simulated_driver import SimulatedDriver
 
+GENERATED = Path(__file__).parent.parent.parent / "generated" / "cuda"
 RANDOM = np.random.default_rng(4)
 
 
@@ -99,3 +103,66 @@ def test_a_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(MissingDependency, match=r"cupy.*large products of matrices on a GPU") as e:
         multiply(view, view, view, (False, False), 0, 0)
     assert "codegen_ad[cuda-blas]" in str(e.value)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize(
+    ("left", "right", "transposed"),
+    [
+        ((5, 4), (4, 3), (False, False)),
+        ((4, 5), (4, 3), (True, False)),
+        ((5, 4), (3, 4), (False, True)),
+        ((5, 4), (4,), (False, False)),
+        ((4,), (4, 3), (False, False)),
+        ((5, 0), (0, 3), (False, False)),
+        ((0, 4), (4, 3), (False, False)),
+    ],
+)
+def test_a_product_is_what_cupy_takes(
+    left: Any, right: Any, transposed: tuple[bool, bool], dtype: str, monkeypatch: Any
+) -> None:
+    library = StrictCupy()
+    monkeypatch.setitem(sys.modules, "cupy", library)
+    a, b = normal(*left).astype(dtype), normal(*right).astype(dtype)
+    wanted = (a.T if transposed[0] else a) @ (b.T if transposed[1] else b)
+    out = np.full(wanted.shape, np.nan, dtype)
+    views = [View.of(v.ctypes.data if v.size else 0, v.shape, v.dtype) for v in (out, a, b)]
+    multiply(*views, transposed, 1, 77)
+    np.testing.assert_array_equal(out, wanted)
+    assert library.products == [(1, 77)]
+    assert (library.devices, library.streams) == ([0], [0])
+
+
+MUTATIONS = {
+    "a factor that is not turned": ("value_1 @ second.T", "value_1 @ second"),
+    "a factor that is turned": ("value_1 = hidden @ second", "value_1 = hidden.T @ second"),
+    "another factor": ("d_second = hidden.T @", "d_second = d_hidden_1.T @"),
+    "another result": ('"product": "d_first = x.T', '"product": "first = x.T'),
+    "a product too early": (
+        '"before": "network_value_and_grad_5",\n        "product": "d_first',
+        '"before": "network_value_and_grad_1",\n        "product": "d_first',
+    ),
+    "a product too late": (
+        '"before": "network_value_and_grad_2",\n        "product": "value_1',
+        '"before": "network_value_and_grad_3",\n        "product": "value_1',
+    ),
+}
+
+
+@pytest.mark.parametrize("mutation", ["", *MUTATIONS])
+def test_a_mistake_in_a_product_is_found(mutation: str) -> None:
+    old, new = MUTATIONS.get(mutation, ("", ""))
+    text = (GENERATED / "network_value_and_grad.py").read_text(encoding="utf-8")
+    assert old in text
+    small = [normal(*s) for s in ((6, 5), (5, 3), (4, 6), (4, 3))]
+    expected = flat(differentiate(network, wrt=("first", "second")).value_and_grad(*small))
+    try:
+        found = run(text.replace(old, new, 1), named(network, small), orders=("forward",))
+    except (AssertionError, KeyError, LockstepError, ValueError):
+        assert mutation
+        return
+    is_right = all(
+        np.allclose(ours.reshape(theirs.shape), theirs, rtol=1e-6)
+        for ours, theirs in zip(found, expected, strict=True)
+    )
+    assert is_right == (not mutation)
