@@ -108,7 +108,8 @@ def reduced(difference: Dim) -> Dim:
     if len(difference.terms) > 1:  # else it is a size that must be 0
         divisor = gcd(*(c for _, c in difference.terms))
         difference = Dim(tuple((m, c // divisor) for m, c in difference.terms))
-    common = set.intersection(*(set(m) for m, _ in difference.terms))
+    atoms = [set(m) for m, _ in difference.terms]
+    common = atoms[0].intersection(*atoms[1:])
     for atom in sorted(common, key=str):
         quotient = difference.exact_quotient(Dim((((atom,), 1),)))
         if quotient is not None and not quotient.is_constant:  # else it is such a size
