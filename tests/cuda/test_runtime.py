@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ from codegen_ad.runtime.cuda.cubins import Cubins, Request
 from codegen_ad.runtime.cuda.dlpack import imported
 from codegen_ad.runtime.cuda.driver import amount, check_version
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
-from codegen_ad.runtime.cuda.system_driver import SystemDriver
+from codegen_ad.runtime.cuda.system_driver import SystemDriver, system_driver
 from codegen_ad.runtime.cuda.table import parameter, read, value
 from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.testing import lockstep
@@ -333,13 +334,44 @@ def test_errors_of_the_driver_say_what_to_do() -> None:
 
 
 def test_a_machine_without_a_device_says_so() -> None:
-    from codegen_ad.runtime.cuda.system_driver import system_driver
-
     try:
         assert system_driver().count() > 0
     except (NoDevice, MissingDependency, DriverTooOld) as error:
         text = str(error)
         assert "\n" in text, "the second line says what to do"
+
+
+def absent(_: int) -> Any:
+    raise RuntimeError("Failed to dlopen libcuda.so.1")
+
+
+@pytest.mark.parametrize(
+    ("init", "count", "version", "error", "message"),
+    [
+        (absent, 1, 13000, NoDevice, "there is no NVIDIA driver .*libcuda"),
+        (lambda _: (100,), 1, 13000, NoDevice, "finds no GPU that can be used .*error 100"),
+        (lambda _: (0,), 0, 13000, NoDevice, "finds no GPU on this machine"),
+        (lambda _: (0,), 1, 12040, DriverTooOld, "knows CUDA 12.4"),
+    ],
+)
+def test_what_a_machine_lacks_is_named(
+    init: Any, count: int, version: int, error: type, message: str, monkeypatch: Any
+) -> None:
+    more = {
+        "cuInit": staticmethod(init),
+        "cuDeviceGetCount": staticmethod(lambda: (0, count)),
+        "cuDriverGetVersion": staticmethod(lambda: (0, version)),
+    }
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", type("Api", (Api,), more))
+    with pytest.raises(error, match=message) as caught:
+        system_driver()
+    assert 'target="cpu"' in str(caught.value)
+
+
+def test_missing_bindings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
+    with pytest.raises(MissingDependency, match=r"cuda-bindings.*to use a GPU"):
+        system_driver()
 
 
 def test_amounts() -> None:
