@@ -35,7 +35,17 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
         return [f"{head} (", *items, ")"]
     if isinstance(value, ast.Call):
         arguments = [ast.unparse(a) for a in (*value.args, *value.keywords)]
-        return called(f"{head} {ast.unparse(value.func)}", arguments, room)
+        name = ast.unparse(value.func)
+        lines = called(f"{head} {name}", arguments, room)
+        if len(lines[0]) <= room or not isinstance(value.func, ast.Name):
+            return lines
+        # More names than a line has room for, or just as many.
+        alone = called(name, arguments, room - len(INDENT))
+        if len(head) + len(" (") <= room:
+            return [f"{head} (", *(INDENT + line for line in alone), ")"]
+        names = head.removesuffix(" =").split(", ")
+        first, *rest = called(f") = {name}", arguments, room)
+        return ["(", *(f"{INDENT}{n}," for n in names), first, *rest]
     parts = _operands(value)
     if len(parts) == 1:
         return [line]

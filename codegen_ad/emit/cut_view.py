@@ -176,8 +176,9 @@ def _calls(cut: Cut, call: _Call, *, in_python: bool) -> list[str]:
                 lines += [f"{name} = {kind}({name})"] if kind else []
     last = cut.parts[-1]
     sizes = [str(s) for s in cut.kernel.sizes if s.symbol in used]
-    end = f"{last.name}({', '.join(last.inputs)})"
-    return [*sizes, *lines, _results(cut) if _is_inline(cut, last) else end]
+    end = called(last.name, last.inputs, WIDTH - len(f"{INDENT}return "))
+    returned = _results(cut) if _is_inline(cut, last) else f"\n{INDENT}".join(end)
+    return [*sizes, *lines, returned]
 
 
 def _is_inline(cut: Cut, part: Part) -> bool:

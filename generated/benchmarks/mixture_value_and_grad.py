@@ -513,8 +513,8 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
-        alphas, icf, p, q
+    d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = (
+        mixture_value_and_grad_start(alphas, icf, p, q)
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
     chunks = (n + rows_3 - 1) // rows_3
@@ -539,7 +539,28 @@ def mixture_value_and_grad(alphas, means, icf, x, gamma, m):
         d_scaled_1_parts,
         d_scaled_2_parts,
     )
-    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_centred_1_parts, d_scaled_1_parts, d_scaled_2_parts)
+    return mixture_value_and_grad_end(
+        alphas,
+        icf,
+        gamma,
+        m,
+        p,
+        q,
+        n,
+        d_part_1,
+        diagonals,
+        lower,
+        part_1,
+        part_2,
+        prior_1,
+        squares_1,
+        weights_1,
+        sums,
+        d_alphas_parts,
+        d_centred_1_parts,
+        d_scaled_1_parts,
+        d_scaled_2_parts,
+    )
 
 
 def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
@@ -547,8 +568,8 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
     p = means.shape[0]
     q = means.shape[1]
     n = x.shape[0]
-    d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = mixture_value_and_grad_start(
-        alphas, icf, p, q
+    d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, terms_1, weights_1 = (
+        mixture_value_and_grad_start(alphas, icf, p, q)
     )
     rows_3 = max(256, 64 * (n // 4096) + 64, 64 * ((p * q * q + 2 * p * q + p + 504) // 512))
     chunks = (n + rows_3 - 1) // rows_3
@@ -573,4 +594,25 @@ def mixture_value_and_grad_in_threads(share, alphas, means, icf, x, gamma, m):
         d_scaled_1_parts,
         d_scaled_2_parts,
     )
-    return mixture_value_and_grad_end(alphas, icf, gamma, m, p, q, n, d_part_1, diagonals, lower, part_1, part_2, prior_1, squares_1, weights_1, sums, d_alphas_parts, d_centred_1_parts, d_scaled_1_parts, d_scaled_2_parts)
+    return mixture_value_and_grad_end(
+        alphas,
+        icf,
+        gamma,
+        m,
+        p,
+        q,
+        n,
+        d_part_1,
+        diagonals,
+        lower,
+        part_1,
+        part_2,
+        prior_1,
+        squares_1,
+        weights_1,
+        sums,
+        d_alphas_parts,
+        d_centred_1_parts,
+        d_scaled_1_parts,
+        d_scaled_2_parts,
+    )

@@ -56,6 +56,19 @@ def test_arguments_that_fit_on_no_line_have_one_each() -> None:
     assert found == ["total = plus(", "    total,", "    first_of_many * second_of_many,", ")"]
 
 
+def test_many_results_of_a_call() -> None:
+    """Names that fill a line leave the call to others; more of them have a line each."""
+    line = "first, second, third = steps(x, y, z)"
+    found = broken(line, 24)
+    assert found == ["first, second, third = (", "    steps(x, y, z)", ")"]
+    line = "first, second, third, fourth = steps(x, y, z)"
+    found = broken(line, 24)
+    assert found == [
+        "(", "    first,", "    second,", "    third,", "    fourth,", ") = steps(x, y, z)",
+    ]  # fmt: skip
+    assert ast.dump(ast.parse("\n".join(found))) == ast.dump(ast.parse(line))
+
+
 def test_what_fits_or_cannot_be_broken_stays() -> None:
     assert broken("t = a + b") == ["t = a + b"]
     assert broken("a_long_name = another_long_name", 10) == ["a_long_name = another_long_name"]
