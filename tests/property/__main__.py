@@ -27,12 +27,13 @@ def main() -> int:
         "--compile-every", type=int, default=25, help="how often numba compiles one"
     )
     parser.add_argument("--narrow", action="store_true", help="only arithmetic, loops and views")
+    parser.add_argument("--small", action="store_true", help="loops over arrays of two elements")
     given = parser.parse_args()
     os.environ["CODEGEN_AD_CHECK"] = "1"
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["CODEGEN_AD_CACHE"] = folder
-        return _try(given)
+        return _try_small(given) if given.small else _try(given)
 
 
 def _try(given: argparse.Namespace) -> int:
@@ -66,6 +67,23 @@ def _try(given: argparse.Namespace) -> int:
     for reason, count in reasons.most_common():
         print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
+
+
+def _try_small(given: argparse.Namespace) -> int:
+    from tests.property import small_arrays
+
+    seed, failed = given.seed, 0
+    end = time.monotonic() + 60 * given.minutes
+    while time.monotonic() < end:
+        seed += 1
+        text = small_arrays.text_of(seed)
+        try:
+            small_arrays.run(text, seed)
+        except Exception:
+            failed += 1
+            print(f"seed {seed}\n{text}\n{traceback.format_exc(limit=-1)}", flush=True)
+    print(f"{seed - given.seed} programs: {failed} failed")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.property import small_arrays
 from tests.property.forms import HELPERS
 from tests.property.programs import PARAMETERS, Writer
 from tests.property.running import Depth, run, text_of
@@ -191,6 +192,11 @@ def test_bodies_that_were_wrong(name: str):
     body = (BODIES_FOUND | LONG_BODIES_FOUND)[name]
     lines = [HELPERS, f"def f({PARAMETERS}):", *(f"    {line}" for line in body)]
     assert run("\n".join(lines) + "\n", size, 1, Depth(checkpoint="sqrt")).kind == "same"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_small_arrays_are_the_same_in_variables_and_in_memory(seed: int):
+    small_arrays.run(small_arrays.text_of(seed), seed)
 
 
 def test_few_programs_are_refused():
