@@ -28,6 +28,7 @@ from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from codegen_ad.errors import CacheWarning, CodegenError, InternalError
+from codegen_ad.runtime.entrances import compile_entrance
 from codegen_ad.runtime.store import Entry
 
 PACKAGE = "codegen_ad_kernels"
@@ -150,8 +151,8 @@ class _Dispatcher(Protocol):
     """What is used of a function that numba compiles for the CPU."""
 
     overloads: dict[Any, Any]
+    targetoptions: dict[str, Any]
 
-    def compile(self, sig: tuple[object, ...]) -> object: ...
     def typeof_pyval(self, val: object) -> object: ...
 
 
@@ -160,7 +161,7 @@ def _make_ready(function: Callable[..., object], args: tuple[object, ...]) -> No
     if not isinstance(function, _Dispatcher) or function.overloads:
         return
     types = tuple(function.typeof_pyval(arg) for arg in args)
-    function.compile(types)
+    compile_entrance(function, types)
     if types not in function.overloads:
         raise _MixedUpCodeError("it is for other argument types")
 

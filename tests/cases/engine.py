@@ -10,7 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
@@ -183,6 +183,23 @@ class Run:
         pushed = pushforward(self.reverse, wrt)
         outputs = run(pushed, [*self.arrays, *self.cotangents, *self.directions])
         return outputs[len(outputs) - len(wrt) :]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a case is by its types alone, for those who ask the whole table: see `Run`."""
+
+    outputs: int
+    classes: tuple[str, ...]
+    differentiated: bool
+
+
+@cache
+def facts(text: str) -> Facts:
+    """The facts of a case on the table's data, which is read once for all who ask."""
+    here = Run(text, DATA)
+    differentiated = here.differentiable and not here.coarse
+    return Facts(len(here.program.outputs), here.classes, differentiated)
 
 
 def run(program: Program, arrays: Sequence[Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from codegen_ad.frontend import refusals
 from codegen_ad.frontend.library.refused import REASONS
 from tests.cases.constructs import CONSTRUCTS
-from tests.cases.engine import EDGES, Case, Run
+from tests.cases.engine import EDGES, Case, Run, facts
 from tests.cases.table import CASES, NOTES
 from tests.frontend.construct import Construct
 from tests.frontend.library.library_cases import DATA
@@ -87,8 +87,7 @@ def _rows(cases: Sequence[Case]) -> list[tuple[str, ...]]:
 
 def is_differentiated(case: Case) -> bool:
     """Whether the tests differentiate a case."""
-    here = Run(case.text, DATA)
-    return (here.differentiable and not here.coarse) or Run(case.text, DATA, EDGES).differentiable
+    return facts(case.text).differentiated or Run(case.text, DATA, EDGES).differentiable
 
 
 def _construct(row: Construct) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from tests.cases.engine import (
     check_second,
     check_single,
     check_value,
+    facts,
     single,
 )
 from tests.cases.table import CASES
@@ -26,9 +27,8 @@ def test_there_are_many() -> None:
     assert len({case.text for case in CASES}) == len(CASES)
     found: set[tuple[str, str, tuple[str, ...]]] = set()
     for case in CASES:
-        here = Run(case.text, DATA)
-        differentiated = here.differentiable and not here.coarse
-        modes = ("value", "reverse", "forward", "second") if differentiated else ("value",)
+        here = facts(case.text)
+        modes = ("value", "reverse", "forward", "second") if here.differentiated else ("value",)
         found |= {(case.function, mode, here.classes) for mode in modes}
     assert len(found) >= 2000
     assert len({(function, mode) for function, mode, _ in found}) >= 1000
