@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+import inspect
 import operator
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +15,7 @@ from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import data, indexing
 from codegen_ad.frontend.arrays.access import subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
-from codegen_ad.frontend.calls.outside import lookup
+from codegen_ad.frontend.calls.outside import import_, lookup
 from codegen_ad.frontend.complex_numbers import (
     access as complex_access,
 )
@@ -103,6 +105,9 @@ def _unpack(m: Machine, elts: Sequence[ast.expr], value: Value) -> None:
                 "A single number cannot be unpacked.", "Give it one name.", error=ShapeMismatch
             )
         m.equate(shape[0], as_dim(len(elts)), f"{m.text()} = ...")
+    if isinstance(value, Array) and stars and m.try_items(value) is None:
+        _unpack_rows(m, elts, value, stars[0])
+        return
     items = m.items(value, "value that is unpacked")
     if stars:
         (star,) = stars
@@ -122,6 +127,19 @@ def _unpack(m: Machine, elts: Sequence[ast.expr], value: Value) -> None:
         )
     for element, item in zip(elts, items, strict=True):
         bind(m, element.value if isinstance(element, ast.Starred) else element, item)
+
+
+def _unpack_rows(m: Machine, elts: Sequence[ast.expr], value: Array, star: int) -> None:
+    """`a, *rest, z = array` for an array whose length is not known."""
+    length, after = m.type_of(value).shape[0], len(elts) - star - 1
+    m.require(length, len(elts) - 1, m.text())
+    middle = rows.between(m, value, star, length - after)
+    for place, element in enumerate(elts):
+        if isinstance(element, ast.Starred):
+            bind(m, element.value, middle)
+        else:
+            at = as_dim(place) if place < star else length - (len(elts) - place)
+            bind(m, element, m.row(value, at))
 
 
 def put(m: Machine, owner: Value, index: Value, value: Value) -> None:
@@ -173,6 +191,16 @@ def own(m: Machine, cell: Cell) -> None:
 
 def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
     if isinstance(owner, Record):
+        held = inspect.getattr_static(owner.cls, name, None)
+        if isinstance(held, property) and held.fset is not None:
+            m.call(import_(m, held.fset, ()), [owner, value], {})
+            return
+        if hasattr(held, "__set__"):
+            m.refuse(
+                f"`{name}` of `{owner.cls.__name__}` is a property or descriptor without a setter "
+                "that can be read.",
+                "Set the attributes behind it, or give the property a setter.",
+            )
         m.store[owner.cell] = {**m.store[owner.cell], name: value}
         return
     if isinstance(owner, Outside):
@@ -306,12 +334,29 @@ def _casts(m: Machine, source: str, target: str) -> bool:
 
 
 def delete(m: Machine, target: ast.expr) -> None:
-    """`del target`."""
+    """`del name`, `del items[i]`, `del d[key]`."""
     with m.spot(target):
         if isinstance(target, ast.Name) and target.id in m.frame.env:
             del m.frame.env[target.id]
             return
+        if isinstance(target, ast.Subscript):
+            owner, index = m.evaluate(m, target.value), m.evaluate(m, target.slice)
+            if isinstance(owner, List | Dict) and not isinstance(m.store[owner.cell], Rows):
+                _delete_item(m, owner, index)
+                return
         m.refuse(
-            "`del` of anything but a name is not translated.",
-            "Use `pop`, or make a new list or dict without it.",
+            "`del` of attributes, of parts of arrays and in lists whose length is not known is not "
+            "translated.",
+            "Make a new list or array without it: `items[1:]`, `np.delete(x, 0)`.",
         )
+
+
+def _delete_item(m: Machine, owner: List | Dict, index: Value) -> None:
+    own(m, owner.cell)
+    kept = copy.copy(m.store[owner.cell])
+    kept = list(kept) if isinstance(owner, List) else kept
+    try:
+        del kept[m.static(index, "position" if isinstance(owner, List) else "key")]
+    except (IndexError, KeyError, TypeError) as error:
+        m.fails(error)
+    m.store[owner.cell] = tuple(kept) if isinstance(owner, List) else kept

@@ -349,7 +349,7 @@ class Machine:
         """The items of a sequence whose length is known now, else None."""
         return sequences.try_items(self, value)
 
-    def row(self, array: Array, index: Node | int) -> Value:
+    def row(self, array: Array, index: Node | Dim | int) -> Value:
         """`array[index]` on the first axis: a view, or a new scalar."""
         return sequences.row(self, array, index)
 

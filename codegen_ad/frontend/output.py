@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -111,6 +111,11 @@ def _flatten(
                 for i, v in enumerate(m.store[cell])
             ]
             return OutputSequence(list, tuple(parts))
+        case Record(cls) if not is_dataclass(cls):
+            m.refuse(
+                f"The function returns an object of `{cls.__name__}`, which only that class makes.",
+                "Return what it holds, in a tuple, a dict or a dataclass.",
+            )
         case Dict(cell) | Record(_, cell):
             held = m.store[cell]
             parts = [

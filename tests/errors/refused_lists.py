@@ -97,7 +97,7 @@ def change_outside_list(x: Any) -> Any:
 
 
 def item_deleted(x: Any) -> Any:
-    found = [x, x]
+    found = [v * 2 for v in x]
     del found[0]
     return found[0]
 

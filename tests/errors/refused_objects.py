@@ -81,3 +81,38 @@ def objects_in_an_array(x: Any) -> Any:
 
 def tuple_passed_with_ways_of_its_own(x: Any, equal: Any) -> Any:
     return x[0] if equal == 3 else x[1]
+
+
+class Plain:
+    """A class without fields, whose `__init__` makes its objects."""
+
+    def __init__(self, a: Any) -> None:
+        self.a = a
+
+    @property
+    def half(self) -> Any:
+        """What can't be set."""
+        return self.a / 2
+
+
+class Empty:
+    """A class that takes no arguments."""
+
+
+def plain_object_returned(x: Any) -> Any:
+    return Plain(x[0])
+
+
+def property_set(x: Any) -> Any:
+    made = Plain(x[0])
+    made.half = x[1]
+    return made.a
+
+
+def plain_class_without_arguments(x: Any) -> Any:
+    made = Empty(x[0])
+    return made.a
+
+
+def fields_of_a_plain_object(x: Any) -> Any:
+    return sum(dataclasses.astuple(Plain(x[0])))

@@ -13,6 +13,47 @@ from tests.frontend.construct import A, Table, X
 uses = Table("Functions and containers")
 
 SCALE = 1.5
+
+
+class Scaled:
+    """A plain class: what `__init__` sets is all that its objects hold."""
+
+    def __init__(self, state: Any, rate: Any = 0.5) -> None:
+        self.state = state
+        self._rate = rate
+
+    @property
+    def rate(self) -> Any:
+        """What is added, squared."""
+        return self._rate
+
+    @rate.setter
+    def rate(self, value: Any) -> None:
+        self._rate = value**2
+
+    def step(self, x: Any) -> Scaled:
+        """Change the state, in a way that other classes say otherwise."""
+        self.state = np.sin(self.state * x) + self.rate
+        return self
+
+    @staticmethod
+    def twice(x: Any) -> Any:
+        """Twice the square."""
+        return 2 * x**2
+
+    def __call__(self, x: Any) -> Any:
+        return (self.state * x**2).sum()
+
+
+class Grown(Scaled):
+    """Another way to take a step."""
+
+    def step(self, x: Any) -> Scaled:
+        """Take the root of a product."""
+        self.state = np.sqrt(self.state * x)
+        return self
+
+
 WEIGHTS = np.array([0.5, 1.5, -0.5, 2.0, 1.0])
 
 
@@ -135,6 +176,18 @@ def dataclasses(x: Any) -> Any:
     return p.dot(q)
 
 
+@uses("plain classes", "made in the function by `__init__`, with methods and properties")
+def plain_classes(x: Any) -> Any:
+    one = Scaled(x[0], rate=x[1])
+    one.rate = x[2] * one.rate
+    other = Grown(x[3]).step(x[4]).step(x[0])
+    for v in x:
+        one.step(v)
+    same = one
+    same.state *= x[1]
+    return one(x) * other.state + Scaled.twice(x[1]) * (one is same)
+
+
 @uses("NamedTuples")
 def named_tuples(x: Any) -> Any:
     pair = Pair(x[0], x[1:])
@@ -147,6 +200,14 @@ def tuples(x: Any) -> Any:
     a, (b, *rest) = x[0], (x[1], x[2], x[3])
     a, b = b, a
     return a**2 * b + sum(rest) * a
+
+
+@uses("`first, *rest = array`", "`rest` is a list of the others", x=X, a=A)
+def first_and_rest(x: Any, a: Any) -> Any:
+    first, *rest, last = x
+    row, *rows = a
+    total = sum(r.sum() * row[0] for r in rows)
+    return first * last**2 * sum(v**3 for v in rest) * len(rest) + total
 
 
 @uses("lists", "changed in place, seen by every name")
@@ -239,7 +300,9 @@ def deleted(x: Any) -> Any:
     y = x**2
     z = y.sum()
     del y
-    return z**2
+    items, named = [x[0], x[1], x[2] ** 2], {"a": x[0], "b": x[3] ** 2}
+    del items[0], named["a"]
+    return z**2 * items[0] * items[1] * named["b"] + len(named)
 
 
 @uses("`sorted`", "of numbers and tuples, with `key=` and `reverse=`")

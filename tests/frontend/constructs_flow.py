@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.frontend.construct import A, Table, X
 
+CHOSEN = frozenset({0, 3})
 uses = Table("Decisions, loops and jumps")
 
 
@@ -48,13 +49,15 @@ def chained(x: Any) -> Any:
     return total
 
 
-@uses("`in`, `not in`", "numbers among numbers, also of data; keys and texts that are known")
+@uses("`in`, `not in`", "numbers among numbers, also of data, or sets; known keys and texts")
 def among(x: Any) -> Any:
     total = x[0] ** 2
     odd = []
     for i in range(len(x)):
         if i in (1, 3):
             total *= x[i]
+        if i in {2, 4} or i in CHOSEN:
+            total += x[i] ** 2
         if x[i] not in (x[0], 0.5, x[1]):
             total += x[i] ** 3
     for i in range(4):

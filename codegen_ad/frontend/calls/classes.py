@@ -1,12 +1,13 @@
-"""Objects made inside of a function: NamedTuples and dataclasses, which their fields say all of.
+"""Objects made inside of a function: of NamedTuples and dataclasses, and of plain classes.
 
-A class that says otherwise how it is made, or how its attributes are set and found, is not one of
-these: its fields alone would be another object.
+What fields or `__init__` set says all of such an object. A class that says otherwise how it is
+made, or how its attributes are set and found, is not one of these.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 def is_known(cls: type[Any]) -> bool:
     """Whether objects of a class can be made here."""
-    return _is_named_tuple(cls) or _is_dataclass(cls)
+    return _is_named_tuple(cls) or _is_dataclass(cls) or _is_plain(cls)
 
 
 def construct(
@@ -44,6 +45,8 @@ def construct(
         whole = {**defaults, **given, **kwargs}
         _check(m, cls, cls._fields, whole, len(args) <= len(cls._fields))
         return cls._make(whole[f] for f in cls._fields)
+    if not dataclasses.is_dataclass(cls):
+        return _made_by_init(m, cls, path, args, kwargs)
     fields = [f for f in dataclasses.fields(cls) if f.init]
     positional = [f.name for f in fields if not f.kw_only]
     whole = dict(zip(positional, args, strict=False)) | dict(kwargs)
@@ -64,6 +67,19 @@ def construct(
     after = getattr(cls, "__post_init__", None)
     if after is not None:
         m.call(Outside(after, (*path, ("attribute", "__post_init__"))), (made,), {})
+    return made
+
+
+def _made_by_init(
+    m: Machine, cls: type[Any], path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
+) -> Value:
+    """A new object of a plain class: what its `__init__` sets is all that it holds."""
+    made = Record(cls, Cell())
+    m.store[made.cell] = {}
+    if isinstance(cls.__init__, FunctionType):
+        m.call(Outside(cls.__init__, (*path, ("attribute", "__init__"))), (made, *args), kwargs)
+    elif args or kwargs:
+        m.refuse(f"`{cls.__name__}` takes no arguments.", "Leave them out, or write `__init__`.")
     return made
 
 
@@ -98,6 +114,25 @@ def _is_dataclass(cls: type[Any]) -> bool:
     count = making.co_argcount + making.co_kwonlyargcount
     given = set(making.co_varnames[1:count])
     return given == {f.name for f in dataclasses.fields(cls) if f.init}  # else an `InitVar`
+
+
+def _is_plain(cls: type[Any]) -> bool:
+    """Whether a class is written in Python, with `__init__` alone for how its objects are made."""
+    own = [c for c in cls.__mro__ if c is not object]
+    if dataclasses.is_dataclass(cls) or not all(type(c) is type and _is_written(c) for c in own):
+        return False
+    if any("__slots__" in vars(c) or "__getattr__" in vars(c) for c in own):
+        return False
+    ways = ("__new__", "__setattr__", "__getattribute__", "__delattr__", "__init_subclass__")
+    if any(name in vars(c) for c in own for name in ways):
+        return False
+    return cls.__init__ is object.__init__ or isinstance(cls.__init__, FunctionType)
+
+
+def _is_written(cls: type[Any]) -> bool:
+    """Whether a class is a user's, not one of the interpreter or of a library."""
+    package = cls.__module__.partition(".")[0]
+    return package not in sys.stdlib_module_names - {"__main__"} | {"numpy", "scipy"}
 
 
 def _generated(method: object) -> CodeType | None:
@@ -157,7 +192,7 @@ def _fields(m: Any, args: Sequence[Value], _: Mapping[str, Value]) -> Value:
 
 
 def _object(m: Any, args: Sequence[Value], name: str) -> Record:
-    if len(args) == 1 and isinstance(args[0], Record):
+    if len(args) == 1 and isinstance(args[0], Record) and dataclasses.is_dataclass(args[0].cls):
         return args[0]
     m.refuse(
         f"`dataclasses.{name}` needs an object of a dataclass that is passed or made here.",

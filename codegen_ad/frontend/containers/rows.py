@@ -110,6 +110,15 @@ def put(m: Machine, rows: Rows, index: Value, value: Value) -> None:
     indexing.put(m, array, index, value)
 
 
+def between(m: Machine, array: Array, start: int, stop: Dim) -> List:
+    """A list of the rows of an array from `start` to `stop`."""
+    kind = m.type_of(array)
+    spans = (Span(as_dim(start), 1, stop - start), *map(make.whole, kind.shape[1:]))
+    copy = m.fresh(m.read(cast("Array", m.view(array, views.Sliced(spans)))))
+    _tangle(m, copy, array)
+    return m.list_of_rows(Rows(copy, weak=False, lists=0))
+
+
 def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
     """The item at a position that depends on data, of numbers or arrays of one shape; else None."""
     if (

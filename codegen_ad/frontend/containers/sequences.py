@@ -98,7 +98,7 @@ def _at_most(m: Machine, length: Dim, most: int) -> int:
     return 0
 
 
-def row(m: Machine, array: Array, index: Node | int) -> Value:
+def row(m: Machine, array: Array, index: Node | Dim | int) -> Value:
     """`array[index]` on the first axis: a view, or a new scalar."""
     shape = m.type_of(array).shape
     if isinstance(index, Node):

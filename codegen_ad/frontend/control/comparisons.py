@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
@@ -50,6 +50,9 @@ def comparison(m: Machine, node: ast.Compare) -> Value:
     left = (m.perhaps if may_be_none[0] else m.evaluate)(m, node.left)
     for place, (op, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
         tells = any(may_be_none[place : place + 2])
+        if isinstance(op, ast.In | ast.NotIn) and isinstance(right_node, ast.Set):
+            # Only what is among them counts, not in which order.
+            right_node = ast.copy_location(ast.Tuple(right_node.elts, ast.Load()), right_node)
         right = (m.perhaps if tells else m.evaluate)(m, right_node)
         value = compare(m, op, left, right)
         if place == 0:
@@ -194,6 +197,9 @@ def _contains(m: Machine, item: Value, container: Value) -> Value:
         return branches.truth_value(m, own)
     if isinstance(container, str):
         return str(m.static(item, "operand")) in container
+    if isinstance(container, Outside) and isinstance(container.object, set | frozenset):
+        members = cast("frozenset[Value]", container.object)
+        container = tuple(sorted(members, key=repr))
     found: Node | None = None
     for other in m.items(container, "right side of `in`"):
         equal = branches.decide(m, compare(m, ast.Eq(), item, other))
