@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from codegen_ad import differentiate
+from codegen_ad import differentiate, minimize
 from tests.cuda.device_runs import Failed, run
 from tests.cuda.test_device_files import flat, named
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 pytest.importorskip("greenlet", reason="the simulator needs it")
 
+from codegen_ad.fit import on_device
+from codegen_ad.runtime.cuda.devices import using
 from codegen_ad.testing.lockstep import LockstepError, OrderMatters
+from codegen_ad.testing.simulated_driver import SimulatedDriver
 
 RANDOM = np.random.default_rng(22)
 N = 34
@@ -145,3 +148,22 @@ def test_the_option_is_for_files_of_a_gpu_and_for_large_arrays_alone() -> None:
             for atomics in (False, True)
         ]
         assert texts[0] == texts[1]
+
+
+def by_place(p: Any, a: Any, x: Any, c: Any) -> Any:
+    sums = np.bincount(a, weights=p[0] * np.exp(p[1] * x), minlength=len(c))
+    return np.mean((sums - c) ** 2)
+
+
+def test_a_fit_with_atomic_sums(cache_folder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_device, "WARP_ROWS", 16)
+    data = abs(below(150, N)), normal(N), normal(150)
+    function = differentiate(by_place, atomics=True)
+    start = np.array([0.5, 0.1])
+    text = function.source(start, *data, mode="fit:gd:block", target="cuda").plain
+    assert "cuda.atomic.add(" in text
+    options: dict[str, Any] = {"method": "gd", "learning_rate": 0.1, "steps": 4}
+    wanted = minimize(function, start, data, **options)
+    with using(SimulatedDriver().platform()):
+        found = minimize(function, start, data, target="cuda", **options)
+    np.testing.assert_allclose(found.x, wanted.x, rtol=1e-12)
