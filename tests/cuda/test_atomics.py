@@ -34,12 +34,6 @@ def slopes(u: Any, v: Any, group: Any, x: Any) -> Any:
     return np.sum(np.exp(u[group] + v[group] * x))
 
 
-def table_of_sums(w: Any, a: Any, b: Any, c: Any) -> Any:
-    sums = np.zeros_like(c)
-    np.add.at(sums, (a, b), w**2)
-    return np.sum((sums - c) ** 2)
-
-
 def in_branches(u: Any, k: Any, x: Any) -> Any:
     total = 0.0
     for i in range(len(x)):
@@ -75,7 +69,6 @@ def below(count: int, *shape: int) -> Any:
 EFFECTS = normal(2), normal(150), normal(N, 2), below(150, N), normal(N)
 CASES: tuple[tuple[Any, tuple[str, ...], str, tuple[Any, ...]], ...] = (
     (slopes, ("u", "v"), "hvp", (normal(150), normal(150), below(150, N), normal(N))),
-    (table_of_sums, (), "jvp", (normal(N), below(13, N), below(12, N), normal(13, 12))),
     (in_branches, (), "value_and_grad", (normal(50, 3), below(50, N), 2 * normal(N))),
     (
         beside_wide, ("w", "u"), "value_and_grad",
