@@ -96,7 +96,7 @@ def rows(device: Device, bundle: Bundle) -> Iterator[Row]:
         image = bundle.image_of(file, fit.name)(kernel, device.properties.capability)
         loaded = LoadedKernel(device.driver, kernel, image)
         yield _difference(device, bundle, fit, file, loaded)
-        points, steps = (40, 2) if device.is_dry else (fit.points, fit.steps)
+        points, steps = (POINTS, 2) if device.is_dry else (fit.points, fit.steps)
         seconds, _ = _timed(fit, file, loaded, points, steps, 1)
         note = f"{points} points, {steps} steps: {1e6 * seconds / steps:.3g} µs a step"
         yield _row(device, f"{fit.name}, one fit", seconds, note)

@@ -128,8 +128,10 @@ def fit_source(
         If the fit is not for many threads.
     """
     with _refusing():
-        before, rows = None if once is None else once.kernel, TEAMS[team][0].rows
-        plan = fit_plan(kernel, targets, before, rows, atomics=atomics)
+        exchange, _ = TEAMS[team]
+        before = None if once is None else once.kernel
+        rows, threads = exchange.rows, exchange.threads
+        plan = fit_plan(kernel, targets, before, rows, threads, atomics=atomics)
     team = "block" if team == "grid" and not is_for_grid(plan) else team
     k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
     return render(f"{NAME}/fit.py.jinja", k=k, f=f)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import WARP
+from codegen_ad.emit.device_spell import typed
 from codegen_ad.emit.device_view import parameter_type, size_text, type_text
 from codegen_ad.emit.exchanges import Exchange, Grid, element
 from codegen_ad.emit.fit_view import Recipe
@@ -23,10 +24,10 @@ from codegen_ad.plan.free import fresh, names_of
 STATE = ("point", "best", "best_gradient", "record", "counts")
 RESERVED = frozenset(
     (
-        *STATE, "arrived", "best_own", "best_slope", "best_value", "expected", "finite", "fit",
-        "first", "ftol", "gtol", "hyper", "inverse", "is_best", "large", "last", "losses", "norm",
-        "outcome", "own", "previous", "quotient", "slack", "slope", "small", "step", "total",
-        "trace", "until", "weights", "math", "abs",
+        *STATE, "ahead", "arrived", "best_own", "best_slope", "best_value", "columns", "expected",
+        "finite", "first", "fit", "ftol", "gtol", "hyper", "inverse", "is_best", "judged", "large",
+        "last", "more", "norm", "outcome", "own", "place", "previous", "quotient", "slack", "slope",
+        "small", "step", "total", "trace", "traced", "until", "weights", "math", "abs",
     )
 )  # fmt: skip
 
@@ -36,7 +37,10 @@ def reserved(recipe: Recipe) -> frozenset[str]:
     state = (*recipe.state, *(f"{s}_all" for s in recipe.state))
     method = {*recipe.numbers, *state, *(line.split(" = ")[0] for line in recipe.once)}
     kept = {"own", "slope", "best_own", "best_slope", *recipe.state}
-    return RESERVED | method | {f"{name}_{k}" for name in kept for k in range(1, MOST // WARP)}
+    kept |= {f"{name}_before" for name in ("own", *recipe.state)}
+    return (
+        RESERVED | kept | method | {f"{name}_{k}" for name in kept for k in range(1, MOST // WARP)}
+    )
 
 
 def _plus(name: str, number: int) -> str:
@@ -101,6 +105,26 @@ class FitWriter:
             found += inner
         return found
 
+    @property
+    def value(self) -> str:
+        """The variable that holds the value of the point that is judged."""
+        return self.plan.value.name
+
+    @property
+    def judged(self) -> str:
+        """The variable of whether there is such a point; empty where there always is."""
+        return ""
+
+    @property
+    def weights_row(self) -> str:
+        """The row of what the host computed for a step."""
+        return "step - first"
+
+    @property
+    def evaluated(self) -> str:
+        """What the parameter's variable was called at that point."""
+        return "own"
+
     # Before the loop ------------------------------------------------------------------------------
 
     def begin(self) -> list[str]:
@@ -121,7 +145,8 @@ class FitWriter:
         mark = len(w.lines)
         numbers = [*self.recipe.numbers, "gtol", "ftol"]
         lines = [f"{name} = hyper[{k}]" for k, name in enumerate(numbers)]
-        lines += ["losses = trace[fit]", "step, outcome = counts[fit, 0], counts[fit, 1]"]
+        lines.append("step, outcome = counts[fit, 0], counts[fit, 1]")
+        lines += ["columns = trace.shape[0] // counts.shape[0]", "place = fit * columns + step"]
         lines += ["previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]"]
         lines += [f"{n}{e} = {self.literal(0.0)}" for e in self.endings for n, _ in self.held]
         lines += self._in_lanes(
@@ -163,14 +188,8 @@ class FitWriter:
         """Value, the squared norm of the gradient, and the slope of a lane's parameter."""
         w, plan = self.writer, self.plan
         mark = len(w.lines)
-        for k, line in enumerate(self.recipe.once):
-            name = line.split(" = ")[0]
-            w.line(f"{name} = weights[step - first, {k}]", 1)
-        for f in plan.fitted:
-            for k, name in enumerate(f.names, f.first):
-                w.line(f"{name} = {self._told('own', k)}", 1)
-            if not f.names:
-                self._to_array(f)
+        self._weights()
+        self._point()
         for step in plan.step.steps:
             self.team.step(step, 1)
         w.line(f"norm = {self.literal(0.0)}", 1)
@@ -183,8 +202,31 @@ class FitWriter:
                 w.line(f"norm += {at} * {at}", 2)
         for number, ending in enumerate(self.endings):
             self._slope(number, ending)
-        found = [line.removeprefix(INDENT) for line in w.lines[mark:]]
-        return found
+        return [line.removeprefix(INDENT) for line in w.lines[mark:]]
+
+    def step(self) -> list[str]:
+        """The method's step of each parameter that a lane keeps."""
+        each = [typed(line, self.plan.dtype) for line in self.recipe.each]
+        return self.slots(lambda ending: [self._renamed(line, ending) for line in each])
+
+    def _renamed(self, line: str, ending: str) -> str:
+        names = {"x": f"own{ending}", "g": f"slope{ending}"}
+        names |= {s: f"{s}{ending}" for s in self.recipe.state}
+        return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: names.get(m[0], m[0]), line)
+
+    def _weights(self) -> None:
+        """What the host computed for the method's step."""
+        for k, line in enumerate(self.recipe.once):
+            name = line.split(" = ")[0]
+            self.writer.line(f"{name} = weights[{self.weights_row}, {k}]", 1)
+
+    def _point(self) -> None:
+        """All threads learn the parameters."""
+        for f in self.plan.fitted:
+            for k, name in enumerate(f.names, f.first):
+                self.writer.line(f"{name} = {self._told('own', k)}", 1)
+            if not f.names:
+                self._to_array(f)
 
     def _told(self, name: str, k: int) -> str:
         ending = self.endings[k // WARP]
@@ -239,6 +281,10 @@ class FitWriter:
                 w.line(f"if (lane >= {low % WARP}) & (lane < {(high - 1) % WARP + 1}):", 1)
                 w.line(f"{name} = {element(f.gradient, f.parameter.shape, at)}", 2)
 
+    def roll(self) -> list[str]:
+        """The last lines of the loop."""
+        return []
+
     def finish(self) -> list[str]:
         """What is left for the next launch, or for the caller."""
         first_warp = self.exchange.first_warp
@@ -277,7 +323,7 @@ class FitWriter:
         given.append(("hyper", type_text(kind, 1)))
         if self.recipe.once:
             given.append(("weights", type_text(kind, 2)))
-        given.append(("trace", type_text(kind, 2)))
+        given.append(("trace", type_text(kind, 1)))
         given += [(n, "int64") for n in (("first",) if self.recipe.once else ())]
         given += [(n, "int64") for n in ("until", "total")]
         state = {*STATE, *self.state}
@@ -290,7 +336,7 @@ class FitWriter:
 
     def sizes(self) -> tuple[tuple[str, str], ...]:
         """Where sizes are read, and how others are found from these."""
-        found = [("fits", '("trace", 0)')]
+        found = [("fits", '("counts", 0)')]
         for size in self.plan.kernel.sizes:
             shifted = replace(size, axis=size.axis + (size.array in self.rows))
             found.append((size.symbol, size_text(shifted)))

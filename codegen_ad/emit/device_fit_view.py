@@ -6,8 +6,8 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
+from codegen_ad.emit.device_fit_ahead import AheadWriter
 from codegen_ad.emit.device_fit_lines import STATE, FitWriter
-from codegen_ad.emit.device_spell import typed
 from codegen_ad.emit.device_view import (
     DeviceView,
     PassView,
@@ -23,7 +23,7 @@ from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.fit import FitPlan
 from codegen_ad.plan.device.steps import Share
 
-KEPT = (1, 2, 4, 8)
+KEPT = range(1, 9)
 """How many rows each thread may keep."""
 
 
@@ -54,6 +54,7 @@ class DeviceFitView:
     start: tuple[str, ...]
     evaluate: tuple[str, ...]
     value: str
+    judged: str
     infinity: str
     slack: str
     zero: str
@@ -82,30 +83,29 @@ def device_fit_view(
     """
     exchange, how = TEAMS[team]
     count = exchange.threads * (GRID if team == "grid" else 1)
-    writer = FitWriter(plan, about, recipe, exchange, per_fit)
-    begin, start, evaluate = writer.begin(), writer.start(), writer.evaluate()
+    writer, begin, start, evaluate = _written(plan, about, recipe, exchange, per_fit)
     start = [*begin, *writer.views((*start, *evaluate)), *start]
     keep = writer.slots(
         lambda s: [
-            f"best_{n}{s} = cuda.selp(is_best, {n}{s}, best_{n}{s})" for n in ("own", "slope")
+            f"best_{n}{s} = cuda.selp(is_best, {now}{s}, best_{n}{s})"
+            for n, now in (("own", writer.evaluated), ("slope", "slope"))
         ]
     )
-    each = [typed(line, plan.dtype) for line in recipe.each]
-    step = writer.slots(lambda s: [_renamed(line, s, recipe) for line in each])
     finish = writer.finish()
     number = writer.literal
     loop = DeviceFitView(
         recipe.title,
         tuple(start),
         tuple(evaluate),
-        plan.value.name,
+        writer.value,
+        writer.judged,
         number(float("inf")),
         number(_SLACK),
         number(0.0),
         number(1.0),
         tuple(keep),
         exchange.leader,
-        tuple(step),
+        tuple(writer.roll() if writer.judged else writer.step()),
         tuple(finish),
     )
     used = set(re.findall(r"\w+", "\n".join(code_only((*start, *evaluate, *finish)))))
@@ -139,6 +139,22 @@ def device_fit_view(
     return view, loop
 
 
+def _written(
+    plan: FitPlan, about: About, recipe: Recipe, exchange: Exchange, per_fit: Set[str]
+) -> tuple[FitWriter, list[str], list[str], list[str]]:
+    """The writer of a fit, and what it wrote: who a thread is, the beginning, and a step.
+
+    A step that may fail is not begun before it is known that there is one.
+    """
+    kinds = (AheadWriter, FitWriter) if plan.ahead is not None else (FitWriter,)
+    for kind in kinds:
+        writer = kind(plan, about, recipe, exchange, per_fit)
+        begin, start, evaluate = writer.begin(), writer.start(), writer.evaluate()
+        if kind is FitWriter or not writer.failures.known:
+            return writer, begin, start, evaluate
+    raise AssertionError("the last kind is taken")
+
+
 def _rows(plan: FitPlan) -> str:
     """How many rows a grid shares out, as the table has it: no more blocks are launched."""
     known = {s.symbol for s in plan.kernel.sizes}
@@ -149,12 +165,7 @@ def _rows(plan: FitPlan) -> str:
 
 
 def _kept(plan: FitPlan, exchange: Exchange) -> str:
-    """How large sizes may be over whose rows threads keep what they read, as the table has it."""
-    most = exchange.rows * exchange.threads
-    items = [f"{spell_text(size)}: {most}" for size in plan.sizes_kept]
+    """The least and the largest that sizes may be over whose rows threads keep what they read."""
+    least, most = plan.rows_full * exchange.threads, exchange.rows * exchange.threads
+    items = [f"{spell_text(size)}: ({least}, {most})" for size in plan.sizes_kept]
     return f"{{{', '.join(items)}}}" if items else ""
-
-
-def _renamed(line: str, slot: str, recipe: Recipe) -> str:
-    names = {"x": f"own{slot}", "g": f"slope{slot}", **{s: f"{s}{slot}" for s in recipe.state}}
-    return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: names.get(m[0], m[0]), line)

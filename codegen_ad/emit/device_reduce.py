@@ -94,9 +94,13 @@ def free_prefix(wish: str, taken: Set[str]) -> str:
 
 
 class Reducer:
-    """Writes the lines of one group's reduction; `prefix` begins the names of its own variables."""
+    """Writes the lines of one group's reduction; `prefix` begins the names of its own variables.
 
-    def __init__(self, group: Group, threads: int, prefix: str) -> None:
+    `held` are the variables in which lanes keep the sums of numbers, where nobody is told them.
+    """
+
+    def __init__(self, group: Group, threads: int, prefix: str, held: Sequence[str] = ()) -> None:
+        self.held = tuple(held)
         self.group = group
         self.threads = threads
         self.prefix = prefix

@@ -104,8 +104,11 @@ def _taken(reducers: Sequence[Reducer], part: Callable[[Reducer], None]) -> list
     return found
 
 
-def _to_names(r: Reducer, names: Sequence[str]) -> None:
-    """Every lane learns the numbers that lanes hold as `own`."""
+def _to_names(r: Reducer, start: int, names: Sequence[str]) -> None:
+    """Every lane learns the numbers that lanes hold as `own`, or each keeps the one that it has."""
+    if r.held:
+        r.line(f"{r.held[start // WARP]} = {r.prefix}own")
+        return
     for k, name in enumerate(names):
         alone = len(names) == 1
         text = f"{r.prefix}own" if alone else f"cuda.shfl_sync(ALL, {r.prefix}own, {k})"
@@ -161,9 +164,9 @@ class Warp:
         return _taken(reducers, self._totals)
 
     def _totals(self, r: Reducer) -> None:
-        for _, names in _chunks(r.group):
+        for start, names in _chunks(r.group):
             r.exchange(names)
-            _to_names(r, names)
+            _to_names(r, start, names)
         for total in r.group.totals:
             if total.shape:
                 depth, index = r.each(total)
@@ -209,7 +212,7 @@ def _from_rows(r: Reducer, sums: str, turn: str, rows: int) -> None:
         column = f"{column} + {start}" if start and size in (1, WARP) else column
         column = f"({column}) + {start}" if start and size not in (1, WARP) else column
         _column(r, sums, turn, column, rows, 0)
-        _to_names(r, names)
+        _to_names(r, start, names)
 
 
 def _column(r: Reducer, sums: str, turn: str, column: str, rows: int, depth: int) -> None:

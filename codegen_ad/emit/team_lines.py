@@ -173,7 +173,7 @@ class TeamWriter:
         w.own, w.atomic = {}, frozenset()
         if not found:
             return
-        reducers = [Reducer(g, self.exchange.threads, self.prefix) for g in found]
+        reducers = [Reducer(g, self.exchange.threads, self.prefix, share.held) for g in found]
         for line in (*self.exchange.totals(reducers), *first):
             w.line(line, depth)
 
@@ -190,7 +190,10 @@ class TeamWriter:
         self._each_row(step, depth)
         w.unsigned.add(step.row)
         w.block(list(step.always), depth + 1) if step.always else None
-        w.line(f"if {loop.variable} < {w.bound(loop.extent)}:", depth + 1)
+        there = f"{loop.variable} < {w.bound(loop.extent)}"
+        if step.full:  # the compiler writes the rows out, and knows which condition holds
+            there = f"({step.row} < u64({step.full})) | ({there})"
+        w.line(f"if {there}:", depth + 1)
         w.block(list(step.inside), depth + 2)
         w.unsigned.discard(step.row)
 

@@ -32,7 +32,7 @@ BLOCK_ROWS = 2**16
 several fits are not."""
 
 WARP, BLOCK = 32, 256
-KEPT = (1, 2, 4, 8)
+KEPT = range(1, 9)
 """Threads of a warp and of a block, and how many rows each of them may keep."""
 
 WORTH = 2**17

@@ -49,8 +49,9 @@ def peak_fit(
     epsilon = hyper[3]
     gtol = hyper[4]
     ftol = hyper[5]
-    losses = trace[fit]
     step, outcome = counts[fit, 0], counts[fit, 1]
+    columns = trace.shape[0] // counts.shape[0]
+    place = fit * columns + step
     previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]
     own = np.float32(0.0)
     mean = np.float32(0.0)
@@ -95,7 +96,7 @@ def peak_fit(
             # gradient of line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) + grou…
             d_model_5 = value_2 * model_3
             d_model_6 = d_model_5 * model_1
-            if i < u64(n):
+            if (row < u64(3)) | (i < u64(n)):
                 # line 5: return ((model - y) ** 2).mean()
                 value_1 += value_2 * value_2
                 # gradient of line 4: model = height * np.exp(-(((x - place) / width) ** 2) / 2) +…
@@ -159,8 +160,8 @@ def peak_fit(
         slope = cuda.selp(lane == 2, d_width, slope)
         slope = cuda.selp(lane == 3, d_ground, slope)
         # No branches: what follows is computed side by side, and after the end nobody reads it.
-        finite = abs(value + norm) < np.float32(math.inf)
         last = step == total
+        finite = abs(value + norm) < np.float32(math.inf)
         # The last point counts as best unless rounding can't explain why not.
         slack = cuda.selp(last, np.float32(2e-15), np.float32(0.0)) * abs(best_value)
         is_best = (finite & (value <= best_value + slack)) | (step == 0)
@@ -170,13 +171,16 @@ def peak_fit(
         large = cuda.selp(abs(value) > np.float32(1.0), abs(value), np.float32(1.0))
         small = (norm <= gtol * abs(gtol)) | (abs(previous - value) <= ftol * large)
         outcome = cuda.selp(last, 1, cuda.selp(finite, cuda.selp(small, 0, 2), 3))
-        if (lane == 0) & finite & (step < trace.shape[1]):
-            losses[u64(step)] = value
+        traced = (lane == 0) & finite & (step < columns)
         previous = cuda.selp(outcome == 2, value, previous)
+        more = cuda.selp(last, 0, cuda.selp(finite, 1, 0))
+        step += more
+        if traced:
+            trace[u64(place)] = value
+        place += more
         mean = beta1 * mean + (np.float32(1.0) - beta1) * slope
         square = beta2 * square + (np.float32(1.0) - beta2) * slope * slope
         own -= learning_rate * (mean / mean_weight) / (math.sqrt(square / square_weight) + epsilon)
-        step += cuda.selp(finite & (step != total), 1, 0)
     cuda.syncwarp()
     if lane < 4:
         point[fit, lane] = own
@@ -203,7 +207,7 @@ KERNELS = {
             "y": "float32[::1]",
             "hyper": "float32[::1]",
             "weights": "float32[:, ::1]",
-            "trace": "float32[:, ::1]",
+            "trace": "float32[::1]",
             "first": "int64",
             "until": "int64",
             "total": "int64",
@@ -211,7 +215,7 @@ KERNELS = {
         "rows": "32 * fits",
         "blocks": 2147483647,
         "threads": 32,
-        "kept": {"n": 128},
+        "kept": {"n": (96, 128)},
     },
 }
 ARRAYS = {
@@ -224,7 +228,7 @@ ARRAYS = {
     "square_all": {"role": "state", "dtype": "float32", "shape": ("fits", "4")},
 }
 SIZES = {
-    "fits": ("trace", 0),
+    "fits": ("counts", 0),
     "n": ("x", 0),
 }
 OUTPUTS = ("best", "best_gradient", "record", "counts")

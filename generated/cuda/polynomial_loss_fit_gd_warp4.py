@@ -30,8 +30,9 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
     learning_rate = hyper[0]
     gtol = hyper[1]
     ftol = hyper[2]
-    losses = trace[fit]
     step, outcome = counts[fit, 0], counts[fit, 1]
+    columns = trace.shape[0] // counts.shape[0]
+    place = fit * columns + step
     previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]
     own = 0.0
     best_own = 0.0
@@ -48,7 +49,18 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
         else:
             x_kept[row] = 0.0
             y_kept[row] = 0.0
+    # line 2: return ((y - poly(x, w)) ** 2).mean()
+    value_4 = np.float64(n)
+    # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
+    d_value_1 = 2.0 / value_4
+    held = np.float64(0)
+    judged = False
     while (outcome == 2) & (step < until):
+        # The step from the point before, by its sums; the first time there is none.
+        slope = -(held * d_value_1)
+        own_before = own
+        own -= learning_rate * slope
+        own = cuda.selp(judged, own, own_before)
         w_0 = cuda.shfl_sync(ALL, own, 0)
         w_1 = cuda.shfl_sync(ALL, own, 1)
         w_2 = cuda.shfl_sync(ALL, own, 2)
@@ -71,7 +83,7 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
             value_2 = w_0 + x_i * w_1 + powers_2 * w_2 + powers_3 * w_3 + powers_4 * w_4
             # line 2: return ((y - poly(x, w)) ** 2).mean()
             value_3 = y_kept[row] - value_2
-            if i < u64(n):
+            if (row < u64(3)) | (i < u64(n)):
                 value_1 += value_3 * value_3
                 # gradient of line 5 of poly: return powers @ w
                 d_w_0 += value_3
@@ -80,14 +92,14 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
                 d_w_3 += value_3 * powers_3
                 d_w_4 += value_3 * powers_4
         sum_upper = (lane & 4) != 0
-        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, value_1, d_w_3), 4)
-        sum_4_0 = cuda.selp(sum_upper, d_w_3, value_1) + sum_given
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_0, d_w_4), 4)
-        sum_4_1 = cuda.selp(sum_upper, d_w_4, d_w_0) + sum_given
-        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_1, 0.0), 4)
-        sum_4_2 = cuda.selp(sum_upper, 0.0, d_w_1) + sum_given
+        sum_4_0 = cuda.selp(sum_upper, d_w_4, d_w_0) + sum_given
+        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_1, value_1), 4)
+        sum_4_1 = cuda.selp(sum_upper, value_1, d_w_1) + sum_given
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_2, 0.0), 4)
-        sum_4_3 = cuda.selp(sum_upper, 0.0, d_w_2) + sum_given
+        sum_4_2 = cuda.selp(sum_upper, 0.0, d_w_2) + sum_given
+        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_3, 0.0), 4)
+        sum_4_3 = cuda.selp(sum_upper, 0.0, d_w_3) + sum_given
         sum_upper = (lane & 2) != 0
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, sum_4_0, sum_4_2), 2)
         sum_2_0 = cuda.selp(sum_upper, sum_4_2, sum_4_0) + sum_given
@@ -101,57 +113,43 @@ def loss_fit(point, best, best_gradient, record, counts, x, y, hyper, trace, unt
         sum_own = sum_own + sum_given
         sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
         sum_own = sum_own + sum_given
-        value_1 = cuda.shfl_sync(ALL, sum_own, 0)
-        d_w_0 = cuda.shfl_sync(ALL, sum_own, 1)
-        d_w_1 = cuda.shfl_sync(ALL, sum_own, 2)
-        d_w_2 = cuda.shfl_sync(ALL, sum_own, 3)
-        d_w_3 = cuda.shfl_sync(ALL, sum_own, 4)
-        d_w_4 = cuda.shfl_sync(ALL, sum_own, 5)
-        # line 2: return ((y - poly(x, w)) ** 2).mean()
-        value_4 = np.float64(n)
-        # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
-        d_value_1 = 2.0 / value_4
+        coming = sum_own
+        # Meanwhile the point before is judged.
+        value_1_before = cuda.shfl_sync(ALL, held, 5)
         # line 2: return ((y - poly(x, w)) ** 2).mean()
         inverse = 1.0 / value_4
-        quotient = value_1 * inverse
+        quotient = value_1_before * inverse
         value = cuda.selp(
             abs(quotient) < math.inf,
-            cuda.fma(cuda.fma(-quotient, value_4, value_1), inverse, quotient),
+            cuda.fma(cuda.fma(-quotient, value_4, value_1_before), inverse, quotient),
             quotient,
         )
-        slope_w_0 = -(d_w_0 * d_value_1)
-        slope_w_1 = -(d_w_1 * d_value_1)
-        slope_w_2 = -(d_w_2 * d_value_1)
-        slope_w_3 = -(d_w_3 * d_value_1)
-        slope_w_4 = -(d_w_4 * d_value_1)
-        norm = 0.0
-        norm += slope_w_0 * slope_w_0
-        norm += slope_w_1 * slope_w_1
-        norm += slope_w_2 * slope_w_2
-        norm += slope_w_3 * slope_w_3
-        norm += slope_w_4 * slope_w_4
-        slope = slope_w_0
-        slope = cuda.selp(lane == 1, slope_w_1, slope)
-        slope = cuda.selp(lane == 2, slope_w_2, slope)
-        slope = cuda.selp(lane == 3, slope_w_3, slope)
-        slope = cuda.selp(lane == 4, slope_w_4, slope)
-        # No branches: what follows is computed side by side, and after the end nobody reads it.
-        finite = abs(value + norm) < math.inf
-        last = step == total
+        norm = cuda.selp((lane & 7) < 5, slope * slope, 0.0)
+        norm += cuda.shfl_xor_sync(ALL, norm, 4)
+        norm += cuda.shfl_xor_sync(ALL, norm, 2)
+        norm += cuda.shfl_xor_sync(ALL, norm, 1)
+        norm = cuda.shfl_sync(ALL, norm, 0)
+        last = judged & (step == total)
+        finite = judged & (abs(value + norm) < math.inf)
         # The last point counts as best unless rounding can't explain why not.
         slack = cuda.selp(last, 2e-15, 0.0) * abs(best_value)
-        is_best = (finite & (value <= best_value + slack)) | (step == 0)
+        is_best = (finite & (value <= best_value + slack)) | (judged & (step == 0))
         best_value = cuda.selp(is_best, value, best_value)
-        best_own = cuda.selp(is_best, own, best_own)
+        best_own = cuda.selp(is_best, own_before, best_own)
         best_slope = cuda.selp(is_best, slope, best_slope)
         large = cuda.selp(abs(value) > 1.0, abs(value), 1.0)
         small = (norm <= gtol * abs(gtol)) | (abs(previous - value) <= ftol * large)
         outcome = cuda.selp(last, 1, cuda.selp(finite, cuda.selp(small, 0, 2), 3))
-        if (lane == 0) & finite & (step < trace.shape[1]):
-            losses[u64(step)] = value
-        previous = cuda.selp(outcome == 2, value, previous)
-        own -= learning_rate * slope
-        step += cuda.selp(finite & (step != total), 1, 0)
+        outcome = cuda.selp(judged, outcome, 2)
+        traced = (lane == 0) & finite & (step < columns)
+        previous = cuda.selp(judged & (outcome == 2), value, previous)
+        more = cuda.selp(last, 0, cuda.selp(finite, 1, 0))
+        step += more
+        if traced:
+            trace[u64(place)] = value
+        place += more
+        held = coming
+        judged = True
     cuda.syncwarp()
     if lane < 5:
         point[fit, lane] = own
@@ -173,14 +171,14 @@ KERNELS = {
             "x": "float64[:, ::1]",
             "y": "float64[:, ::1]",
             "hyper": "float64[::1]",
-            "trace": "float64[:, ::1]",
+            "trace": "float64[::1]",
             "until": "int64",
             "total": "int64",
         },
         "rows": "32 * fits",
         "blocks": 2147483647,
         "threads": 32,
-        "kept": {"n": 128},
+        "kept": {"n": (96, 128)},
     },
 }
 ARRAYS = {
@@ -191,7 +189,7 @@ ARRAYS = {
     "counts": {"role": "state", "dtype": "int64", "shape": ("fits", "2")},
 }
 SIZES = {
-    "fits": ("trace", 0),
+    "fits": ("counts", 0),
     "n": ("x", 0),
 }
 OUTPUTS = ("best", "best_gradient", "record", "counts")

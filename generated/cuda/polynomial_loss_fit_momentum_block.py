@@ -35,8 +35,9 @@ def loss_fit(
     momentum = hyper[1]
     gtol = hyper[2]
     ftol = hyper[3]
-    losses = trace[fit]
     step, outcome = counts[fit, 0], counts[fit, 1]
+    columns = trace.shape[0] // counts.shape[0]
+    place = fit * columns + step
     previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]
     own = 0.0
     velocity = 0.0
@@ -47,7 +48,21 @@ def loss_fit(
         velocity = velocity_all[fit, lane]
         best_own = best[fit, lane]
         best_slope = best_gradient[fit, lane]
+    # line 2: return ((y - poly(x, w)) ** 2).mean()
+    value_4 = np.float64(n)
+    # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
+    d_value_1 = 2.0 / value_4
+    held = np.float64(0)
+    judged = False
     while (outcome == 2) & (step < until):
+        # The step from the point before, by its sums; the first time there is none.
+        slope = -(held * d_value_1)
+        own_before = own
+        velocity_before = velocity
+        velocity = momentum * velocity + slope
+        own -= learning_rate * (slope + momentum * velocity)
+        own = cuda.selp(judged, own, own_before)
+        velocity = cuda.selp(judged, velocity, velocity_before)
         w_0 = cuda.shfl_sync(ALL, own, 0)
         w_1 = cuda.shfl_sync(ALL, own, 1)
         w_2 = cuda.shfl_sync(ALL, own, 2)
@@ -79,14 +94,14 @@ def loss_fit(
             d_w_4 += value_3 * powers_4
             i += u64(256)
         sum_upper = (lane & 4) != 0
-        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, value_1, d_w_3), 4)
-        sum_4_0 = cuda.selp(sum_upper, d_w_3, value_1) + sum_given
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_0, d_w_4), 4)
-        sum_4_1 = cuda.selp(sum_upper, d_w_4, d_w_0) + sum_given
-        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_1, 0.0), 4)
-        sum_4_2 = cuda.selp(sum_upper, 0.0, d_w_1) + sum_given
+        sum_4_0 = cuda.selp(sum_upper, d_w_4, d_w_0) + sum_given
+        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_1, value_1), 4)
+        sum_4_1 = cuda.selp(sum_upper, value_1, d_w_1) + sum_given
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_2, 0.0), 4)
-        sum_4_3 = cuda.selp(sum_upper, 0.0, d_w_2) + sum_given
+        sum_4_2 = cuda.selp(sum_upper, 0.0, d_w_2) + sum_given
+        sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, d_w_3, 0.0), 4)
+        sum_4_3 = cuda.selp(sum_upper, 0.0, d_w_3) + sum_given
         sum_upper = (lane & 2) != 0
         sum_given = cuda.shfl_xor_sync(ALL, cuda.selp(sum_upper, sum_4_0, sum_4_2), 2)
         sum_2_0 = cuda.selp(sum_upper, sum_4_2, sum_4_0) + sum_given
@@ -106,59 +121,44 @@ def loss_fit(
         sum_own = sums[turn, 0, lane & 7]
         for sum_row in range(1, 8):
             sum_own += sums[turn, sum_row, lane & 7]
-        value_1 = cuda.shfl_sync(ALL, sum_own, 0)
-        d_w_0 = cuda.shfl_sync(ALL, sum_own, 1)
-        d_w_1 = cuda.shfl_sync(ALL, sum_own, 2)
-        d_w_2 = cuda.shfl_sync(ALL, sum_own, 3)
-        d_w_3 = cuda.shfl_sync(ALL, sum_own, 4)
-        d_w_4 = cuda.shfl_sync(ALL, sum_own, 5)
+        coming = sum_own
         turn = 1 - turn
-        # line 2: return ((y - poly(x, w)) ** 2).mean()
-        value_4 = np.float64(n)
-        # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
-        d_value_1 = 2.0 / value_4
+        # Meanwhile the point before is judged.
+        value_1_before = cuda.shfl_sync(ALL, held, 5)
         # line 2: return ((y - poly(x, w)) ** 2).mean()
         inverse = 1.0 / value_4
-        quotient = value_1 * inverse
+        quotient = value_1_before * inverse
         value = cuda.selp(
             abs(quotient) < math.inf,
-            cuda.fma(cuda.fma(-quotient, value_4, value_1), inverse, quotient),
+            cuda.fma(cuda.fma(-quotient, value_4, value_1_before), inverse, quotient),
             quotient,
         )
-        slope_w_0 = -(d_w_0 * d_value_1)
-        slope_w_1 = -(d_w_1 * d_value_1)
-        slope_w_2 = -(d_w_2 * d_value_1)
-        slope_w_3 = -(d_w_3 * d_value_1)
-        slope_w_4 = -(d_w_4 * d_value_1)
-        norm = 0.0
-        norm += slope_w_0 * slope_w_0
-        norm += slope_w_1 * slope_w_1
-        norm += slope_w_2 * slope_w_2
-        norm += slope_w_3 * slope_w_3
-        norm += slope_w_4 * slope_w_4
-        slope = slope_w_0
-        slope = cuda.selp(lane == 1, slope_w_1, slope)
-        slope = cuda.selp(lane == 2, slope_w_2, slope)
-        slope = cuda.selp(lane == 3, slope_w_3, slope)
-        slope = cuda.selp(lane == 4, slope_w_4, slope)
-        # No branches: what follows is computed side by side, and after the end nobody reads it.
-        finite = abs(value + norm) < math.inf
-        last = step == total
+        norm = cuda.selp((lane & 7) < 5, slope * slope, 0.0)
+        norm += cuda.shfl_xor_sync(ALL, norm, 4)
+        norm += cuda.shfl_xor_sync(ALL, norm, 2)
+        norm += cuda.shfl_xor_sync(ALL, norm, 1)
+        norm = cuda.shfl_sync(ALL, norm, 0)
+        last = judged & (step == total)
+        finite = judged & (abs(value + norm) < math.inf)
         # The last point counts as best unless rounding can't explain why not.
         slack = cuda.selp(last, 2e-15, 0.0) * abs(best_value)
-        is_best = (finite & (value <= best_value + slack)) | (step == 0)
+        is_best = (finite & (value <= best_value + slack)) | (judged & (step == 0))
         best_value = cuda.selp(is_best, value, best_value)
-        best_own = cuda.selp(is_best, own, best_own)
+        best_own = cuda.selp(is_best, own_before, best_own)
         best_slope = cuda.selp(is_best, slope, best_slope)
         large = cuda.selp(abs(value) > 1.0, abs(value), 1.0)
         small = (norm <= gtol * abs(gtol)) | (abs(previous - value) <= ftol * large)
         outcome = cuda.selp(last, 1, cuda.selp(finite, cuda.selp(small, 0, 2), 3))
-        if (thread == 0) & finite & (step < trace.shape[1]):
-            losses[u64(step)] = value
-        previous = cuda.selp(outcome == 2, value, previous)
-        velocity = momentum * velocity + slope
-        own -= learning_rate * (slope + momentum * velocity)
-        step += cuda.selp(finite & (step != total), 1, 0)
+        outcome = cuda.selp(judged, outcome, 2)
+        traced = (thread == 0) & finite & (step < columns)
+        previous = cuda.selp(judged & (outcome == 2), value, previous)
+        more = cuda.selp(last, 0, cuda.selp(finite, 1, 0))
+        step += more
+        if traced:
+            trace[u64(place)] = value
+        place += more
+        held = coming
+        judged = True
     cuda.syncthreads()
     if warp == 0:
         if lane < 5:
@@ -183,7 +183,7 @@ KERNELS = {
             "x": "float64[:, ::1]",
             "y": "float64[:, ::1]",
             "hyper": "float64[::1]",
-            "trace": "float64[:, ::1]",
+            "trace": "float64[::1]",
             "until": "int64",
             "total": "int64",
         },
@@ -201,7 +201,7 @@ ARRAYS = {
     "velocity_all": {"role": "state", "dtype": "float64", "shape": ("fits", "5")},
 }
 SIZES = {
-    "fits": ("trace", 0),
+    "fits": ("counts", 0),
     "n": ("x", 0),
 }
 OUTPUTS = ("best", "best_gradient", "record", "counts")

@@ -51,6 +51,9 @@ MUTATIONS = {
     ),
     "a row that is not kept": (KEPT, "for row in range(u64(4)):", "for row in range(u64(3)):", 1),
     "a place too far": (KEPT, "y_kept[row] = y[i, 0]", "y_kept[row + u64(1)] = y[i, 0]", 1),
+    "a step that is not there": (
+        GRID, "first + ahead + 1 < until", "first + ahead < until", 2,
+    ),
     "a barrier that blocks pass at once": (GRID, ", 0) < expected:", ", 0) < 0:", 2),
 }  # fmt: skip
 
@@ -66,7 +69,7 @@ def arguments(text: str, blocks: int, until: int = STEPS + 1) -> list[Any]:
         "y": np.sin(3 * x),
         "hyper": np.array([0.1, *([] if "x_kept" in text else [0.9]), *more, -1.0, -1.0]),
         "weights": np.full((STEPS + 1, 2), 0.5),
-        "trace": np.zeros((1, STEPS)),
+        "trace": np.zeros(STEPS),
         "first": 0,
         "until": until,
         "total": STEPS,
@@ -91,8 +94,9 @@ def test_the_kernels_themselves_are_right(name: str) -> None:
     given = arguments(text, blocks)
     counts = launch(load(text), "loss_fit", blocks, threads(name), given, order="reverse")
     assert given[4][0].tolist() == [STEPS, 1]
-    # One barrier a step; the grid's have one in the middle, between two of the block.
-    assert counts.barriers == (STEPS + 2 if blocks == 1 else blocks * (4 * (STEPS + 1) + 2))
+    # One barrier a step, and one of an evaluation that is ahead and not judged; the grid's have one
+    # in the middle, between two of the block.
+    assert counts.barriers == (STEPS + 3 if blocks == 1 else blocks * (4 * (STEPS + 2) + 2))
 
 
 @pytest.mark.parametrize("what", MUTATIONS)

@@ -10,6 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.types import DType
+from codegen_ad.plan.device.ahead import Ahead, ahead
 from codegen_ad.plan.device.arrays import NOTHING
 from codegen_ad.plan.device.kept import kept
 from codegen_ad.plan.device.loops import Refused, check_possible, defined
@@ -61,6 +62,7 @@ class FitPlan:
     dtype : in which parameters, method and value are computed.
     once : what is computed before the first step; None if nothing is.
     aliases : parameters of the step, and what `once` computes for them.
+    ahead : the step divided, where the next point can be evaluated while one is judged.
     """
 
     kernel: Kernel
@@ -70,6 +72,7 @@ class FitPlan:
     dtype: DType
     once: TeamPlan | None = None
     aliases: tuple[tuple[Parameter, str], ...] = ()
+    ahead: Ahead | None = None
 
     @property
     def count(self) -> int:
@@ -81,6 +84,11 @@ class FitPlan:
         """The sizes of the data over whose rows threads keep what they read."""
         steps = (s for s in self.step.steps if isinstance(s, Kept))
         return tuple(dict.fromkeys(str(s.share.loop.extent) for s in steps))
+
+    @property
+    def rows_full(self) -> int:
+        """How many of the rows that a thread keeps must be there."""
+        return max((s.full for s in self.step.steps if isinstance(s, Kept)), default=0)
 
     @property
     def counts(self) -> frozenset[str]:
@@ -99,6 +107,7 @@ def fit_plan(
     targets: Sequence[int],
     once: Kernel | None,
     rows: int = 0,
+    threads: int = 1,
     *,
     atomics: bool = False,
 ) -> FitPlan:
@@ -109,7 +118,9 @@ def fit_plan(
     kernel : computes value and gradient.
     targets : the numbers of the parameters that are fitted, in the order of the gradients.
     once : computes the last parameters of `kernel` from others of the same names.
-    rows : how many rows of the data a thread has at most, if it is to keep them.
+    rows : how many rows of the data a thread has at most, if it is to keep them: as many as it
+        takes for the longest axis of the data.
+    threads : how many share the rows.
     atomics : whether sums at places that data name may be taken in any order.
 
     Raises
@@ -153,15 +164,23 @@ def fit_plan(
     step = repeated_plan(small, results, atomics=atomics)
     if rows:
         step = _with_rows(step, small, {p.name for p in parameters}, rows, taken)
+        step = _with_full(step, own, {p.name for p in parameters}, threads)
     single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
     dtype = DType.FLOAT32 if single else DType.FLOAT64
+    numbers = [name for f in fitted for name in f.names]
+    slopes = [slope for f in fitted for slope in f.slopes]
+    divided = None
+    if len(numbers) == first:  # no arrays among them
+        data = {p.name for p in own.parameters} - {p.name for p in parameters}
+        data |= {s.symbol for s in own.sizes}
+        divided = ahead(step, numbers, slopes, value, dtype, data, taken)
     if once is None:
-        return FitPlan(kernel, step, tuple(fitted), value, dtype)
+        return FitPlan(kernel, step, tuple(fitted), value, dtype, ahead=divided)
     assert {p.name for p in once.parameters} <= {p.name for p in kernel.parameters}
     before = team_plan(once, atomics=atomics)
     kept = kernel.parameters[-len(before.outputs) :]
     aliases = tuple(zip(kept, before.outputs, strict=True))
-    return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases)
+    return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases, divided)
 
 
 def _with_rows(
@@ -179,6 +198,25 @@ def _with_rows(
         if isinstance(step, Share):
             found = kept(step, rows, sizes, data - changed, taken)
         steps.append(step if found is None else found)
+    return replace(plan, steps=tuple(steps))
+
+
+def _with_full(plan: TeamPlan, kernel: Kernel, fitted: Set[str], threads: int) -> TeamPlan:
+    """The plan, which counts on all of a thread's rows but the last where only those can lack.
+
+    Threads keep as many rows as the longest axis of the data takes. Where that must be the one
+    whose rows they keep, each has all of them but, maybe, the last: nothing asks for the others.
+    """
+    sizes = {str(s.share.loop.extent) for s in plan.steps if isinstance(s, Kept)}
+    steps: list[Step] = []
+    for step in plan.steps:
+        if isinstance(step, Kept):
+            dims = [d for p in kernel.parameters if p.name not in fitted for d in p.shape]
+            before = threads * (step.rows - 1)
+            others = (d for d in dims if str(d) not in sizes)
+            if len(sizes) == 1 and all(d.is_constant and d.value <= before for d in others):
+                step = replace(step, full=step.rows - 1)
+        steps.append(step)
     return replace(plan, steps=tuple(steps))
 
 

@@ -21,12 +21,14 @@ class Share:
     """A loop that is shared out; behind it every thread knows the totals.
 
     `atomic` are the arrays to which threads add in any order.
+    With `held`, lanes keep the totals instead, one in each, in a variable for each 32 of them.
     """
 
     loop: For
     totals: tuple[Total, ...]
     own: tuple[Own, ...]
     atomic: frozenset[str] = frozenset()
+    held: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Kept:
     ----------
     share : the loop as it is where rows are read again.
     rows : how many each thread keeps.
+    full : how many of the first of them are there in every thread.
     row : the variable that counts them.
     columns : what is kept.
     always : what is computed for each of them, there or not.
@@ -78,6 +81,7 @@ class Kept:
     columns: tuple[KeptColumn, ...]
     always: tuple[Statement, ...]
     inside: tuple[Statement, ...]
+    full: int = 0
 
 
 Step = Uniform | Share | Kept | Alone | Wait | Around

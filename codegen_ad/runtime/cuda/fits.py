@@ -9,7 +9,9 @@ at a step that no other run can repeat.
 from __future__ import annotations
 
 import builtins
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +116,12 @@ class DeviceRun:
         fits = len(points)
         dtype = types["point"].dtype
         kept = np.empty((fits, steps if trace else 0), dtype)
-        self._values["trace"] = self._empty("trace", kept.shape, dtype)
-        shapes = {n: tuple(np.shape(v)) for n, v in given.items()} | {"trace": kept.shape}
+        self._values["trace"] = self._flat(self._empty("trace", kept.shape, dtype))
+        shapes = {n: tuple(np.shape(v)) for n, v in given.items()} | {"counts": (fits, 2)}
         sizes = file.sizes_of(shapes, given)
-        for size, most in kernel.kernel.kept:
-            if sizes[size] > most:
-                raise InternalError(f"threads keep {most} rows, and {size} is {sizes[size]}")
+        for size, (least, most) in kernel.kernel.kept:
+            if not least <= sizes[size] <= most:
+                raise InternalError(f"threads keep {least} to {most} rows: {size} is {sizes[size]}")
         self._blocks = kernel.kernel.grid(sizes)
         if kernel.kernel.cooperative:  # fewer blocks add in another order, and that is all
             self._blocks = min(self._blocks, kernel.together())
@@ -189,6 +191,11 @@ class DeviceRun:
         return View(
             held.address, rows.shape, contiguous(rows.shape, rows.itemsize), rows.dtype, held
         )
+
+    def _flat(self, view: View) -> View:
+        """The same numbers in one axis."""
+        shape = (math.prod(view.shape),)
+        return replace(view, shape=shape, strides=contiguous(shape, view.dtype.itemsize))
 
     def _upload(self, name: str, values: Any) -> View:
         values = np.ascontiguousarray(values)

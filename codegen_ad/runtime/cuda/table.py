@@ -70,7 +70,7 @@ class Kernel:
     cooperative : whether the grid has barriers, so that all its blocks must run at once.
     fastmath : whether all of its arithmetic may be approximate.
     shared : bytes of shared memory whose size the launch gives.
-    kept : sizes of data whose rows threads keep, and how large each may be.
+    kept : sizes of data whose rows threads keep, with the least and the largest that each may be.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Kernel:
     cooperative: bool = False
     fastmath: bool = False
     shared: int = 0
-    kept: tuple[tuple[str, int], ...] = ()
+    kept: tuple[tuple[str, tuple[int, int]], ...] = ()
 
     @property
     def launch_bounds(self) -> tuple[int, int]:
@@ -248,5 +248,5 @@ def _kernel(name: str, entry: Mapping[str, Any]) -> Kernel:
         bool(entry.get("cooperative", False)),
         bool(entry.get("fastmath", False)),
         int(entry.get("shared", 0)),
-        tuple(cast("Mapping[str, int]", entry.get("kept", {})).items()),
+        tuple(cast("Mapping[str, tuple[int, int]]", entry.get("kept", {})).items()),
     )
