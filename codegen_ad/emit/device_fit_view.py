@@ -64,6 +64,10 @@ class DeviceFitView:
     step: tuple[str, ...]
     finish: tuple[str, ...]
 
+    def also(self, condition: str) -> str:
+        """A condition that holds of a point that is judged, where there may be none."""
+        return f"{self.judged} & ({condition})" if self.judged else condition
+
 
 def device_fit_view(
     plan: FitPlan,
