@@ -63,9 +63,10 @@ def _section(
     times = interleaved(cases, rounds=3 if quick else 7, budget=5 if quick else 25)
     own, value = times[OWN], times[VALUE]
     units = None if workload.per is None else sizes[workload.per]
+    most = None if workload.memory is None else workload.memory(**sizes)
     for name in cases:
         seconds = times[name] * factors[name]
-        rows.append(_row(workload, name, seconds, own, used[name], notes, units))
+        rows.append(_row(workload, name, seconds, own, used[name], notes, units, most))
     order = [OWN, VALUE, *workload.peers]
     rows.sort(key=lambda row: order.index(row.name))
     text = str(function.source(*arguments))
@@ -88,6 +89,7 @@ def _row(
     used: int | None,
     notes: Mapping[str, str],
     units: int | None,
+    most: float | None,
 ) -> Row:
     ratio = seconds / own
     number, unit = (seconds, "s") if units is None else (1e9 * seconds / units, "ns")
@@ -96,6 +98,8 @@ def _row(
         wanted = workload.targets[name]
         reached = ratio >= wanted
         target = f"at least {wanted:g}" if wanted >= 1 else f"at least 1/{1 / wanted:.3g}"
+    if name == OWN and most is not None and used is not None:
+        target, reached = f"memory at most {1e-6 * most:.3g} MB", used <= most
     return Row(name, number, unit, ratio, notes.get(name, ""), target, reached, used)
 
 

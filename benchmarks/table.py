@@ -248,12 +248,13 @@ def nets() -> Iterator[Workload]:
 
 
 def plates() -> Iterator[Workload]:
-    for key, title, function, data, name, checkpoint in (
-        ("heat", "2-D heat", heat.heat, heat.heat_data, "heat", None),
-        ("burning", "2-D heat with a source", heat.burning, heat.burning_data, "burning", None),
+    source = "2-D heat with a source"
+    for key, title, function, data, name, checkpoint, states in (
+        ("heat", "2-D heat", heat.heat, heat.heat_data, "heat", None, _no_states),
+        ("burning", source, heat.burning, heat.burning_data, "burning", None, _states_of_segments),
         (
-            "burning-sqrt", "2-D heat with a source, checkpoints", heat.burning,
-            heat.burning_data, "burning", "sqrt",
+            "burning-budget", f"{source} in 2 MB", heat.burning, heat.burning_data, "burning",
+            "2 MB", _states_in_budget,
         ),
     ):  # fmt: skip
         yield Workload(
@@ -269,7 +270,24 @@ def plates() -> Iterator[Workload]:
             targets={"JAX, lax.scan": 5.0},
             limit=ARRAYS if name == "heat" else ANY,
             checkpoint=checkpoint,
+            memory=lambda side, steps, states=states: 8 * side**2 * (states(side, steps) + PLATES),
         )
+
+
+PLATES = 6
+"""Arrays of a plate's size that a gradient takes beside its states: two for each of three loops."""
+
+
+def _no_states(side: int, steps: int) -> float:
+    return 0
+
+
+def _states_of_segments(side: int, steps: int) -> float:
+    return (2 * steps) ** 0.5 + (steps / 2) ** 0.5 + 2
+
+
+def _states_in_budget(side: int, steps: int) -> float:
+    return 2e6 / (8 * side**2)
 
 
 def others() -> Iterator[Workload]:

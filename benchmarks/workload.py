@@ -32,6 +32,7 @@ class Workload:
     threads : how many processors everyone has.
     per : the size that a time is divided by, for times per point.
     checkpoint : how loops save memory.
+    memory : bytes that value and gradient may take beside the arguments, from the sizes.
     rtol : how far results may differ, relative to the largest element of each.
     """
 
@@ -50,6 +51,7 @@ class Workload:
     threads: int = 1
     per: str | None = None
     checkpoint: str | None = None
+    memory: Callable[..., float] | None = None
     rtol: float = 1e-8
 
 

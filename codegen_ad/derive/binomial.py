@@ -82,7 +82,10 @@ class _Schedule:
         first = [node for _, node in self.states.first(self.b, self.states.kept)]
         zero = self.integer(0)
         stacks = loop_of(self.b, rows, self.rows, [], lambda _, __: ((), (zero, *first)))
-        return _Stack(zero, stacks[0], stacks[1:])
+        made = _Stack(zero, stacks[0], stacks[1:])
+        for name, node in self.named(made)[1:]:
+            self.b.notes.names.setdefault(node, name)
+        return made
 
     def named(self, stack: _Stack) -> list[Named]:
         """The parts of the stack, with what they are called."""
@@ -170,6 +173,7 @@ def binomial(
     view, body = adjoint.view, adjoint.body
     schedule = _Schedule(b, states, number)
     one = schedule.integer(1)
+    states.name_trips(b, "trips")
     last = make.subtract(b, view.trip, one)
     results: list[Node] | None = None
     with b.at(b.notes.origins.get(adjoint.node), gradient=False):

@@ -68,11 +68,12 @@ def checkpointed(
 
 
 def _is_worth_it(adjoint: Adjoint, states: States) -> bool:
-    """Whether √n states and √n records are less than n records, for sizes as they usually are."""
+    """Whether states and one segment's records are less than n, for sizes as they usually are."""
     length = adjoint.view.params.length
     steps = length.value if length.is_constant else TYPICAL_SIZE
-    record, root = numbers(adjoint.recorded), max(steps, 1) ** 0.5
-    return root * (typical(states.size) + record) < max(steps, root * 2 + 1) * record
+    record, root = numbers(adjoint.recorded), max(2 * steps, 1) ** 0.5
+    kept = root * (typical(states.size) + record / 2)
+    return kept < max(steps, root * 2 + 1) * record
 
 
 def _is_faster(adjoint: Adjoint, states: States) -> bool:

@@ -1,8 +1,14 @@
-"""A loop of n steps in √n segments: √n states are kept, and one segment is recorded at a time.
+"""A loop of n steps in √(2n) segments: as many states are kept, and one segment is recorded.
 
 The loop runs twice: once, keeping the state at the start of each segment, and then, from the last
 segment to the first, once more with records, which the adjoint of the segment reads. Segment `s` of
 `k` begins at step `s * n // k`, so that the lengths differ by one at most.
+
+Twice as many states are kept as a segment has steps. Where both are equally large, this takes 6 %
+more memory than √n of each, and less time: records are written and read in each step, and the fewer
+they are, the more of them stay in a cache; starts are written and read once. Allocators give large
+blocks back to the system when more than a few times the largest one is free: with √n of each that
+is what happens in every call, and the next one waits for new pages.
 """
 
 from __future__ import annotations
@@ -55,9 +61,11 @@ def segments(
         after, _ = states.advance(b, state, *bounds(s), steps)
         return list(after.values()), [state[k] for k in states.kept]
 
+    states.name_trips(b, str(view.params.length))
     with b.at(b.notes.origins.get(adjoint.node), gradient=False):
-        root = make.apply(b, "sqrt", make.cast(b, view.trip, DType.FLOAT64))
-        trip = make.cast(b, make.apply(b, "ceil", root), DType.INT64)
+        two = make.constant(b, 2.0, DType.FLOAT64)
+        twice = make.multiply(b, two, make.cast(b, view.trip, DType.FLOAT64))
+        trip = make.cast(b, make.apply(b, "sqrt", twice), DType.INT64)
         kept = loop_of(b, trip, count, states.first(b, positions), forward, "s")
     final, starts = kept[: len(positions)], kept[len(positions) :]
     for k, stack in zip(states.kept, starts, strict=True):

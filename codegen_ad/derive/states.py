@@ -9,7 +9,7 @@ from codegen_ad.derive.bodies import View
 from codegen_ad.derive.regions import Named, loop_of
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, product
-from codegen_ad.ir.node import Node, toposort
+from codegen_ad.ir.node import Kind, Node, toposort
 from codegen_ad.ops import make
 
 
@@ -53,6 +53,12 @@ class States:
         """Carried values, called as in the loop's body."""
         names = b.notes.names
         return [(names.get(self.view.carried[k], "state"), node) for k, node in state.items()]
+
+    def name_trips(self, b: Builder, name: str) -> None:
+        """Give a name to the number of the loop's trips, if it is computed and has none."""
+        trip = self.view.trip
+        if trip.op.kind not in (Kind.INPUT, Kind.CONSTANT):
+            b.notes.names.setdefault(trip, name)
 
     def advance(
         self,

@@ -19,7 +19,16 @@ from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
-from codegen_ad.plan.tidying import fuse, in_place, in_records, interchange, reuse, scalars, tidy
+from codegen_ad.plan.tidying import (
+    fuse,
+    in_place,
+    in_records,
+    interchange,
+    reuse,
+    rooms,
+    scalars,
+    tidy,
+)
 from codegen_ad.plan.tiling import matrix_vectors, step_products, tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
@@ -165,6 +174,7 @@ def _attempt(
     tidy.tidy(kernel)
     if tiled:
         in_records.write_into_records(kernel, p.names)
+        rooms.keep_rooms(kernel, p.names)
         tidy.remove_unused(kernel)
     names.assign(kernel, p.names, program.notes, program)
     if single:

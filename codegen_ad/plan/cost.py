@@ -9,10 +9,10 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ops.costs import COSTLY
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -22,6 +22,7 @@ from codegen_ad.plan.kernel import (
     Expr,
     For,
     If,
+    Index,
     Kernel,
     Let,
     LibraryCall,
@@ -49,6 +50,22 @@ FREE = {"cast", "negative", "where"}
 
 
 @dataclass(frozen=True, slots=True)
+class _Known:
+    """What counting has to know.
+
+    Attributes
+    ----------
+    segmented : for the length of a segment of a loop, the number of segments and of all trips.
+    few : numbers of trips that are never more than a literal; such loops are not counted.
+    shown : extents as products of the loops around.
+    """
+
+    segmented: Mapping[str, tuple[Dim, Dim]]
+    few: frozenset[str]
+    shown: dict[Dim, str] = field(default_factory=dict[Dim, str])
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """Operations by class, and bytes, in a loop over `extent` (1 outside loops).
 
@@ -72,18 +89,26 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a kernel costs: loop by loop, relative to the value alone, and in memory."""
+    """What a kernel costs: loop by loop, relative to the value alone, and in memory.
+
+    If it `has_edges`, there are loops over a few elements at most, which do not count.
+    """
 
     loops: tuple[Work, ...]
     calls: tuple[str, ...]
     ratio: float | None
     stored: tuple[str, ...]
+    has_edges: bool = False
 
     def lines(self) -> tuple[str, ...]:
         """The cost as text for a kernel's docstring."""
         lines = [self._loop(w) for w in self.loops if w.extent != ONE and w.weight]
         if not lines:
             lines = [self._loop(w) for w in self.loops if w.weight]
+        if self.has_edges:
+            lines.append(
+                "Not counted: loops over a few elements, as near the ends of an axis."
+            )
         if self.calls:
             lines.append(f"Library calls: {', '.join(self.calls)}.")
         stored = ", ".join(self.stored) or "nothing of the data's length"
@@ -111,28 +136,28 @@ def cost(
     of all of them.
     """
     loops: Loops = {}
-    shown: dict[Dim, str] = {}
-    _count(kernel.body, ONE, loops, segmented, shown)
+    known = _Known(segmented, _edges(kernel.body))
+    _count(kernel.body, ONE, loops, known)
     calls = tuple(s.function for s in _all(kernel.body) if isinstance(s, LibraryCall))
     own = {o for o in kernel.outputs if isinstance(o, str)}
     stored = tuple(
         f"{s.buffer}[{', '.join(map(str, s.shape))}]"
         for s in _all(kernel.body)
         if isinstance(s, Allocate) and s.buffer not in own
-        and any(not d.is_constant for d in s.shape)
+        and any(not d.is_constant for d in s.shape) and ZERO not in s.shape
     )  # fmt: skip
-    works = tuple(_work(e, counted, shown.get(e, str(e))) for e, counted in loops.items())
+    works = tuple(_work(e, counted, known.shown.get(e, str(e))) for e, counted in loops.items())
     ratio = None
     if value_only is not None and not calls:
         before = cost(value_only)
         ratio = _ratio(works, before.loops)
-    return Cost(works, calls, ratio, stored)
+    return Cost(works, calls, ratio, stored, bool(known.few))
 
 
 def weights(body: list[Statement]) -> list[tuple[Dim, int]]:
     """The weighted operations and bytes of statements, and how often they are run."""
     loops: Loops = {}
-    _count(body, ONE, loops, {}, {})
+    _count(body, ONE, loops, _Known({}, _edges(body)))
     works = [_work(extent, counted, "") for extent, counted in loops.items()]
     return [(w.extent, w.weight + (w.read + w.written) // WORD) for w in works]
 
@@ -156,21 +181,38 @@ def _all(body: list[Statement]) -> list[Statement]:
     return found
 
 
+def _edges(body: list[Statement]) -> frozenset[str]:
+    """The numbers of elements near the ends of axes."""
+    return frozenset(name for s in _all(body) if (name := _few(s)) is not None)
+
+
+def _few(statement: Statement) -> str | None:
+    """The name of a number that is never more than a literal, if a statement gives it a value."""
+    match statement:
+        case Assign((name,), (Apply("where", (Apply("less", (least, _)), most, _)),)):
+            return name if most == least and _is_literal(least) else None
+        case _:
+            return None
+
+
+def _is_literal(expr: Expr) -> bool:
+    return isinstance(expr, Index) and expr.dim.is_constant
+
+
 def _inside(
     extent: Dim,
     trips: Dim,
-    segmented: Mapping[str, tuple[Dim, Dim]],
-    shown: dict[Dim, str],
+    known: _Known,
 ) -> Dim:
     """How often the body of a loop runs that is run `extent` times itself."""
-    count, whole = segmented.get(str(trips), (ONE, trips))
+    count, whole = known.segmented.get(str(trips), (ONE, trips))
     outside = extent.exact_quotient(count)
     if outside is None:
         outside, whole = extent, trips
     found = outside * whole
     if outside != ONE and len(found.terms) > 1:
-        around = shown.get(outside) or _factor(outside)
-        shown.setdefault(found, f"{around}*{_factor(whole)}")
+        around = known.shown.get(outside) or _factor(outside)
+        known.shown.setdefault(found, f"{around}*{_factor(whole)}")
     return found
 
 
@@ -182,27 +224,28 @@ def _count(
     body: list[Statement],
     extent: Dim,
     loops: Loops,
-    segmented: Mapping[str, tuple[Dim, Dim]],
-    shown: dict[Dim, str],
+    known: _Known,
 ) -> None:
     counted = loops.setdefault(extent, Counter())
     for statement in body:
         match statement:
+            case For(extent=trips) if str(trips) in known.few:
+                pass
             case For(extent=trips, body=block):
-                _count(block, _inside(extent, trips, segmented, shown), loops, segmented, shown)
+                _count(block, _inside(extent, trips, known), loops, known)
             case Tiles(rows=rows, extent=whole, body=block):
                 inner: Loops = {}
-                _count(block, extent, inner, segmented, shown)
+                _count(block, extent, inner, known)
                 for size, found in inner.items():
                     all_rows = size.substitute({rows: whole})
                     loops.setdefault(all_rows, Counter()).update(found)
             case While(test=test, body=block):
-                _count(test, extent, loops, segmented, shown)
-                _count(block, extent, loops, segmented, shown)
+                _count(test, extent, loops, known)
+                _count(block, extent, loops, known)
             case If(condition=condition, then=then, otherwise=otherwise):
                 _expression(condition, counted)
-                _count(then, extent, loops, segmented, shown)
-                _count(otherwise, extent, loops, segmented, shown)
+                _count(then, extent, loops, known)
+                _count(otherwise, extent, loops, known)
             case Let(expr=expr):
                 _expression(expr, counted)
             case Assign(exprs=exprs):

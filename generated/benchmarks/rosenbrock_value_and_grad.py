@@ -5,8 +5,7 @@
 x: f8[n]
 
 Cost for each of n - 2: 16 operations; 24 bytes read, 8 written.
-Cost for each of edge: 8 operations; 16 bytes read, 0 written.
-Cost for each of edge_1: 15 operations; 32 bytes read, 24 written.
+Not counted: loops over a few elements, as near the ends of an axis.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 2.0.
 """

@@ -31,7 +31,7 @@ def name_of(workload: Workload) -> str:
     if workload.sizes.get("dtype") == "float32":
         parts.append("f4")
     if workload.checkpoint is not None:
-        parts.append(workload.checkpoint)
+        parts.append(workload.checkpoint.replace(" ", "_"))
     return "_".join(parts)
 
 

@@ -20,7 +20,6 @@ from codegen_ad.plan.kernel import (
     Assign,
     Expr,
     For,
-    If,
     Kernel,
     Let,
     Load,
@@ -34,7 +33,12 @@ from codegen_ad.plan.kernel import (
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.tidying.in_place import drop, drop_made, drop_swap, is_only_inside, swaps
 from codegen_ad.plan.tidying.overwritten import Around, needed_behind, overwrites
-from codegen_ad.plan.tidying.rename import expressions, mentioned, replace_expressions, written
+from codegen_ad.plan.tidying.rename import (
+    is_by_element,
+    mentioned,
+    replace_expressions,
+    written,
+)
 from codegen_ad.plan.tiling.rows import assigned
 
 
@@ -122,7 +126,7 @@ def _found(
         known = {id(made[name]), *map(id, own)}
         users = [s for s in walk(kernel.body) if id(s) not in known]
         # All that is ever read of the record is what these statements copied.
-        if all(_is_by_element(s, name) and name not in written(s) for s in users):
+        if all(is_by_element(s, name) and name not in written(s) for s in users):
             return _Carried(loop, old, new, made[name], own)
     return None
 
@@ -149,28 +153,7 @@ def _is_plain(statement: Statement, new: str, old: str) -> bool:
         return True
     if old in written(statement):
         return False
-    return _is_by_element(statement, new) and _is_by_element(statement, old)
-
-
-def _is_by_element(statement: Statement, buffer: str) -> bool:
-    """Whether a statement reads and writes elements of a buffer, if anything of it."""
-    if buffer not in mentioned(statement):
-        return True
-    match statement:
-        case Let() | Store() | Accumulate() | If():
-            return not any(_is_whole(e, buffer) for e in expressions(statement))
-        case _:
-            return False
-
-
-def _is_whole(expr: Expr, buffer: str) -> bool:
-    match expr:
-        case Var(name):
-            return name == buffer
-        case Apply(args=args):
-            return any(_is_whole(a, buffer) for a in args)
-        case _:
-            return False
+    return is_by_element(statement, new) and is_by_element(statement, old)
 
 
 def _move(kernel: Kernel, around: Around, found: _Carried, swap: Assign, names: Names) -> None:

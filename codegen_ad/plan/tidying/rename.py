@@ -226,3 +226,24 @@ def names_in(expr: Expr) -> Iterator[str]:
                 yield from names_in(arg)
         case Number():
             pass
+
+
+def is_by_element(statement: Statement, buffer: str) -> bool:
+    """Whether a statement reads and writes elements of a buffer, if anything of it."""
+    if buffer not in mentioned(statement):
+        return True
+    match statement:
+        case Let() | Store() | Accumulate() | If():
+            return not any(_is_whole(e, buffer) for e in expressions(statement))
+        case _:
+            return False
+
+
+def _is_whole(expr: Expr, buffer: str) -> bool:
+    match expr:
+        case Var(name):
+            return name == buffer
+        case Apply(args=args):
+            return any(_is_whole(a, buffer) for a in args)
+        case _:
+            return False

@@ -15,6 +15,7 @@ from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.element import identity
 from codegen_ad.plan.kernel import (
     Accumulate,
+    Apply,
     Assign,
     For,
     Kernel,
@@ -30,6 +31,7 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.sizes import substitute
+from codegen_ad.plan.tidying.rename import expressions
 from codegen_ad.plan.tiling.distribute import Group, Item, Once, distribute, groups, pays
 from codegen_ad.plan.tiling.placing import names_around, put
 from codegen_ad.plan.tiling.rows import arrays_of, rows_of
@@ -71,7 +73,8 @@ def _tile_in(
 
 def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statement] | None:
     """The buffers and the tiles that a loop becomes, or None where it stays as it is."""
-    if not any(isinstance(s, For) for s in walk(loop.body)):
+    inside = list(walk(loop.body))
+    if not any(isinstance(s, For) for s in inside) or not any(map(_computes, inside)):
         return None
     around, before = names_around(kernel, loop)
     arrays = arrays_of(kernel)
@@ -106,6 +109,13 @@ def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statemen
         *buffers.allocated,
         Tiles(first, count, row, loop.extent, TILE, body, Note()),
     ]
+
+
+def _computes(statement: Statement) -> bool:
+    """Whether a statement does more than copy."""
+    if isinstance(statement, Accumulate | Product):
+        return True
+    return any(isinstance(expr, Apply) for expr in expressions(statement))
 
 
 class _Lowering:

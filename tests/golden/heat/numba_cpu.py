@@ -6,12 +6,11 @@ u: f8[n]    c: f8    steps: i8
 
 Cost for each of trips_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of trips_1*(n - 2): 5 operations; 24 bytes read, 8 written.
-Cost for each of edge*trips_1: 1 operations; 8 bytes read, 8 written.
 Cost for each of n: 3 operations; 8 bytes read, 8 written.
 Cost for each of trips_1*(n - 4): 6 operations; 24 bytes read, 8 written.
-Cost for each of edge_1*trips_1: 16 operations; 24 bytes read, 40 written.
+Not counted: loops over a few elements, as near the ends of an axis.
 Stored: part_1[n], d_u_1[n], u_1[n].
-Predicted cost relative to the value alone: 2.0.
+Predicted cost relative to the value alone: 2.1.
 """
 
 import numpy as np
