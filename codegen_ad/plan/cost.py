@@ -106,9 +106,7 @@ class Cost:
         if not lines:
             lines = [self._loop(w) for w in self.loops if w.weight]
         if self.has_edges:
-            lines.append(
-                "Not counted: loops over a few elements, as near the ends of an axis."
-            )
+            lines.append("Not counted: loops over a few elements, as near the ends of an axis.")
         if self.calls:
             lines.append(f"Library calls: {', '.join(self.calls)}.")
         stored = ", ".join(self.stored) or "nothing of the data's length"
