@@ -6,6 +6,7 @@ x: f8[n]
 
 Cost for each of n: 7 operations; 24 bytes read, 24 written.
 Cost for each of n - 1: 5 operations; 32 bytes read, 24 written.
+Not counted: loops over a few elements, as near the ends of an axis.
 Stored: y[n], tail_1[n], d_value_1[n], d_tail_1[n].
 Predicted cost relative to the value alone: 2.4.
 """
