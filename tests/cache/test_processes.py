@@ -138,7 +138,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @pytest.fixture
 def filled(built: Workshop, tmp_path: Path) -> Workshop:
-    """A copy of the filled workshop, in the same state: numba's index knows its file by its time."""
+    """A copy of the filled workshop, in the same state: its files keep their times."""
     shop = Workshop(tmp_path)
     shutil.rmtree(shop.folder)
     shutil.copytree(built.folder, shop.folder)
@@ -195,7 +195,7 @@ def edit(path: Path) -> None:
 def test_damage_is_mended_with_one_warning(
     filled: Workshop, kind: str, damage: Callable[[Path], None]
 ):
-    """The answer is right, one warning says what was wrong, and the next process finds it mended."""
+    """The answer is right, one warning says what was wrong, and the next process finds all well."""
     for path in filled.cache.rglob(kind):
         damage(path)
     found = filled.run()
