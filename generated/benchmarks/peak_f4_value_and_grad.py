@@ -62,10 +62,10 @@ def peak_value_and_grad_rows(first_2, last, p, x, y, sums):
         d_model_2_wide = 0.0
         d_model_3_wide = 0.0
         d_model_4_wide = 0.0
-        # In tiles of 512 rows; sums in a tile are float32, over tiles float64.
-        for step in range(4096 * chunk, min(4096 * chunk + 4096, n), 512):
+        # In tiles of 128 rows; sums in a tile are float32, over tiles float64.
+        for step in range(4096 * chunk, min(4096 * chunk + 4096, n), 128):
             first = max(step, 0)  # so that no index counts from the end
-            rows = min(512, n - first)
+            rows = min(128, n - first)
             value_1_part = np.float32(0.0)
             d_model_1_part = np.float32(0.0)
             d_model_2_part = np.float32(0.0)
