@@ -78,8 +78,9 @@ def chunks_of(loop: RowLoop, names: Fresh) -> Chunks:
     """How the rows of a loop are dealt."""
     extent, note = loop.loop.extent, loop.loop.note
     least = (Dim.constant(LONG if is_long(loop.loop) else SHORT),)
+    size = loop.loop.size if isinstance(loop.loop, Tiles) else 1
+    assert LONG % size == 0, "a tile would go on in the next chunk, whose rows it would count twice"
     if loop.arrays:
-        size = loop.loop.size if isinstance(loop.loop, Tiles) else 1
         bounds = (extent // MOST + 1, elements(loop.arrays) // SHARE)
         least = (*least, *((b + size - 1) // size * size for b in bounds))
     rows = least[0] if len(least) == 1 else Dim.symbol(names.of("rows", extent, least))
