@@ -144,7 +144,7 @@ np.array: np.array([[s, 0.0], [1.0, s]])
 ": np.array([v, w])
 ": np.array([v[:2], [1.0, s]])
 np.asarray: np.asarray([s, 1])
-": np.asanyarray(v) * np.ascontiguousarray(w) + np.asarray_chkfinite(w)
+": np.asanyarray(v) * np.ascontiguousarray(w) + np.asfortranarray(w) * np.asarray_chkfinite(w)
 np.copy: np.copy(v)
 np.arange: np.arange(v.size) * v
 ": np.arange(0.0, 2.0, 0.25) * s

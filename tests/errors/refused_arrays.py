@@ -60,6 +60,13 @@ def reshape_written(a: Any) -> Any:
     return a, b
 
 
+def fortran_order_written(a: Any) -> Any:
+    b = np.asarray(np.sin(a), order="f")
+    zeros = np.zeros((2, 3), order="f")
+    zeros.reshape(-1)[0] = a[0, 0]
+    return zeros, b
+
+
 def ravel_with_gaps_written(a: Any) -> Any:
     b = np.sin(a[:, 0])
     c = np.ravel(b[::-1])
@@ -162,6 +169,11 @@ def too_large(x: Any) -> Any:
 
 def subscript_true(x: Any) -> Any:
     return x[True]
+
+
+def subscript_condition(x: Any) -> Any:
+    rates = [x[0], x[1]]
+    return rates[x[2] > 0.0]
 
 
 def subscript_text(x: Any) -> Any:

@@ -15,7 +15,9 @@ np.cumsum(A, axis=i[0])
 np.sum(A, axis=5)
 np.cumsum(v, axis='x')
 np.zeros(3, dtype=np.float16) * s
-np.zeros((2, 2), order='F') * s
+np.zeros((2, 2), order='X') * s
+np.isfortran(A)
+np.require(A, requirements='F')
 np.mean(v, dtype=int)
 np.max(v, where=m)
 np.multiply.at(v, [0, 0], 2.0)

@@ -40,6 +40,23 @@ def vector_without_gaps(x: Any) -> Any:
     return b, np.ravel(gaps), np.ascontiguousarray(gaps), np.ascontiguousarray(x[0])
 
 
+def vector_in_fortran_order(x: Any) -> Any:
+    b = np.sin(x)
+    np.asfortranarray(b[1:])[0] = 3.0
+    np.asarray(b[2:], order="f")[0] = 9.0
+    b.astype(float, copy=False, order="F")[3] = 7.0
+    return b, np.asfortranarray(x[::2]), np.asfortranarray(x[0]), np.asarray(x[1], order="F")
+
+
+def matrix_in_fortran_order(a: Any) -> Any:
+    zeros = np.zeros((3, 4))
+    np.asfortranarray(zeros.T)[0] = a[0, :3]
+    filled = (
+        np.zeros((3, 2), order="F") + np.full((3, 2), 2.0, order="f") + np.ones((3, 2), "f8", "F")
+    )
+    return np.asfortranarray(a), np.asfortranarray(a.T), zeros, filled, np.eye(3, order="F")
+
+
 def reversed_view(x: Any) -> Any:
     b = x[::-1]
     b[:3] = x[:3] * 2
@@ -152,6 +169,15 @@ def masks(x: Any) -> Any:
     return x
 
 
+def lists_of_booleans_are_masks(a: Any) -> Any:
+    b = a.copy()
+    b[[True, False, True]] *= 2.0
+    b[:, [False, True, False, True]] += 1.0
+    rows = [a[0, 0] > 0, a[1, 0] > 5, a[2, 0] > 5]
+    whole = [[True] * 4, [False] * 4, [i % 2 == 0 for i in range(4)]]
+    return b, a[rows], a[whole], a[[True, False, True], [0, 1]], a[(True, False, False),]
+
+
 def mask_of_rows(a: Any) -> Any:
     a[a[:, 0] > 4] = np.array([1.0, 2.0, 3.0, 4.0])
     return a
@@ -206,10 +232,11 @@ CASES = [
         slice_of_an_argument, original_after_a_view_was_taken, slice_of_a_slice, reversed_view,
         negative_step_with_bounds, new_axis, reshape_of_a_vector, fancy_indexing_copies, copies,
         in_place_arithmetic_on_a_name, numbers_are_not_arrays, out_argument, swap, swap_of_items,
-        masks, vector_without_gaps, lists_hold_views, functions_write_into_arguments,
+        masks, vector_without_gaps, vector_in_fortran_order, lists_hold_views,
+        functions_write_into_arguments,
     )),
-    *((f, (A,)) for f in (transposed, transposed_by_functions, row, column, mask_of_rows,
-                          index_arrays)),
+    *((f, (A,)) for f in (transposed, transposed_by_functions, matrix_in_fortran_order, row, column,
+                          lists_of_booleans_are_masks, mask_of_rows, index_arrays)),
     *((f, (T,)) for f in (index_arrays_between_slices, ellipsis)),
     (dtype_stays, (np.arange(5),)),
 ]  # fmt: skip

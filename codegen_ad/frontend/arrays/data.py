@@ -248,8 +248,8 @@ def check_writable(m: Machine, target: Array) -> None:
         if any(a.cell is cell and a.steps[: len(prefix)] != prefix for a in [target, *seen]):
             m.refuse(
                 "Whether NumPy made a copy for this array or a view (in `reshape`, `ravel`, "
-                "`ascontiguousarray`) depends on the layout in memory, so it cannot be told who "
-                "sees this write.",
+                "`ascontiguousarray`, `asfortranarray`) depends on the layout in memory, so it "
+                "cannot be told who sees this write.",
                 "Make a copy first: `y = x.reshape(...).copy()`, `y = x.ravel().copy()`.",
             )
 

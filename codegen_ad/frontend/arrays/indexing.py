@@ -45,6 +45,7 @@ Part = _New | _At | Span | Node
 
 def get(m: Machine, array: Array, index: Value) -> Value:
     """`array[index]`."""
+    index = _with_lists_as_masks(m, index)
     mask = _mask(m, index)
     if mask is not None:
         return m.fresh(masks.pick(m, m.read(array), m.read(mask)))
@@ -70,6 +71,7 @@ def _has_ellipsis(index: Value) -> bool:
 
 def put(m: Machine, array: Array, index: Value, value: Value) -> None:
     """`array[index] = value`."""
+    index = _with_lists_as_masks(m, index)
     mask = _mask(m, index)
     if mask is not None:
         _put_masked(m, array, mask, value)
@@ -85,6 +87,21 @@ def put(m: Machine, array: Array, index: Value, value: Value) -> None:
     node = make.cast(m.b, m.node(value, "value written"), target.array.dtype)
     node = make.transpose(m.b, data.fitted(m, node, seen), order)
     data.write(m, view, m.fresh(make.scatter(m.b, target, node, *nodes, accumulate=False)))
+
+
+def _with_lists_as_masks(m: Machine, index: Value) -> Value:
+    """A subscript in which lists of booleans are arrays of them, which are masks to NumPy."""
+    if isinstance(index, tuple) and not isinstance(index, Complex):
+        return tuple(_list_as_mask(m, item) for item in cast("tuple[Value, ...]", index))
+    return _list_as_mask(m, index)
+
+
+def _list_as_mask(m: Machine, item: Value) -> Value:
+    if not isinstance(item, tuple | List):
+        return item
+    items = cast("Value", item)
+    node = m.node(items, "subscript")
+    return m.fresh(node) if node.array.dtype is DType.BOOL and node.array.rank else items
 
 
 def is_mask(m: Machine, index: Value) -> bool:
@@ -186,6 +203,12 @@ def _part(m: Machine, item: Value, dim: Dim) -> Part:
             return _At(place(m, item, dim))
         case Array() | tuple() | List() | Range():
             node = m.node(raw, "subscript")
+            if node.array.dtype is DType.BOOL:
+                m.refuse(
+                    "A subscript is a condition: NumPy takes one for a new axis, and a list "
+                    "has no such place.",
+                    "Convert it: `items[int(condition)]`, or use `if`.",
+                )
             if not node.array.dtype.is_integer:
                 m.refuse(
                     f"A subscript has dtype {node.array.dtype}; positions are integers.",

@@ -139,6 +139,7 @@ FUNCTIONS: dict[Any, Function] = {
     np.array: _array(np.array),
     np.asarray: _array(np.asarray),
     np.ascontiguousarray: _array(np.ascontiguousarray),
+    np.asfortranarray: _array(np.asfortranarray),
 }
 
 ALWAYS = frozenset((complex, np.complex128))

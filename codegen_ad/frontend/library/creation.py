@@ -9,7 +9,7 @@ import numpy as np
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.shaping import is_ordered, perhaps_copied, shape_of
+from codegen_ad.frontend.library.shaping import laid_out, order_of, shape_of
 from codegen_ad.frontend.values import Array
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
@@ -19,17 +19,9 @@ from codegen_ad.ops import make
 
 def _filled(call: Call, value: int) -> Value:
     call.only_default("like", "device")
-    _plain_order(call)
     shape = shape_of(call, call.value("shape"))
     filled = make.full(call.b, shape, value, call.dtype("dtype", DType.FLOAT64))
-    return _new(call, filled, ordered=True)
-
-
-def _plain_order(call: Call) -> None:
-    if call.static("order") == "F":
-        call.refuse(
-            f"`{call.name}` with `order='F'`: arrays here are in C order.", "Leave `order` out."
-        )
+    return _new(call, filled, ordered=order_of(call) == "C")
 
 
 def _new(call: Call, x: Node, *, ordered: bool = False) -> Value:
@@ -64,8 +56,8 @@ def ones(call: Call) -> Value:
 def full(call: Call) -> Value:
     """An array filled with a value, which may be data."""
     call.only_default("like", "device")
-    _plain_order(call)
-    return _new(call, _full(call, shape_of(call, call.value("shape")), None), ordered=True)
+    filled = _full(call, shape_of(call, call.value("shape")), None)
+    return _new(call, filled, ordered=order_of(call) == "C")
 
 
 def _full(call: Call, shape: Shape, dtype: DType | None) -> Node:
@@ -124,7 +116,7 @@ def _identity(call: Call, rows: Dim, columns: Dim, k: int) -> Value:
 @signature("np.eye: N M=None k=0 dtype=None order='C' * device=None like=None")
 def eye(call: Call) -> Value:
     """Ones on a diagonal, zeros elsewhere."""
-    _plain_order(call)
+    call.ignore("order")
     rows = call.dim("N")
     return _identity(call, rows, call.dim("M") if call.has("M") else rows, call.integer("k"))
 
@@ -156,7 +148,7 @@ def array(call: Call) -> Value:
         empty = make.full(call.b, (ZERO,), 0, call.dtype("dtype", DType.FLOAT64))
         return _new(call, _with_axes(call, empty))
     if call.static("copy") is not True:
-        return _as_array(call, "object")
+        return laid_out(call, _as_array(call, "object"), order_of(call))
     return _new(call, _with_axes(call, _converted(call, "object")))
 
 
@@ -186,23 +178,26 @@ def _as_array(call: Call, name: str) -> Value:
 def asarray(call: Call) -> Value:
     """The array itself, or a new one made of numbers."""
     call.only_default("device", "copy", "like")
-    _plain_order(call)
-    found = _as_array(call, "a")
-    return _without_gaps(call, found) if call.static("order") == "C" else found
+    return laid_out(call, _as_array(call, "a"), order_of(call))
 
 
 @signature("np.ascontiguousarray: a dtype=None * like=None")
 def ascontiguousarray(call: Call) -> Value:
     """The array itself if there are no gaps between its elements, else a copy; never a number."""
+    return _contiguous(call, "C")
+
+
+@signature("np.asfortranarray: a dtype=None * like=None")
+def asfortranarray(call: Call) -> Value:
+    """The array itself if it lies columns first without gaps, else a copy; never a number."""
+    return _contiguous(call, "F")
+
+
+def _contiguous(call: Call, order: str) -> Value:
     call.only_default("like")
     if not call.node("a").array.rank:
         return _new(call, make.reshape(call.b, _converted(call, "a"), (ONE,)))
-    return _without_gaps(call, _as_array(call, "a"))
-
-
-def _without_gaps(call: Call, value: Value) -> Value:
-    is_certain = is_ordered(call, value) or not call.node_of(value).array.rank
-    return value if is_certain else perhaps_copied(call, value)
+    return laid_out(call, _as_array(call, "a"), order)
 
 
 @signature("np.copy: a order='K' subok=False")
@@ -216,7 +211,7 @@ def copied(call: Call) -> Value:
     """A new array of the same values; of a number that number."""
     value = call.value("a")
     is_number = isinstance(value, Array) and not value.boxed
-    ordered = call.static("order") == "C"
+    ordered = order_of(call) == "C"
     if is_number:
         return call.ctx.fresh(call.node("a"), ordered=ordered)
     return _new(call, call.node("a"), ordered=ordered)
@@ -227,7 +222,9 @@ def astype(call: Call) -> Value:
     """A new array of another dtype."""
     call.only_default("casting")
     x = _converted(call, "a")
-    return call.value("a") if not call.flag("copy") and x is call.node("a") else call.fresh(x)
+    if call.flag("copy") or x is not call.node("a"):
+        return call.fresh(x)
+    return laid_out(call, call.value("a"), order_of(call))
 
 
 FUNCTIONS: dict[object, Handler] = {
@@ -246,6 +243,7 @@ FUNCTIONS: dict[object, Handler] = {
     np.asarray: asarray,
     np.asanyarray: asarray,
     np.ascontiguousarray: ascontiguousarray,
+    np.asfortranarray: asfortranarray,
     np.asarray_chkfinite: asarray,
     np.copy: copy,
     np.astype: astype,

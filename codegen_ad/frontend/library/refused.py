@@ -78,7 +78,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "It looks at how arrays lie in memory.",
         _OUTSIDE,
-        "may_share_memory shares_memory byte_bounds",
+        "may_share_memory shares_memory byte_bounds isfortran require",
     ),
     (
         "It looks at how arrays lie in memory.",

@@ -57,6 +57,33 @@ def is_ordered(call: Call, value: Value) -> bool:
     return all(_keeps_order(step, kind.shape) for step, kind in zip(steps, below, strict=True))
 
 
+def laid_out(call: Call, value: Value, order: str) -> Value:
+    """The array itself if it lies in memory in this order for certain, else what may be a copy.
+
+    `order` is that of NumPy: "C" and "F" for rows and columns first without gaps, "A" for either
+    of them, "K" for any layout.
+    """
+    rank = call.node_of(value).array.rank
+    rows_first = order in ("C", "A") or rank == 1
+    columns_first = order in ("F", "A")
+    is_certain = (
+        order == "K"
+        or not rank
+        or (rows_first and is_ordered(call, value))
+        or (columns_first and _is_ordered_transpose(call, value, rank))
+    )
+    return value if is_certain else perhaps_copied(call, value)
+
+
+def _is_ordered_transpose(call: Call, value: Value, rank: int) -> bool:
+    """Whether the array is the transpose of one that lies in memory in C order, for certain."""
+    if not isinstance(value, Array) or not value.steps:
+        return False
+    *before, last = value.steps
+    turns = last == Transposed(tuple(reversed(range(rank))))
+    return turns and is_ordered(call, replace(value, steps=tuple(before)))
+
+
 def _keeps_order(step: Step, shape: Shape) -> bool:
     """Whether a view of an array without gaps has none: another shape, or rows one by one."""
     match step:
@@ -149,8 +176,20 @@ def turned(call: Call, value: Value, axes: Sequence[int]) -> Value:
     return call.ctx.view(value, Transposed(tuple(axes)))
 
 
+def order_of(call: Call) -> str:
+    """The argument `order`: one of "C", "F", "A" and "K", which is what None stands for."""
+    given = call.static("order")
+    order = "K" if given is None else given.upper() if isinstance(given, str) else ""
+    if order not in ("C", "F", "A", "K"):
+        call.refuse(
+            f"`{call.name}` with `order={given!r}`, which is no order of memory.",
+            "Leave `order` out, or say `order='C'` or `order='F'`.",
+        )
+    return order
+
+
 def _order(call: Call) -> str:
-    order = call.static("order")
+    order = order_of(call)
     if order in ("C", "A", "K") and (order == "C" or call.node("a").array.rank < 2):
         return "C"
     if order == "F":
