@@ -175,7 +175,8 @@ def lists_of_booleans_are_masks(a: Any) -> Any:
     b[:, [False, True, False, True]] += 1.0
     rows = [a[0, 0] > 0, a[1, 0] > 5, a[2, 0] > 5]
     whole = [[True] * 4, [False] * 4, [i % 2 == 0 for i in range(4)]]
-    return b, a[rows], a[whole], a[[True, False, True], [0, 1]], a[(True, False, False),]
+    b[[]] = 7.0
+    return b, a[rows], a[whole], a[[True, False, True], [0, 1]], a[(True, False, False),], a[:, []]
 
 
 def mask_of_rows(a: Any) -> Any:

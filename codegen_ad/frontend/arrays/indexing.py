@@ -18,7 +18,7 @@ from codegen_ad.frontend.sizes.naming import size_text
 from codegen_ad.frontend.sizes.run_time import is_run_time
 from codegen_ad.frontend.values import Array, Complex, List, Range
 from codegen_ad.frontend.words import count
-from codegen_ad.ir.dims import ONE, Dim, as_dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import make
@@ -45,7 +45,7 @@ Part = _New | _At | Span | Node
 
 def get(m: Machine, array: Array, index: Value) -> Value:
     """`array[index]`."""
-    index = _with_lists_as_masks(m, index)
+    index = _with_lists_as_arrays(m, index)
     mask = _mask(m, index)
     if mask is not None:
         return m.fresh(masks.pick(m, m.read(array), m.read(mask)))
@@ -71,7 +71,7 @@ def _has_ellipsis(index: Value) -> bool:
 
 def put(m: Machine, array: Array, index: Value, value: Value) -> None:
     """`array[index] = value`."""
-    index = _with_lists_as_masks(m, index)
+    index = _with_lists_as_arrays(m, index)
     mask = _mask(m, index)
     if mask is not None:
         _put_masked(m, array, mask, value)
@@ -89,18 +89,20 @@ def put(m: Machine, array: Array, index: Value, value: Value) -> None:
     data.write(m, view, m.fresh(make.scatter(m.b, target, node, *nodes, accumulate=False)))
 
 
-def _with_lists_as_masks(m: Machine, index: Value) -> Value:
-    """A subscript in which lists of booleans are arrays of them, which are masks to NumPy."""
+def _with_lists_as_arrays(m: Machine, index: Value) -> Value:
+    """A subscript with arrays for lists of booleans, which are masks, and for empty lists."""
     if isinstance(index, tuple) and not isinstance(index, Complex):
-        return tuple(_list_as_mask(m, item) for item in cast("tuple[Value, ...]", index))
-    return _list_as_mask(m, index)
+        return tuple(_list_as_array(m, item) for item in cast("tuple[Value, ...]", index))
+    return _list_as_array(m, index)
 
 
-def _list_as_mask(m: Machine, item: Value) -> Value:
+def _list_as_array(m: Machine, item: Value) -> Value:
     if not isinstance(item, tuple | List):
         return item
     items = cast("Value", item)
     node = m.node(items, "subscript")
+    if ZERO in node.array.shape and not node.array.dtype.is_integer:
+        return m.fresh(make.cast(m.b, node, DType.INT64))
     return m.fresh(node) if node.array.dtype is DType.BOOL and node.array.rank else items
 
 
