@@ -23,6 +23,7 @@ from codegen_ad.backends.matrix_functions import (
     add_product,
     add_vector_matrix,
     matrix_cholesky,
+    matrix_cofactors,
     matrix_det,
     matrix_eigh,
     matrix_eliminate,
@@ -114,7 +115,6 @@ from codegen_ad.backends.vector_trigonometry import (
     vector_turns,
 )
 from codegen_ad.emit.view import Helper, head
-from codegen_ad.ops.determinants import matrix_cofactors
 from codegen_ad.ops.exponential import matrix_exponential, matrix_exponential_derivative
 
 # LLVM would call long functions that are used twice, and a loop with calls does not vectorise.

@@ -136,6 +136,48 @@ def matrix_slogdet(a: Array) -> Any:
     return sign, size
 
 
+def matrix_cofactors(a: Array) -> tuple[Array, bool]:
+    """Return det(a) times the transpose of the inverse, which exists for a singular a too.
+
+    By elimination where the pivots are of about one size. Otherwise with a = (u * s) @ vt it is
+    det(u) * det(vt) * (u * r) @ vt, where r[i] is the product of all singular values but s[i].
+    """
+    n = a.shape[0]
+    out = np.empty(a.shape, a.dtype)
+    left, inverse = a.copy(), np.zeros(a.shape, a.dtype)
+    for i in range(n):
+        inverse[i, i] = 1.0
+    det = matrix_eliminate(left, inverse)
+    least, most = np.inf, 0.0
+    for i in range(n):
+        det = det * left[i, i]
+        least, most = min(least, abs(left[i, i])), max(most, abs(left[i, i]))
+    if 0.0 < abs(det) < np.inf and 64.0 * least > most:
+        for i in range(n):
+            for j in range(n):
+                out[i, j] = det * inverse[j, i]
+        return out, False
+    failed = False
+    try:
+        u, s, vt = np.linalg.svd(np.ascontiguousarray(a))
+        sign = np.linalg.det(u) * np.linalg.det(vt)
+        u = np.ascontiguousarray(u)
+        for i in range(n):
+            rest = sign
+            for k in range(n):
+                if k != i:
+                    rest = rest * s[k]
+            for k in range(n):
+                u[k, i] = u[k, i] * rest
+        np.dot(u, np.ascontiguousarray(vt), out=out)
+    except Exception:
+        failed = True
+    if failed:
+        out.fill(np.nan)
+        failed = matrix_finite(a)
+    return out, failed
+
+
 def matrix_cholesky(a: Array) -> tuple[Array, bool]:
     """Return the triangle with a = lower @ lower.T; only the lower triangle of a is read."""
     lower = np.empty(a.shape, a.dtype)

@@ -33,46 +33,19 @@ def _infer_cofactors(types: Sequence[Type], _: Params | None) -> Type:
     return matrices.squares(types[0])
 
 
-def matrix_cofactors(a: Any) -> Any:
-    """Return det(a) times the transpose of the inverse, which exists for a singular a too.
-
-    With a = (u * s) @ vt, it is det(u) * det(vt) * (u * r) @ vt, where r[i] is the product of all
-    singular values but s[i].
-    """
-    n = a.shape[0]
-    out = np.empty(a.shape, a.dtype)
-    failed = False
-    if n > 0:
-        try:
-            u, s, vt = np.linalg.svd(np.ascontiguousarray(a))
-            sign = np.linalg.det(u) * np.linalg.det(vt)
-            u = np.ascontiguousarray(u)
-            for i in range(n):
-                rest = sign
-                for k in range(n):
-                    if k != i:
-                        rest = rest * s[k]
-                for k in range(n):
-                    u[k, i] = u[k, i] * rest
-            np.dot(u, np.ascontiguousarray(vt), out=out)
-        except Exception:
-            failed = True
-    if failed:
-        total = 0.0
-        for i in range(n):
-            for k in range(n):
-                total += a[i, k] * 0.0
-        out.fill(np.nan)
-        failed = total == 0.0
-    return out, failed
-
-
 def _cofactors(args: Sequence[Array], _: Any, __: Sizes) -> Array:
-    out = np.empty_like(args[0])
+    """Of the singular values, because there is no inverse of a singular matrix.
+
+    With a = (u * s) @ vt the cofactors are det(u) * det(vt) * (u * r) @ vt, where r[i] is the
+    product of all singular values but s[i].
+    """
+    out = np.full_like(args[0], np.nan)
     for place in np.ndindex(out.shape[:-2]):
-        out[place], failed = matrix_cofactors(args[0][place])
-        if failed:
-            raise np.linalg.LinAlgError("a matrix is not finite")
+        a = args[0][place]
+        if np.isfinite(a).all():
+            u, s, vt = np.linalg.svd(a)
+            rest = [np.delete(s, i).prod() for i in range(s.size)]
+            out[place] = np.linalg.det(u) * np.linalg.det(vt) * (u * rest) @ vt
     return out
 
 

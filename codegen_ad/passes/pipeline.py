@@ -10,6 +10,7 @@ from codegen_ad.ir.node import Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.passes.accumulate import accumulate
 from codegen_ad.passes.arithmetic import ROUNDING
+from codegen_ad.passes.before_loops import before_loops
 from codegen_ad.passes.constants import constants
 from codegen_ad.passes.dead import dead
 from codegen_ad.passes.distribute import distribute
@@ -42,6 +43,8 @@ def before(
             ("simplify", algebra),
             # Then what literals have decided: sides of branches that are never taken.
             ("constants", constants),
+            # What loops need not do in each trip is differentiated once.
+            ("before loops", before_loops),
             # What nobody reads need not be differentiated.
             ("dead", dead),
         ),
