@@ -22,6 +22,7 @@ from codegen_ad.plan.kernel import (
     Expr,
     For,
     If,
+    Let,
     Load,
     Number,
     Product,
@@ -166,7 +167,10 @@ class _Distribution:
             return False  # it is one for all rows of a tile
         if self.rows.varies(loop.extent.symbols()) or is_checked(loop):
             return True
-        return self.depth == 0 and is_along_rows(self.rows, loop)
+        if self.depth or not is_along_rows(self.rows, loop):
+            return False
+        # What is the same for all rows must not be added up again for each of them.
+        return not shared_changes(self.rows, loop)
 
     def _is_same_for_all(self, branch: If) -> bool:
         names = [n for e in expressions(branch) for n in names_in(e)]
@@ -240,6 +244,22 @@ def _only_added(rows: Rows, statements: Sequence[Statement]) -> set[str]:
 
 def _statements(item: Item) -> list[Statement]:
     return item.statements if isinstance(item, Group) else [item.statement]
+
+
+def shared_changes(rows: Rows, statement: Statement) -> set[str]:
+    """What a statement goes on changing from before it, though it is the same for all rows.
+
+    Run for each row, it would go on from what the row before left.
+    """
+    inner = list(walk([statement]))
+    begun = {n for s in inner if isinstance(s, Assign) and _is_start(s) for n in s.names}
+    found: set[str] = set()
+    for s in inner:
+        read = {n for e in expressions(s) for n in names_in(e)}
+        adds = isinstance(s, Accumulate | Assign) or (isinstance(s, Product) and s.adds)
+        found |= {n for n in assigned(s) if not isinstance(s, Let) and (adds or n in read)}
+    shared = (rows.variables.keys() | rows.temporaries) - rows.varying - rows.totals
+    return (found & shared) - begun
 
 
 def _is_start(statement: Statement) -> bool:

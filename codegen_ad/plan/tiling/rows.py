@@ -172,6 +172,12 @@ def rows_of(loop: For, arrays: dict[str, Array], around: set[str], before: set[s
     return rows
 
 
+def let_vary(rows: Rows, names: set[str], body: list[Statement]) -> None:
+    """Compute these for each row, and what depends on them, although they are the same."""
+    rows.varying |= names
+    _find_varying(rows, body, within=False)
+
+
 def _sort_buffers(rows: Rows, loop: For, around: set[str]) -> bool:
     """Tell temporaries, tables and totals apart; False if some array is none of these."""
     changed = {n for s in walk(loop.body) for n in written(s) if n not in rows.variables}

@@ -32,9 +32,17 @@ from codegen_ad.plan.kernel import (
 from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.sizes import substitute
 from codegen_ad.plan.tidying.rename import expressions
-from codegen_ad.plan.tiling.distribute import Group, Item, Once, distribute, groups, pays
+from codegen_ad.plan.tiling.distribute import (
+    Group,
+    Item,
+    Once,
+    distribute,
+    groups,
+    pays,
+    shared_changes,
+)
 from codegen_ad.plan.tiling.placing import names_around, put
-from codegen_ad.plan.tiling.rows import arrays_of, rows_of
+from codegen_ad.plan.tiling.rows import arrays_of, let_vary, rows_of
 from codegen_ad.plan.tiling.tile_buffers import Buffers
 from codegen_ad.plan.tiling.tile_products import with_products
 from codegen_ad.plan.tiling.tile_tables import tabulate
@@ -87,6 +95,11 @@ def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statemen
         rows = rows_of(loop, arrays | found.arrays, around, before)
         assert rows is not None
     items = distribute(rows, loop.body)
+    while shared := {
+        n for g in groups(items) for s in g.statements for n in shared_changes(rows, s)
+    }:
+        let_vary(rows, shared, loop.body)
+        items = distribute(rows, loop.body)
     if found is None and not pays(rows, items):
         return None
     first, count, row = names.tile_loop(rows.variable)
