@@ -278,6 +278,7 @@ class Unbound:
     `loop` is the key of a loop that carries a value if its first iteration is by itself.
     `key` stands for the name in `Facts.maybe`, if it is only asked on which paths it has a value.
     `short` is the key of a loop that gives a value if its iterations are written out.
+    `differs` says that there is a value on each path, but no one value for all of them.
     """
 
     reason: str
@@ -286,6 +287,7 @@ class Unbound:
     loop: object = None
     key: object = None
     short: object = None
+    differs: bool = False
 
 
 @dataclass(frozen=True, slots=True)

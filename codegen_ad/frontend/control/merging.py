@@ -57,7 +57,12 @@ class Merge:
         if one is other:
             return one
         if ABSENT in (one, other) or isinstance(one, Unbound) or isinstance(other, Unbound):
-            if name == "%value" or self._over(one, other):
+            if name == "%value":
+                # Where nothing is returned yet there is no value. Where returned values are not
+                # one, whoever reads the result must know.
+                several = [v for v in (one, other) if isinstance(v, Unbound) and v.differs]
+                return several[0] if several else self._filled(one, other)
+            if self._over(one, other):
                 return self._filled(one, other)
             key = maybe.key_of(self.m.frame, name) if ABSENT in (one, other) else None
             key = key or getattr(one, "key", None) or getattr(other, "key", None)
@@ -150,6 +155,7 @@ class Merge:
             f"{self._words(self.otherwise, other)} on another, and is read here.",
             instead="Give it values of one kind, for example numbers, on both paths.",
             key=maybe.key_of(self.m.frame, name) if one is None or other is None else None,
+            differs=True,
         )
 
     def _words(self, side: Side, value: Value) -> str:
@@ -201,7 +207,8 @@ class Merge:
         one, other = nodes[0].array, nodes[1].array
         reason = f"`{name}` is {one} on one path and {other} on another, and is read here."
         equal = states.unequal(one, other, f"{name} on both paths")
-        return Unbound(reason, equal, "Give it the same shape and dtype on both paths.")
+        instead = "Give it the same shape and dtype on both paths."
+        return Unbound(reason, equal, instead, differs=True)
 
     def held(self, cell: Cell) -> None:
         """Merge what a storage that existed before holds now."""

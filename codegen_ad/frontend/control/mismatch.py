@@ -43,6 +43,7 @@ def mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
         loop,
         key,
         m.short_loop() if equal is None else None,
+        differs=True,
     )
 
 

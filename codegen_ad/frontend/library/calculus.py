@@ -20,7 +20,7 @@ from codegen_ad.frontend.library.arrays import (
     unify,
 )
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.joining import joined
+from codegen_ad.frontend.library.joining import as_arrays, joined
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
@@ -51,14 +51,16 @@ def differences(call: Call, x: Node, axis: int) -> Node:
 def diff(call: Call) -> Value:
     """Differences along an axis, `n` times over."""
     x = call.node("a")
-    axis = call.axis("axis", x.array.rank)
+    axis, times = call.axis("axis", x.array.rank), call.integer("n")
+    if not times:
+        return call.fresh(x)
     names = [n for n in ("prepend", "a", "append") if call.has(n)]
-    parts = list(call.ctx.promote(*(call.value(n) for n in names)))
+    parts = as_arrays(call, [call.value(n) for n in names])  # numbers count as arrays of float64
     if len(parts) > 1:
         shape = tuple(ONE if a == axis else d for a, d in enumerate(x.array.shape))
         parts = [p if p.array.rank else make.broadcast_to(call.b, p, shape) for p in parts]
         x = joined(call, parts, axis)
-    for _ in range(call.integer("n")):
+    for _ in range(times):
         x = differences(call, x, axis)
     return call.fresh(x)
 
