@@ -14,13 +14,12 @@ from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, product
 from codegen_ad.ir.node import Kind, Node, Notes, Program, Region, toposort
 from codegen_ad.ir.types import ArrayType
-from codegen_ad.ops import make
 from codegen_ad.ops.control import Loop, While
-from codegen_ad.ops.costs import is_costly
+from codegen_ad.ops.unary import TAP
+from codegen_ad.passes.invariants import is_literal, is_long, spreads
 from codegen_ad.passes.rewrite import rebuild, reopen
 
-_CHEAP = (Kind.CONSTANT, Kind.ELEMENTWISE, Kind.MOVEMENT)
-_MOVED = (*_CHEAP, Kind.CONTRACT)
+_MOVED = (Kind.CONSTANT, Kind.ELEMENTWISE, Kind.MOVEMENT, Kind.CONTRACT)
 """Kinds that may be computed where no trip would have: they read what is there, and never raise."""
 
 
@@ -92,16 +91,16 @@ def _kept(region: Region, captured: Sequence[Node]) -> Iterator[Node]:
     for node in order:
         if _may_move(node) and same.issuperset(a for a in node.args):
             same.add(node)
-            if not _is_literal(node) and (_is_long(node) or not costly.isdisjoint(node.args)):
+            if not is_literal(node) and (is_long(node) or not costly.isdisjoint(node.args)):
                 costly.add(node)
 
     def parts(node: Node) -> Iterator[Node]:
         if node not in costly:
             return
-        spreads = node.op.kind is Kind.MOVEMENT or (
-            not _is_long(node) and all(_is_spread(a) for a in node.args if a in costly)
+        is_wide = node.op.kind is Kind.MOVEMENT or (
+            not is_long(node) and all(spreads(a) for a in node.args if a in costly)
         )
-        if not spreads and any(_fits(node, size) for size in room):
+        if not is_wide and any(_fits(node, size) for size in room):
             yield node
         else:
             for arg in node.args:
@@ -118,25 +117,10 @@ def _kept(region: Region, captured: Sequence[Node]) -> Iterator[Node]:
 def _may_move(node: Node) -> bool:
     return (
         node.op.kind in _MOVED
+        and node.op is not TAP  # the gradient of a name stands where the name does
         and not node.sizes
         and not node.regions
         and isinstance(node.type, ArrayType)
-    )
-
-
-def _is_long(node: Node) -> bool:
-    """Whether it costs more than reading its result from memory."""
-    return is_costly(node) or node.op.kind not in _CHEAP
-
-
-def _is_literal(node: Node) -> bool:
-    return make.constant_value(node) is not None
-
-
-def _is_spread(node: Node) -> bool:
-    """Whether a movement holds its argument's elements several times."""
-    return node.op.kind is Kind.MOVEMENT and any(
-        product(a.array.shape) != product(node.array.shape) for a in node.args
     )
 
 

@@ -110,9 +110,9 @@ class _Search:
             if not self.varying.isdisjoint(node.needs):
                 self.varying.add(node)
                 continue
-            if _is_literal(node):
+            if is_literal(node):
                 continue
-            if _is_long(node) or not self.costly.isdisjoint(node.args):
+            if is_long(node) or not self.costly.isdisjoint(node.args):
                 self.costly.add(node)
             if node.sizes or not self.unfit.isdisjoint(node.needs) or self._has_own_size(node):
                 self.unfit.add(node)
@@ -141,10 +141,10 @@ class _Search:
         """Whether it is another look at something costly, or spreads it over more elements."""
         if node.op.kind is Kind.MOVEMENT:
             return True
-        if _is_long(node):
+        if is_long(node):
             return False
         costly = [a for a in node.args if a in self.costly]
-        return bool(costly) and all(_spreads(a) for a in costly)
+        return bool(costly) and all(spreads(a) for a in costly)
 
     def _fits(self, node: Node) -> bool:
         """Whether it grows with the data no faster than some input does."""
@@ -159,14 +159,14 @@ class _Search:
         return any(s not in self.known for t in types for d in t.shape for s in d.symbols())
 
 
-def _is_literal(node: Node) -> bool:
+def is_literal(node: Node) -> bool:
     """Whether it is made of written numbers only, such as a unit vector of a Jacobian."""
     if node.op.kind is Kind.UPDATE:
-        return all(map(_is_literal, node.args))
+        return all(map(is_literal, node.args))
     return make.constant_value(node) is not None
 
 
-def _is_long(node: Node) -> bool:
+def is_long(node: Node) -> bool:
     """Whether it costs more than reading its result from memory."""
     return is_costly(node) or node.op.kind not in CHEAP
 
@@ -179,7 +179,7 @@ def _largest(shape: Shape) -> Monomial:
     return max((m for m, _ in product(shape).terms), key=len, default=())
 
 
-def _spreads(node: Node) -> bool:
+def spreads(node: Node) -> bool:
     """Whether a movement holds its argument's elements several times."""
     return node.op.kind is Kind.MOVEMENT and any(
         product(a.array.shape) != product(node.array.shape) for a in node.args
