@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
@@ -201,19 +200,3 @@ def test_one_sweep_adds_nothing_in_memory() -> None:
     assert len(sweeps) == 1
     inner = walk(sweeps[0].body)
     assert not any(isinstance(s, Accumulate) and isinstance(s.target, Load) for s in inner)
-
-
-def test_a_number_multiplies_the_sum_of_its_terms() -> None:
-    """Where terms of a gradient meet there is one product with what is the same in all of them."""
-    u, step = plain((6, 7)), 1e-30
-    case = Case(heat, lambda n, rng: (u, 0.2, 3), wrt=("u",))
-    ((_, found),) = leaves_in(interpreted(case, (u, 0.2, 3))(u, 0.2, 3)[1])
-    for place in np.ndindex(u.shape):
-        moved = u.astype(complex)
-        moved[place] += step * 1j
-        assert found[place] == pytest.approx(heat(moved, 0.2, 3).imag / step, rel=1e-12, abs=1e-13)
-    text = str(differentiate(heat, wrt="u").source(u, 0.2, 3))
-    (main,) = re.findall(
-        r"for i in range\(n - 4\):\n *for k in range\(d - 4\):\n(?: {16}.*\n)+", text
-    )
-    assert main.count("* c\n") + main.count("* c ") == 1, main
