@@ -159,8 +159,8 @@ def rows_of(loop: For, arrays: dict[str, Array], around: set[str], before: set[s
                 rows.variables[name] = expr.dtype
             case Assign(names, exprs):
                 for name, expr in zip(names, exprs, strict=True):
-                    if name in around:
-                        return None
+                    if name in around or name in arrays:
+                        return None  # also where arrays change their names from step to step
                     rows.variables[name] = expr.dtype
             case Let():
                 return None
