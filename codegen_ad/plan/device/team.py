@@ -30,6 +30,7 @@ from codegen_ad.plan.device.loops import (
     shared,
     touches_memory,
 )
+from codegen_ad.plan.device.outside import Uses, header
 from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform, Wait, every
 from codegen_ad.plan.device.whole import Buffer, Total, identity
 from codegen_ad.plan.free import fresh, names_of
@@ -152,7 +153,7 @@ class _Team:
     """Sorts statements into steps."""
 
     def __init__(self, kernel: Kernel, body: list[Statement], *, atomics: bool) -> None:
-        self.body = body
+        self.uses = Uses(body)
         self.atomics = atomics
         self.parameters = {p.name for p in kernel.parameters if p.rank}
         self.sizes = {s.symbol for s in kernel.sizes}
@@ -182,11 +183,11 @@ class _Team:
                 inner = tuple(tuple(self.block(b)) for b in blocks(statement))
                 steps.append(Around(statement, inner))
             else:
-                self._alone(steps, statement)
-        return steps
+                _with(steps, statement)
+        return [replace(s, told=self._told(s)) if isinstance(s, Alone) else s for s in steps]
 
     def _share(self, loop: For) -> Share | None:
-        outside = _outside(self.body, loop)
+        outside = self.uses.outside(loop)
         atomic = atomic_sums(loop, self.arrays, outside) if self.atomics else frozenset[str]()
         try:
             found = shared(loop, outside, self.arrays, self.parameters, atomic)
@@ -201,25 +202,24 @@ class _Team:
             return True
         return any(isinstance(s, For) and is_wide(s) and self._share(s) for s in walk([statement]))
 
-    def _alone(self, steps: list[Step], statement: Statement) -> None:
-        """Work for one thread, together with what it did just before."""
-        earlier: tuple[Statement, ...] = ()
-        if steps and isinstance(steps[-1], Alone):
-            last = steps.pop()
-            assert isinstance(last, Alone)
-            earlier = last.statements
-        statements = (*earlier, statement)
-        steps.append(Alone(statements, tuple(self._told(statements))))
-
-    def _told(self, statements: Sequence[Statement]) -> Iterable[Var]:
+    def _told(self, step: Alone) -> tuple[Var, ...]:
         """The numbers that others need of what one thread computes."""
-        outside = _outside(self.body, *statements)
+        outside = self.uses.shared(step.statements)
         found: dict[str, Var] = {}
-        for statement in walk(list(statements)):
+        for statement in walk(list(step.statements)):
             for name, dtype in _numbers(statement):
                 if name in outside and name not in self.arrays:
                     found[name] = Var(name, dtype)
-        return found.values()
+        return tuple(found.values())
+
+
+def _with(steps: list[Step], statement: Statement) -> None:
+    """Add work for one thread to what it did just before."""
+    match steps:
+        case [*_, Alone(statements)]:
+            steps[-1] = Alone((*statements, statement), ())
+        case _:
+            steps.append(Alone((statement,), ()))
 
 
 def _adds(total: Total, before: list[Statement]) -> bool:
@@ -257,44 +257,6 @@ def _is_together(statement: Statement) -> bool:
     return isinstance(statement, Assign)
 
 
-def _outside(body: Sequence[Statement], *loops: Statement) -> set[str]:
-    """The names that a kernel uses outside of some statements."""
-    inside = {id(s) for s in loops}
-    found: set[str] = set()
-
-    def visit(statements: Sequence[Statement]) -> None:
-        for statement in statements:
-            if id(statement) in inside or isinstance(statement, Allocate):
-                continue
-            inner = list(blocks(statement))
-            if not inner:
-                found.update(defined(statement) | read(statement))
-                continue
-            found.update(_header(statement))
-            for block in inner:
-                visit(block)
-
-    visit(body)
-    return found
-
-
-def _header(statement: Statement) -> set[str]:
-    """The names in a loop or branch outside its blocks."""
-    match statement:
-        case For(variable, extent):
-            return {variable, *extent.symbols()}
-        case While(condition=condition, count=count):
-            return {count, *_in(condition)}
-        case If(condition=condition):
-            return set(_in(condition))
-        case _:
-            return set()
-
-
-def _in(expr: Expr) -> Iterable[str]:
-    return read(Let("_", expr, None, NOTHING))
-
-
 # Where threads wait -------------------------------------------------------------------------------
 
 
@@ -319,7 +281,7 @@ class _Waits:
                         # The next trip may write what the one before has read.
                         self.reads |= read(statement)
                     else:
-                        self.reads |= _header(statement)
+                        self.reads |= header(statement)
                     before = set(self.reads)
                     after: set[str] = set()
                     inner: list[tuple[Step, ...]] = []
