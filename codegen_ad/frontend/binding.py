@@ -253,17 +253,32 @@ def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Val
         value = m.evaluate(m, statement.value)
         if isinstance(value, Array) and m.type_of(value).rank:
             old = subscript(m, owner, index)
-            put(m, owner, index, _operate(m, statement, old, value))
+            put(m, owner, index, _fitting(m, statement, old, _operate(m, statement, old, value)))
             return
-        new = _operate(m, statement, owner, value)
+        new = _fitting(m, statement, owner, _operate(m, statement, owner, value))
         indexing.put_masked_whole(m, owner, index, new)
         return
     old = subscript(m, owner, index)
     value = m.evaluate(m, statement.value)
     if isinstance(owner, Array | Complex):
-        put(m, owner, index, _operate(m, statement, old, value))
+        put(m, owner, index, _fitting(m, statement, old, _operate(m, statement, old, value)))
     else:
         put(m, owner, index, _in_place(m, statement, old, value))
+
+
+def _fitting(m: Machine, statement: ast.AugAssign, old: Value, new: Value) -> Value:
+    """What is written to a part of an array, refused where NumPy cannot put it there in place.
+
+    A part without axes is a number: the operator makes a new one, which is then written.
+    """
+    if isinstance(old, Array) and isinstance(new, Array) and m.type_of(old).rank:
+        kind, result = m.type_of(old), m.type_of(new)
+        if result.rank > kind.rank or not _casts(m, result.dtype.value, kind.dtype.value):
+            m.refuse(
+                f"NumPy cannot put {result} into {kind} in place.",
+                "Change an array that holds such numbers: `y = x.astype(float)`.",
+            )
+    return new
 
 
 def _operate(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> Value:

@@ -38,6 +38,7 @@ OPERATORS = """
 -: A - K
 ": -v
 ": 3 - s
+": np.negative(A) * +w[:4]
 *: K * R
 ": A * s
 ": i * v
@@ -61,6 +62,8 @@ OPERATORS = """
 ": Z @ B
 abs: abs(A)
 ==, <, …: v > w
+": v >= w
+": A[0, 0] != A
 ": A <= R
 ": i == 4
 &, |, ^, ~: (v > 0) & ~m
@@ -104,6 +107,7 @@ np.deg2rad: np.deg2rad(v)
 np.rad2deg: np.rad2deg(v)
 np.round: np.round(v, 2)
 ": v.round(1)
+": round(s, 1) * s
 np.around: np.around(A, 1)
 np.fix: np.fix(v * 3)
 np.signbit: np.signbit(odd)

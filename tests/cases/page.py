@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from codegen_ad.frontend import refusals
 from codegen_ad.frontend.library.refused import REASONS
+from tests.cases import promised
 from tests.cases.constructs import CONSTRUCTS
 from tests.cases.engine import EDGES, Case, Run, facts
+from tests.cases.spellings import spellings
 from tests.cases.table import CASES, NOTES
 from tests.frontend.construct import Construct
 from tests.frontend.library.library_cases import DATA
@@ -40,6 +42,17 @@ Control flow stays control flow: loops are not unrolled, and a branch runs only 
 taken. Each construct is used by a function in `tests/frontend/constructs_*.py`, which is checked in
 every mode."""
 
+REDUCED = """\
+## Reductions: axes and options
+
+What NumPy gives each of them; a method (`x.sum()`) takes the same."""
+
+MISTAKES = """\
+## Mistakes that are easily made
+
+Each is a function that some tool of this kind gets wrong, or a form of its arguments: it is run in
+every mode, and compiled."""
+
 REFUSED = """\
 ## Refused functions
 
@@ -59,12 +72,15 @@ def page() -> str:
     for family in families:
         parts.append(f"## {family}")
         parts.append(_table(HEAD, _rows([c for c in CASES if c.family == family])))
+    parts += [REDUCED, _table(("function", *promised.OPTIONS, "method"), _reductions())]
     parts.append(PYTHON)
     for table in CONSTRUCTS:
         parts.append(f"### {table.title}")
         parts.append(_table(CONSTRUCT, [_construct(row) for row in table.rows]))
     parts.append("Statements and expressions that are refused:")
     parts.append(_table(("construct", "why", "instead"), _refused_syntax()))
+    parts.append(MISTAKES)
+    parts.append("\n".join(f"- {what}" for what in promised.MISTAKES))
     parts += [REFUSED, _table(("functions", "why", "instead"), _refused_functions()), SCIPY]
     return "\n\n".join(parts) + "\n"
 
@@ -82,6 +98,17 @@ def _rows(cases: Sequence[Case]) -> list[tuple[str, ...]]:
         rows.append(
             (f"`{name}`", YES, derivative, derivative, derivative, YES, NOTES.get(function, ""))
         )
+    return rows
+
+
+def _reductions() -> list[tuple[str, ...]]:
+    used = frozenset().union(*(spellings(case.text) for case in CASES))
+    rows: list[tuple[str, ...]] = []
+    for name in sorted(promised.REDUCTIONS.split()):
+        ways = (f"np.{name}", f".{name}")
+        told = (any(f"{way}({o})" in used for way in ways) for o in promised.OPTIONS)
+        method = YES if ways[1] in used else NO
+        rows.append((f"`{ways[0]}`", *(YES if t else NO for t in told), method))
     return rows
 
 

@@ -19,6 +19,7 @@ np.transpose: np.transpose(T, (1, 0, 2))
 np.permute_dims: np.permute_dims(T, (2, 1, 0))
 np.matrix_transpose: np.matrix_transpose(T)
 np.swapaxes: np.swapaxes(T, 0, -1)
+": T.swapaxes(1, 2)
 np.moveaxis: np.moveaxis(T, [0, 1], [-1, -2])
 np.rollaxis: np.rollaxis(T, 2, 1)
 np.expand_dims: np.expand_dims(v, (0, -1))
@@ -98,6 +99,7 @@ np.unstack: np.unstack(np.stack([A, C]))
 np.tile: np.tile(A, (2, 1, 3))
 np.repeat: np.repeat(A, 2, axis=1)
 ": np.repeat(v[:3], [1, 0, 2])
+": v.repeat(3)
 np.resize: np.resize(v, (2, 4))
 np.delete: np.delete(A, [0, 2], axis=1)
 ": np.delete(A, slice(0, 2), axis=1)
@@ -197,6 +199,9 @@ x[array]: v[places]
 ": T[[0, 1], :, [0, 3]]
 ": A[np.arange(len(A)), np.argmax(A, axis=1)]
 ": v[[[0, 1], [2, -1]]]
+x[mask]: v[m] * w[m]
+": A[A > 0]
+": A[:, np.array([True, False, True, True])] ** 2
 x[i, j] = y: a = A.copy()\\na[0, 1] = s\\nreturn a * a
 x[a:b] = y: a = A.copy()\\na[1:, 1:3] = w[:2]\\nreturn a * a
 ": a = np.zeros((3, 4))\\na[:, 1:] = A[:, :-1] ** 2\\nreturn a

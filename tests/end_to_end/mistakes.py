@@ -106,13 +106,13 @@ def fortran_order(F, s):
     v2 = F.ravel()
     v2 = v2 * s
     G = F.reshape(3, 4)
-    return np.sum(v * v2) + np.sum(G[0] * G[1]) + np.sum(F.flatten("F") * np.arange(12))
+    return np.sum(v * v2) + np.sum(G[0] * G[1]) + np.sum(F.flatten("F") * np.arange(F.size))
 
 
 def fortran_like(F, s):
     G = np.zeros_like(F)
     G[:] = F * s
-    return np.sum(G.ravel() * np.arange(12)) + np.sum(G.T.ravel() ** 2 * np.arange(12))
+    return np.sum(G.ravel() * np.arange(F.size)) + np.sum(G.T.ravel() ** 2 * np.arange(F.size))
 
 
 def reversed_input(R, s):
@@ -231,3 +231,29 @@ def zero_dimensional(z0, x):
     z = z0[...] * 2
     b = np.sum(x).reshape(())
     return x[0] * z + b + np.float64(2) * z0**2 + z0.item()
+
+
+def the_side_not_taken(x, s):
+    with np.errstate(invalid="ignore"):
+        root = np.where(x > 0, np.sqrt(x), 0.0) + np.where(x <= 0, s, np.log(x))
+        picked = np.select([x > 1, x > 0], [x**1.5, np.sqrt(x)], default=s)
+    masked = np.sqrt(x, where=x > 0, out=np.zeros(6))
+    parts = np.piecewise(x, [x > 0], [lambda v: v**0.5, lambda v: v * s])
+    single = sum([v**0.5 if v > 0 else v * s for v in x])
+    return np.sum(root + picked + masked + parts) * s + single
+
+
+def axes_of_length_zero(e, E, x, s):
+    added = np.sum(E, axis=0) + np.sum(e) + np.prod(E, axis=0)
+    joined = np.concatenate([e, x * s, x[:0], E.ravel()])
+    product = (E.T @ E).sum() + np.sum(E @ np.ones((3, 2)) * s)
+    for v in e:
+        s = s * v
+    return np.sum(added) * s + np.sum(joined**2) + product + np.cumsum(e).sum()
+
+
+def scalars_of_both(x, s):
+    a = np.float64(0.5) * s + 2 * x[0] - np.float64(x[1])
+    b = float(x[2]) ** 2 + np.int64(3) / s + int(2.7) * s
+    c = np.float64(s) if s > 0 else np.float64(0.0)
+    return a * b + (c + True) * np.sum(x * np.float64(1.5)) + s ** np.int64(3)

@@ -33,6 +33,7 @@ from tests.errors import (
     refused_modes,
     refused_names,
     refused_objects,
+    refused_uses,
 )
 from tests.frontend.library.library_cases import reading_of
 from tests.frontend.running import signature_of
@@ -46,6 +47,7 @@ READ = (
     refused_arrays,
     refused_complex,
     refused_objects,
+    refused_uses,
 )
 ARGUMENTS: dict[str, Any] = {
     "x": np.arange(5.0),
