@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import dataclasses
 import math
@@ -220,6 +221,30 @@ def interpreted(
     return run
 
 
+_DIVIDES = ast.Div | ast.Mod | ast.FloorDiv | ast.Pow
+
+
+class _LikeNumPy(ast.NodeTransformer):
+    """Quotients and powers of Python's numbers have NumPy's results, as compiled ones have."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.BinOp:
+        self.generic_visit(node)
+        if isinstance(node.op, _DIVIDES):
+            node.left = _like_numpy(node.left)
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST | list[ast.stmt]:
+        self.generic_visit(node)
+        if not (isinstance(node.op, _DIVIDES) and isinstance(node.target, ast.Name)):
+            return node  # items of an array are NumPy's
+        number = _like_numpy(ast.Name(node.target.id, ast.Load()))
+        return [ast.Assign([node.target], number), node]
+
+
+def _like_numpy(number: ast.expr) -> ast.expr:
+    return ast.Call(ast.Name("_like_numpy", ast.Load()), [number], [])
+
+
 def executed(text: str) -> dict[str, Any]:
     """The functions of a kernel file, without numba: `njit` gives back what it is given."""
 
@@ -228,9 +253,13 @@ def executed(text: str) -> dict[str, Any]:
 
     numba = types.ModuleType("numba")
     vars(numba).update(njit=njit, prange=range)
-    space: dict[str, Any] = {"__name__": "interpreted_kernel"}
+    space: dict[str, Any] = {
+        "__name__": "interpreted_kernel",
+        "_like_numpy": lambda value: np.float64(value) if type(value) is float else value,
+    }
+    tree = ast.fix_missing_locations(_LikeNumPy().visit(ast.parse(text)))
     with unittest.mock.patch.dict(sys.modules, numba=numba, math=_compiled_math()):
-        exec(compile(text, "<kernel>", "exec"), space)
+        exec(compile(tree, "<kernel>", "exec"), space)
     return space
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from tests.property import forms, statements
+from tests.property import forms, results, statements
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
@@ -51,6 +51,7 @@ class Writer:
         self.count = 0
         self.indices: list[str] = []
         self.jumps = False
+        self.result = choose(results.RESULTS) if vector else "{all}"
 
     def program(self, statements: int) -> str:
         """The text of a function `f`."""
@@ -59,8 +60,7 @@ class Writer:
             self.statement(1, 2)
         parts = [f"np.sum(np.sin({name}))" for kind in self.names for name in self.names[kind]]
         total = " + ".join(parts)
-        self.line(f"return {self.names['n'][-1]} * ({total})" if self.vector else
-                  f"return {total}", 1)  # fmt: skip
+        self.line(f"return {results.result(self, total, last=True) if self.vector else total}", 1)
         before = [forms.HELPERS] if self.wide else []
         return "\n".join([*before, f"def f({PARAMETERS}):", *self.lines]) + "\n"
 

@@ -34,10 +34,11 @@ from tests.end_to_end.checks import (
     plain_value,
     stages_of,
 )
-from tests.property import other_modes, slopes
-from tests.property.programs import Writer
+from tests.property import other_modes, slopes, vector_modes, ways
+from tests.property.programs import PARAMETERS, Writer
 
 WRT = ("x", "y", "A", "w", "s")
+SIZES = (1, 2, 3, 7, 8, 9, 15, 16, 17, 63, 64, 65, 127, 128, 129, 1025)
 LARGEST = 1e6
 REFUSALS = (SourceError, InvalidArgument, NotDifferentiable)
 
@@ -59,7 +60,8 @@ class Depth:
     wrt : what is differentiated; the rest is data.
     kernels : whether kernels of other modes are made, too.
     single : whether it is run in single precision, too.
-    vector : whether the program gives an array; then its Jacobians alone are looked at.
+    vector : whether the program gives an array or several; then its products and Jacobians are
+        looked at, with `kernels` those of its Jacobian, and with `second` all of a sum of it.
     """
 
     compiled: bool = False
@@ -80,19 +82,28 @@ def text_of(seed: int, statements: int = 5, *, wide: bool = False) -> str:
 def depth_of(seed: int, compile_every: int = 0) -> Depth:
     """How the program of a seed is checked."""
     subset = tuple(name for k, name in enumerate(WRT) if seed >> (4 + k) & 1)
+    vector = seed % 8 == 6
+    wrt = subset if subset and seed % 3 == 2 else WRT
+    if vector and size_of(seed) > 60:
+        wrt = (("w", "s"), ("w", "s"), ("x", "s"), ("A",))[seed // 8 % 4]
     return Depth(
         compiled=bool(compile_every) and seed % compile_every == 0,
         checkpoint={0: "sqrt", 5: 2}.get(seed % 10),
-        second=seed % 4 == 1,
-        wrt=subset if subset and seed % 3 == 2 else WRT,
-        kernels=seed % 8 in (1, 3),
+        second=seed // 8 % 3 == 1 if vector else seed % 4 == 1,
+        wrt=wrt,
+        kernels=seed // 8 % 4 == 2 if vector else seed % 8 in (1, 3),
         single=seed % 11 == 4,
-        vector=seed % 8 == 6,
+        vector=vector,
     )
 
 
 def size_of(seed: int) -> int:
-    """How long the vectors of a seed are: as long as the rows, short, or never written out."""
+    """How long the vectors of a seed are: as long as the rows, short, or never written out.
+
+    Those of programs that give arrays are, too, of the sizes around tiles and vectors.
+    """
+    if seed % 8 == 6 and seed // 8 % 5 < 3:
+        return SIZES[seed // 40 % len(SIZES)]
     if seed % 7 == 3:
         return 3
     return 4 + seed % 4 + (6 if seed % 3 else 0)
@@ -147,7 +158,7 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     except Exception as error:  # the program itself is wrong for these arguments
         return Outcome("wild", f"{type(error).__name__}: {error}")
     if depth.vector:
-        return _outcome(lambda: other_modes.check_jacobians(case, plain, args, places, seed))
+        return _outcome(lambda: _check_vector(text, case, plain, args, seed, depth))
     if not np.isfinite(wanted) or abs(wanted) > LARGEST:
         return Outcome("wild", "too large or not finite")
     try:
@@ -192,8 +203,40 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     if depth.kernels:
         other_modes.check_products(case, args, tangents, products)
     if depth.single:
-        return _outcome(lambda: other_modes.check_single(case, plain, args, found))
+        space = function_of(text, plain=True).__globals__
+
+        def all_ways() -> np.dtype[Any] | None:
+            return ways.dtype_of_all(
+                text, space, lambda k: other_modes.in_single(arguments(len(args[0]), k))
+            )
+
+        return _outcome(lambda: other_modes.check_single(case, plain, args, found, all_ways))
     return Outcome("same")
+
+
+def _check_vector(
+    text: str, case: Case, plain: Case, args: tuple[Any, ...], seed: int, depth: Depth
+) -> str:
+    """Products and Jacobians; for some programs the Jacobian's, and all of a sum of the result."""
+    places = [WRT.index(name) for name in depth.wrt]
+    try:
+        vector_modes.check(case, plain, args, places, seed)
+        inner = text.replace("def f(", "def inner(")
+        head = f"{inner}\n\ndef f({PARAMETERS}):\n"
+        if depth.kernels:
+            of_w = "jacobian(lambda c: inner(x, y, A, c, s, p))(w)"
+            function = function_of(f"{head}    return {of_w}\n")
+            wrt = tuple(name for name in depth.wrt if name in "ws") or ("w",)
+            vector_modes.check_second(Case(function, lambda *_: (), wrt=wrt), args, seed)
+    except vector_modes.Useless as reason:
+        return str(reason)
+    if not depth.second:
+        return ""
+    leaves = leaves_in(plain_value(plain, args))
+    parts = [f"np.sum(np.sin(r{''.join(f'[{k!r}]' for k in path)}))" for path, _ in leaves]
+    total = f"{head}    r = inner({PARAMETERS})\n    return {' + '.join(parts)}\n"
+    outcome = _run(total, args, seed, replace(depth, vector=False))
+    return outcome.why
 
 
 def _outcome(check: Callable[[], str]) -> Outcome:

@@ -47,9 +47,9 @@ def complex_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def gradient(x: Any, *rest: Any) -> Any:
         if not np.ndim(x):
-            return function(x + 1j * TINY, *rest).imag / TINY
+            return _typed(function(x + 1j * TINY, *rest).imag / TINY, x)
         steps = 1j * TINY * np.eye(len(x))
-        return np.array([function(x + step, *rest).imag / TINY for step in steps])
+        return _typed(np.array([function(x + step, *rest).imag / TINY for step in steps]), x)
 
     return gradient
 
@@ -59,6 +59,12 @@ def complex_jacobian(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def jacobian(x: Any, *rest: Any) -> Any:
         steps = 1j * TINY * np.eye(len(x))
-        return np.stack([function(x + step, *rest).imag / TINY for step in steps], axis=1)
+        columns = [function(x + step, *rest).imag / TINY for step in steps]
+        return _typed(np.stack(columns, axis=1), x)
 
     return jacobian
+
+
+def _typed(derivative: Any, x: Any) -> Any:
+    """A derivative in the precision of what it is in, as the steps are double."""
+    return np.asarray(derivative, dtype=np.result_type(x))[()]

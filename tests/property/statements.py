@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tests.property import memory_statements
+from tests.property import memory_statements, results
 from tests.property.language_statements import LANGUAGE
 
 if TYPE_CHECKING:
@@ -136,8 +136,8 @@ def check(w: Writer, depth: int, _: int) -> None:
 
 def early_return(w: Writer, depth: int, _: int) -> None:
     w.line(f"if {w.expr('s', 1)} > {w.choose(('0.8', '2.5'))}:", depth)
-    array = w.bounded("n") if w.vector else f"np.sum({w.bounded('n')})"
-    w.line(f"return {array} + {w.bounded('s')}", depth + 1)
+    total = f"np.sum({w.bounded('n')}) + {w.bounded('s')}"
+    w.line(f"return {results.result(w, total) if w.vector else total}", depth + 1)
 
 
 def chain(w: Writer, depth: int, room: int) -> None:
@@ -196,6 +196,29 @@ def swap(w: Writer, depth: int, _: int) -> None:
     w.line(f"{one}, {two} = {two}, {one}", depth)
 
 
+def renamed(w: Writer, depth: int, _: int) -> None:
+    """A loop whose arrays change their names from step to step."""
+    kind = w.choose(("n", "n", "table"))
+    now, last, new = w.fresh(), w.fresh(), w.fresh()
+    w.line(f"{now}, {last} = {w.bounded(kind)}, {w.choose(w.names[kind])}", depth)
+    w.line(f"for {w.fresh()} in range({w.choose(('2', '3', 'len(x)', 'p[0]'))}):", depth)
+    rows = w.choose(("{0}", "{0}[::-1]", "np.roll({0}, 1)", "np.cumsum({0}, axis=0)"))
+    step = f"np.sin({rows.format(now)} * {w.bounded('s')} - 0.5 * {last})"
+    match w.choose(("pair", "third", "in place")):
+        case "pair":
+            w.line(f"{now}, {last} = {step}, {now}", depth + 1)
+        case "third":
+            w.line(f"{new} = {step}", depth + 1)
+            w.line(f"{new}[{w.choose(('0', '-1', '1:', '::2'))}] = {w.bounded('s')}", depth + 1)
+            w.line(f"{last} = {now}", depth + 1)
+            w.line(f"{now} = {new}", depth + 1)
+        case _:
+            w.line(f"{last} = {last} * 0.5", depth + 1)
+            w.line(f"{last}[{w.choose(('0', '-1', '1:', ':-1'))}] += np.sum({now})", depth + 1)
+            w.line(f"{now}, {last} = {last}, {now}", depth + 1)
+    w.names[kind] += [now, last]
+
+
 PLAIN: dict[str, Statement] = {
     "picked": picked_store,
     "views": view_of_view,
@@ -205,6 +228,7 @@ PLAIN: dict[str, Statement] = {
     "return": early_return,
     "shrinking": shrinking,
     "swap": swap,
+    "renamed": renamed,
     "other dtype": memory_statements.other_dtype,
     "whole number": memory_statements.whole_number,
     "masked loop": memory_statements.masked_loop,

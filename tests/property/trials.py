@@ -1,0 +1,104 @@
+"""Programs tried one by one in a process that ends where one of them takes too long.
+
+So that no compilation lasts for ever, and a crash of the machine code is one failure among others.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import traceback
+import warnings
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A program by its seed, and how it is tried."""
+
+    seed: int
+    statements: int
+    compile_every: int
+    wide: bool
+    small: bool
+
+    def shown(self) -> str:
+        """The program as text, and what is looked at."""
+        from tests.property import small_arrays
+        from tests.property.running import depth_of, size_of, text_of
+
+        if self.small:
+            return f"seed {self.seed}\n{small_arrays.text_of(self.seed)}"
+        text = text_of(self.seed, self.statements, wide=self.wide)
+        depth = depth_of(self.seed, self.compile_every)
+        head = f"seed {self.seed}, {self.statements} statements, {depth}, size {size_of(self.seed)}"
+        return f"{head}\n{text[text.index('def f(') :]}"
+
+    def result(self) -> tuple[str, str]:
+        """What became of it, and why."""
+        from tests.property import small_arrays
+        from tests.property.running import depth_of, run, size_of, text_of
+
+        if self.small:
+            small_arrays.run(small_arrays.text_of(self.seed), self.seed)
+            return "same", ""
+        text = text_of(self.seed, self.statements, wide=self.wide)
+        depth = depth_of(self.seed, self.compile_every)
+        outcome = run(text, size_of(self.seed), self.seed, depth)
+        return outcome.kind, outcome.why
+
+
+@dataclass(slots=True)
+class Trials:
+    """A process that tries programs, started again after one that took more than `seconds`."""
+
+    seconds: float
+    process: Any = None
+    pipe: Any = field(default=None)
+
+    def __call__(self, trial: Trial) -> tuple[str, str]:
+        """What became of a program: as `run` says, or `failed`, or `slow`."""
+        if self.process is None:
+            context = multiprocessing.get_context("spawn")
+            self.pipe, other = context.Pipe()
+            self.process = context.Process(target=_serve, args=(other,), daemon=True)
+            self.process.start()
+            other.close()
+            self.pipe.recv()  # everything is imported
+        self.pipe.send(trial)
+        if not self.pipe.poll(self.seconds):
+            self.end()
+            return "slow", f"more than {self.seconds:g} s"
+        try:
+            return self.pipe.recv()
+        except EOFError:
+            self.process.join()
+            code = self.process.exitcode
+            self.end()
+            return "failed", f"the process ended: {code}"
+
+    def end(self) -> None:
+        """Stop the process, if there is one."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.join()
+            self.pipe.close()
+            self.process = None
+
+
+def _serve(pipe: Connection) -> None:
+    """Try what comes until nothing does."""
+    import tests.property.running  # noqa: F401
+
+    warnings.simplefilter("ignore")
+    pipe.send("ready")
+    while True:
+        try:
+            trial = pipe.recv()
+        except EOFError:
+            return
+        try:
+            pipe.send(trial.result())
+        except Exception:
+            pipe.send(("failed", traceback.format_exc(limit=-1)))

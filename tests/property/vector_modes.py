@@ -1,0 +1,163 @@
+"""Derivatives of random programs that give arrays or structures of them, each by its kernel's text.
+
+Products both ways are held to one another and to differences, Jacobians both ways to the products,
+and Jacobians of Jacobians to differences of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tests.end_to_end.cases import Case
+from tests.end_to_end.checks import assert_close, leaves_in, plain_value
+from tests.property.other_modes import kernel
+
+Arguments = tuple[Any, ...]
+STEP = 1e-6
+NAMES = ("x", "y", "A", "w", "s", "p")
+LARGEST = 4000
+"""Elements of a Jacobian that Python, which runs the kernel's text, finds soon enough."""
+
+
+class Useless(Exception):
+    """Why there is nothing to compare."""
+
+
+def check(case: Case, plain: Case, args: Arguments, places: list[int], seed: int) -> None:
+    """Value, products and Jacobians.
+
+    Raises
+    ------
+    Useless
+        If the program's numbers are not finite, or the rounding of its arguments changes them.
+    """
+    rng = np.random.default_rng(seed)
+    tangents = [rng.normal(size=np.shape(args[k])) for k in places]
+    wanted = [leaf for _, leaf in leaves_in(plain_value(plain, args))]
+    if not all(np.all(np.isfinite(leaf)) for leaf in wanted):
+        raise Useless("too large or not finite")
+    forward = kernel(case, args, "jvp")
+    found = forward(args, tangents)
+    values, along = found[: len(wanted)], found[len(wanted) :]
+    cotangents = [rng.normal(size=np.shape(v)) for v in values]
+    back = kernel(case, args, "vjp")(args, cotangents)
+    gradients = back[len(wanted) :]
+    if not all(np.all(np.isfinite(part)) for part in (*along, *gradients)):
+        raise Useless("a derivative that is not finite")
+    if _is_rough(lambda *moved: forward(moved, tangents), args):
+        raise Useless("rounding of the arguments changes the derivative")
+    for values_of in (values, back):
+        for one, two in zip(values_of, wanted, strict=False):
+            assert_close(one, two, rtol=1e-9, what="value")
+    _check_duality(along, cotangents, gradients, tangents)
+
+    def at(step: float) -> list[Any]:
+        new = plain_value(plain, _moved(args, places, tangents, step))
+        return [leaf for _, leaf in leaves_in(new)]
+
+    _check_slopes(at, along, "along tangents")
+    _check_jacobians(case, args, tangents, along, cotangents, gradients)
+
+
+def _is_rough(found: Callable[..., list[Any]], args: Arguments) -> bool:
+    """Whether a change of the arguments by rounding changes what is found by much more."""
+    rng = np.random.default_rng(0)
+    moved = tuple(
+        a * (1 + 1e-11 * rng.normal(size=a.shape)) if a.dtype.kind == "f" else a for a in args
+    )
+    return any(
+        np.shape(one) != np.shape(two)
+        or not np.max(np.abs(one - two), initial=0.0) < 1e-7 * (1 + np.max(np.abs(one), initial=0))
+        for one, two in zip(found(*args), found(*moved), strict=True)
+    )
+
+
+def _check_slopes(at: Callable[[float], list[Any]], along: Sequence[Any], what: str) -> None:
+    """What is found along tangents against differences, where these are slopes."""
+    try:
+        middle, *sides = (at(step) for step in (0.0, STEP, -STEP, 8 * STEP, -8 * STEP))
+    except Exception:  # other data would take a way that fails
+        return
+    if any([np.shape(s) for s in side] != [np.shape(m) for m in middle] for side in sides):
+        return
+    for one, value, high, low, higher, lower in zip(along, middle, *sides, strict=True):
+        fine, coarse = (high - low) / (2 * STEP), (higher - lower) / (16 * STEP)
+        scale = 1 + np.max(np.abs(fine), initial=0.0)
+        smooth = (np.abs(fine - coarse) < 1e-4 * scale) & (
+            np.abs(high - 2 * value + low) < 1e-3 * scale * STEP
+        )
+        off = (np.abs(one - fine) > 1e-4 * scale) & smooth
+        assert not np.any(off), f"{what}\n{one}\n{fine}"
+
+
+def _check_jacobians(
+    case: Case,
+    args: Arguments,
+    tangents: list[Any],
+    along: list[Any],
+    cotangents: list[Any],
+    gradients: list[Any],
+) -> None:
+    """Jacobians both ways, or the one with few directions where they are large."""
+    rows, columns = sum(map(np.size, along)), sum(map(np.size, tangents))
+    modes = [mode for mode, directions in (("forward", columns), ("reverse", rows))
+             if rows * columns <= LARGEST or directions <= 4]  # fmt: skip
+    for mode in modes:
+        found = kernel(case, args, f"jacobian:{mode}")(args, [])
+        blocks = [found[k : k + len(tangents)] for k in range(0, len(found), len(tangents))]
+        for row, one in zip(blocks, along, strict=True):
+            pairs = zip(row, tangents, strict=True)
+            two = sum(np.tensordot(j, t, np.ndim(t)) for j, t in pairs)
+            assert_close(two, one, rtol=1e-8, what=f"{mode} Jacobian along tangents")
+        for column, one in zip(zip(*blocks, strict=True), gradients, strict=True):
+            pairs = zip(column, cotangents, strict=True)
+            two = sum(np.tensordot(g, j, np.ndim(g)) for j, g in pairs)
+            assert_close(two, one, rtol=1e-8, what=f"cotangents times {mode} Jacobian")
+
+
+def check_second(case: Case, args: Arguments, seed: int) -> None:
+    """A function that gives a Jacobian, whose derivatives are held to differences of it.
+
+    Raises
+    ------
+    Useless
+        As `check` does.
+    """
+    value = kernel(case, args, "value")
+    middle = value(args, [])
+    if sum(map(np.size, middle)) > LARGEST // 10:
+        return
+    if not all(np.all(np.isfinite(leaf)) for leaf in middle):
+        raise Useless("a Jacobian that is not finite")
+    rng = np.random.default_rng(seed)
+    places = [NAMES.index(name) for name in case.wrt]
+    tangents = [rng.normal(size=np.shape(args[k])) for k in places]
+    along = kernel(case, args, "jvp")(args, tangents)[len(middle) :]
+    if not all(np.all(np.isfinite(part)) for part in along):
+        raise Useless("a derivative that is not finite")
+    _check_slopes(
+        lambda step: value(_moved(args, places, tangents, step), []), along, "Jacobian along"
+    )
+    cotangents = [rng.normal(size=np.shape(v)) for v in middle]
+    gradients = kernel(case, args, "vjp")(args, cotangents)[len(middle) :]
+    _check_duality(along, cotangents, gradients, tangents)
+    _check_jacobians(case, args, tangents, along, cotangents, gradients)
+
+
+def _moved(args: Arguments, places: list[int], tangents: list[Any], step: float) -> Arguments:
+    new = list(args)
+    for place, t in zip(places, tangents, strict=True):
+        new[place] = args[place] + step * t
+    return tuple(new)
+
+
+def _check_duality(
+    along: list[Any], cotangents: list[Any], gradients: list[Any], tangents: list[Any]
+) -> None:
+    terms = [np.sum(g * t) for g, t in zip(cotangents, along, strict=True)]
+    others = [np.sum(g * t) for g, t in zip(gradients, tangents, strict=True)]
+    size = 1 + sum(map(abs, (*terms, *others)))
+    assert abs(sum(terms) - sum(others)) <= 1e-8 * size, f"forward {terms} reverse {others}"
