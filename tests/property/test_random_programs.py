@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.property import small_arrays
 from tests.property.forms import HELPERS
+from tests.property.other_modes import in_single
 from tests.property.programs import PARAMETERS, Writer
-from tests.property.running import Depth, run, text_of
+from tests.property.running import Depth, arguments, function_of, run, text_of
+from tests.property.ways import dtype_of_all
 
 SEEDS_FOUND = ((43, 4), (358, 4), (1023, 6), (1298, 6))
 """Programs that once came out wrong, by seed and number of statements."""
@@ -202,3 +205,22 @@ def test_small_arrays_are_the_same_in_variables_and_in_memory(seed: int):
 def test_few_programs_are_refused():
     kinds = [run(text_of(seed, 4), 5, seed).kind for seed in range(20_000, 20_010)]
     assert kinds.count("same") >= 9
+
+
+def test_a_result_in_single_precision_has_the_dtype_of_all_ways_together():
+    body = (
+        "v = 0.5 * x[0]",
+        "for u in y:",
+        "    if u > 0.3:",
+        "        break",
+        "else:",
+        "    v = np.mean(p * x)",
+        "return v",
+    )
+    lines = [f"def f({PARAMETERS}):", *(f"    {line}" for line in body)]
+    text = "\n".join(lines) + "\n"
+    assert run(text, 6, 1, Depth(single=True, wrt=("x",))).kind == "same"
+    single = in_single(arguments(6, 1))
+    found = dtype_of_all(text, {"np": np}, lambda seed: in_single(arguments(6, seed)))
+    assert np.asarray(function_of(text)(*single)).dtype == "f4"
+    assert found == "f8"
