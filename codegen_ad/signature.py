@@ -60,7 +60,7 @@ class SequenceForm:
     items: tuple[Form, ...]
 
     def __str__(self) -> str:
-        return f"{self.cls.__qualname__}({','.join(map(str, self.items))})"
+        return f"{_name(self.cls)}({','.join(map(str, self.items))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,13 @@ class MappingForm:
 
     def __str__(self) -> str:
         inside = ",".join(f"{k}:{v}" for k, v in zip(self.keys, self.items, strict=True))
-        return f"{self.cls.__qualname__}({inside})"
+        return f"{_name(self.cls)}({inside})"
+
+
+def _name(cls: type) -> str:
+    """What tells a class from others of the same name."""
+    builtin = cls.__module__ == "builtins"
+    return cls.__qualname__ if builtin else f"{cls.__module__}.{cls.__qualname__}"
 
 
 Form = ArrayForm | ScalarForm | StaticForm | SequenceForm | MappingForm

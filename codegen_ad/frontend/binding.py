@@ -15,7 +15,8 @@ from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import data, indexing
 from codegen_ad.frontend.arrays.access import subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
-from codegen_ad.frontend.calls.outside import import_, lookup
+from codegen_ad.frontend.calls import inherited
+from codegen_ad.frontend.calls.outside import lookup
 from codegen_ad.frontend.complex_numbers import (
     access as complex_access,
 )
@@ -193,7 +194,7 @@ def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
     if isinstance(owner, Record):
         held = inspect.getattr_static(owner.cls, name, None)
         if isinstance(held, property) and held.fset is not None:
-            m.call(import_(m, held.fset, ()), [owner, value], {})
+            m.call(inherited.setter(m, owner.cls, name), [owner, value], {})
             return
         if hasattr(held, "__set__"):
             m.refuse(

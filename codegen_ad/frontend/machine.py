@@ -73,6 +73,7 @@ class Machine:
     frames: list[Frame] = field(default_factory=list[Frame])
     spots: list[ast.expr | ast.stmt] = field(default_factory=list[ast.expr | ast.stmt])
     dependencies: dict[Provenance, None] = field(default_factory=dict[Provenance, None])
+    classes: dict[type, Provenance] = field(default_factory=dict[type, Provenance])
     captured: dict[Provenance, tuple[Array, Any]] = field(
         default_factory=dict[Provenance, tuple[Array, Any]]
     )

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
-from codegen_ad.frontend.calls.outside import import_
+from codegen_ad.frontend.calls import inherited
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import Array, Bound, Outside, Record
 from codegen_ad.ir.dims import Dim
@@ -73,7 +73,8 @@ def called(m: Machine, value: Value, name: str, *args: Value) -> Value:
     found = own(value, name)
     if found is None or is_generated(found):
         return MISSING
-    return m.call(Bound(import_(m, found, ()), (value,)), list(args), {})
+    cls: Any = value.cls if isinstance(value, Record) else type(value)
+    return m.call(Bound(inherited.method(m, cls, name), (value,)), list(args), {})
 
 
 def operated(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:

@@ -193,6 +193,15 @@ class Frozen:
 
 
 @dataclass(frozen=True, slots=True)
+class Super:
+    """`super()`: `owner`, of class `cls`, as the classes behind `after` see it."""
+
+    after: type[Any]
+    cls: type[Any]
+    owner: Value
+
+
+@dataclass(frozen=True, slots=True)
 class ArrayMethod:
     """`array.name`, to be called."""
 

@@ -12,6 +12,7 @@ The steps of a path are pairs of a kind and a name:
 `attribute`    an attribute of an object or module
 `item`         an element of a tuple, list or dict; the name is the index or key
 `function`     what a method, partial or wrapper calls: `__func__`, `func`, `__wrapped__`, `py_func`
+`class`        a class of a module, `module:qualified.name`: the first step of its path
 `layout`       dtype, axes of size 1, order and writability of an array whose content is passed in
 =============  ================================================================================
 """
@@ -21,6 +22,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import CellType, FunctionType, MethodType
@@ -33,7 +35,7 @@ from codegen_ad.runtime.fingerprint import fingerprint
 Step = tuple[str, str | int]
 Path = tuple[Step, ...]
 
-KINDS = ("global", "closure", "default", "attribute", "item", "function", "layout")
+KINDS = ("global", "closure", "default", "attribute", "item", "function", "class", "layout")
 _FUNCTIONS = ("__func__", "func", "__wrapped__", "py_func")
 
 
@@ -133,6 +135,8 @@ def follow(value: object, step: Step) -> object:
                 raise LookupError(str(error)) from error
         case "function" if name in _FUNCTIONS:
             return _attribute(value, str(name))
+        case "class":
+            return named_class(str(name))
         case "layout":
             if isinstance(value, (np.ndarray, np.generic)):
                 array = cast("np.ndarray[Any, Any]", value)
@@ -143,6 +147,15 @@ def follow(value: object, step: Step) -> object:
             raise LookupError(f"{type(value).__name__} is not an array")
         case _:
             raise LookupError(f"there is no step {kind!r} {name!r}")
+
+
+def named_class(name: str) -> object:
+    """Return what `module:qualified.name` names, or raise `LookupError`."""
+    module, _, qualified = name.partition(":")
+    value: object = sys.modules.get(module)
+    for part in qualified.split("."):
+        value = _attribute(value, part)
+    return value
 
 
 def _attribute(value: object, name: str) -> object:

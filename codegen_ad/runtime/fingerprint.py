@@ -11,6 +11,7 @@ import functools
 import hashlib
 import inspect
 import json
+import operator
 import struct
 import sys
 from collections.abc import Iterable, Mapping
@@ -142,6 +143,9 @@ def _compound(value: object, kind: str, inner: tuple[int, ...]) -> str:
         case functools.partial():
             bound = cast("functools.partial[object]", value)
             return _items("partial", (bound.func, bound.args, bound.keywords), inner)
+        case operator.itemgetter() | operator.attrgetter() | operator.methodcaller():
+            made, args, *_ = value.__reduce__()
+            return _items(kind, (made, *cast("tuple[object, ...]", args)), inner)
         case BuiltinFunctionType():
             if isinstance(value.__self__, ModuleType | NoneType):
                 return _trusted(value) or f"builtin {value.__module__}.{value.__qualname__}"

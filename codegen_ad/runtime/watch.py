@@ -6,6 +6,7 @@ judged, is the business of `dependencies` and `fingerprint`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, cast
@@ -101,6 +102,9 @@ class Watch:
                     builtins = cast("dict[str, object]", function.__builtins__)
                     names[id(function.__globals__), name] = (function.__globals__, name, _GONE)
                     names[id(builtins), name] = (builtins, name, value)
+            elif kind == "class" and "." not in (short := str(name).rpartition(":")[2]):
+                held = vars(sys.modules[str(name).partition(":")[0]])
+                names[id(held), short] = (held, short, value)
             elif kind == "attribute" and isinstance(owner, ModuleType) and name in vars(owner):
                 names[id(vars(owner)), name] = (vars(owner), name, value)
             elif kind == "attribute":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import operator
+import statistics
 from typing import Any
 
 import numpy as np
 
+DOT = operator.methodcaller("dot", np.ones(5))
 HELPERS: frozenset[str] = frozenset()
 
 
@@ -16,6 +19,34 @@ def taken_while(x: Any) -> Any:
 
 def grouped(x: Any) -> Any:
     return sum(sum(group) for _, group in itertools.groupby(x))
+
+
+def compressed_by_data(x: Any) -> Any:
+    return sum(itertools.compress((x[0], x[1]), (x[0] > 1, True)))
+
+
+def grouped_by_data(x: Any) -> Any:
+    return sum(len(group) * x[0] for _, group in itertools.groupby((x[0], x[1])))
+
+
+def compressed_by_an_array(x: Any) -> Any:
+    return sum(itertools.compress((x[0], x[1]), x > 1))
+
+
+def operator_in_place(x: Any) -> Any:
+    return operator.iadd(x, 1.0).sum()
+
+
+def getter_with_an_array(x: Any) -> Any:
+    return DOT(x)
+
+
+def mean_of_rows(a: Any) -> Any:
+    return statistics.mean(a)
+
+
+def geometric_mean(x: Any) -> Any:
+    return statistics.geometric_mean(x)
 
 
 def cycle_in_a_loop(x: Any) -> Any:

@@ -301,7 +301,7 @@ def chained_comparison(x: Any) -> Any:
 
 
 def reduced_without_a_start(x: Any) -> Any:
-    return functools.reduce(lambda a, b: a * b, x)
+    return functools.reduce(lambda a, b: b, zip(x, x[::-1], strict=True))[0]
 
 
 def reduced_nothing(x: Any) -> Any:

@@ -39,6 +39,22 @@ class Equal(NamedTuple):
         return True
 
 
+class Kept:
+    """A descriptor, which runs code of its own."""
+
+    def __get__(self, owner: Any, cls: Any) -> Any:
+        return 2.0
+
+
+class Growing:
+    """A class with a descriptor, and one without a class behind it."""
+
+    rate = Kept()
+
+    def step(self, x: Any) -> Any:
+        return super().step(x)
+
+
 SIZED = Sized(1.0)
 EQUAL = Equal(1.0)
 
@@ -116,3 +132,19 @@ def plain_class_without_arguments(x: Any) -> Any:
 
 def fields_of_a_plain_object(x: Any) -> Any:
     return sum(dataclasses.astuple(Plain(x[0])))
+
+
+def descriptor_of_a_class(x: Any) -> Any:
+    return x.sum() * Growing().rate
+
+
+def nothing_behind_a_class(x: Any) -> Any:
+    return Growing().step(x)
+
+
+def super_outside_of_a_class(x: Any) -> Any:
+    return super().step(x)
+
+
+def super_of_another_class(x: Any) -> Any:
+    return super(Growing, Point(x[0])).a

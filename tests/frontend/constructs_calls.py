@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import operator
+import statistics
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -43,6 +45,33 @@ class Scaled:
 
     def __call__(self, x: Any) -> Any:
         return (self.state * x**2).sum()
+
+
+class Damped(Scaled):
+    """A class with constants, which calls the one behind it."""
+
+    factors = (0.5, 2.0)
+    weights = np.array([0.5, 1.5, -0.5, 2.0, 1.0])
+    shape = np.sin
+
+    def __init__(self, state: Any, friction: Any) -> None:
+        super().__init__(state * self.factors[1], rate=friction)
+        self.friction = friction
+
+    @classmethod
+    def made(cls, state: Any) -> Damped:
+        """Make one with the friction that its class says."""
+        return cls(state, cls.factors[0] * state)
+
+    def step(self, x: Any) -> Scaled:
+        """Take the step of the class behind this, and damp it."""
+        super().step(x)
+        Scaled.step(self, self.friction)
+        self.state = self.shape(self.state) * self.__class__.factors[0]
+        return self
+
+    def __call__(self, x: Any) -> Any:
+        return super().__call__(x) + (self.weights * x).sum() * self.friction
 
 
 class Grown(Scaled):
@@ -188,6 +217,14 @@ def plain_classes(x: Any) -> Any:
     return one(x) * other.state + Scaled.twice(x[1]) * (one is same)
 
 
+@uses("constants of classes, `super()`", "found as Python finds them; changes are noticed")
+def inherited(x: Any) -> Any:
+    one, other = Damped.made(x[0]), Damped(x[1], x[2])
+    for v in x:
+        one.step(v)
+    return one(x) * other.step(x[3])(x) + type(other).factors[1] * x[4]
+
+
 @uses("NamedTuples")
 def named_tuples(x: Any) -> Any:
     pair = Pair(x[0], x[1:])
@@ -330,6 +367,34 @@ def largest(x: Any) -> Any:
     smallest = min(range(4), key=lambda i: x[i])
     row = max([x[:2], x[2:4]], key=lambda r: r[0] - r[1])
     return value * x[place] + x[smallest] ** 3 + np.sum(row**2)
+
+
+POWER = operator.methodcaller("sum", axis=0)
+
+
+@uses("functions of `operator`", "operators by name; `itemgetter`, `attrgetter`, `methodcaller`")
+def operators(x: Any) -> Any:
+    first, last = operator.itemgetter(0, -1)(x)
+    pair = Pair(x[1], Point(x[2], x[3]))
+    inner, u = operator.attrgetter("second.v", "first")(pair)
+    total = operator.mul(first, last) + operator.pow(inner, 2) / operator.abs(operator.neg(u))
+    y = operator.sub(x, 0.5)
+    operator.setitem(y, 0, operator.getitem(x, 1) ** 2)
+    kept = operator.not_(operator.lt(x[0], 0)) and operator.contains((1, 2), 2)
+    rows = sorted([(x[0], 2), (x[1], 1)], key=operator.itemgetter(1))
+    joined = operator.concat([x[0]], [x[1] ** 2])
+    scaled = POWER(x**2) * operator.matmul(x, y) if kept else operator.truediv(x[0], x[1])
+    return total + scaled * rows[0][0] + functools.reduce(operator.mul, y) + joined[1]
+
+
+@uses("`statistics`", "`mean`, `stdev`, `median` and their kin; `mean([2, 4])` stays 3")
+def of_statistics(x: Any) -> Any:
+    items = [x[0], x[1] ** 2, x[2]]
+    total = statistics.mean(items) * statistics.fmean(x, weights=x**2) + statistics.median(x) ** 2
+    spread = statistics.stdev(x) * statistics.variance(items) + statistics.pstdev(v**2 for v in x)
+    near = statistics.variance(x, x[0]) + statistics.pvariance(data=x, mu=1.0)
+    both = statistics.covariance(x, x**2) * statistics.correlation(x, np.exp(-x))
+    return total + spread * near + both * statistics.mean([2, 4])
 
 
 @uses("`<<`, `>>`, `&` of integers", "shifts, and masks of low bits")

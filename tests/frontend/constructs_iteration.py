@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import operator
 from itertools import product
@@ -156,3 +157,17 @@ def picked(x: Any) -> Any:
     total += np.array([v for v in x if v > 100.0]).sum()
     total += sum(filter(lambda v: v > 0.5, x)) * np.prod(list(filter(lambda v: v > 0.6, x[:3])))
     return total * np.prod([x[i] for i in range(4) if x[i] > 0.5])
+
+
+@uses(
+    "`itertools.takewhile`, `dropwhile`, `filterfalse`, `compress`, `groupby`", "by what is known"
+)
+def left_out(x: Any) -> Any:
+    places = (0, 1, 3, 2)
+    total = sum(x[k] ** 2 for k in itertools.takewhile(lambda k: k < 3, places))
+    total += sum(x[k] for k in itertools.dropwhile(lambda k: k < 3, places)) * x[4]
+    total *= sum(x[k] for k in itertools.filterfalse(None, places))
+    first = list(itertools.compress((x[0], x[1] ** 2, x[2]), (True, True, 0)))
+    for size, names in itertools.groupby(["a", "b", "cc"], key=len):
+        total = total + x[size] ** len(list(names))
+    return total * first[1] + functools.reduce(lambda a, b: a * b + a, x)

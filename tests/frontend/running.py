@@ -18,8 +18,9 @@ from codegen_ad.frontend.output import (
     OutputSequence,
     OutputTree,
 )
-from codegen_ad.frontend.reader import Leaf, Reading, read
+from codegen_ad.frontend.reader import Reading, read
 from codegen_ad.ir.verify import verify
+from codegen_ad.runtime.dependencies import resolve
 from codegen_ad.signature import (
     ArrayForm,
     Form,
@@ -73,26 +74,6 @@ def flat(value: Any, *, bools: bool = False) -> Iterator[Any]:
         yield value
 
 
-def resolve(function: Any, leaf: Leaf) -> Any:
-    """The array outside that a captured leaf stands for."""
-    found = function
-    for kind, name in leaf.source:
-        match kind:
-            case "global":
-                found = found.__globals__[name]
-            case "closure":
-                cells = [c.cell_contents for c in found.__closure__]
-                found = dict(zip(found.__code__.co_freevars, cells, strict=True))[name]
-            case "attribute":
-                found = getattr(found, name)
-            case "item":
-                found = found[name] if isinstance(found, dict) else found[int(name)]
-            case _:
-                assert kind == "default"
-                found = inspect.signature(found).parameters[name].default
-    return found
-
-
 def rebuilt(tree: OutputTree, arrays: list[np.ndarray]) -> Any:
     """The returned structure."""
     match tree:
@@ -117,7 +98,7 @@ def reading_of(function: Any, *args: Any, static: tuple[str, ...] = ()) -> Readi
         reading = read(function, signature)
         verify(reading.program)
         inputs = [array for arg in given for array in flat(arg)]
-        inputs += [resolve(function, leaf) for leaf in reading.leaves if leaf.captured]
+        inputs += [resolve(function, leaf.source) for leaf in reading.leaves if leaf.captured]
         case = broken_case(reading, inputs)
         if case is None:
             return reading

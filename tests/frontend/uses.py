@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from codegen_ad.frontend.reader import Reading, read
+from codegen_ad.runtime.dependencies import resolve
 from codegen_ad.signature import Signature
 from tests.cases.engine import Run, check_forward, check_reverse, check_second, check_value
 from tests.cases.engine import flat as flat_results
-from tests.frontend.running import flat, form_of, resolve
+from tests.frontend.running import flat, form_of
 
 Function = Callable[..., Any]
 
@@ -34,7 +35,9 @@ class Use(Run):
     @cached_property
     def arrays(self) -> list[np.ndarray]:
         """The arguments, and the arrays outside that the function reads."""
-        outside = [resolve(self.function, leaf) for leaf in self._read[1].leaves if leaf.captured]
+        outside = [
+            resolve(self.function, leaf.source) for leaf in self._read[1].leaves if leaf.captured
+        ]
         return [np.asarray(v) for v in (*flat(list(self.data.values())), *outside)]
 
     def expected(self) -> list[Any]:

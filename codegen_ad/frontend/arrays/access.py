@@ -13,6 +13,7 @@ from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import indexing
 from codegen_ad.frontend.arrays.arithmetic import simplest
+from codegen_ad.frontend.calls import inherited
 from codegen_ad.frontend.calls.outside import attribute_of, import_, item_of
 from codegen_ad.frontend.complex_numbers import access as complex_access
 from codegen_ad.frontend.containers import rows
@@ -29,6 +30,7 @@ from codegen_ad.frontend.values import (
     Outside,
     Range,
     Record,
+    Super,
 )
 from codegen_ad.frontend.words import sentence
 from codegen_ad.ir.dims import Dim, product
@@ -52,19 +54,24 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
             if isinstance(method, Bound):
                 return Bound(method.function, method.args, kwargs)
         case Record(cls, cell):
-            found = getattr(cls, name, None)
-            if name in m.store[cell] and not isinstance(found, property):
+            held = inspect.getattr_static(cls, name, None)
+            if name in m.store[cell] and not isinstance(held, property):
                 return m.store[cell][name]
-            if found is not None and (callable(found) or isinstance(found, property)):
-                return _member(m, cls, owner, name)
+            if name == "__class__":
+                return Outside(cls, inherited.place_of(m, cls))
+            found = inherited.member(m, cls, owner, name)
+            if found is not inherited.MISSING:
+                return found
+        case Super():
+            return inherited.of_super(m, owner, name)
         case tuple() if hasattr(raw, "_fields"):
             found = getattr(cast("Any", type(raw)), name, None)
             if isinstance(found, property):
-                return _member(m, cast("Any", type(raw)), raw, name)
+                return inherited.member(m, cast("Any", type(raw)), raw, name)
             if name in raw._fields:
                 return raw[raw._fields.index(name)]
             if callable(found) and name not in ("_replace", "_asdict", "count", "index"):
-                return _member(m, cast("Any", type(raw)), raw, name)
+                return inherited.member(m, cast("Any", type(raw)), raw, name)
             return ArrayMethod(raw, name)
         case List() | Dict() | tuple() | str():
             return ArrayMethod(raw, name)
@@ -79,15 +86,6 @@ def attribute(m: Machine, owner: Value, name: str) -> Value:
         f"codegen_ad does not know the attribute `{name}` of {m.describe(raw)}.",
         "Use an attribute of arrays, or a function.",
     )
-
-
-def _member(m: Machine, cls: type[Any], owner: Value, name: str) -> Value:
-    """A method or property of an object that was made here, or a function that its class holds."""
-    held = inspect.getattr_static(cls, name)
-    if isinstance(held, property):
-        return m.call(import_(m, held.fget, ()), [owner], {})
-    found = import_(m, getattr(cls, name), ())
-    return found if isinstance(held, staticmethod | classmethod) else Bound(found, (owner,))
 
 
 def _array_attribute(m: Machine, owner: Array | Range | Dim, name: str) -> Value:

@@ -12,6 +12,7 @@ from codegen_ad.frontend.arrays.access import attribute
 from codegen_ad.frontend.arrays.arithmetic import operate
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
 from codegen_ad.frontend.calls.extremes import EXTREMES
+from codegen_ad.frontend.calls.inherited import place_of, super_
 from codegen_ad.frontend.calls.sorting import sorted_
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
@@ -77,7 +78,8 @@ def _classes(m: Any, value: Value) -> list[type]:
 
 def _type(m: Any, args: Args, _: Named) -> Value:
     (kind,) = _classes(m, args[0])
-    return Outside(kind, ())
+    path = place_of(m, kind) if isinstance(args[0], Record) else ()
+    return Outside(kind, path)
 
 
 def _tuple(m: Any, args: Args, _: Named) -> Value:
@@ -233,6 +235,6 @@ BUILTINS: dict[Any, Callable[..., Value]] = {
     getattr: _getattr,
     hasattr: _hasattr, callable: _callable, sorted: sorted_, slice: _slice, pow: _pow,
     divmod: _divmod, str: static_call(str), repr: static_call(repr),
-    issubclass: static_call(issubclass),
+    issubclass: static_call(issubclass), super: super_,
     operator.index: static_call(operator.index),
 }  # fmt: skip

@@ -15,7 +15,15 @@ from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import ufunc_options
 from codegen_ad.frontend.arrays.pointwise import ENTRIES
-from codegen_ad.frontend.calls import classes, custom, math_functions, nested
+from codegen_ad.frontend.calls import (
+    classes,
+    custom,
+    inherited,
+    math_functions,
+    nested,
+    operators,
+    statistics_functions,
+)
 from codegen_ad.frontend.calls.builtin_functions import BUILTINS
 from codegen_ad.frontend.calls.folding import FOLDS
 from codegen_ad.frontend.calls.functions import call_closure, call_function
@@ -63,7 +71,9 @@ def call(m: Machine, function: Value, args: Sequence[Value], kwargs: Mapping[str
         case Outside(found, path):
             return _call_outside(m, found, path, args, kwargs)
         case Record() if (method := special_methods.own(function, "__call__")) is not None:
-            return call(m, import_(m, method, ()), [function, *args], kwargs)
+            return call(
+                m, inherited.method(m, function.cls, method.__name__), [function, *args], kwargs
+            )
         case _:
             m.refuse(
                 f"{sentence(m.describe(function))} cannot be called.",
@@ -148,6 +158,8 @@ def _call_outside(
         named = {k: import_(m, v, (*path, ("attribute", "keywords"), ("item", k)))
                  for k, v in partial.keywords.items()}  # fmt: skip
         return call(m, inner, [*before, *args], {**named, **kwargs})
+    if operators.is_getter(found):
+        return operators.called(m, found, args)
     if isinstance(found, MethodType):
         owner = import_(m, found.__self__, (*path, ("attribute", "__self__")))
         inner_path = (*path, ("attribute", "__func__"))
@@ -189,8 +201,15 @@ def _is_translated(found: Any) -> bool:
     return found in _OF_PYTHON or handler_of(found) is not None
 
 
-_OF_PYTHON = {**FOLDS, **BUILTINS, **TOOLS, **classes.FUNCTIONS}
-_ITERATORS = frozenset({zip, enumerate, reversed, map, filter, *TOOLS})
+_OF_PYTHON = {
+    **operators.FUNCTIONS,
+    **statistics_functions.FUNCTIONS,
+    **FOLDS,
+    **BUILTINS,
+    **TOOLS,
+    **classes.FUNCTIONS,
+}
+_ITERATORS = frozenset({zip, enumerate, reversed, *FOLDS, *TOOLS} - {functools.reduce})
 
 _WHOLE = (math.floor, math.ceil, math.trunc)
 

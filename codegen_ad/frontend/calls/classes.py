@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
+from codegen_ad.frontend.calls import inherited
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
@@ -39,45 +40,50 @@ def construct(
     m: Machine, cls: type[Any], path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
     """A new object of a class that is known."""
+    path = inherited.place_of(m, cls) or path
+    if path:
+        m.classes[cls] = path
     if _is_named_tuple(cls):
-        defaults = {k: import_(m, v, ()) for k, v in cls._field_defaults.items()}
+        defaults = {
+            k: import_(m, v, (*path, ("attribute", "_field_defaults"), ("item", k)))
+            for k, v in cls._field_defaults.items()
+        }
         given = dict(zip(cls._fields, args, strict=False))
         whole = {**defaults, **given, **kwargs}
         _check(m, cls, cls._fields, whole, len(args) <= len(cls._fields))
         return cls._make(whole[f] for f in cls._fields)
     if not dataclasses.is_dataclass(cls):
-        return _made_by_init(m, cls, path, args, kwargs)
+        return _made_by_init(m, cls, args, kwargs)
     fields = [f for f in dataclasses.fields(cls) if f.init]
     positional = [f.name for f in fields if not f.kw_only]
     whole = dict(zip(positional, args, strict=False)) | dict(kwargs)
     for f in dataclasses.fields(cls):
         if f.name in whole:
             continue
+        there = (*path, ("attribute", "__dataclass_fields__"), ("item", f.name))
         if f.default is not dataclasses.MISSING:
-            whole[f.name] = import_(m, f.default, ())
+            whole[f.name] = import_(m, f.default, (*there, ("attribute", "default")))
         elif f.default_factory is not dataclasses.MISSING:
-            place = ("attribute", "__dataclass_fields__"), ("item", f.name)
-            there = (*path, *place, ("attribute", "default_factory"))
+            there = (*there, ("attribute", "default_factory"))
             whole[f.name] = m.call(Outside(f.default_factory, there), (), {})
     wanted = [f.name for f in dataclasses.fields(cls) if f.init or f.name in whole]
     _check(m, cls, wanted, whole, len(args) <= len(positional))
     cell = Cell()
     m.store[cell] = {name: whole[name] for name in wanted}
     made = Record(cls, cell)
-    after = getattr(cls, "__post_init__", None)
-    if after is not None:
-        m.call(Outside(after, (*path, ("attribute", "__post_init__"))), (made,), {})
+    if hasattr(cls, "__post_init__"):
+        m.call(inherited.method(m, cls, "__post_init__"), (made,), {})
     return made
 
 
 def _made_by_init(
-    m: Machine, cls: type[Any], path: Provenance, args: Sequence[Value], kwargs: Mapping[str, Value]
+    m: Machine, cls: type[Any], args: Sequence[Value], kwargs: Mapping[str, Value]
 ) -> Value:
     """A new object of a plain class: what its `__init__` sets is all that it holds."""
     made = Record(cls, Cell())
     m.store[made.cell] = {}
     if isinstance(cls.__init__, FunctionType):
-        m.call(Outside(cls.__init__, (*path, ("attribute", "__init__"))), (made, *args), kwargs)
+        m.call(inherited.method(m, cls, "__init__"), (made, *args), kwargs)
     elif args or kwargs:
         m.refuse(f"`{cls.__name__}` takes no arguments.", "Leave them out, or write `__init__`.")
     return made

@@ -1,16 +1,21 @@
-"""`map`, `filter` and `functools.reduce`: functions that call a function for each item."""
+"""`map`, `filter`, `functools.reduce` and their kin, which call a function for each item.
+
+Those of `itertools` that leave items out do so by what is known now.
+"""
 
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from codegen_ad.errors import UnsupportedSyntax
+from codegen_ad.errors import UnknownFunction, UnsupportedSyntax
+from codegen_ad.frontend.arrays.access import subscript
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, counting, iteration
 from codegen_ad.frontend.control.comprehensions import filtered, mapped, reduced
-from codegen_ad.frontend.values import Nested
+from codegen_ad.frontend.values import Array, Nested, Range
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
@@ -56,6 +61,10 @@ def _reduce(m: Any, args: Args, _: Named) -> Value:
     items = m.try_items(iterable)
     if items is None and start and iteration.is_data(m, iterable):
         return reduced(m, function, iterable, start[0])
+    if items is None and not start and isinstance(iterable, Array | Range):
+        m.require(m.type_of(m.fresh(m.node(iterable))).shape[0], 1, m.text())
+        first, rest = subscript(m, iterable, 0), subscript(m, iterable, slice(1, None))
+        return reduced(m, function, rest, first)
     if items is None:
         m.refuse(
             "`reduce` over something whose length is not known needs a value to start with.",
@@ -72,8 +81,78 @@ def _reduce(m: Any, args: Args, _: Named) -> Value:
     return total
 
 
+_WAYS = {
+    "takewhile": "Write the loop, with `if not ...: break` at its start.",
+    "dropwhile": "Write the loop, with `if ...: continue` until it has not held once.",
+    "filterfalse": "Write `x[~mask]`, or `[v for v in x if not f(v)]`.",
+    "compress": "Write `x[mask]`.",
+    "groupby": "Add up groups by their numbers: `np.bincount(groups, weights=x)`.",
+}
+
+
+def _by_what_is_known(name: str, kept: Callable[..., Value]) -> Callable[..., Value]:
+    """The handler of a tool, of items that are known one by one and told apart by what is known."""
+
+    def unknown(m: Any) -> Any:
+        message = f"How many items `itertools.{name}` gives depends on data."
+        m.refuse(message, _WAYS[name], UnknownFunction)
+
+    def handler(m: Any, args: Args, kwargs: Named) -> Value:
+        place = 0 if name in ("compress", "groupby") else 1
+        items = m.try_items(args[place]) if len(args) > place else None
+        if items is None:
+            unknown(m)
+        return kept(m, items, args, kwargs, lambda: unknown(m))
+
+    return handler
+
+
+def _told(m: Any, told: Value, unknown: Callable[[], Any]) -> bool:
+    """Whether a value is true, which must be known now."""
+    found = branches.decide(m, told)
+    return found if isinstance(found, bool) else unknown()
+
+
+def _tested(m: Any, test: Value, item: Value, unknown: Callable[[], Any]) -> bool:
+    return _told(m, item if test is None else m.call(test, [item], {}), unknown)
+
+
+def _takewhile(m: Any, items: Args, args: Args, _: Named, unknown: Callable[[], Any]) -> Value:
+    return tuple(itertools.takewhile(lambda v: _tested(m, args[0], v, unknown), items))
+
+
+def _dropwhile(m: Any, items: Args, args: Args, _: Named, unknown: Callable[[], Any]) -> Value:
+    return tuple(itertools.dropwhile(lambda v: _tested(m, args[0], v, unknown), items))
+
+
+def _filterfalse(m: Any, items: Args, args: Args, _: Named, unknown: Callable[[], Any]) -> Value:
+    return tuple(v for v in items if not _tested(m, args[0], v, unknown))
+
+
+def _compress(m: Any, items: Args, args: Args, kwargs: Named, unknown: Callable[[], Any]) -> Value:
+    told_by = m.try_items(args[1] if len(args) > 1 else kwargs["selectors"])
+    chosen: list[Value] = unknown() if told_by is None else told_by
+    pairs = zip(items, chosen, strict=False)
+    return tuple(v for v, told in pairs if _told(m, told, unknown))
+
+
+def _groupby(m: Any, items: Args, args: Args, kwargs: Named, unknown: Callable[[], Any]) -> Value:
+    key = args[1] if len(args) > 1 else kwargs.get("key")
+    keys = items if key is None else [m.call(key, [v], {}) for v in items]
+    if not all(m.is_static(k) for k in keys):
+        unknown()
+    known = [m.static(k, "key of a group") for k in keys]
+    groups = itertools.groupby(range(len(items)), known.__getitem__)
+    return tuple((keys[(rows := list(g))[0]], tuple(items[k] for k in rows)) for _, g in groups)
+
+
 FOLDS: dict[Any, Callable[..., Value]] = {
     map: _map,
     filter: _filter,
     functools.reduce: _reduce,
+    itertools.takewhile: _by_what_is_known("takewhile", _takewhile),
+    itertools.dropwhile: _by_what_is_known("dropwhile", _dropwhile),
+    itertools.filterfalse: _by_what_is_known("filterfalse", _filterfalse),
+    itertools.compress: _by_what_is_known("compress", _compress),
+    itertools.groupby: _by_what_is_known("groupby", _groupby),
 }

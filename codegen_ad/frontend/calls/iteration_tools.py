@@ -335,8 +335,6 @@ def _refused(name: str, why: str, instead: str) -> Callable[..., Value]:
     return cast("Any", refusal(f"itertools.{name}", why, instead))
 
 
-_UNTIL = "How many items it gives depends on data."
-
 TOOLS: dict[Any, Callable[..., Value]] = {
     itertools.product: _product,
     itertools.combinations: _positions("combinations", itertools.combinations),
@@ -354,19 +352,6 @@ TOOLS: dict[Any, Callable[..., Value]] = {
     itertools.islice: _islice,
     itertools.starmap: _starmap,
     itertools.accumulate: _accumulate,
-    itertools.takewhile: _refused(
-        "takewhile", _UNTIL, "Write the loop, with `if not ...: break` at its start."
-    ),
-    itertools.dropwhile: _refused(
-        "dropwhile", _UNTIL, "Write the loop, with `if ...: continue` until it has not held once."
-    ),
-    itertools.filterfalse: _refused(
-        "filterfalse", _UNTIL, "Write `x[~mask]`, or `[v for v in x if not f(v)]`."
-    ),
-    itertools.compress: _refused("compress", _UNTIL, "Write `x[mask]`."),
-    itertools.groupby: _refused(
-        "groupby", _UNTIL, "Add up groups by their numbers: `np.bincount(groups, weights=x)`."
-    ),
     itertools.tee: _refused(
         "tee", "Its iterators share what they have gone through.", "Go through the items twice."
     ),
