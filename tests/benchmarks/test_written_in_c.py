@@ -38,7 +38,9 @@ ALL_COLUMNS = "for (threadIdx.x = 0; threadIdx.x < P; ++threadIdx.x) {"
 
 
 def test_the_loops_compute_the_losses_and_their_gradients(tmp_path: Path) -> None:
-    compiler = shutil.which("g++") or pytest.skip("there is no compiler of C++")
+    compiler = shutil.which("g++") or pytest.skip(
+        "compiles the loops for the host: needs g++ on the path"
+    )
     text = written_in_c.SOURCE.read_text().replace("if (threadIdx.x < P) {", ALL_COLUMNS)
     (tmp_path / "loops.cpp").write_text(HOST + text)
     command = [compiler, "-shared", "-fPIC", "-o", "loops.so", "loops.cpp"]
