@@ -34,6 +34,7 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.tidying.rename import dims, expressions, names_in, written
+from codegen_ad.plan.tiling.placing import Surroundings
 
 UNDERSTOOD = (Let, Assign, Accumulate, Store, Fill, Product, For, If, Check, CheckRange, Raise)
 
@@ -55,7 +56,7 @@ class Rows:
     ----------
     variable : the loop's.
     arrays : all arrays of the kernel.
-    used_before : names that the kernel mentions before the loop.
+    around : what stands around the loop.
     variables : what is assigned in the loop and nowhere else, with its dtype.
     varying : variables and temporaries that differ from row to row.
     temporaries : buffers that each row fills anew.
@@ -66,7 +67,7 @@ class Rows:
 
     variable: str
     arrays: dict[str, Array]
-    used_before: set[str]
+    around: Surroundings
     variables: dict[str, DType] = field(default_factory=dict[str, DType])
     varying: set[str] = field(default_factory=set[str])
     temporaries: set[str] = field(default_factory=set[str])
@@ -144,29 +145,26 @@ def loads(expr: Expr) -> Iterator[tuple[str, tuple[Dim, ...]]]:
             pass
 
 
-def rows_of(loop: For, arrays: dict[str, Array], around: set[str], before: set[str]) -> Rows | None:
-    """What the rows of a loop share, or None if they are not independent but for sums.
-
-    `around` are the names that the kernel mentions outside of the loop, `before` those before it.
-    """
-    rows = Rows(loop.variable, arrays, before)
+def rows_of(loop: For, arrays: dict[str, Array], around: Surroundings) -> Rows | None:
+    """What the rows of a loop share, or None if they are not independent but for sums."""
+    rows = Rows(loop.variable, arrays, around)
     inner = list(walk(loop.body))
     if not all(isinstance(s, UNDERSTOOD) for s in inner):
         return None
     for statement in inner:
         match statement:
-            case Let(name, expr) if name not in around:
+            case Let(name, expr) if name not in around.names:
                 rows.variables[name] = expr.dtype
             case Assign(names, exprs):
                 for name, expr in zip(names, exprs, strict=True):
-                    if name in around or name in arrays:
+                    if name in around.names or name in arrays:
                         return None  # also where arrays change their names from step to step
                     rows.variables[name] = expr.dtype
             case Let():
                 return None
             case _:
                 pass
-    if not _sort_buffers(rows, loop, around):
+    if not _sort_buffers(rows, loop):
         return None
     _find_varying(rows, loop.body, within=False)
     return rows
@@ -178,7 +176,7 @@ def let_vary(rows: Rows, names: set[str], body: list[Statement]) -> None:
     _find_varying(rows, body, within=False)
 
 
-def _sort_buffers(rows: Rows, loop: For, around: set[str]) -> bool:
+def _sort_buffers(rows: Rows, loop: For) -> bool:
     """Tell temporaries, tables and totals apart; False if some array is none of these."""
     changed = {n for s in walk(loop.body) for n in written(s) if n not in rows.variables}
     row = Dim.symbol(rows.variable)
@@ -191,7 +189,7 @@ def _sort_buffers(rows: Rows, loop: For, around: set[str]) -> bool:
             continue
         made = rows.arrays[name].made
         places = [(at, s) for buffer, at, s in found if buffer == name]
-        if made is not None and made.fill is None and name not in around:
+        if made is not None and made.fill is None and name not in rows.around.names:
             rows.temporaries.add(name)
         elif is_total(loop.body, name):
             rows.totals.add(name)

@@ -44,7 +44,7 @@ from codegen_ad.plan.tiling.factors import (
     renamed_in,
 )
 from codegen_ad.plan.tiling.pairs import Pair, is_plain, pair_of
-from codegen_ad.plan.tiling.placing import names_around, put
+from codegen_ad.plan.tiling.placing import put, surroundings_of
 from codegen_ad.plan.tiling.rows import Array, accesses, arrays_of, assigned, is_total
 from codegen_ad.plan.tiling.tile_buffers import move
 from codegen_ad.plan.tiling.tile_products import may_be_matrix
@@ -88,7 +88,7 @@ def _may_be_steps(loop: For) -> bool:
 def _blocked(kernel: Kernel, names: Names, loop: For) -> list[Statement] | None:
     """The buffers and the blocks of steps that a loop becomes, or None where it stays."""
     step = names.fresh()
-    finder = _Finder(loop, step, names, arrays_of(kernel), names_around(kernel, loop)[0])
+    finder = _Finder(loop, step, names, arrays_of(kernel), surroundings_of(kernel, loop).names)
     body = finder.body()
     if not finder.products:
         return None

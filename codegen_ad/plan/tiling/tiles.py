@@ -41,7 +41,7 @@ from codegen_ad.plan.tiling.distribute import (
     pays,
     shared_changes,
 )
-from codegen_ad.plan.tiling.placing import names_around, put
+from codegen_ad.plan.tiling.placing import put, surroundings_of
 from codegen_ad.plan.tiling.rows import arrays_of, let_vary, rows_of
 from codegen_ad.plan.tiling.tile_buffers import Buffers
 from codegen_ad.plan.tiling.tile_products import with_products
@@ -84,15 +84,15 @@ def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statemen
     inside = list(walk(loop.body))
     if not any(isinstance(s, For) for s in inside) or not any(map(_computes, inside)):
         return None
-    around, before = names_around(kernel, loop)
+    around = surroundings_of(kernel, loop)
     arrays = arrays_of(kernel)
-    rows = rows_of(loop, arrays, around, before)
+    rows = rows_of(loop, arrays, around)
     if rows is None:
         return None
     found = with_products(loop, rows, names) if blas else None
     if found is not None:
         loop = found.loop
-        rows = rows_of(loop, arrays | found.arrays, around, before)
+        rows = rows_of(loop, arrays | found.arrays, around)
         assert rows is not None
     items = distribute(rows, loop.body)
     while shared := {
@@ -107,7 +107,7 @@ def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statemen
         group.statements = [copied(s) for s in group.statements]
     buffers = Buffers(rows, names, row, TILE)
     buffers.expand(items)
-    taken, put_back = tabulate(buffers, items)
+    taken, put_back = tabulate(buffers, items, loop.body)
     lower = _Lowering(buffers, count, row)
     body = [
         *(lower.over_rows([s]) for s in taken),
