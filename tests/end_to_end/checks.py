@@ -246,7 +246,10 @@ def _like_numpy(number: ast.expr) -> ast.expr:
 
 
 def executed(text: str) -> dict[str, Any]:
-    """The functions of a kernel file, without numba: `njit` gives back what it is given."""
+    """The functions of a kernel file, without numba: `njit` gives back what it is given.
+
+    What `np.empty` gives holds NaN and huge integers, so that nothing unwritten is read unseen.
+    """
 
     def njit(*args: Any, **options: Any) -> Any:
         return args[0] if args else lambda function: function
@@ -258,9 +261,28 @@ def executed(text: str) -> dict[str, Any]:
         "_like_numpy": lambda value: np.float64(value) if type(value) is float else value,
     }
     tree = ast.fix_missing_locations(_LikeNumPy().visit(ast.parse(text)))
-    with unittest.mock.patch.dict(sys.modules, numba=numba, math=_compiled_math()):
+    with unittest.mock.patch.dict(
+        sys.modules, numba=numba, numpy=_poisoned_numpy(), math=_compiled_math()
+    ):
         exec(compile(tree, "<kernel>", "exec"), space)
     return space
+
+
+def _poisoned_numpy() -> types.ModuleType:
+    """NumPy whose new arrays hold what no program computes."""
+    found = types.ModuleType("numpy")
+    vars(found).update(vars(np))
+
+    def empty(shape: Any, dtype: Any = np.float64) -> Any:
+        made = np.empty(shape, dtype)
+        if made.dtype.kind in "iu":
+            made.fill(np.iinfo(made.dtype).max)
+        elif made.dtype.kind != "b":
+            made.fill(np.nan)
+        return made
+
+    vars(found).update(empty=empty)
+    return found
 
 
 def _compiled_math() -> types.ModuleType:
