@@ -129,15 +129,25 @@ class FitWriter:
 
     def begin(self) -> list[str]:
         """Who a thread is, its arrays, and which fit it works on."""
-        w, plan = self.writer, self.plan
+        w = self.writer
         self.team.start(sums=True)
         for f in self.whole:
-            shape = ", ".join(map(str, f.parameter.shape))
-            shape = shape if f.parameter.rank == 1 else f"({shape})"
-            kind = plan.dtype.numpy_name
-            w.line(f"{f.parameter.name} = cuda.local.array({shape}, np.{kind})", 0)
+            self._room(f)
         w.line("fit = 0" if isinstance(self.exchange, Grid) else "fit = cuda.blockIdx.x", 0)
         return w.lines[:]
+
+    def _room(self, f: Fitted) -> None:
+        """The array through which the lanes of a warp tell each other a parameter."""
+        name, kind = f.parameter.name, self.plan.dtype.numpy_name
+        shape = tuple(d.value for d in f.parameter.shape)
+        warps = self.exchange.threads // WARP
+        if warps == 1:
+            text = str(shape[0]) if len(shape) == 1 else str(shape)
+            self.writer.line(f"{name} = cuda.shared.array({text}, np.{kind})", 0)
+            return
+        rows = fresh(f"{name}_warps", self.taken)
+        self.writer.line(f"{rows} = cuda.shared.array({(warps, *shape)}, np.{kind})", 0)
+        self.writer.line(f"{name} = {rows}[warp]", 0)
 
     def start(self) -> list[str]:
         """What it is given, and what is computed once."""
@@ -221,38 +231,49 @@ class FitWriter:
             self.writer.line(f"{name} = weights[{self.weights_row}, {k}]", 1)
 
     def _point(self) -> None:
-        """All threads learn the parameters."""
+        """All threads learn the parameters: by shuffles, or each warp through an array."""
+        w = self.writer
         for f in self.plan.fitted:
             for k, name in enumerate(f.names, f.first):
-                self.writer.line(f"{name} = {self._told('own', k)}", 1)
-            if not f.names:
-                self._to_array(f)
+                w.line(f"{name} = {self._told('own', k)}", 1)
+        if not self.whole:
+            return
+        w.line("cuda.syncwarp()", 1)
+        for f in self.whole:
+            for slot, condition, place in self._parts(f):
+                depth = 1 + self._if(condition)
+                target = element(f.parameter.name, f.parameter.shape, place)
+                w.line(f"{target} = own{self.endings[slot]}", depth)
+        w.line("cuda.syncwarp()", 1)
+
+    def _if(self, condition: str) -> int:
+        """Ask for a condition, if there is one; by how much deeper what follows stands."""
+        if condition:
+            self.writer.line(f"if {condition}:", 1)
+        return int(bool(condition))
 
     def _told(self, name: str, k: int) -> str:
         ending = self.endings[k // WARP]
         return f"cuda.shfl_sync(ALL, {name}{ending}, {k % WARP})"
 
-    def _parts(self, f: Fitted) -> list[tuple[int, int, int]]:
-        """The elements of a parameter by the number of the lanes' variable: first and last."""
-        found: list[tuple[int, int, int]] = []
+    def _parts(self, f: Fitted) -> list[tuple[int, str, str]]:
+        """The elements of a parameter by the number of the lanes' variable.
+
+        Which lanes keep one, as a condition, and the number of a lane's element.
+        """
+        found: list[tuple[int, str, str]] = []
         k = f.first
         while k < f.first + f.count:
             end = min((k // WARP + 1) * WARP, f.first + f.count)
-            found.append((k // WARP, k, end))
+            low, high = k % WARP, (end - 1) % WARP + 1
+            bounds = [f"lane >= {low}"] if low else []
+            bounds += [f"lane < {high}"] if high < WARP else []
+            text = f"({bounds[0]}) & ({bounds[1]})" if len(bounds) == 2 else "".join(bounds)
+            place = _plus("lane", k - f.first - low)
+            is_simple = place == "lane" or f.parameter.rank == 1
+            found.append((k // WARP, text, place if is_simple else f"({place})"))
             k = end
         return found
-
-    def _to_array(self, f: Fitted) -> None:
-        """Every thread writes a parameter into its array."""
-        w = self.writer
-        for slot, low, high in self._parts(f):
-            first = low - f.first
-            span = f"{first}, {high - f.first}" if first else f"{high - f.first}"
-            w.line(f"for {self.at} in range({span}):", 1)
-            lane = low % WARP - first
-            at = _plus(self.at, lane)
-            told = f"cuda.shfl_sync(ALL, own{self.endings[slot]}, {at})"
-            w.line(f"{element(f.parameter.name, f.parameter.shape, self.at)} = {told}", 2)
 
     def _slope(self, number: int, ending: str) -> None:
         """The derivative in what a lane keeps."""
@@ -270,16 +291,17 @@ class FitWriter:
                     value = f"cuda.selp(lane == {k % WARP}, {value}, {name})"
                 w.line(f"{name} = {value}", 1)
                 begun = True
-            for slot, low, high in self._parts(f) if not f.names else ():
+            for slot, condition, place in self._parts(f) if not f.names else ():
                 if slot != number:
                     continue
-                if not begun:
+                if not begun and condition:
                     w.line(f"{name} = {self.literal(0.0)}", 1)
-                    begun = True
-                at = _plus("lane", low - f.first - low % WARP)
-                at = at if at == "lane" else f"({at})"
-                w.line(f"if (lane >= {low % WARP}) & (lane < {(high - 1) % WARP + 1}):", 1)
-                w.line(f"{name} = {element(f.gradient, f.parameter.shape, at)}", 2)
+                begun = True
+                depth = 1 + self._if(condition)
+                value = element(f.gradient, f.parameter.shape, place)
+                if f.parameter.dtype is not self.plan.dtype:
+                    value = f"np.{self.plan.dtype.numpy_name}({value})"
+                w.line(f"{name} = {value}", depth)
 
     def roll(self) -> list[str]:
         """The last lines of the loop."""

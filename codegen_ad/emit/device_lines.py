@@ -117,21 +117,23 @@ class DeviceWriter(BlockWriter):
         """A trip count, unsigned as the variable that it bounds."""
         return f"u64({extent})" if extent.is_constant else self.spelling.index(extent)
 
-    def shared(self, loop: For, start: str, stride: str, again: str = "") -> None:
+    def shared(self, loop: For, start: str, stride: str, again: str = "", depth: int = 0) -> None:
         """Write a loop whose trips are shared out among threads.
 
         `again` is 0 in each of them, and the compiler can't know it.
         """
         variable = loop.variable
-        self.line(f"{variable} = {start}", 0)
+        self.line(f"{variable} = {start}", depth)
         self.unsigned.add(variable)
-        self.line(f"while {variable} < {self.bound(loop.extent)}:", 0)
+        self.line(f"while {variable} < {self.bound(loop.extent)}:", depth)
         if again:
-            self.line("# Zero, in a way that keeps numbers of all rows out of registers.", 1)
-            self.line(f"{again} = {variable} >> u64(63)", 1)
+            self.line(
+                "# Zero, in a way that keeps numbers of all rows out of registers.", depth + 1
+            )
+            self.line(f"{again} = {variable} >> u64(63)", depth + 1)
             self.unsigned.add(again)
-        self.block(loop.body, 1)
-        self.line(f"{variable} += {stride}", 1)
+        self.block(loop.body, depth + 1)
+        self.line(f"{variable} += {stride}", depth + 1)
         self.unsigned -= {variable, again}
 
     def _quotient(self, name: str, over: Expr, count: str, dtype: DType, depth: int) -> None:

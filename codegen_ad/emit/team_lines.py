@@ -168,7 +168,7 @@ class TeamWriter:
         if isinstance(step, Kept):
             self._rows(step, depth)
         else:
-            self._loop(step.loop, depth)
+            self._loop(step, depth)
         w.unsigned.discard(share.loop.variable)
         w.own, w.atomic = {}, frozenset()
         if not found:
@@ -177,12 +177,9 @@ class TeamWriter:
         for line in (*self.exchange.totals(reducers), *first):
             w.line(line, depth)
 
-    def _loop(self, loop: For, depth: int) -> None:
-        w, variable = self.writer, loop.variable
-        w.line(f"{variable} = u64({self.exchange.thread})", depth)
-        w.line(f"while {variable} < {w.bound(loop.extent)}:", depth)
-        w.block(loop.body, depth + 1)
-        w.line(f"{variable} += u64({self.exchange.team})", depth + 1)
+    def _loop(self, step: Share, depth: int) -> None:
+        start, stride = f"u64({self.exchange.thread})", f"u64({self.exchange.team})"
+        self.writer.shared(step.loop, start, stride, step.again, depth)
 
     def _rows(self, step: Kept, depth: int) -> None:
         """The loop over the rows that a thread keeps; all is computed before what asks for them."""

@@ -46,8 +46,9 @@ def split(
     written once at each, outside loops.
     """
     found: dict[int, Split] = {}
+    parameters = kernel.parameters
     for target, gradient in zip(targets, kernel.outputs[1:], strict=True):
-        parameter = kernel.parameters[target]
+        parameter = parameters[target]
         if isinstance(gradient, str) and _is_small(parameter.shape, largest):
             values = _stored(kernel, gradient, parameter.shape)
             if values is not None and _is_read_by_place(kernel, parameter.name):

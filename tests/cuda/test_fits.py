@@ -41,6 +41,13 @@ def line(p: Any, x: Any, y: Any) -> Any:
     return np.mean((p[0] + p[1] * x - y) ** 2)
 
 
+def horner(w: Any, x: Any, y: Any) -> Any:
+    value = np.zeros_like(x)
+    for k in range(len(w)):
+        value = value * x + w[k]
+    return np.mean((value - y) ** 2)
+
+
 def column(points: int) -> tuple[Any, Any]:
     x = np.linspace(-1, 0.7, points)[:, None]
     return x, np.sin(3 * x)
@@ -83,6 +90,14 @@ FILES: tuple[tuple[str, str, dict[str, Any], Any, Any, Any], ...] = (
         polynomial.loss, np.zeros((5, 1)), column(300),
     ),
     ("polynomial_loss", "grid", {"method": "adam"}, polynomial.loss, np.zeros((5, 1)), column(600)),
+    (
+        "polynomial_32", "warp2", {"method": "adam"},
+        polynomial.loss, np.zeros((32, 1)), column(60),
+    ),
+    (
+        "horner_32_f4", "warp2", {"method": "adam"}, differentiate(horner),
+        np.zeros(32, "f4"), tuple(a[:, 0].astype("f4") for a in column(60)),
+    ),
     (
         "peak_f4", "warp4", {"method": "adam"}, differentiate(curves.peak),
         *(lambda p, *data: (p, data))(*curves.peak_data(100, "float32")),

@@ -88,9 +88,10 @@ def powers(w: Any, x: Any, y: Any) -> Any:
     return np.mean(((x[:, None] ** np.arange(len(w))) @ w - y) ** 2)
 
 
-def test_a_fit_of_two_precisions_compiles(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [3, 32])
+def test_a_fit_of_two_precisions_compiles(count: int, tmp_path: Path) -> None:
     x = np.linspace(-1, 1, 40, dtype=np.float32)
-    arguments = np.zeros(3, np.float32), x, np.sin(x)
+    arguments = np.zeros(count, np.float32), x, np.sin(x)
     text = differentiate(powers).source(*arguments, mode="fit:gd:warp2", target="cuda").plain
     file = tmp_path / "made.py"
     file.write_text(text)

@@ -193,6 +193,22 @@ def test_several_arguments_are_fitted_together() -> None:
     np.testing.assert_allclose(result.x, np.polyfit(X, Y, 1), rtol=1e-9)
 
 
+def test_three_vectors_are_fitted_together() -> None:
+    @differentiate(wrt=("heights", "places", "widths"))
+    def peaks(heights: Any, places: Any, widths: Any, x: Any, y: Any) -> Any:
+        model = (heights * np.exp(-(((x[:, None] - places) * widths) ** 2))).sum(axis=1)
+        return np.mean((model - y) ** 2)
+
+    start = np.array([1.0, 0.8]), np.array([-0.3, 0.4]), np.array([1.1, 1.3])
+    result = minimize(peaks, start, (X, Y), learning_rate=0.01, steps=3)
+    wanted = list(start)
+    for _ in range(3):
+        slopes = peaks.value_and_grad(*wanted, X, Y)[1]
+        wanted = [w - 0.01 * slope for w, slope in zip(wanted, slopes, strict=True)]
+    for found, expected in zip(result.x, wanted, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-13)
+
+
 def test_matrices_products_by_library_and_single_precision() -> None:
     inputs = rng.normal(size=(30, 25))
     target = inputs @ rng.normal(size=(25, 20))

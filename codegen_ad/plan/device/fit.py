@@ -10,10 +10,11 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.device.ahead import Ahead, ahead
+from codegen_ad.plan.device.ahead import LANES, Ahead, ahead
 from codegen_ad.plan.device.arrays import NOTHING
 from codegen_ad.plan.device.kept import kept
 from codegen_ad.plan.device.loops import Refused, check_possible, defined
+from codegen_ad.plan.device.registers import eased
 from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform
 from codegen_ad.plan.device.team import TeamPlan, repeated_plan, team_plan
 from codegen_ad.plan.elements import split
@@ -22,6 +23,10 @@ from codegen_ad.plan.kernel import Apply, Expr, Index, Kernel, Let, Parameter, V
 
 MOST = 128
 """Fits of at most so many parameters are run on a device."""
+
+BESIDE, BESIDE_EACH = 24, 14
+"""Registers that a fit takes beside its rows, and for each parameter that a lane keeps: numbers of
+the method, and the parameter with its slope, what the method remembers and what was best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,7 @@ def fit_plan(
     if rows:
         step = _with_rows(step, small, {p.name for p in parameters}, rows, taken)
         step = _with_full(step, own, {p.name for p in parameters}, threads)
+    step = _with_room(step, fitted, taken)
     single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
     dtype = DType.FLOAT32 if single else DType.FLOAT64
     numbers = [name for f in fitted for name in f.names]
@@ -216,6 +222,20 @@ def _with_full(plan: TeamPlan, kernel: Kernel, fitted: Set[str], threads: int) -
             others = (d for d in dims if str(d) not in sizes)
             if len(sizes) == 1 and all(d.is_constant and d.value <= before for d in others):
                 step = replace(step, full=step.rows - 1)
+        steps.append(step)
+    return replace(plan, steps=tuple(steps))
+
+
+def _with_room(plan: TeamPlan, fitted: Sequence[Fitted], taken: Set[str]) -> TeamPlan:
+    """The plan, whose rows read parameters again that lie in memory, if registers are short."""
+    arrays = {f.parameter.name for f in fitted if not f.names}
+    beside = BESIDE + BESIDE_EACH * (-(-sum(f.count for f in fitted) // LANES))
+    steps: list[Step] = []
+    for step in plan.steps:
+        if isinstance(step, Share):
+            more = beside + step.words_of_row
+            loop, again = eased([], step.loop, [], step.totals, arrays, taken, beside=more)
+            step = replace(step, loop=loop, again=again)
         steps.append(step)
     return replace(plan, steps=tuple(steps))
 

@@ -12,7 +12,9 @@ from dataclasses import replace
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.loops import defined, parts
+from codegen_ad.plan.device.registers import live
 from codegen_ad.plan.device.steps import Kept, KeptColumn, Share
+from codegen_ad.plan.device.whole import words
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import Apply, Expr, Let, Load, Statement, copied, walk
 from codegen_ad.plan.tidying.rename import expressions, names_in, replace_expressions
@@ -22,6 +24,9 @@ MOST_WORDS = 64
 
 MOST_IN_ALL = 128
 """So many with the sums, and as many again for the parameters that they are derivatives in."""
+
+MOST_WRITTEN_OUT = 240
+"""So many with what each row computes on the way: rows that are written out are mixed."""
 
 MOST_STATEMENTS = 160
 """Loops that have more statements than this, written out row by row, stay loops over memory."""
@@ -49,10 +54,12 @@ def kept(
             symbols = {s for d in load.indices for s in d.symbols()}
             if load.buffer in constant and loop.variable in symbols and symbols <= known:
                 places[load] = None
-    words = rows * sum(2 if p.dtype.numpy_name.endswith("64") else 1 for p in places)
+    columns_words = rows * sum(words(p.dtype) for p in places)
     statements = rows * sum(1 for _ in walk(body))
     is_plain = all(p.dtype is not DType.BOOL for p in places)
-    is_large = words > MOST_WORDS or words + 2 * sum(t.words for t in step.totals) > MOST_IN_ALL
+    held = columns_words + 2 * sum(t.words for t in step.totals)
+    is_large = columns_words > MOST_WORDS or held > MOST_IN_ALL
+    is_large |= held + rows * (step.words_of_row + live(body)) > MOST_WRITTEN_OUT
     if not places or not is_plain or is_large or statements > MOST_STATEMENTS:
         return None
     row = fresh("row", taken)

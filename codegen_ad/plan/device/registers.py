@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.device.loops import defined, parts, read
-from codegen_ad.plan.device.whole import Total
+from codegen_ad.plan.device.whole import Total, words
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import Apply, Expr, For, Let, Load, Statement, copied, walk
 from codegen_ad.plan.tidying.rename import expressions, names_in, replace_expressions
@@ -52,6 +52,8 @@ def eased(
     totals: Sequence[Total],
     constant: Collection[str],
     taken: Set[str],
+    *,
+    beside: int = 0,
 ) -> tuple[For, str]:
     """The loop, which reads again what it can where registers are short.
 
@@ -59,6 +61,7 @@ def eased(
     ----------
     before, after : the statements around it, which are changed.
     constant : the arrays that nobody writes to.
+    beside : how many registers other numbers take while the loop runs.
 
     Returns
     -------
@@ -67,9 +70,11 @@ def eased(
     shared = _loads(loop, constant)
     lets = {s.name: s for s in before if isinstance(s, Let)}
     held = read(loop) & lets.keys()
-    words = sum(t.words for t in totals) + sum(_words(lets[n].expr) for n in held)
-    words += sum(_count(e, loop) * _words(e) for e in shared)
-    if words <= MOST_WORDS and words + live(loop.body) <= MOST_IN_ALL:
+    held_words = (
+        beside + sum(t.words for t in totals) + sum(words(lets[n].expr.dtype) for n in held)
+    )
+    held_words += sum(_count(e, loop) * words(e.dtype) for e in shared)
+    if held_words <= MOST_WORDS and held_words + live(loop.body) <= MOST_IN_ALL:
         return loop, ""
     again = fresh("again", set(taken))
     inside = _sinking(held, lets, constant)
@@ -107,7 +112,7 @@ def live(body: Sequence[Statement]) -> int:
     ends = [0] * len(body)
     for k, statement in enumerate(body):
         if isinstance(statement, Let) and last.get(statement.name, k) > k:
-            size = _words(statement.expr)
+            size = words(statement.expr.dtype)
             ends[last[statement.name]] += size
             now += size
         most = max(most, now)
@@ -137,10 +142,6 @@ def _count(load: Load, loop: For) -> int:
             symbols.discard(inner.variable)
             found *= inner.extent.value if inner.extent.is_constant else 1
     return found
-
-
-def _words(expr: Expr) -> int:
-    return 2 if expr.dtype.numpy_name.endswith("64") else 1
 
 
 def _sinking(held: Set[str], lets: dict[str, Let], constant: Collection[str]) -> set[str]:

@@ -22,6 +22,7 @@ class Share:
 
     `atomic` are the arrays to which threads add in any order.
     With `held`, lanes keep the totals instead, one in each, in a variable for each 32 of them.
+    `again` is an index, 0, at which trips read what all of them share (`registers.py`).
     """
 
     loop: For
@@ -29,6 +30,13 @@ class Share:
     own: tuple[Own, ...]
     atomic: frozenset[str] = frozenset()
     held: tuple[str, ...] = ()
+    again: str = ""
+
+    @property
+    def words_of_row(self) -> int:
+        """How many registers of 32 bits arrays take that each trip fills anew."""
+        totals = {t.own for t in self.totals}
+        return sum(o.words for o in self.own if o.name not in totals)
 
 
 @dataclass(frozen=True, slots=True)

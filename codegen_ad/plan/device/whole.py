@@ -10,6 +10,7 @@ sums are known, one thread writes.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import prod
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
@@ -49,6 +50,11 @@ def identity(how: str, dtype: DType) -> Number | None:
     return None
 
 
+def words(dtype: DType, shape: Shape = ()) -> int:
+    """How many registers of 32 bits a number takes, or an array of known sizes."""
+    return prod(d.value for d in shape) * (2 if dtype.numpy_name.endswith("64") else 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Total:
     """What every thread adds up for itself: a number, or a small array under the name `own`.
@@ -68,15 +74,12 @@ class Total:
     @property
     def words(self) -> int:
         """How many registers of 32 bits it takes."""
-        return self.count * (2 if self.dtype.numpy_name.endswith("64") else 1)
+        return words(self.dtype, self.shape)
 
     @property
     def count(self) -> int:
         """The number of elements."""
-        found = 1
-        for dim in self.shape:
-            found *= dim.value
-        return found
+        return prod(d.value for d in self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,11 @@ class Own:
     name: str
     shape: Shape
     dtype: DType
+
+    @property
+    def words(self) -> int:
+        """How many registers of 32 bits it takes."""
+        return words(self.dtype, self.shape)
 
 
 @dataclass(frozen=True, slots=True)
