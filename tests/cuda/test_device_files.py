@@ -109,17 +109,30 @@ def test_a_target_that_is_not_known_is_refused() -> None:
         fit.loss.on("tpu")
 
 
-@pytest.mark.parametrize("mode", ["jvp", "hvp", "jacobian", "hessian"])
-def test_other_derivatives(mode: str) -> None:
-    weights, x, y = labelled(70, 3, "f8")
-    function = differentiate(logistic)
-    given = {"w": weights, "x": x, "y": y}
+# Name of the golden file, if there is one, function, mode, arguments.
+OTHERS: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
+    ("peak", differentiate(curves.peak), "jvp", curves.peak_data(300)),
+    ("logistic", differentiate(logistic), "hvp", labelled(300, 12, "f8")),
+    ("poly", differentiate(wrt="w")(fit.poly), "jacobian", polynomial()[1::-1]),
+    ("", differentiate(logistic), "jacobian", labelled(70, 3, "f8")),
+    ("", differentiate(logistic), "hessian", labelled(70, 3, "f8")),
+)
+
+
+@pytest.mark.parametrize(("name", "function", "mode", "arguments"), OTHERS)
+def test_other_derivatives(
+    name: str, function: Any, mode: str, arguments: tuple[Any, ...], golden: Golden
+) -> None:
+    given = named(function, arguments)
     more: dict[str, Any] = {}
     if mode in ("jvp", "hvp"):
-        given["t_w"] = more["tangent"] = np.array([0.5, -1.0, 2.0])
-    text = function.source(weights, x, y, mode=mode, target="cuda").plain
-    found = run(text, given, orders=("forward",))
-    expected = flat(getattr(function, mode)(weights, x, y, **more))
+        first = next(iter(given))
+        given[f"t_{first}"] = more["tangent"] = np.cos(np.arange(len(given[first])))
+    text = function.source(*arguments, mode=mode, target="cuda").plain
+    if name:
+        golden.check(f"generated/cuda/{name}_{mode}.py", text)
+    found = run(text, given, orders=("forward", 3) if name else ("forward",))
+    expected = flat(getattr(function, mode)(*arguments, **more))
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-12)
 
