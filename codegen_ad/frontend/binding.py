@@ -60,6 +60,7 @@ def bind(m: Machine, target: ast.expr, value: Value) -> None:
     with m.spot(target):
         match target:
             case ast.Name(id=name):
+                iterators.check_kept(m, value)
                 m.frame.env[name] = named(m, name, value)
             case ast.Tuple(elts=elts) | ast.List(elts=elts):
                 _unpack(m, elts, value)
@@ -109,7 +110,7 @@ def _unpack(m: Machine, elts: Sequence[ast.expr], value: Value) -> None:
     if isinstance(value, Array) and stars and m.try_items(value) is None:
         _unpack_rows(m, elts, value, stars[0])
         return
-    items = m.items(value, "value that is unpacked")
+    items = m.items(iterators.drawn(m, value, whole=True), "value that is unpacked")
     if stars:
         (star,) = stars
         after = len(elts) - star - 1
@@ -296,7 +297,7 @@ def _operate(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> 
 def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) -> Value:
     """What the name is bound to afterwards: the same array, written, or a new value."""
     if isinstance(old, List) and isinstance(statement.op, ast.Add):
-        value = iterators.drawn(m, value)
+        value = iterators.drawn(m, value, whole=True)
         own(m, old.cell)
         held = m.store[old.cell]
         if isinstance(held, Rows):

@@ -18,7 +18,7 @@ from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comparisons import comparison
-from codegen_ad.frontend.control.comprehensions import generate, listed, running_sum
+from codegen_ad.frontend.control.comprehensions import generate, listed, outermost, running_sum
 from codegen_ad.frontend.refusals import refuse_expression
 from codegen_ad.frontend.values import (
     Closure,
@@ -104,23 +104,30 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
             found = m.evaluate(m, value)
             m.frame.env[target.id] = found
             return found
-        case ast.ListComp() | ast.GeneratorExp() if (found := listed(m, node)) is not None:
-            return found if isinstance(node, ast.ListComp) else iterators.generated(m, found, node)
-        case ast.ListComp(elt=elt, generators=generators):
-            return m.list_of([m.evaluate(m, elt) for _ in generate(m, generators)])
-        case ast.GeneratorExp(elt=elt, generators=generators):
-            items = tuple(m.evaluate(m, elt) for _ in generate(m, generators))
-            return iterators.generated(m, items, node)
-        case ast.DictComp(key=key, value=value, generators=generators):
+        case ast.ListComp() | ast.GeneratorExp():
+            return _comprehension(m, node, outermost(m, node))
+        case ast.DictComp(key=key, value=value):
             pairs = [
                 (m.static(m.evaluate(m, key), "key"), m.evaluate(m, value))
-                for _ in generate(m, generators)
+                for _ in generate(m, node, outermost(m, node))
             ]
             return m.dict_of(dict(pairs))
         case ast.JoinedStr(values=values):
             return "".join(_formatted(m, v) for v in values)
         case _:
             refuse_expression(m, node)
+
+
+def _comprehension(m: Machine, node: ast.ListComp | ast.GeneratorExp, given: Value) -> Value:
+    """A list or an iterator, where `given` is what the first `for` goes through."""
+    changed = iterators.watch(m)
+    found = listed(m, node, given)
+    if found is None:
+        items = [m.evaluate(m, node.elt) for _ in generate(m, node, given)]
+        found = m.list_of(items) if isinstance(node, ast.ListComp) else tuple(items)
+    if isinstance(node, ast.ListComp):
+        return found
+    return iterators.generated(m, found, node, acts=changed())
 
 
 def _spread(
@@ -131,7 +138,8 @@ def _spread(
     found: list[Value] = []
     for element in elements:
         if isinstance(element, ast.Starred):
-            found.extend(m.items(m.evaluate(m, element.value), "starred value"))
+            given = iterators.drawn(m, m.evaluate(m, element.value), whole=True)
+            found.extend(m.items(given, "starred value"))
         else:
             found.append(each(m, element))
     return found
@@ -140,9 +148,10 @@ def _spread(
 def _dict(m: Machine, keys: Sequence[ast.expr | None], values: Sequence[ast.expr]) -> Value:
     found: dict[Any, Value] = {}
     for key, value in zip(keys, values, strict=True):
+        name = None if key is None else m.static(m.evaluate(m, key), "key")
         given = m.evaluate(m, value)
         if key is not None:
-            found[m.static(m.evaluate(m, key), "key")] = given
+            found[name] = given
         elif isinstance(given, Dict):
             found.update(m.store[given.cell])
         else:
@@ -164,16 +173,23 @@ def _formatted(m: Machine, node: ast.expr) -> str:
     return format(value, pattern)
 
 
+_SUM = Outside(sum, ())
+
+
 def _call(m: Machine, node: ast.Call) -> Value:
     function = m.evaluate(m, node.func)
     if is_told(function):
         leave_out(m, node)
         return None
-    if function == Outside(sum, ()) and len(node.args) == 1 and not node.keywords:
-        total = running_sum(m, node.args[0])
-        if total is not None:
-            return total
-    args = _spread(m, node.args)
+    match node.args:
+        case [ast.GeneratorExp() | ast.ListComp() as terms] if function == _SUM:
+            given = outermost(m, terms)
+            total = None if node.keywords else running_sum(m, terms, given)
+            if total is not None:
+                return total
+            args = [_comprehension(m, terms, given)]
+        case _:
+            args = _spread(m, node.args)
     kwargs: dict[str, Value] = {}
     for keyword in node.keywords:
         value = m.evaluate(m, keyword.value)

@@ -12,8 +12,9 @@ from codegen_ad.frontend import binding
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.calls import outer
 from codegen_ad.frontend.calls.ignored import text_of_data, with_
+from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import branches, checks, loops, maybe, while_loops
+from codegen_ad.frontend.control import branches, checks, comparisons, loops, maybe, while_loops
 from codegen_ad.frontend.control.matching import as_conditions
 from codegen_ad.frontend.expressions import closure
 from codegen_ad.frontend.refusals import refuse_statement
@@ -97,7 +98,7 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
                 binding.bind(m, target, m.evaluate(m, value))
         case ast.Expr(value=value):
             if not isinstance(value, ast.Constant):
-                m.evaluate(m, value)
+                iterators.check_kept(m, m.evaluate(m, value))
         case ast.If():
             return _if(m, node, rest)
         case ast.For():
@@ -207,9 +208,13 @@ def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
         for part in test.values:
             _assert(m, part, message)
         return
-    if not m.b.in_region and _assert_sizes(m, test):
-        return
-    value = m.perhaps(m, test)
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        left, right = comparisons.operands(m, test)
+        if not m.b.in_region and _assert_sizes(m, test, left, right):
+            return
+        value = comparisons.compare(m, test.ops[0], left, right)
+    else:
+        value = m.perhaps(m, test)
     with m.spot(test):
         found = branches.decide(m, value)
         if isinstance(found, Node):
@@ -225,12 +230,8 @@ def _assert(m: Machine, test: ast.expr, message: ast.expr | None) -> None:
             )
 
 
-def _assert_sizes(m: Machine, test: ast.expr) -> bool:
+def _assert_sizes(m: Machine, test: ast.Compare, left: Value, right: Value) -> bool:
     """Whether the assertion is about sizes: then it is a requirement, checked when called."""
-    if not isinstance(test, ast.Compare) or len(test.ops) != 1:
-        return False
-    left: Any = m.perhaps(m, test.left)
-    right: Any = m.perhaps(m, test.comparators[0])
     pairs = [_size_items(m, left), _size_items(m, right)]
     if len(pairs[0]) != len(pairs[1]):
         return False

@@ -109,6 +109,26 @@ class Dict:
     cell: Cell
 
 
+class DictView(tuple[Any, ...]):
+    """`keys()`, `values()` or `items()` of a dict: the tuple of what there was when it was made.
+
+    What goes through it asks the dict in `cell` again, by the method `name`.
+    """
+
+    cell: Cell
+    name: str
+
+    def __new__(cls, cell: Cell, held: Mapping[Any, Value], name: str) -> DictView:
+        """The view of a dict that holds this."""
+        view = super().__new__(cls, getattr(held, name)())
+        view.cell, view.name = cell, name
+        return view
+
+    def of(self, held: Mapping[Any, Value]) -> list[Value]:
+        """The items of what the dict holds now."""
+        return list(getattr(held, self.name)())
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A dataclass instance passed to the function or made in it; its fields are in the store."""
@@ -268,7 +288,8 @@ class Once:
     """An iterator, whose items can be gone through once: that of a `zip`, a generator, a `map`.
 
     `cell` holds whether that has happened. `depth` is how many loops were open when it was made,
-    `store` and `env` what there was then.
+    `store` and `env` what there was then, and `seen` the storages that its items are made of, which
+    must stay as they are while it is gone through. What `acts` changes something with every item.
     """
 
     of: Value
@@ -277,6 +298,8 @@ class Once:
     store: Mapping[Cell, Any]
     frame: Frame
     env: Mapping[str, Value]
+    seen: frozenset[Cell] = frozenset()
+    acts: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from codegen_ad.runtime.dependencies import Dependency, Path, Step, follow, plain_function
 from codegen_ad.runtime.fingerprint import fingerprint, is_immutable
+from codegen_ad.source import code_digest
 
 
 class Watch:
@@ -30,7 +31,13 @@ class Watch:
         self._root = root
         self._dependencies = tuple(dependencies)
         self._current = False
+        self._code = self._root_code()
         self._look()
+
+    def _root_code(self) -> str | None:
+        """What the user's own function does; tools that reload modules replace its code."""
+        function = plain_function(self._root)
+        return None if function is None else code_digest(function.__code__)
 
     def unchanged(self) -> bool:
         """Tell whether all values are those that the kernel was built from.
@@ -70,6 +77,9 @@ class Watch:
     def _look(self) -> bool:
         """Compare every fingerprint, and note which objects to compare from now on."""
         # In this order, so that what changes meanwhile is noticed at the next call.
+        if self._root_code() != self._code:
+            self._current = False
+            return False
         names: dict[tuple[int, str | int], tuple[dict[str, object], Any, object]] = {}
         attributes: dict[tuple[int, str | int], tuple[object, str, object]] = {}
         others: dict[tuple[int, Step], tuple[object, Step, object]] = {}

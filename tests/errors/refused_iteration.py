@@ -120,3 +120,29 @@ def written_while_paired(x: Any) -> Any:
 
 def memory_order(x: Any) -> Any:
     return sum(v**2 for v in np.nditer(x))
+
+
+def iterator_that_changes_something(x: Any) -> Any:
+    seen = []
+
+    def positive(v: Any) -> Any:
+        seen.append(v)
+        return v > 0.0
+
+    return any(positive(v) for v in x[:3]) * len(seen) * x.sum()
+
+
+def iterator_of_what_the_loop_changes(x: Any) -> Any:
+    s = 0.0
+    for v in (2.0 * v for v in x):
+        x[-1] += v
+        s += v
+    return s
+
+
+def list_that_gets_longer(x: Any) -> Any:
+    items = [x[0], x[1]]
+    for i, v in enumerate(items):
+        if i < 2:
+            items.append(v)
+    return sum(items)

@@ -321,3 +321,17 @@ def test_objects_are_not_compared_by_their_own_equality(user):
     watch = Watch(user.f, manifest(user.f, [(("global", "model"),)]))
     user.model = Odd()
     assert watch.unchanged()
+
+
+def test_the_code_of_the_function_itself_may_be_replaced(user):
+    """Tools that reload modules put new code into the old functions."""
+    watch = Watch(user.f, manifest(user.f, [(HELPER,)]))
+    assert watch.unchanged()
+
+    def f(x):
+        return helper(x) * 2  # noqa: F821
+
+    user.f.__code__ = f.__code__
+    assert not watch.unchanged()
+    assert not watch.unchanged()
+    assert Watch(user.f, manifest(user.f, [(HELPER,)])).unchanged()

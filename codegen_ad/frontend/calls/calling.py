@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import itertools
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -88,7 +89,8 @@ def _call_method(
         return complex_functions.method(m, owner, name, args, kwargs)
     if name == "astype" and complex_functions.makes_complex(m, args, kwargs):
         return complex_functions.astype(m, owner, args, kwargs)
-    args = [iterators.drawn(m, a) for a in args]
+    whole = name in ("extend", "update", "join")
+    args = [iterators.drawn(m, a, whole=whole) for a in args]
     if name in METHODS and not _is_container(owner):
         return _handled(m, METHODS[name], [owner, *args], kwargs)
     return call_method(m, owner, name, args, kwargs)
@@ -125,14 +127,18 @@ def _call_outside(
         return nested.call(m, nested.form(m, found, path), args, kwargs)
     try:
         if any(isinstance(a, Once) for a in args) and _is_translated(found):
-            args = [iterators.drawn(m, a) for a in args]
+            args = [iterators.drawn(m, a, whole=found in _ALL_ITEMS) for a in args]
         own = special_methods.built_in(m, found, args)
         if own is not special_methods.MISSING:
             return own
         if complex_functions.knows(m, found, args, kwargs):
             return complex_functions.call(m, found, args, kwargs)
         if found in _ITERATORS:
-            return iterators.made(m, _handled(m, _OF_PYTHON[found], args, kwargs), args)
+            changed = iterators.watch(m)
+            drawn = [iterators.drawn(m, a, whole=True) for a in args]
+            of = _handled(m, _OF_PYTHON[found], drawn, kwargs)
+            computed = found in _COMPUTING
+            return iterators.made(m, of, args, computed=computed, acts=computed and changed())
         if found in _OF_PYTHON:
             return _handled(m, _OF_PYTHON[found], args, kwargs)
         if math_functions.is_of_math(found):
@@ -197,7 +203,9 @@ def _call_outside(
 
 
 def _is_translated(found: Any) -> bool:
-    """Whether a function has a meaning here, rather than a source that is read."""
+    """Whether a function has a meaning here and asks for items, rather than being read."""
+    if found in _ITERATORS:
+        return False
     return found in _OF_PYTHON or handler_of(found) is not None
 
 
@@ -210,6 +218,14 @@ _OF_PYTHON = {
     **classes.FUNCTIONS,
 }
 _ITERATORS = frozenset({zip, enumerate, reversed, *FOLDS, *TOOLS} - {functools.reduce})
+
+_COMPUTING = frozenset({map, filter, itertools.starmap, itertools.accumulate})
+"""Those iterators that compute their items."""
+
+_ALL_ITEMS = frozenset(
+    {sum, list, tuple, dict, set, frozenset, sorted, min, max, math.prod, math.fsum}
+)
+"""Functions that ask for all items at once."""
 
 _WHOLE = (math.floor, math.ceil, math.trunc)
 

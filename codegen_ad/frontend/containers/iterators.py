@@ -1,32 +1,78 @@
 """Iterators: what `zip`, `map` or a generator gives can be gone through once, and is empty then.
 
-What an iterator goes through is found when it is made. That it has been gone through is kept in a
-storage, so that branches know of it; what would see that it was found too early is refused.
+What `map` or a generator gives is computed when it is made, in Python when it is asked for. That it
+has been gone through is kept in a storage, so that branches know of it; what would see that it was
+computed too early is refused. Lists, dicts and arrays are read as they are gone through.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.values import Array, Cell, Closure, Frame, Once, Reversed, Zipped
+from codegen_ad.frontend.values import (
+    Array,
+    Cell,
+    Closure,
+    Dict,
+    DictView,
+    Frame,
+    List,
+    Once,
+    Reversed,
+    Rows,
+    Zipped,
+)
+from codegen_ad.ir.node import Node
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
-def made(m: Machine, of: Value, args: Sequence[Value]) -> Once:
-    """A new iterator, of what a function of these arguments goes through."""
-    return _new(m, of, args, {})
+_AGAIN = "Make it where it is used, each time anew."
+_LIVE = (Zipped, Reversed, Array)
+"""What is read as it is gone through."""
 
 
-def generated(m: Machine, of: Value, expression: ast.expr) -> Once:
+def made(
+    m: Machine, of: Value, args: Sequence[Value], *, computed: bool = False, acts: bool = False
+) -> Once:
+    """A new iterator, of what a function of these arguments goes through.
+
+    What is `computed` is made of the numbers in all arguments; other items are parts of them.
+    """
+    return _new(m, of, args, {}, computed=computed, acts=acts)
+
+
+def generated(m: Machine, of: Value, expression: ast.expr, *, acts: bool) -> Once:
     """The iterator of a generator, which looks at its names in every step."""
     env = _named(expression, m.frame)
-    return _new(m, of, env.values(), {n: v for n, v in env.items() if n in m.frame.env})
+    here = {n: v for n, v in env.items() if n in m.frame.env}
+    return _new(m, of, env.values(), here, computed=True, acts=acts)
+
+
+def watch(m: Machine) -> Callable[[], bool]:
+    """Look at names and storages; what is returned tells whether something has changed them."""
+    frames = [m.frame]
+    while frames[-1].parent is not None:
+        frames.append(frames[-1].parent)
+    names = [(frame, dict(frame.env)) for frame in frames]
+    quiet = {m.log.code, *m.log.cells}  # which check has failed
+    store = {cell: held for cell, held in m.store.items() if held is not False}
+
+    def changed() -> bool:
+        new = any(
+            not name.startswith("%") and before.get(name, frame) is not value
+            for frame, before in names
+            for name, value in frame.env.items()
+        )
+        later = {cell: held for cell, held in m.store.items() if cell not in quiet}
+        return new or any(later.get(c, held) is not held for c, held in store.items())
+
+    return changed
 
 
 def _named(node: ast.AST, frame: Frame | None) -> dict[str, Value]:
@@ -39,11 +85,26 @@ def _named(node: ast.AST, frame: Frame | None) -> dict[str, Value]:
     return found
 
 
-def _new(m: Machine, of: Value, roots: Iterable[Value], env: Mapping[str, Value]) -> Once:
+def _new(
+    m: Machine,
+    of: Value,
+    roots: Iterable[Value],
+    env: Mapping[str, Value],
+    *,
+    computed: bool,
+    acts: bool,
+) -> Once:
+    roots = list(roots)
+    inner = [root for root in roots if isinstance(root, Once)]
     store: dict[Cell, Any] = {}
-    if not isinstance(of, Zipped | Reversed | Array):  # which are read as they are gone through
+    if computed or not isinstance(of, _LIVE):
         store = {cell: m.store[cell] for cell in _cells(m, roots) if cell in m.store}
-    once = Once(of, Cell(), len(m.rolled), store, m.frame, env)
+    for once in inner:
+        store |= once.store
+    seen = {c for c, held in store.items() if computed or not isinstance(held, Node)}
+    seen = frozenset(seen).union(*(i.seen for i in inner))
+    acts = acts or any(i.acts for i in inner)
+    once = Once(of, Cell(), len(m.rolled), store, m.frame, env, seen, acts)
     m.store[once.cell] = False
     return once
 
@@ -63,21 +124,35 @@ def _cells(m: Machine, roots: Iterable[Value]) -> Iterator[Cell]:
             todo.extend(inside.values() if closure else data.parts_of(m, value))
 
 
-def drawn(m: Machine, value: Value) -> Value:
-    """What an iterator goes through, which nothing goes through after this; others as they are."""
+def check_kept(m: Machine, value: Value) -> None:
+    """Refuse an iterator that changes something, and is kept for later or never gone through."""
+    if isinstance(value, Once) and value.acts:
+        m.refuse(
+            "Each item that this iterator gives changes something, at the time that it is asked "
+            "for.",
+            "Write the `for` loop, or a list: `[f(v) for v in items]`.",
+        )
+
+
+def drawn(m: Machine, value: Value, *, whole: bool = False) -> Value:
+    """What an iterator goes through, which nothing goes through after this; others as they are.
+
+    Where all items are asked for at once and nothing else happens meanwhile, it is `whole`.
+    """
     if not isinstance(value, Once):
         return value
-    again = "Make it where it is used, each time anew."
+    if not whole:
+        check_kept(m, value)
     if m.store.get(value.cell) is not False:
-        m.refuse("This iterator is empty by now: something has gone through it before.", again)
+        m.refuse("This iterator is empty by now: something has gone through it before.", _AGAIN)
     if len(m.rolled) > value.depth:
         m.refuse(
-            "This iterator is made before the loop: after the first iteration it is empty.", again
+            "This iterator is made before the loop: after the first iteration it is empty.", _AGAIN
         )
     if _moved(value.store, m.store) or _moved(value.env, value.frame.env):
         m.refuse(
             "What this iterator goes through has changed since it was made, and it would see that.",
-            again,
+            _AGAIN,
         )
     m.store[value.cell] = True
     return value.of
@@ -85,3 +160,49 @@ def drawn(m: Machine, value: Value) -> Value:
 
 def _moved(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:
     return any(after.get(key) is not held for key, held in before.items())
+
+
+def guard(m: Machine, given: Value) -> Callable[[], None]:
+    """Look at what an iterator's items are made of; what is returned refuses if it has changed.
+
+    The lists and dicts among the things gone through may have other items, but not more or fewer.
+    """
+    seen = given.seen if isinstance(given, Once) else ()
+    before = {cell: m.store[cell] for cell in seen if cell in m.store}
+    lengths = _lengths(m, given)
+
+    def check() -> None:
+        if _moved(before, m.store):
+            m.refuse(
+                "What this iterator computes its items of is changed while it is gone through.",
+                "Make a list of the items first: `list(items)`.",
+            )
+        if _lengths(m, given) != lengths:
+            m.refuse(
+                "A list or dict changes its length while it is gone through.",
+                "Go through a copy: `list(items)`.",
+            )
+
+    return check
+
+
+def is_live(value: Value) -> bool:
+    """Whether its items are those of lists or dicts, which may change while it is gone through."""
+    parts = value.parts if isinstance(value, Zipped) else [value]
+    parts = [p.of if isinstance(p, Reversed) else p for p in parts]
+    return any(isinstance(p, List | Dict | DictView | Zipped) for p in parts)
+
+
+def _lengths(m: Machine, value: Value) -> list[Any]:
+    """How many items the lists, and which keys the dicts among the things gone through have."""
+    match value:
+        case Once(of) | Reversed(of):
+            return _lengths(m, of)
+        case Zipped(parts):
+            return [_lengths(m, p) for p in parts]
+        case Dict() | DictView():
+            return list(m.store[value.cell])
+        case List(cell) if not isinstance(m.store[cell], Rows):
+            return [len(m.store[cell])]
+        case _:
+            return []

@@ -14,6 +14,7 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
     Cell,
     Dict,
+    DictView,
     List,
     Rows,
 )
@@ -139,11 +140,11 @@ def _dict_method(m: Machine, cell: Cell, name: str, args: Args, kwargs: Named) -
             m.store[cell] = {}
             return None
         case "items":
-            return tuple(held.items())
+            return DictView(cell, held, "items")
         case "keys":
-            return tuple(held)
+            return DictView(cell, held, "keys")
         case "values":
-            return tuple(held.values())
+            return DictView(cell, held, "values")
         case "get":
             key = m.static(args[0], "key")
             return held.get(key, args[1] if len(args) > 1 else None)

@@ -13,6 +13,7 @@ from codegen_ad.frontend.values import (
     Array,
     Complex,
     Dict,
+    DictView,
     List,
     Nested,
     Range,
@@ -51,6 +52,8 @@ def try_items(m: Machine, value: Value) -> list[Value] | None:
     match value:
         case Complex():
             return complex_items(m, value)
+        case DictView():
+            return value.of(m.store[value.cell])
         case tuple() | str():
             return list(raw)
         case List(cell) if isinstance(m.store[cell], Rows):

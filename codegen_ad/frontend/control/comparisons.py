@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
-from codegen_ad.frontend.arrays.pointwise import truth
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.maybe import is_none
@@ -30,6 +29,8 @@ from codegen_ad.ops import BY_NAME, make
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
+_DOES = (ast.Call, ast.NamedExpr, ast.ListComp, ast.GeneratorExp)
+"""What may change something where it is computed; all else in a chain is computed in any case."""
 _AND = BY_NAME["logical_and"]
 _METHODS: dict[type[ast.cmpop], tuple[str, str]] = {
     ast.Eq: ("__eq__", "__eq__"),
@@ -44,34 +45,53 @@ _ORDERS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
 def comparison(m: Machine, node: ast.Compare) -> Value:
-    """A chain of comparisons: `a < b`, `a < b <= c`."""
-    found: Value = None
-    may_be_none = [*(isinstance(op, _TELLS) for op in node.ops), False]
-    left = (m.perhaps if may_be_none[0] else m.evaluate)(m, node.left)
-    for place, (op, right_node) in enumerate(zip(node.ops, node.comparators, strict=True)):
-        tells = any(may_be_none[place : place + 2])
-        if isinstance(op, ast.In | ast.NotIn) and isinstance(right_node, ast.Set):
-            # Only what is among them counts, not in which order.
-            right_node = ast.copy_location(ast.Tuple(right_node.elts, ast.Load()), right_node)
-        right = (m.perhaps if tells else m.evaluate)(m, right_node)
-        value = compare(m, op, left, right)
-        if place == 0:
-            found = value
-        elif not isinstance(found, Array) and not found:
-            return False
-        elif not isinstance(found, Array):
-            found = value
-        elif isinstance(value, Array) or not value:
-            one, other = truth(m, found), truth(m, value)
-            m.broadcast(one.array.shape, other.array.shape)
-            if one.array.rank or other.array.rank:
-                m.refuse(
-                    "A chained comparison of arrays has no single truth value in NumPy.",
-                    "Write `(a < b) & (b < c)`.",
-                )
-            found = m.fresh(m.b.node(_AND, (one, other)), weak=True)
-        left = right
-    return found
+    """A chain of comparisons: `a < b`, `a < b <= c`, which ends with the first that fails."""
+    return _links(m, _first(m, node), node.ops, node.comparators)
+
+
+def operands(m: Machine, node: ast.Compare) -> tuple[Value, Value]:
+    """Both sides of a single comparison."""
+    (op,), (right,) = node.ops, node.comparators
+    return _first(m, node), _next(m, (op,), right)
+
+
+def _first(m: Machine, node: ast.Compare) -> Value:
+    return (m.perhaps if isinstance(node.ops[0], _TELLS) else m.evaluate)(m, node.left)
+
+
+def _next(m: Machine, ops: Sequence[ast.cmpop], node: ast.expr) -> Value:
+    """The operand between the first two of these operators, or behind the only one."""
+    if isinstance(ops[0], ast.In | ast.NotIn) and isinstance(node, ast.Set):
+        # Only what is among them counts, not in which order.
+        node = ast.copy_location(ast.Tuple(node.elts, ast.Load()), node)
+    tells = any(isinstance(op, _TELLS) for op in ops[:2])
+    return (m.perhaps if tells else m.evaluate)(m, node)
+
+
+def _links(m: Machine, left: Value, ops: Sequence[ast.cmpop], nodes: Sequence[ast.expr]) -> Value:
+    """The rest of a chain, behind an operand that is there already."""
+    right = _next(m, ops, nodes[0])
+    found = compare(m, ops[0], left, right)
+    if len(ops) == 1:
+        return found
+    if isinstance(found, Array) and m.type_of(found).shape:
+        m.refuse(
+            "A chained comparison of arrays has no single truth value in NumPy.",
+            "Write `(a < b) & (b < c)`.",
+        )
+    holds = branches.decide(m, found)
+    if not isinstance(holds, Node):
+        return _links(m, right, ops[1:], nodes[1:]) if holds else found
+
+    def rest() -> bool | Node:
+        return branches.decide(m, _links(m, right, ops[1:], nodes[1:]))
+
+    if any(isinstance(part, _DOES) for part in ast.walk(nodes[1])):
+        return m.fresh(branches.guarded(m, holds, rest), weak=True)
+    other = rest()
+    if not isinstance(other, Node):
+        return found if other else False
+    return m.fresh(m.b.node(_AND, (holds, other)), weak=True)
 
 
 def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from codegen_ad.errors import UnsupportedSyntax
 from codegen_ad.frontend import binding
+from codegen_ad.frontend.calls import outer as nonlocals
 from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, iteration, loops
@@ -20,19 +21,26 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
-def running_sum(m: Machine, argument: ast.expr) -> Value:
+Comprehension = ast.ListComp | ast.GeneratorExp | ast.DictComp
+
+
+def outermost(m: Machine, node: Comprehension) -> Value:
+    """What the first `for` goes through, which is asked for once, where the comprehension is."""
+    with m.spot(node.generators[0].iter):
+        return m.evaluate(m, node.generators[0].iter)
+
+
+def running_sum(m: Machine, argument: ast.GeneratorExp | ast.ListComp, given: Value) -> Value:
     """`sum(term for x in xs)` over something of symbolic length, as the loop that it is."""
-    if not isinstance(argument, ast.GeneratorExp | ast.ListComp):
-        return None
     picks = any(g.ifs for g in argument.generators)
-    iterable = _long(m, argument.generators, over_data=picks)
+    iterable = _long(m, argument.generators, given, over_data=picks)
     if iterable is None:
         return None
     add = ast.AugAssign(ast.Name("%sum", ast.Store()), ast.Add(), argument.elt)
     return _loop(m, argument, argument.generators, iterable, add, "%sum", 0)
 
 
-def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp) -> Value | None:
+def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp, given: Value) -> Value | None:
     """A comprehension over something of symbolic length: the loop that appends; None of others.
 
     Where conditions depend on data, those of all items are computed first. Elements are made of the
@@ -41,17 +49,17 @@ def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp) -> Value | None:
     key = ("picked", id(node))
     first, *others = node.generators
     pickable = bool(first.ifs) and not others and not _binds(first.ifs)
-    iterable = _long(m, node.generators, known=key in m.facts.picked)
+    iterable = _long(m, node.generators, given, known=key in m.facts.picked)
     if iterable is not None and key in m.facts.picked:
         return _listed(m, node, picked(m, iterable, _all(first), first.target, first.ifs[0]), [])
     try:
         if iterable is not None:
             return _listed(m, node, iterable, first.ifs)
         if pickable:
-            found = [m.evaluate(m, node.elt) for _ in generate(m, node.generators)]
+            found = [m.evaluate(m, node.elt) for _ in generate(m, node, given)]
             return tuple(found) if isinstance(node, ast.GeneratorExp) else m.list_of(found)
     except UnsupportedSyntax:
-        if not pickable or not _goes_through_data(m, first.iter):
+        if not pickable or not _goes_through_data(m, given):
             raise
         m.facts.picked.add(key)
         raise Restart from None
@@ -110,8 +118,7 @@ def _binds(nodes: Sequence[ast.AST]) -> bool:
     return any(isinstance(part, ast.NamedExpr) for node in nodes for part in ast.walk(node))
 
 
-def _goes_through_data(m: Machine, node: ast.expr) -> bool:
-    given = m.evaluate(m, node)
+def _goes_through_data(m: Machine, given: Value) -> bool:
     iterable = given.of if isinstance(given, Once) else given
     return iteration.is_data(m, iterable) and not isinstance(iterable, Nested)
 
@@ -119,6 +126,7 @@ def _goes_through_data(m: Machine, node: ast.expr) -> bool:
 def _long(
     m: Machine,
     generators: Sequence[ast.comprehension],
+    given: Value,
     *,
     over_data: bool = False,
     known: bool = False,
@@ -130,7 +138,6 @@ def _long(
     first = generators[0]
     if first.is_async:
         refuse_expression(m, m.spots[-1])
-    given = m.evaluate(m, first.iter)
     iterable = given.of if isinstance(given, Once) else given
     with m.spot(first.iter):
         long = iteration.is_data(m, iterable) and (known or m.try_items(iterable) is None)
@@ -176,12 +183,24 @@ def _run(
     tree = m.facts.trees.setdefault(("loop of", id(item or m.spots[-1])), tree)
     env = {**env, "%iterable": iterable}
     frame = Frame(outer.name, outer.source, env, outer, path=outer.path, tree=tree)
+    _share(frame, outer, loop)
     m.frames.append(frame)
     try:
         loops.for_(m, loop)
+        nonlocals.give_back(frame)
         return frame.env[name]
     finally:
         m.frames.remove(frame)
+
+
+def _share(frame: Frame, outer: Frame, node: ast.AST) -> None:
+    """Let what `:=` binds in a comprehension be names of the function around it."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.NamedExpr):
+            name = part.target.id
+            frame.shared[name] = outer
+            if name in outer.env:
+                frame.env[name] = outer.env[name]
 
 
 def mapped(m: Machine, function: Value, iterable: Value, *, starred: bool = False) -> Value:
@@ -211,31 +230,40 @@ def _over(item: str, step: ast.stmt) -> ast.For:
     return ast.For(ast.Name(item, ast.Store()), ast.Name("%iterable", ast.Load()), [step], [])
 
 
-def generate(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
-    """Run through a comprehension, its names bound in a frame of their own."""
+def generate(m: Machine, node: Comprehension, given: Value) -> Iterator[None]:
+    """Run through a comprehension over what is `given`, its names bound in a frame of their own."""
     outer = m.frame
     frame = Frame(outer.name, outer.source, {}, outer, path=outer.path)
+    _share(frame, outer, node)
     m.frames.append(frame)
     try:
-        yield from _nested(m, generators)
+        yield from _nested(m, node.generators, given)
+        nonlocals.give_back(frame)
     finally:
         if frame in m.frames:  # gone where the elements raise
             m.frames.remove(frame)
 
 
-def _nested(m: Machine, generators: Sequence[ast.comprehension]) -> Iterator[None]:
-    if not generators:
-        yield
-        return
+def _nested(m: Machine, generators: Sequence[ast.comprehension], given: Value) -> Iterator[None]:
     first, *rest = generators
     if first.is_async:
         refuse_expression(m, m.spots[-1])
     with m.spot(first.iter):
-        items = m.items(m.evaluate(m, first.iter), "iterable of a comprehension")
-    for item in items:
+        iterable = iterators.drawn(m, given)
+        items = m.items(iterable, "iterable of a comprehension")
+    for place, item in enumerate(items):
+        if iterators.is_live(iterable):
+            item = m.items(iterable)[place]
+        check = iterators.guard(m, given)
         binding.bind(m, first.target, item)
-        if all(_keeps(m, test) for test in first.ifs):
-            yield from _nested(m, rest)
+        if not all(_keeps(m, test) for test in first.ifs):
+            continue
+        if rest:
+            yield from _nested(m, rest, m.evaluate(m, rest[0].iter))
+        else:
+            yield
+        with m.spot(first.iter):
+            check()
 
 
 def _keeps(m: Machine, test: ast.expr) -> bool:

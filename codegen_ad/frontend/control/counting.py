@@ -12,6 +12,7 @@ from codegen_ad.frontend.sizes import requirements, run_time
 from codegen_ad.frontend.values import (
     Array,
     Complex,
+    DictView,
     DynamicRange,
     Endless,
     List,
@@ -83,7 +84,8 @@ def len_(m: Any, args: Args, _: Named) -> Value:
 def enumerate_(m: Any, args: Args, kwargs: Named) -> Value:
     """`enumerate(...)`."""
     start = m.static(args[1] if len(args) > 1 else kwargs.get("start", 0), "start of enumerate")
-    items = m.try_items(args[0]) if not isinstance(args[0], Array) else None
+    live = isinstance(args[0], Array | List | DictView | Zipped | Reversed)
+    items = None if live else m.try_items(args[0])
     if items is not None:
         return tuple((start + i, item) for i, item in enumerate(items))
     length = length_of(m, args[0])
@@ -100,7 +102,8 @@ def zip_(m: Any, args: Args, kwargs: Named) -> Value:
         return Zipped(tuple(args))
     columns = [m.items(a, "argument of zip") for a in args]
     try:
-        return tuple(zip(*columns, strict=strict))
+        items = tuple(zip(*columns, strict=strict))
+        return Zipped(tuple(args)) if any(isinstance(a, List | DictView) for a in args) else items
     except ValueError as error:
         m.fails(error)
 
@@ -183,6 +186,6 @@ def _shortest(m: Any, lengths: Sequence[Dim]) -> Dim:
 
 def reversed_(m: Any, args: Args, _: Named) -> Value:
     """`reversed(...)`."""
-    if _is_long(m, args[0]):
+    if _is_long(m, args[0]) or isinstance(args[0], List | DictView):
         return Reversed(args[0])
     return tuple(m.items(args[0], "argument of reversed"))[::-1]

@@ -25,6 +25,7 @@ from codegen_ad.frontend.values import (
     Array,
     DynamicRange,
     Endless,
+    List,
     Nested,
     Range,
 )
@@ -44,7 +45,8 @@ def for_(m: Machine, node: ast.For) -> None:
     """A `for` loop."""
     key = key_of(m, node)
     with m.spot(node.iter):
-        iterable = iterators.drawn(m, m.evaluate(m, node.iter))
+        given = m.evaluate(m, node.iter)
+        iterable = iterators.drawn(m, given)
     if isinstance(iterable, Nested | Endless):
         nests.for_(m, node, iterable)
         return
@@ -56,10 +58,11 @@ def for_(m: Machine, node: ast.For) -> None:
     outer = enter(m)
     with _held(m, node, iterable):
         if items is not None and (not rolled or key in m.facts.unrolled or len(items) == 0):
-            now = partial(m.try_items, iterable) if rolled else lambda: items
-            _unrolled(m, node, now, range(len(items)))
+            live = rolled or iterators.is_live(iterable)
+            now = partial(m.try_items, iterable) if live else lambda: items
+            _unrolled(m, node, now, given)
         else:
-            _rolled(m, node, iterable, key, None if items is None else len(items))
+            _rolled(m, node, (given, iterable), key, None if items is None else len(items))
     leave(m, node.orelse, outer)
 
 
@@ -116,25 +119,29 @@ def _unrolled(
     m: Machine,
     node: ast.For,
     items: Callable[[], Sequence[Value] | None],
-    places: Sequence[int],
+    given: Value,
+    place: int = 0,
 ) -> None:
     """One copy of the body for each item; jumps that depend on data guard the later copies.
 
-    The items are asked for in each copy: those of an array are what it holds by then.
+    The items are asked for in each copy: those of an array are what it holds by then, and a list
+    may have become longer or shorter.
     """
-    for number, place in enumerate(places):
+    while (found := items()) is not None and place < len(found):
         m.frame.env["%continue"] = False
         jumped = _jumped(m)
         if jumped is True:
             return
         if isinstance(jumped, Node):
-            rest = places[number:]
-            _go_on(m, jumped, lambda rest=rest: _unrolled(m, node, items, rest))
+            _go_on(m, jumped, partial(_unrolled, m, node, items, given, place))
             return
-        found = items()
-        assert found is not None
+        check = iterators.guard(m, given)
         binding.bind(m, node.target, found[place])
         m.execute(m, node.body)
+        place += 1
+        if place < len(found) and _jumped(m) is not True and not isinstance(given, List):
+            with m.spot(node.iter):
+                check()
 
 
 def _go_on(m: Machine, jumped: Node, rest: Callable[[], None]) -> None:
@@ -170,11 +177,17 @@ def _jumped(m: Machine) -> bool | Node:
     return False if found is None else found
 
 
-def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int | None) -> None:
-    """A loop of the program, after the first iteration if that is by itself."""
+def _rolled(
+    m: Machine, node: ast.For, over: tuple[Value, Value], key: object, length: int | None
+) -> None:
+    """A loop of the program, after the first iteration if that is by itself.
+
+    It goes `over` what was given, and what that goes through if it is an iterator.
+    """
     if key not in m.facts.peeled:
-        _loop(m, node, iterable, key, length, 0)
+        _loop(m, node, over, key, length, 0)
         return
+    _, iterable = over
 
     def first() -> None:
         binding.bind(m, node.target, iteration.first_of(m, iterable))
@@ -186,7 +199,7 @@ def _rolled(m: Machine, node: ast.For, iterable: Value, key: object, length: int
             refuse_none(m, make.apply(m.b, "less", iteration.trip_of(m, iterable), one))
         else:
             _certain(m, iteration.length_of(m, iterable), node)()
-    after_first(m, first, lambda: _loop(m, node, iterable, key, length, 1))
+    after_first(m, first, lambda: _loop(m, node, over, key, length, 1))
 
 
 def refuse_none(m: Machine, none: Node) -> None:
@@ -195,10 +208,15 @@ def refuse_none(m: Machine, none: Node) -> None:
 
 
 def _loop(
-    m: Machine, node: ast.For, iterable: Value, key: object, length: int | None, skipped: int
+    m: Machine,
+    node: ast.For,
+    over: tuple[Value, Value],
+    key: object,
+    length: int | None,
+    skipped: int,
 ) -> None:
     """The iterations but for the first `skipped` ones."""
-    b = m.b
+    b, (given, iterable) = m.b, over
     trip_dim = None
     if isinstance(iterable, DynamicRange):
         trip = iteration.trip_of(m, iterable)
@@ -230,8 +248,11 @@ def _loop(
             index = make.add(b, index, make.constant(b, skipped, DType.INT64))
         with m.spot(node.iter):
             item = iteration.item_of(m, iterable, index)
+        check = iterators.guard(m, given)
         binding.bind(m, node.target, item)
         m.execute(m, node.body)
+        with m.spot(node.iter):
+            check()
 
     certain = _certain(m, None if isinstance(iterable, DynamicRange) else trip_dim, node)
     with m.rolling(key, length):
