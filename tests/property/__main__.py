@@ -27,6 +27,7 @@ def main() -> int:
     )
     parser.add_argument("--narrow", action="store_true", help="only arithmetic, loops and views")
     parser.add_argument("--small", action="store_true", help="loops over arrays of two elements")
+    parser.add_argument("--meetings", action="store_true", help="steps in which rows meet others")
     parser.add_argument("--vectors", action="store_true", help="only those that give arrays")
     given = parser.parse_args()
     os.environ["CODEGEN_AD_CHECK"] = "1"
@@ -51,7 +52,9 @@ def _try(given: argparse.Namespace) -> int:
         if given.vectors and not depth.vector:
             continue
         outcomes["compiled"] += depth.compiled
-        trial = Trial(seed, given.statements, given.compile_every, not given.narrow, given.small)
+        trial = Trial(
+            seed, given.statements, given.compile_every, not given.narrow, _grammar(given)
+        )
         kind, why = trials(trial)
         outcomes[kind] += 1
         if kind in ("failed", "slow"):
@@ -66,6 +69,10 @@ def _try(given: argparse.Namespace) -> int:
     for reason, count in reasons.most_common():
         print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
+
+
+def _grammar(given: argparse.Namespace) -> str:
+    return "small" if given.small else "meetings" if given.meetings else ""
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property import small_arrays
+from tests.property import meetings, small_arrays
 from tests.property.forms import HELPERS
 from tests.property.other_modes import in_single
 from tests.property.programs import PARAMETERS, Writer
@@ -200,6 +200,12 @@ def test_bodies_that_were_wrong(name: str):
 @pytest.mark.parametrize("seed", range(4))
 def test_small_arrays_are_the_same_in_variables_and_in_memory(seed: int):
     small_arrays.run(small_arrays.text_of(seed), seed)
+
+
+@pytest.mark.parametrize("seed", [52, 53, 58, 59])
+def test_steps_in_which_rows_meet(seed: int):
+    """Where copies of tiles once overwrote what other steps had kept."""
+    meetings.run(meetings.text_of(seed), seed)
 
 
 def test_few_programs_are_refused():

@@ -15,21 +15,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A program by its seed, and how it is tried."""
+    """A program by its seed, and how it is tried; a `grammar` of its own has a name."""
 
     seed: int
     statements: int
     compile_every: int
     wide: bool
-    small: bool
+    grammar: str
 
     def shown(self) -> str:
         """The program as text, and what is looked at."""
-        from tests.property import small_arrays
         from tests.property.running import depth_of, size_of, text_of
 
-        if self.small:
-            return f"seed {self.seed}\n{small_arrays.text_of(self.seed)}"
+        if self.grammar:
+            return f"seed {self.seed}\n{_module(self.grammar).text_of(self.seed)}"
         text = text_of(self.seed, self.statements, wide=self.wide)
         depth = depth_of(self.seed, self.compile_every)
         head = f"seed {self.seed}, {self.statements} statements, {depth}, size {size_of(self.seed)}"
@@ -37,16 +36,22 @@ class Trial:
 
     def result(self) -> tuple[str, str]:
         """What became of it, and why."""
-        from tests.property import small_arrays
         from tests.property.running import depth_of, run, size_of, text_of
 
-        if self.small:
-            small_arrays.run(small_arrays.text_of(self.seed), self.seed)
+        if self.grammar:
+            own = _module(self.grammar)
+            own.run(own.text_of(self.seed), self.seed)
             return "same", ""
         text = text_of(self.seed, self.statements, wide=self.wide)
         depth = depth_of(self.seed, self.compile_every)
         outcome = run(text, size_of(self.seed), self.seed, depth)
         return outcome.kind, outcome.why
+
+
+def _module(grammar: str) -> Any:
+    from tests.property import meetings, small_arrays
+
+    return {"small": small_arrays, "meetings": meetings}[grammar]
 
 
 @dataclass(slots=True)
