@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.runtime.cuda.table import product
+from codegen_ad.runtime.cuda.table import product, value
 from codegen_ad.testing.lockstep import ORDERS, KernelFile, Order, agree, load, poison
 
 Arrays = dict[str, Any]
@@ -17,7 +17,7 @@ def arrays_of(file: KernelFile, sizes: Mapping[str, int]) -> Arrays:
     """The arrays beside the user's: undefined, but for what is promised to be zero."""
     found: Arrays = {}
     for name, what in file.names["ARRAYS"].items():
-        shape = tuple(number(text, sizes) for text in what["shape"])
+        shape = tuple(value(text, sizes) for text in what["shape"])
         found[name] = poison(shape, np.dtype(what["dtype"]))
         if what["role"] in ("counter", "status"):
             found[name][...] = 0
@@ -29,15 +29,10 @@ def sizes_of(file: KernelFile, given: Mapping[str, Any]) -> dict[str, int]:
     found: dict[str, int] = {}
     for name, where in file.names["SIZES"].items():
         if isinstance(where, str):
-            found[name] = number(where, {**given, **found})
+            found[name] = value(where, {**given, **found})
         else:
             found[name] = given[where[0]].shape[where[1]]
     return found
-
-
-def number(text: str, sizes: Mapping[str, int]) -> int:
-    """The value of an expression over sizes."""
-    return int(eval(text, {"__builtins__": {"max": max, "min": min}}, dict(sizes)))
 
 
 def run(
@@ -71,14 +66,14 @@ def run(
         multiply(name)
         grid = kernel["blocks"]
         if kernel["rows"] is not None:
-            rows = number(kernel["rows"], sizes)
+            rows = value(kernel["rows"], sizes)
             grid = min(grid, blocks, max(1, -(-rows // kernel["threads"])))
         values = [known[a] for a in kernel["arguments"]]
         after = agree(file, name, grid, kernel["threads"], values, orders=orders)
         known.update(zip(kernel["arguments"], after, strict=True))
     multiply(None)
-    for name, value in before.items():
-        np.testing.assert_array_equal(known[name], value)
+    for name, was in before.items():
+        np.testing.assert_array_equal(known[name], was)
     if "counter" in known:
         assert known["counter"][0] == 0
     if "status" in known and known["status"][0]:

@@ -137,6 +137,17 @@ def test_other_derivatives(
         np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-12)
 
 
+def test_segments_of_steps() -> None:
+    """Records of segments have room for the longest, whatever the number of steps is."""
+    function = differentiate(wrt=("u", "rate"), checkpoint="sqrt")(heat.burning)
+    text = function.source(*heat.burning_data(4, 1), target="cuda").plain
+    for steps in (0, 1, 7):
+        arguments = heat.burning_data(4, steps)
+        found = run(text, named(heat.burning, arguments), orders=("forward",))
+        for ours, theirs in zip(found, flat(function.value_and_grad(*arguments)), strict=True):
+            np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-12, atol=1e-14)
+
+
 def test_as_many_parameters_as_are_too_many_for_one_thread() -> None:
     weights, x, y = labelled(40, 130, "f8")
     function = differentiate(logistic)

@@ -112,10 +112,13 @@ def copied(
     return over(target, array[0], element, note, taken)
 
 
-def counts_of(buffers: Iterable[Buffer], kernel: Kernel) -> tuple[tuple[str, Expr], ...]:
+def counts_of(
+    buffers: Iterable[Buffer], kernel: Kernel, more: Mapping[str, Expr] | None = None
+) -> tuple[tuple[str, Expr], ...]:
     """Numbers that sizes of arrays are made of, beside the sizes of arguments: how to find each.
 
     The caller computes them before the kernels run, from sizes and whole numbers that are passed.
+    `more` are numbers that the kernel itself does not compute.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def counts_of(buffers: Iterable[Buffer], kernel: Kernel) -> tuple[tuple[str, Exp
         If an array has a size that only the run finds.
     """
     known = {s.symbol for s in kernel.sizes} | {p.name for p in kernel.parameters if not p.rank}
-    values: dict[str, Expr] = {}
+    values: dict[str, Expr] = dict(more or {})
     for statement in kernel.body:
         match statement:
             case Let(name, expr) | Assign((name,), (expr,)) if not expr.dtype.is_float:

@@ -22,6 +22,7 @@ from codegen_ad.plan.device.arrays import (
     with_results,
 )
 from codegen_ad.plan.device.atomics import atomic_sums
+from codegen_ad.plan.device.longest import with_longest
 from codegen_ad.plan.device.loops import (
     Refused,
     defined,
@@ -123,7 +124,8 @@ def _planned(
         for s in planner.arrays.values()
         if s.buffer not in private
     )
-    counts = counts_of(buffers, kernel)
+    buffers, most = with_longest(buffers, kernel, taken)
+    counts = counts_of(buffers, kernel, most)
     waiting = _Waits(again)
     return TeamPlan(
         kernel, tuple(waiting.block(steps)), kernel.parameters, buffers, outputs, counts

@@ -6,6 +6,7 @@ The table is read from the file's text, without executing it: a warm process nev
 from __future__ import annotations
 
 import ast
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ PRODUCTS = "PRODUCTS"
 
 _PRODUCT = re.compile(r"(\w+) = (\w+)(\.T)? @ (\w+)(\.T)?")
 _ARRAY = re.compile(r"(?P<dtype>\w+)\[(?P<axes>[:, 1]*)\]")
+_KNOWN = {"abs": abs, "float": float, "int": int, "math": math, "max": max, "min": min}
+"""What texts over sizes may call."""
+
 _FORMATS = {
     "float64": "d", "float32": "f4x", "int64": "q", "int32": "i4x", "uint64": "Q", "uint32": "I4x",
     "int16": "h6x", "uint16": "H6x", "int8": "b7x", "uint8": "B7x", "boolean": "?7x",
@@ -228,7 +232,7 @@ def product(entry: Mapping[str, Any]) -> Product:
 
 def value(text: str, sizes: Mapping[str, int]) -> int:
     """The value of an expression over sizes, of a file whose kernels are executed anyway."""
-    return int(eval(_code(text), {"__builtins__": {"max": max, "min": min}}, dict(sizes)))
+    return int(eval(_code(text), {"__builtins__": _KNOWN}, dict(sizes)))
 
 
 @cache
