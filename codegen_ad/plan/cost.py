@@ -57,11 +57,14 @@ class _Known:
     ----------
     segmented : for the length of a segment of a loop, the number of segments and of all trips.
     few : numbers of trips that are never more than a literal; such loops are not counted.
+    ends : whether an axis is so long that the few elements near its ends are written out one by
+        one, which is not counted, either.
     shown : extents as products of the loops around.
     """
 
     segmented: Mapping[str, tuple[Dim, Dim]]
     few: frozenset[str]
+    ends: tuple[Expr, ...]
     shown: dict[Dim, str] = field(default_factory=dict[Dim, str])
 
 
@@ -134,7 +137,7 @@ def cost(
     of all of them.
     """
     loops: Loops = {}
-    known = _Known(segmented, _edges(kernel.body))
+    known = _Known(segmented, *_edges(kernel.body))
     _count(kernel.body, ONE, loops, known)
     calls = tuple(s.function for s in _all(kernel.body) if isinstance(s, LibraryCall))
     own = {o for o in kernel.outputs if isinstance(o, str)}
@@ -155,7 +158,7 @@ def cost(
 def weights(body: list[Statement]) -> list[tuple[Dim, int]]:
     """The weighted operations and bytes of statements, and how often they are run."""
     loops: Loops = {}
-    _count(body, ONE, loops, _Known({}, _edges(body)))
+    _count(body, ONE, loops, _Known({}, *_edges(body)))
     works = [_work(extent, counted, "") for extent, counted in loops.items()]
     return [(w.extent, w.weight + (w.read + w.written) // WORD) for w in works]
 
@@ -179,16 +182,27 @@ def _all(body: list[Statement]) -> list[Statement]:
     return found
 
 
-def _edges(body: list[Statement]) -> frozenset[str]:
-    """The numbers of elements near the ends of axes."""
-    return frozenset(name for s in _all(body) if (name := _few(s)) is not None)
+def _edges(body: list[Statement]) -> tuple[frozenset[str], tuple[Expr, ...]]:
+    """The numbers of elements near the ends of axes, and on what else they depend."""
+    found = [few for s in _all(body) if (few := _few(s)) is not None]
+    return frozenset(name for name, _ in found), tuple(e for _, e in found if e is not None)
 
 
-def _few(statement: Statement) -> str | None:
-    """The name of a number that is never more than a literal, if a statement gives it a value."""
+def _few(statement: Statement) -> tuple[str, Expr | None] | None:
+    """The name of a number that is never more than a literal, if a statement gives it a value.
+
+    With it comes what else must hold for it to be the literal.
+    """
     match statement:
-        case Assign((name,), (Apply("where", (Apply("less", (least, _)), most, _)),)):
-            return name if most == least and _is_literal(least) else None
+        case Assign((name,), (Apply("where", (test, most, _)),)) if _is_literal(most):
+            pass
+        case _:
+            return None
+    match test:
+        case Apply("less", (least, _)) if least == most:
+            return name, None
+        case Apply("logical_and", (Apply("less", (least, _)), wanted)) if least == most:
+            return name, wanted
         case _:
             return None
 
@@ -228,6 +242,8 @@ def _count(
     for statement in body:
         match statement:
             case For(extent=trips) if str(trips) in known.few:
+                pass
+            case If(condition=condition) if condition in known.ends:
                 pass
             case For(extent=trips, body=block):
                 _count(block, _inside(extent, trips, known), loops, known)

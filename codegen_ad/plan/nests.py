@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape
+from codegen_ad.plan import common_factors
 from codegen_ad.plan.access import Point, Reduction, access, is_unrolled, unrolled_points
 from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.element import identity
@@ -263,10 +264,7 @@ def write_out(p: Planner, scope: Scope, nest: Nest) -> None:
         case IntoSum(buffer, start, terms):
             sums: list[tuple[Point, Expr]] = []
             for point in nest.points():
-                parts = [p.elements.value(scope, n, _moved(at, point)) for n, at in terms]
-                whole = parts[0]
-                for part in parts[1:]:
-                    whole = Apply("add", (whole, part), nest.node.array.dtype)
+                whole = common_factors.total(p, scope, [(n, _moved(at, point)) for n, at in terms])
                 sums.append((_moved(start, point), whole))
             scope.statements.extend(Store(buffer, at, expr, note) for at, expr in sums)
         case IntoTotals(buffer, how, axes):

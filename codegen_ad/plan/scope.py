@@ -37,7 +37,11 @@ Pattern = tuple[Dim | None, ...]
 
 @dataclass(eq=False, slots=True)
 class Scope:
-    """One open block of statements."""
+    """One open block of statements.
+
+    If it `is_guarded`, it runs only where a test holds, and what is first asked for inside of it is
+    computed there: it may not exist elsewhere.
+    """
 
     parent: Scope | None
     is_region: bool
@@ -57,6 +61,7 @@ class Scope:
         default_factory=dict[tuple[Node, Point, Dim], Dim]
     )
     closing: list[Statement] = field(default_factory=list[Statement])
+    is_guarded: bool = False
 
     @property
     def depth(self) -> int:
@@ -117,11 +122,14 @@ class Scope:
         return home if home.depth >= holder.depth else holder
 
     def home(self, point: Point) -> Scope:
-        """The outermost scope of the current region in which all symbols of `point` are bound."""
+        """The outermost scope of the current region in which all symbols of `point` are bound.
+
+        Never one around a test that holds in this one.
+        """
         names = {name for dim in point for name in dim.symbols()}
         chain = list(self.chain())
         for scope in chain[:-1]:
-            if names & scope.symbols:
+            if scope.is_guarded or names & scope.symbols:
                 return scope
         return chain[-1]
 

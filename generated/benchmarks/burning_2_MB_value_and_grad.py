@@ -5,18 +5,18 @@
 u: f8[n, d]    target: f8[n, d]    c: f8    rate: f8    steps: i8
 
 Cost for each of d*n: 3 operations; 40 bytes read, 32 written.
-Cost for each of steps_1: 2 operations; 0 bytes read, 0 written.
+Cost for each of steps_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of steps_1*(n - 2)*(d - 2): 11 operations; 40 bytes read, 8 written.
-Cost for each of ending_1: 2 operations; 0 bytes read, 0 written.
+Cost for each of ending_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of ending_1*(n - 2)*(d - 2): 11 operations; 40 bytes read, 8 written.
-Cost for each of trips_1: 11 operations; 8 bytes read, 8 written.
-Cost for each of back_steps_1*trips_1: 2 operations; 0 bytes read, 0 written.
+Cost for each of trips_1: 12 operations; 8 bytes read, 8 written.
+Cost for each of back_steps_1*trips_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of back_steps_1*trips_1*(n - 2)*(d - 2): 11 operations; 40 bytes read, 8 written.
-Cost for each of trips_1*(n - 4)*(d - 4): 17 operations; 48 bytes read, 8 written.
+Cost for each of trips_1*(n - 4)*(d - 4): 14 operations; 48 bytes read, 8 written.
 Not counted: loops over a few elements, as near the ends of an axis.
 Stored: u_1[n, d], part_1[n, d], part_2[n, d], d_u_1[n, d], part_3[n, d], d_u_2[n, d],
 kept_at[snapshots_1], kept_u[snapshots_1, n, d], u_11[n, d].
-Predicted cost relative to the value alone: 1.9.
+Predicted cost relative to the value alone: 1.7.
 """
 
 import numpy as np
@@ -111,16 +111,15 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
                     part_1[j + 1, k + 1] = u_10 + (c * spread + rate * u_10 * (1.0 - u_10))
-            edge = 2 if 2 < n else n
+            edge = 2 if 2 < n and 2 <= d else n
             for j in range(edge):
                 place = j if j < 1 else -edge + j + n
                 for k in range(d):
                     part_1[place, k] = u_1[place, k]
-            edge_1 = 2 if 2 < d else d
             for j in range(n - 2):
-                for k in range(edge_1):
-                    place_1 = k if k < 1 else d - edge_1 + k
-                    part_1[j + 1, place_1] = u_1[j + 1, place_1]
+                if 2 <= d:
+                    part_1[j + 1, 0] = u_1[j + 1, 0]
+                    part_1[j + 1, d - 1] = u_1[j + 1, d - 1]
             # line 4: for _ in range(steps):
             u_1, part_1 = part_1, u_1
         for i in range(n):
@@ -152,16 +151,15 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 )
                 # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-1])
                 part_2[j + 1, k + 1] = u_13 + (c * spread_1 + rate * u_13 * (1.0 - u_13))
-        edge_2 = 2 if 2 < n else n
-        for j in range(edge_2):
-            place_2 = j if j < 1 else -edge_2 + j + n
+        edge_1 = 2 if 2 < n and 2 <= d else n
+        for j in range(edge_1):
+            place_1 = j if j < 1 else -edge_1 + j + n
             for k in range(d):
-                part_2[place_2, k] = u_11[place_2, k]
-        edge_3 = 2 if 2 < d else d
+                part_2[place_1, k] = u_11[place_1, k]
         for j in range(n - 2):
-            for k in range(edge_3):
-                place_3 = k if k < 1 else d - edge_3 + k
-                part_2[j + 1, place_3] = u_11[j + 1, place_3]
+            if 2 <= d:
+                part_2[j + 1, 0] = u_11[j + 1, 0]
+                part_2[j + 1, d - 1] = u_11[j + 1, d - 1]
         # line 4: for _ in range(steps):
         u_11, part_2 = part_2, u_11
     d_u = np.empty((n, d))
@@ -241,16 +239,15 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         )
                         # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1,…
                         part_3[k + 1, l + 1] = u_14 + (c * spread_2 + rate * u_14 * (1.0 - u_14))
-                edge_4 = 2 if 2 < n else n
-                for k in range(edge_4):
-                    place_4 = k if k < 1 else -edge_4 + k + n
+                edge_2 = 2 if 2 < n and 2 <= d else n
+                for k in range(edge_2):
+                    place_2 = k if k < 1 else -edge_2 + k + n
                     for l in range(d):
-                        part_3[place_4, l] = d_u_1[place_4, l]
-                edge_5 = 2 if 2 < d else d
+                        part_3[place_2, l] = d_u_1[place_2, l]
                 for k in range(n - 2):
-                    for l in range(edge_5):
-                        place_5 = l if l < 1 else d - edge_5 + l
-                        part_3[k + 1, place_5] = d_u_1[k + 1, place_5]
+                    if 2 <= d:
+                        part_3[k + 1, 0] = d_u_1[k + 1, 0]
+                        part_3[k + 1, d - 1] = d_u_1[k + 1, d - 1]
                 # gradient of line 4: for _ in range(steps):
                 d_u_1, part_3 = part_3, d_u_1
             for i in range(n):
@@ -269,11 +266,6 @@ def burning_value_and_grad(u, target, c, rate, steps):
         d_spread_1 = -4.0 * c
         for i in range(n - 4):
             for k in range(d - 4):
-                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
-                d_spread = d_u[i + 2, k + 3] * c
-                d_spread_2 = d_u[i + 2, k + 1] * c
-                d_spread_3 = d_u[i + 3, k + 2] * c
-                d_spread_4 = d_u[i + 1, k + 2] * c
                 d_u_9 = d_u[i + 2, k + 2]
                 # line 4: for _ in range(steps):
                 u_16 = kept_u[u_15, i + 2, k + 2]
@@ -281,86 +273,82 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 d_part_1 = d_u_9 - d_u_9 * (rate * u_16) + d_u_9 * (1.0 - u_16) * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 d_u_2[i + 2, k + 2] = (
-                    d_spread
-                    + d_spread_2
-                    + d_spread_3
-                    + d_spread_4
+                    (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2]) * c
                     + (d_part_1 + d_spread_1 * d_u_9)
                 )
-        edge_6 = 4 if 4 < n else n
-        for i in range(edge_6):
-            place_6 = i if i < 2 else -edge_6 + i + n
+        edge_3 = 4 if 4 < n and 4 <= d else n
+        for i in range(edge_3):
+            place_3 = i if i < 2 else -edge_3 + i + n
             for k in range(d):
-                d_u_place_6_k = d_u[place_6, k]
-                d_u_2[place_6, k] = d_u_place_6_k
+                d_u_place_3_k = d_u[place_3, k]
+                d_u_2[place_3, k] = d_u_place_3_k
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
-                if 1 <= place_6 < n - 1 and 1 <= k < d - 1:
-                    d_u_2[place_6, k] = 0.0
+                if 1 <= place_3 < n - 1 and 1 <= k < d - 1:
+                    d_u_2[place_3, k] = 0.0
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if 1 <= place_6 < n - 1 and k < d - 2:
+                if 1 <= place_3 < n - 1 and k < d - 2:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_6, k] += d_u[place_6, k + 1] * c
+                    d_u_2[place_3, k] += d_u[place_3, k + 1] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if 1 <= place_6 < n - 1 and k >= 2:
+                if 1 <= place_3 < n - 1 and k >= 2:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_6, k] += d_u[place_6, k - 1] * c
+                    d_u_2[place_3, k] += d_u[place_3, k - 1] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if place_6 < n - 2 and 1 <= k < d - 1:
+                if place_3 < n - 2 and 1 <= k < d - 1:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_6, k] += d_u[place_6 + 1, k] * c
+                    d_u_2[place_3, k] += d_u[place_3 + 1, k] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if place_6 >= 2 and 1 <= k < d - 1:
+                if place_3 >= 2 and 1 <= k < d - 1:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_6, k] += d_u[place_6 - 1, k] * c
+                    d_u_2[place_3, k] += d_u[place_3 - 1, k] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if 1 <= place_6 < n - 1 and 1 <= k < d - 1:
+                if 1 <= place_3 < n - 1 and 1 <= k < d - 1:
                     # line 4: for _ in range(steps):
-                    u_17 = kept_u[u_15, place_6, k]
+                    u_17 = kept_u[u_15, place_3, k]
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_part_2 = (
-                        d_u_place_6_k
-                        - d_u_place_6_k * (rate * u_17)
-                        + d_u_place_6_k * (1.0 - u_17) * rate
+                        d_u_place_3_k
+                        - d_u_place_3_k * (rate * u_17)
+                        + d_u_place_3_k * (1.0 - u_17) * rate
                     )
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
-                    d_u_2[place_6, k] += d_part_2 + d_spread_1 * d_u_place_6_k
-        edge_7 = 4 if 4 < d else d
+                    d_u_2[place_3, k] += d_part_2 + d_spread_1 * d_u_place_3_k
         for i in range(n - 4):
-            for k in range(edge_7):
-                place_7 = k if k < 2 else d - edge_7 + k
-                d_u_place_7 = d_u[i + 2, place_7]
-                d_u_2[i + 2, place_7] = d_u_place_7
+            if 4 <= d:
+                d_u_1_1 = d_u[i + 2, 1]
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
-                if 1 <= place_7 < d - 1:
-                    d_u_2[i + 2, place_7] = 0.0
+                d_spread_0 = d_u_1_1 * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if place_7 < d - 2:
-                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[i + 2, place_7] += d_u[i + 2, place_7 + 1] * c
+                d_u_2[i + 2, 0] = d_u[i + 2, 0] + d_spread_0
+                # gradient of line 4: for _ in range(steps):
+                u_18 = top_4
+                if u_18 < 0:
+                    u_18 += snapshots_1
+                if u_18 < 0 or u_18 >= snapshots_1:
+                    raise IndexError("line 4: index is out of bounds for axis 0")
+                # line 4: for _ in range(steps):
+                u_19 = kept_u[u_18, i + 2, 1]
+                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
+                d_part_3 = d_u_1_1 - d_u_1_1 * (rate * u_19) + d_u_1_1 * (1.0 - u_19) * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if place_7 >= 2:
-                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[i + 2, place_7] += d_u[i + 2, place_7 - 1] * c
+                d_u_2[i + 2, 1] = (
+                    (d_u[i + 2, 2] + d_u[i + 3, 1] + d_u[i + 1, 1]) * c
+                    + (d_part_3 + d_spread_1 * d_u_1_1)
+                )
+                d_u_10 = d_u[i + 2, d - 2]
+                # line 4: for _ in range(steps):
+                u_20 = kept_u[u_18, i + 2, d - 2]
+                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
+                d_part_4 = d_u_10 - d_u_10 * (rate * u_20) + d_u_10 * (1.0 - u_20) * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if 1 <= place_7 < d - 1:
-                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[i + 2, place_7] += d_u[i + 3, place_7] * c
+                d_u_2[i + 2, d - 2] = (
+                    (d_u[i + 2, d - 3] + d_u[i + 3, d - 2] + d_u[i + 1, d - 2]) * c
+                    + (d_part_4 + d_spread_1 * d_u_10)
+                )
+                # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
+                d_spread = d_u_10 * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if 1 <= place_7 < d - 1:
-                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[i + 2, place_7] += d_u[i + 1, place_7] * c
-                # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                if 1 <= place_7 < d - 1:
-                    # line 4: for _ in range(steps):
-                    u_18 = kept_u[u_15, i + 2, place_7]
-                    # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_part_3 = (
-                        d_u_place_7
-                        - d_u_place_7 * (rate * u_18)
-                        + d_u_place_7 * (1.0 - u_18) * rate
-                    )
-                    # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
-                    d_u_2[i + 2, place_7] += d_part_3 + d_spread_1 * d_u_place_7
+                d_u_2[i + 2, d - 1] = d_u[i + 2, d - 1] + d_spread
         # gradient of line 4: for _ in range(steps):
         top_2, d_u, d_u_2 = top_4 - 1, d_u_2, d_u
     return value, d_u

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 
 from codegen_ad import differentiate
-from codegen_ad.plan.kernel import Accumulate, For, Load, walk
+from codegen_ad.plan.kernel import Accumulate, For, If, Load, Store, walk
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
@@ -200,3 +201,74 @@ def test_one_sweep_adds_nothing_in_memory() -> None:
     assert len(sweeps) == 1
     inner = walk(sweeps[0].body)
     assert not any(isinstance(s, Accumulate) and isinstance(s.target, Load) for s in inner)
+
+
+def test_a_number_multiplies_the_sum_of_its_terms() -> None:
+    """Where terms of a gradient meet there is one product with what is the same in all of them."""
+    text = str(differentiate(heat, wrt="u").source(plain((6, 7)), 0.2, 3))
+    (main,) = re.findall(
+        r"for i in range\(n - 4\):\n *for k in range\(d - 4\):\n(?: {16}.*\n)+", text
+    )
+    assert main.count("* c\n") + main.count("* c ") == 1, main
+
+
+def averages(x):
+    """Constants go into the places of a sweep, with no number before them."""
+    return (x[1:] ** 2 + x[:-1] ** 2).sum() * 0.5
+
+
+def variation(u):
+    """Two axes, added to what is there before."""
+    return ((u[1:, 1:] - u[:-1, :-1] * u[1:, :-1]) ** 2).sum() + (u**3).sum()
+
+
+def overwritten(u, v):
+    """Two axes, and ends that an update sets after another one has added to them."""
+    w = u * v
+    w[1:, 1:] += np.sin(u[:-1, :-1]) * v[:-1, 1:]
+    w[:-1, :-1] = np.cos(v[1:, 1:])
+    return (w * w * u).sum()
+
+
+def wide(u):
+    """Too many elements near the ends of the last axis to be written out."""
+    return (u[1:, 5:] * u[:-1, :-5] * u[1:, 2:-3]).sum()
+
+
+def in_columns(u):
+    """The first axis has no ends."""
+    return ((u[:, 2:] - 2 * u[:, 1:-1] + u[:, :-2]) ** 3).sum()
+
+
+TIGHT = [
+    *((averages, (plain((n,)),)) for n in (2, 3, 7)),
+    *((heat, (plain(s), 0.2, 3)) for s in ((7, 2), (7, 3), (3, 7), (6, 7))),
+    *((variation, (plain(s),)) for s in ((1, 3), (3, 1), (2, 2), (3, 2), (4, 5))),
+    *((overwritten, (plain(s), plain(s))) for s in ((4, 1), (2, 2), (5, 4))),
+    *((wide, (plain(s),)) for s in ((3, 5), (2, 7), (3, 11))),
+    *((in_columns, (plain(s),)) for s in ((1, 2), (3, 3), (2, 4), (2, 7))),
+    *((blocks, (plain(s),)) for s in ((3, 3, 1), (3, 1, 3), (4, 5, 6))),
+]
+
+
+@pytest.mark.parametrize(("function", "args"), TIGHT)
+def test_every_place_near_the_ends(function: Any, args: Any) -> None:
+    """Against complex steps, whose error is rounding alone, in arrays shorter than their ends."""
+    case = Case(function, lambda n, rng: args, wrt=("u" if function is not averages else "x",))
+    ((_, found),) = leaves_in(interpreted(case, args)(*args)[1])
+    step = 1e-30
+    for place in np.ndindex(args[0].shape):
+        moved = args[0].astype(complex)
+        moved[place] += step * 1j
+        wanted = function(moved, *args[1:]).imag / step
+        assert found[place] == pytest.approx(wanted, rel=1e-12, abs=1e-13), place
+
+
+def test_no_one_asks_near_the_ends_of_the_last_axis() -> None:
+    """Each of the few elements is written out, and rows that are too short are done elsewhere."""
+    kernel, _ = plan_of(variation, plain((6, 7)))
+    (few,) = [s.body for s in kernel.body if isinstance(s, For) and isinstance(s.body[0], If)]
+    assert isinstance(few[0], If)
+    inner = list(walk(few[0].then))
+    assert not any(isinstance(s, For | If) for s in inner)
+    assert sum(isinstance(s, Store | Accumulate) for s in inner) == 2

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.plan.kernel import Apply, Assign, Index, Note
+from codegen_ad.plan.kernel import Apply, Assign, Expr, Index, Note
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope
 
 
-def count(p: Planner, scope: Scope, size: Dim, most: int, note: Note) -> Dim:
-    """How many elements there are near the ends: `most`, or all where the axis is shorter."""
+def count(
+    p: Planner, scope: Scope, size: Dim, most: int, note: Note, wanted: Expr | None = None
+) -> Dim:
+    """How many elements there are near the ends: `most`, or all where the axis is shorter.
+
+    All, too, unless what is `wanted` holds.
+    """
     name = p.names.fresh()
     p.names.wishes[name] = ("edge",)
     both = Index(Dim.constant(most))
     is_long = Apply("less", (both, Index(size)), DType.BOOL)
+    if wanted is not None:
+        is_long = Apply("logical_and", (is_long, wanted), DType.BOOL)
     shortest = Apply("where", (is_long, both, Index(size)), DType.INT64)
     scope.statements.append(Assign((name,), (shortest,), note))
     return Dim.symbol(name)

@@ -2,23 +2,25 @@
 
 The adjoint of `u[2:] - 2 * u[1:-1] + u[:-2]` adds to three parts of an array. Where all parts meet,
 each element is computed at once from what goes into it. Near the edges, each update asks whether
-the element is in its part. The same is done for an update that reads, around each place, the
-array that it writes into: it goes into a second array, and what it does not write is copied.
+the element is in its part. Near those of the last of several axes no one has to ask: the few
+elements are written out one by one, for they are far apart in memory, and cost most. The same is
+done for an update that reads, around each place, the array that it writes into: it goes into a
+second array, and what it does not write is copied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.indexing import UPDATE, Update
 from codegen_ad.plan.access import Point, is_unrolled, unrolled_points
 from codegen_ad.plan.element import identity
-from codegen_ad.plan.kernel import Apply, Expr, For, If, Index, Store
-from codegen_ad.plan.nests import IntoBuffer, IntoSum, Nest
+from codegen_ad.plan.kernel import Apply, Expr, If, Index, Store
+from codegen_ad.plan.nests import IntoBuffer, IntoSum, Nest, close_loop, open_loop
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope
 from codegen_ad.plan.units import is_accumulating
@@ -27,6 +29,9 @@ from codegen_ad.plan.writing.written import Sweep
 
 WIDEST = 8
 """As many elements may lie outside of a part, at both ends of an axis together."""
+
+WRITTEN_OUT = 4
+"""As many of them may be written out one by one; more would make the file long."""
 
 Run = Callable[[Planner, Scope, Sequence[Nest]], None]
 
@@ -59,16 +64,25 @@ def sweep(target: Node, links: Sequence[Node]) -> Sweep | None:
     return Sweep(target, tuple(links), low, high)
 
 
-def terms(found: Sweep) -> list[tuple[Node, Point]]:
-    """What is added up where all parts meet, with the place of the first element of each."""
-    first = found.start
-    adding = [(found.target, first)]
-    for link in found.links:
+def main_nest(found: Sweep, buffer: str) -> Nest:
+    """The nest that does all but the edges."""
+    sink = IntoSum(buffer, found.start, _terms(found.target, found.links, found.start))
+    shape = found.extents
+    return Nest(found.links[-1], shape, (None,) * len(shape), sink)
+
+
+def _terms(target: Node, links: Sequence[Node], first: Point) -> tuple[tuple[Node, Point], ...]:
+    """What is added up where the parts of `links` meet, from `first`, an element of the target, on.
+
+    Each node comes with the place of its element there.
+    """
+    adding = [(target, first)]
+    for link in links:
         if not is_accumulating(link):
             adding.clear()
         adding.append((link.args[1], _within(link, first)))
     some = [(n, at) for n, at in adding if make.constant_value(n) != 0]
-    return some or adding[:1]
+    return tuple(some or adding[:1])
 
 
 def _within(link: Node, point: Point) -> Point:
@@ -77,50 +91,111 @@ def _within(link: Node, point: Point) -> Point:
     return tuple(p - s.start for p, s in zip(point, link.params.spans, strict=True))
 
 
-def main_nest(found: Sweep, buffer: str) -> Nest:
-    """The nest that does all but the edges."""
-    sink = IntoSum(buffer, found.start, tuple(terms(found)))
-    shape = found.extents
-    return Nest(found.links[-1], shape, (None,) * len(shape), sink)
-
-
 def ends(p: Planner, scope: Scope, found: Sweep, buffer: str, run: Run) -> None:
     """Fill what the main nest leaves out: for each axis the elements near its ends.
 
-    On the axes before, only the elements that are near no end are left.
+    On the axes before, only the elements that are near no end are left. Where the elements near the
+    ends of the last axis are written out, it must have so many; if it is shorter, all elements
+    count as near the ends of the first axis.
     """
-    for axis, (low, high) in enumerate(zip(found.low, found.high, strict=True)):
-        if low + high:
+    outside = [low + high for low, high in zip(found.low, found.high, strict=True)]
+    axes = [axis for axis, count in enumerate(outside) if count]
+    if len(axes) < 2 or outside[axes[-1]] > WRITTEN_OUT:
+        for axis in axes:
             _edge(p, scope, found, axis, buffer, run)
+        return
+    first, *middle, last = axes
+    least = Index(Dim.constant(outside[last])), Index(found.target.array.shape[last])
+    is_long = Apply("less_equal", least, DType.BOOL)
+    _edge(p, scope, found, first, buffer, run, is_long)
+    if middle:
+        inside = Scope(scope, is_region=False, is_guarded=True)
+        for axis in middle:
+            _edge(p, inside, found, axis, buffer, run)
+        note = p.elements.note(found.links[-1])
+        scope.statements.append(If(is_long, inside.statements + inside.closing, [], note))
+    _written_out(p, scope, found, last, is_long, buffer, run)
 
 
-def _edge(p: Planner, scope: Scope, found: Sweep, axis: int, buffer: str, run: Run) -> None:
+def _written_out(
+    p: Planner, scope: Scope, found: Sweep, axis: int, is_long: Expr, buffer: str, run: Run
+) -> None:
+    """The elements near the ends of the last axis that has any, each by itself."""
+    shape = found.target.array.shape
+    note = p.elements.note(found.links[-1])
+    trips: list[Dim | None] = [None] * len(shape)
+    opened: list[tuple[Scope, Scope, Dim, Dim]] = []
+    inner = scope
+    for a in range(axis):
+        if not is_unrolled(shape[a]):
+            outer, extent = inner, found.extents[a]
+            inner, trip = open_loop(p, outer, extent)
+            opened.append((outer, inner, trip, extent))
+            trips[a] = trip
+    trips[axis] = ZERO
+    inside = Scope(inner, is_region=False, is_guarded=True)
+    for number in (*range(found.low[axis]), *range(-found.high[axis], 0)):
+        place = Dim.constant(number) if number >= 0 else shape[axis] + number
+        start = (*found.start[:axis], place, *found.start[axis + 1 :])
+        links = [link for link in found.links if _reaches(link, axis, number)]
+        terms = _terms(found.target, links, start)
+        if terms == ((found.target, start),) and _is_in(scope, found.target, start, buffer):
+            continue
+        sink = IntoSum(buffer, start, terms)
+        run(p, inside, [Nest(found.links[-1], found.extents, tuple(trips), sink)])
+    if inside.statements:
+        inner.statements.append(If(is_long, inside.statements + inside.closing, [], note))
+    for outer, body, trip, extent in reversed(opened):
+        close_loop(outer, body, trip, extent, note)
+
+
+def _reaches(link: Node, axis: int, number: int) -> bool:
+    """Whether an update writes an element of a long axis; a negative number counts from the end."""
+    low, high = (margins(link) or [])[axis]
+    return number >= low if number >= 0 else -number > high
+
+
+def _is_in(scope: Scope, node: Node, point: Point, buffer: str) -> bool:
+    """Whether an element stands in a buffer already."""
+    place = scope.place(node, point)
+    return place is not None and place.buffer == buffer
+
+
+def _edge(
+    p: Planner,
+    scope: Scope,
+    found: Sweep,
+    axis: int,
+    buffer: str,
+    run: Run,
+    is_long: Expr | None = None,
+) -> None:
+    """The elements near the ends of an axis: all of it, if it is short, or if others are."""
     note = p.elements.note(found.links[-1])
     low, high, size = found.low[axis], found.high[axis], found.target.array.shape[axis]
-    count = edges.count(p, scope, size, low + high, note)
+    count = edges.count(p, scope, size, low + high, note, is_long)
     shape = found.target.array.shape
     inner, point = scope, dict[int, Dim]()
-    opened: list[tuple[Scope, Scope, str, Dim]] = []
+    opened: list[tuple[Scope, Scope, Dim, Dim]] = []
     for a, dim in enumerate(shape):
         if is_unrolled(dim):
             continue
         extent = found.extents[a] if a < axis else count if a == axis else dim
-        outer, name = inner, p.names.fresh()
-        inner = Scope(outer, is_region=False, symbols={name}, extents={name: extent})
-        opened.append((outer, inner, name, extent))
-        variable = Dim.symbol(name)
+        outer = inner
+        inner, trip = open_loop(p, outer, extent)
+        opened.append((outer, inner, trip, extent))
+        point[a] = trip
         if a < axis:
-            variable += found.low[a]
+            point[a] += found.low[a]
         if a == axis:
-            variable = edges.place(p, inner, (size, low, high), count, variable, note)
-        point[a] = variable
+            point[a] = edges.place(p, inner, (size, low, high), count, trip, note)
     written_out = [a for a in range(len(shape)) if a not in point]
     for places in unrolled_points(tuple(shape[a] for a in written_out)):
         whole = point | dict(zip(written_out, places, strict=True))
         at = tuple(whole[a] for a in range(len(shape)))
         _element(p, inner, found, axis, at, buffer, run)
-    for outer, body, name, extent in reversed(opened):
-        outer.statements.append(For(name, extent, body.statements + body.closing, note))
+    for outer, body, trip, extent in reversed(opened):
+        close_loop(outer, body, trip, extent, note)
 
 
 def _element(
@@ -128,10 +203,9 @@ def _element(
 ) -> None:
     """One element near the end of an axis: what was there, then what each update makes of it."""
     note = p.elements.note(found.target)
-    place = scope.place(found.target, point)
     first = found.links[0]
     is_overwritten = not is_accumulating(first) and not _tests(first, axis, point)
-    if not is_overwritten and (place is None or place.buffer != buffer):
+    if not is_overwritten and not _is_in(scope, found.target, point, buffer):
         dtype = found.target.array.dtype
         before: Expr = identity("sum", dtype)
         if make.constant_value(found.target) is None:  # memory of zeros may be written over by now
