@@ -8,12 +8,13 @@ import __future__
 
 import ast
 import hashlib
-import inspect
 import io
+import linecache
 import tokenize
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from types import CodeType, FunctionType, MethodType
 from typing import cast
 
@@ -116,7 +117,7 @@ def source_of(function: object) -> SourceText:
             "@codegen_ad.custom_derivative."
         )
     code = function.__code__
-    lines = _lines(code)
+    lines = _known_lines(function)
     node = _find(code, lines)
     first = min([node.lineno, *(d.lineno for d in _decorators(node))])
     assert node.end_lineno is not None
@@ -176,16 +177,26 @@ def _constants(constants: tuple[object, ...]) -> list[str]:
     return texts
 
 
-def _lines(code: CodeType) -> list[str]:
-    """Return all lines of the file, cell or example that a code object comes from."""
-    try:
-        lines, _ = inspect.findsource(code)
-    except (OSError, IndexError, SyntaxError) as error:
+def lines_around(function: FunctionType) -> list[str]:
+    """Return all lines of the file, cell or example that a function comes from, if they are known.
+
+    `inspect` looks for the module of code that was executed in each module that was ever imported.
+    """
+    filename, names = function.__code__.co_filename, function.__globals__
+    linecache.checkcache(filename)
+    # A module in an archive is read by its loader, which `linecache` finds among its names.
+    lines = linecache.getlines(filename, names if names.get("__file__") == filename else None)
+    return lines if function.__code__.co_firstlineno <= len(lines) else []
+
+
+def _known_lines(function: FunctionType) -> list[str]:
+    lines, code = lines_around(function), function.__code__
+    if not lines:
         raise UnsupportedSyntax(
             f"codegen_ad cannot see into `{code.co_name}`: it has no Python source "
             f"({_why_missing(code.co_filename)}).\n"
             "Write the function in a file, or in a notebook cell, and import it from there."
-        ) from error
+        )
     return lines
 
 
@@ -199,15 +210,11 @@ def _why_missing(filename: str) -> str:
 
 def _find(code: CodeType, lines: list[str]) -> Function:
     """Return the node that a code object was compiled from, or refuse if the text is another."""
-    text = "".join(lines)
     flags = (code.co_flags & _FUTURE) | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
-        tree = _compile(text, code.co_filename, flags | ast.PyCF_ONLY_AST)
-        module = _compile(text, code.co_filename, flags)
+        tree, module = _parsed("".join(lines), code.co_filename, flags)
     except (SyntaxError, ValueError) as error:
         raise _changed(code) from error
-    assert isinstance(tree, ast.Module)
-    assert isinstance(module, CodeType)
     nodes = [node for node in _functions(tree) if _stands_at(node, code)]
     alone = [_alone(node, code.co_filename, flags) for node in nodes]
     units = [module, *(unit for unit in alone if unit is not None)]
@@ -228,6 +235,16 @@ def _find(code: CodeType, lines: list[str]) -> Function:
             f"{code.co_filename} is meant.\nWrite each on a line of its own."
         )
     return nodes[0]
+
+
+@lru_cache(maxsize=4)  # a function and what it calls stand in few files
+def _parsed(text: str, filename: str, flags: int) -> tuple[ast.Module, CodeType]:
+    """Return the syntax tree and the code of a file; nobody changes either."""
+    tree = _compile(text, filename, flags | ast.PyCF_ONLY_AST)
+    module = _compile(text, filename, flags)
+    assert isinstance(tree, ast.Module)
+    assert isinstance(module, CodeType)
+    return tree, module
 
 
 def _alone(node: Function, filename: str, flags: int) -> CodeType | None:

@@ -17,7 +17,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from types import (
     BuiltinFunctionType,
-    CodeType,
     EllipsisType,
     FunctionType,
     MethodType,
@@ -28,7 +27,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from codegen_ad.source import code_digest
+from codegen_ad.source import code_digest, lines_around
 
 _LONGEST = 120
 _TRUSTED = frozenset({"numpy", "scipy", "math", "cmath", "operator", "functools", "builtins"})
@@ -204,7 +203,7 @@ def _function(function: FunctionType, seen: tuple[int, ...]) -> str:
         return trusted
     defaults = (function.__defaults__, function.__kwdefaults__)
     # The text alone may be newer than what runs; the code alone does not show what is quoted.
-    content = f"{_sha256(_source(function.__code__))} {code_digest(function.__code__)}"
+    content = f"{_sha256(_source(function))} {code_digest(function.__code__)}"
     return f"function {function.__qualname__} {content} {_items('', defaults, seen)}"
 
 
@@ -249,13 +248,13 @@ def _class(kind: type) -> str:
     return f"class {kind.__module__}.{kind.__qualname__} {content}"
 
 
-def _source(code: CodeType) -> str:
-    """Return the text that stands where the code was compiled from, or nothing."""
+def _source(function: FunctionType) -> str:
+    """Return the text that stands where a function was compiled from, or nothing."""
+    lines = lines_around(function)[function.__code__.co_firstlineno - 1 :]
     try:
-        lines, _ = inspect.getsourcelines(code)
-    except (OSError, TypeError, IndexError, SyntaxError):
+        return inspect.cleandoc("".join(inspect.getblock(lines)))
+    except (IndexError, SyntaxError):
         return ""
-    return inspect.cleandoc("".join(lines))
 
 
 def _type_name(value: object) -> str:
