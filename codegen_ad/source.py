@@ -212,10 +212,10 @@ def _find(code: CodeType, lines: list[str]) -> Function:
     """Return the node that a code object was compiled from, or refuse if the text is another."""
     flags = (code.co_flags & _FUTURE) | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
-        tree, module = _parsed("".join(lines), code.co_filename, flags)
+        functions, module = _parsed("".join(lines), code.co_filename, flags)
     except (SyntaxError, ValueError) as error:
         raise _changed(code) from error
-    nodes = [node for node in _functions(tree) if _stands_at(node, code)]
+    nodes = [node for node in functions if _stands_at(node, code)]
     alone = [_alone(node, code.co_filename, flags) for node in nodes]
     units = [module, *(unit for unit in alone if unit is not None)]
     # pytest rewrites `assert`, so that only the place can be compared.
@@ -238,13 +238,13 @@ def _find(code: CodeType, lines: list[str]) -> Function:
 
 
 @lru_cache(maxsize=4)  # a function and what it calls stand in few files
-def _parsed(text: str, filename: str, flags: int) -> tuple[ast.Module, CodeType]:
-    """Return the syntax tree and the code of a file; nobody changes either."""
+def _parsed(text: str, filename: str, flags: int) -> tuple[tuple[Function, ...], CodeType]:
+    """Return the functions in a file, which nobody changes, and the code of all of it."""
     tree = _compile(text, filename, flags | ast.PyCF_ONLY_AST)
     module = _compile(text, filename, flags)
     assert isinstance(tree, ast.Module)
     assert isinstance(module, CodeType)
-    return tree, module
+    return tuple(node for node in ast.walk(tree) if isinstance(node, Function)), module
 
 
 def _alone(node: Function, filename: str, flags: int) -> CodeType | None:
@@ -282,10 +282,6 @@ def _feature_flags() -> set[int]:
 
 _REWRITTEN = "@pytest_ar"
 _FUTURE = sum(_feature_flags())
-
-
-def _functions(tree: ast.Module) -> Iterator[Function]:
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
