@@ -120,7 +120,7 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
             return True
         case ast.Match(subject=subject):
             name = f"%match_{node.lineno}"
-            m.frame.env[name] = m.evaluate(m, subject)
+            m.frame.env[name] = m.perhaps(m, subject)
             with m.spot(subject):
                 conditions = as_conditions(m, node, name)
             execute(m, [*conditions, *rest])

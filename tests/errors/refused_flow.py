@@ -109,18 +109,29 @@ def try_statement(x: Any) -> Any:
         return x
 
 
-def match_on_a_class(x: Any) -> Any:
-    match x:
-        case np.ndarray():
-            return x
-    return -x
-
-
-def match_with_a_star(x: Any) -> Any:
-    match (x, 1, 2):
-        case (y, *_):
+def match_of_unknown_length(x: Any) -> Any:
+    match [v * 2 for v in x]:
+        case [y, *_]:
             return y
+    return x[0]
+
+
+def match_with_too_many_parts(x: Any) -> Any:
+    match x:
+        case np.ndarray(shape, size):
+            return x * size * len(shape)
     return x
+
+
+def match_of_a_value_or_none(x: Any) -> Any:
+    last = None
+    for v in x:
+        if v > 1:
+            last = (v, v)
+    match last:
+        case (y, _):
+            return y
+    return x[0]
 
 
 def nonlocal_through_another(x: Any) -> Any:
@@ -209,13 +220,6 @@ def endless_while(x: Any) -> Any:
     while 1:
         s = s * 2
     return s
-
-
-def alternatives_that_bind(x: Any) -> Any:
-    match (x, 1):
-        case (y, 1) | (1, y):
-            return y
-    return x
 
 
 def raises_always(x: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -76,6 +76,68 @@ def matching(k: Any, x: Any) -> Any:
             return (x**3).sum()
         case _:
             return x.prod()
+
+
+class Named:
+    """Its first attribute may stand without its name."""
+
+    __match_args__ = ("rate",)
+
+    def __init__(self, rate: Any, power: Any) -> None:
+        self.rate = rate
+        self.power = power
+
+
+class Pair(NamedTuple):
+    a: Any
+    b: Any
+
+
+def _matched(value: Any, x: Any) -> Any:
+    match value:
+        case {"kind": "line", "slope": slope}:
+            return slope * x[0]
+        case {"kind": "curve", **others}:
+            return others["power"] * x[1] ** 2 * len(others)
+        case {}:
+            return x[2]
+        case Named(0.5, power=k) | Named(rate=k) if k > 1.0:
+            return k**2 * x[3]
+        case Named(power=3) as named:
+            return named.rate * x[4]
+        case Pair(a, b=2):
+            return a * x[0] ** 3
+        case Pair() | [Pair(), *_]:
+            return x[1] ** 3
+        case ("first", u) | (u, "last"):
+            return u**2
+        case [u, *rest, w] if u > 0:
+            return u * w * len(rest) + sum(rest)
+        case str(text):
+            return x[0] * len(text)
+        case bool():
+            return x[0] * 5
+        case int(n) | [n]:
+            return n * x[1]
+        case np.ndarray(ndim=1) | None:
+            return x.sum() ** 2
+        case float():
+            return value * x[2] ** 2
+    return x.prod()
+
+
+@uses("`match` on dicts, classes and sequences", "of structures that are known; `*`, `**`, `|`")
+def matching_structures(x: Any) -> Any:
+    subjects = [
+        {"kind": "line", "slope": x[1]}, {"kind": "curve", "power": x[0], "more": 1}, {"a": 1},
+        Named(0.5, x[0] + 2), Named(0.5, x[0] / 9), Named(x[0], 3), Pair(x[0], 2),
+        Pair(x[0], 3), [Pair(1, 2), 3, 4], ("first", x[3]), (x[2], "last"), [x[0], x[1], 2, x[2]],
+        [x[0], x[2]], "text", True, 7, [4], x, None, x[2], x[2] * 1.0, range(3), (-x[0], 1.0),
+    ]  # fmt: skip
+    total = 0.0
+    for k, subject in enumerate(subjects):
+        total = total + _matched(subject, x) * (k + 1)
+    return total
 
 
 @uses("`for` over `range`", "of any length, known or not")
