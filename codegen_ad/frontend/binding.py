@@ -23,7 +23,7 @@ from codegen_ad.frontend.complex_numbers import (
 from codegen_ad.frontend.complex_numbers import (
     functions as complex_functions,
 )
-from codegen_ad.frontend.containers import iterators, rows
+from codegen_ad.frontend.containers import iterators, rows, sets
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array, Cell, Complex, Dict, List, Outside, Record, Rows
@@ -313,6 +313,8 @@ def _in_place(m: Machine, statement: ast.AugAssign, old: Value, value: Value) ->
         own(m, old.cell)
         m.store[old.cell] = {**m.store[old.cell], **m.store[value.cell]}
         return old
+    if isinstance(old, Outside) and isinstance(old.object, set):
+        sets.refuse_in_place(m)
     new = _operate(m, statement, old, value)
     if isinstance(old, Complex) and isinstance(old.real, Array) and m.type_of(old.real).rank:
         complex_functions.write(m, old, new)

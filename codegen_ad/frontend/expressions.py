@@ -14,7 +14,7 @@ from codegen_ad.frontend.arrays.access import attribute, subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.calls.ignored import is_told, leave_out
 from codegen_ad.frontend.calls.outside import lookup
-from codegen_ad.frontend.containers import iterators
+from codegen_ad.frontend.containers import iterators, sets
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comparisons import comparison
@@ -106,6 +106,11 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
             return found
         case ast.ListComp() | ast.GeneratorExp():
             return _comprehension(m, node, outermost(m, node))
+        case ast.Set(elts=elts):
+            return sets.new(m, set, _spread(m, elts))
+        case ast.SetComp(elt=elt):
+            items = [m.evaluate(m, elt) for _ in generate(m, node, outermost(m, node))]
+            return sets.new(m, set, items)
         case ast.DictComp(key=key, value=value):
             pairs = [
                 (m.static(m.evaluate(m, key), "key"), m.evaluate(m, value))

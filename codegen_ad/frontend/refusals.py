@@ -39,8 +39,6 @@ EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Await: ("`await` is not translated.", _HELPER),
     ast.Yield: ("A generator (`yield`) is not translated.", "Return a list or an array."),
     ast.YieldFrom: ("A generator (`yield from`) is not translated.", "Return a list or an array."),
-    ast.Set: ("A set is not translated: it has no order.", "Use a tuple or a list."),
-    ast.SetComp: ("A set is not translated: it has no order.", "Use a tuple or a list."),
     ast.Starred: ("A starred expression is not translated here.", "Write the items out."),
 }
 

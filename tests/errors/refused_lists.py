@@ -217,3 +217,10 @@ def fraction_in_a_growing_list(x: Any) -> Any:
     for v in x:
         found.append(found[0.5] + v)
     return found[-1]
+
+
+def list_of_nothing(x: Any) -> Any:
+    items = [None] * len(x)
+    for i, v in enumerate(x):
+        items[i] = v**2
+    return sum(items)

@@ -136,8 +136,40 @@ def generator(x: Any) -> Any:
     yield x
 
 
-def set_display(x: Any) -> Any:
-    return x * len({1, 2})
+def set_of_data(x: Any) -> Any:
+    return x * len({x[0], x[1]})
+
+
+def set_without_an_order(x: Any) -> Any:
+    total = 0.0
+    for k in {2, 1}:
+        total = total + x[k] ** k
+    return total
+
+
+def set_that_changes(x: Any) -> Any:
+    seen = set()
+    for k in (1, 2, 1):
+        seen.add(k)
+    return x * len(seen)
+
+
+def set_in_place(x: Any) -> Any:
+    seen = {1, 2}
+    seen |= {3}
+    return x * len(seen)
+
+
+def set_by_a_key(x: Any) -> Any:
+    return x[max({-2, 2}, key=abs)]
+
+
+def set_of_fractions(x: Any) -> Any:
+    return x * sum({0.1, 0.2, 0.3})
+
+
+def set_of_lists(x: Any) -> Any:
+    return x * len({[1, 2]})
 
 
 def change_outside_object(x: Any) -> Any:

@@ -372,6 +372,21 @@ def largest(x: Any) -> Any:
 POWER = operator.methodcaller("sum", axis=0)
 
 
+NAMES = {"rate", "scale"}
+
+
+@uses("sets", "of what is known; they do not change here, and are gone through in `sorted` order")
+def sets(x: Any) -> Any:
+    places = {1, 2} | set(range(2, 4))
+    odd = {k for k in sorted(places) if k % 2} & frozenset([1, 3, 5])
+    total = sum(x[k] ** k for k in sorted(places)) * len(odd) * sum(odd) + max(places) * x[0]
+    if "rate" in NAMES and NAMES.issubset(["rate", "scale", "more"]) and odd < places:
+        total = total * x[min(places - odd)] ** len(places ^ odd)
+    if not places.isdisjoint(odd) and set() != odd and x[0] not in {x[1], 0.5}:
+        total = total + x[4] ** 3
+    return total
+
+
 @uses("functions of `operator`", "operators by name; `itemgetter`, `attrgetter`, `methodcaller`")
 def operators(x: Any) -> Any:
     first, last = operator.itemgetter(0, -1)(x)

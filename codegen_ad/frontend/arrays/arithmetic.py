@@ -18,7 +18,7 @@ from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.requirements import decide
 from codegen_ad.frontend.sizes.run_time import is_run_time, least
 from codegen_ad.frontend.sizes.symbolic import smallest
-from codegen_ad.frontend.values import Array, Dict, List, Range, Rows
+from codegen_ad.frontend.values import Array, Dict, List, Outside, Range, Rows
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -114,6 +114,11 @@ def _repeated(m: Machine, args: Sequence[Value]) -> Value | None:
             if not m.holds(number, 0, m.text()):
                 return m.list_of([])
             return _filled(m, items[0], number)
+        if items == [None]:
+            m.refuse(
+                f"`{m.text()}` is a list of nothing, as long as only a call knows.",
+                "Begin with numbers, `[0.0] * n`, or append to an empty list: `items.append(v)`.",
+            )
         m.refuse(
             f"`{m.text()}` is a list that is repeated as often as only a call knows.",
             "Make an array: `np.full(n, value)`, or `np.tile(items, n)`.",
@@ -174,7 +179,8 @@ def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Val
             (items,) = [s for s in sequences if s is not None][:1]
             if isinstance(number, int) and not any(isinstance(a, str) for a in args):
                 return _times(m, items, number) if any(lists) else tuple(items * number)
-    return compute(m, function, plain)
+    found = compute(m, function, plain)
+    return Outside(found, ()) if isinstance(found, set | frozenset) else found
 
 
 def _on_rows(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:

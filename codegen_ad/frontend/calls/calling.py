@@ -31,7 +31,7 @@ from codegen_ad.frontend.calls.functions import call_closure, call_function
 from codegen_ad.frontend.calls.iteration_tools import TOOLS
 from codegen_ad.frontend.calls.outside import import_, plain_tuple
 from codegen_ad.frontend.complex_numbers import functions as complex_functions
-from codegen_ad.frontend.containers import iterators
+from codegen_ad.frontend.containers import iterators, sets
 from codegen_ad.frontend.containers.methods import call_method
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.library import FUNCTIONS, METHODS, handler_of
@@ -133,6 +133,8 @@ def _call_outside(
             return own
         if complex_functions.knows(m, found, args, kwargs):
             return complex_functions.call(m, found, args, kwargs)
+        if found in sets.FUNCTIONS and args and sets.is_set(args[0]):
+            return sets.FUNCTIONS[found](m, args, kwargs)
         if found in _ITERATORS:
             changed = iterators.watch(m)
             drawn = [iterators.drawn(m, a, whole=True) for a in args]
@@ -191,6 +193,9 @@ def _call_outside(
         if not classes.is_known(cast("type[Any]", found)):
             _unknown(m, found, "objects of this class cannot be made in compiled code")
         return classes.construct(m, cast("type[Any]", found), path, args, kwargs)
+    asked = sets.method(m, found, args)
+    if asked is not None:
+        return asked
     method = inspect.getattr_static(cast("type[Any]", type(found)), "__call__", None)
     if isinstance(method, FunctionType):
         return call_function(m, method, path, [Outside(found, path), *args], kwargs)
@@ -214,6 +219,7 @@ _OF_PYTHON = {
     **statistics_functions.FUNCTIONS,
     **FOLDS,
     **BUILTINS,
+    **sets.MAKERS,
     **TOOLS,
     **classes.FUNCTIONS,
 }

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend.arrays import views
 from codegen_ad.frontend.complex_numbers.access import items as complex_items
-from codegen_ad.frontend.containers import iterators, rows
+from codegen_ad.frontend.containers import iterators, rows, sets
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import iteration
 from codegen_ad.frontend.values import (
@@ -36,6 +36,8 @@ def items(m: Machine, value: Value, what: str) -> list[Value]:
     """The items of a sequence whose length is known now; refused otherwise."""
     value = iterators.drawn(m, value)
     found = m.try_items(value)
+    if sets.is_set(value):
+        sets.refuse_order(m)
     if found is None and isinstance(value, Array) and not m.type_of(value).rank:
         m.static(value, what)
     if found is None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
+from codegen_ad.frontend.containers import sets
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.maybe import is_none
@@ -217,9 +218,8 @@ def _contains(m: Machine, item: Value, container: Value) -> Value:
         return branches.truth_value(m, own)
     if isinstance(container, str):
         return str(m.static(item, "operand")) in container
-    if isinstance(container, Outside) and isinstance(container.object, set | frozenset):
-        members = cast("frozenset[Value]", container.object)
-        container = tuple(sorted(members, key=repr))
+    if sets.is_set(container):
+        container = tuple(sets.members(m, container))
     found: Node | None = None
     for other in m.items(container, "right side of `in`"):
         equal = branches.decide(m, compare(m, ast.Eq(), item, other))

@@ -132,10 +132,10 @@ def _each(
 
 
 def _sequence(m: Machine, patterns: Sequence[ast.pattern], subject: ast.expr) -> Found | None:
-    value: Any = _value(m, subject)
-    if not isinstance(value, tuple | List | Range) or isinstance(value, Complex):
+    value = cast("Any", _value(m, subject))
+    if isinstance(value, Complex) or not isinstance(value, tuple | List | Range):
         return None
-    items = m.try_items(value)
+    items = m.try_items(cast("Value", value))
     if items is None:
         m.refuse(
             "A sequence is matched here only if its length is known.",
