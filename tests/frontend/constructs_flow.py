@@ -126,7 +126,9 @@ def _matched(value: Any, x: Any) -> Any:
     return x.prod()
 
 
-@uses("`match` on dicts, classes and sequences", "of structures that are known; `*`, `**`, `|`")
+@uses(
+    "`match` on dicts, classes and sequences", "of structures that are known; stars, alternatives"
+)
 def matching_structures(x: Any) -> Any:
     subjects = [
         {"kind": "line", "slope": x[1]}, {"kind": "curve", "power": x[0], "more": 1}, {"a": 1},

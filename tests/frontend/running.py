@@ -123,7 +123,9 @@ def outputs_of(function: Any, *args: Any, static: tuple[str, ...] = ()) -> Any:
     names = list(inspect.signature(function).parameters)
     given = [a for n, a in zip(names, args, strict=False) if n not in static]
     inputs = [np.asarray(array) for arg in given for array in flat(arg)]
-    inputs += [np.asarray(resolve(function, leaf)) for leaf in reading.leaves if leaf.captured]
+    inputs += [
+        np.asarray(resolve(function, leaf.source)) for leaf in reading.leaves if leaf.captured
+    ]
     return rebuilt(reading.output, evaluate(reading.program, inputs))
 
 

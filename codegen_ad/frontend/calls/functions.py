@@ -11,6 +11,7 @@ from codegen_ad.errors import UnknownFunction, UnsupportedSyntax
 from codegen_ad.frontend.calls.outer import give_back, seen
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control.comprehensions import Comprehension
 from codegen_ad.frontend.statements import result
 from codegen_ad.frontend.values import (
     Closure,
@@ -212,7 +213,7 @@ def _local_names(tree: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
         if isinstance(node, ast.FunctionDef):
             found.add(node.name)
             continue
-        if isinstance(node, ast.Lambda | ast.ListComp | ast.GeneratorExp | ast.DictComp):
+        if isinstance(node, ast.Lambda | Comprehension):
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
-Comprehension = ast.ListComp | ast.GeneratorExp | ast.DictComp
+Comprehension = ast.ListComp | ast.GeneratorExp | ast.DictComp | ast.SetComp
 
 
 def outermost(m: Machine, node: Comprehension) -> Value:
