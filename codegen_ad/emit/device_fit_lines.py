@@ -153,8 +153,7 @@ class FitWriter:
         """What it is given, and what is computed once."""
         w = self.writer
         mark = len(w.lines)
-        numbers = [*self.recipe.numbers, "gtol", "ftol"]
-        lines = [f"{name} = hyper[{k}]" for k, name in enumerate(numbers)]
+        lines = [] if self.is_late else self._numbers()
         lines.append("step, outcome = counts[fit, 0], counts[fit, 1]")
         lines += ["columns = trace.shape[0] // counts.shape[0]", "place = fit * columns + step"]
         lines += ["previous, norm, best_value = record[fit, 0], record[fit, 1], record[fit, 2]"]
@@ -198,7 +197,8 @@ class FitWriter:
         """Value, the squared norm of the gradient, and the slope of a lane's parameter."""
         w, plan = self.writer, self.plan
         mark = len(w.lines)
-        self._weights()
+        if not self.is_late:
+            self._weights()
         self._point()
         for step in plan.step.steps:
             self.team.step(step, 1)
@@ -212,6 +212,11 @@ class FitWriter:
                 w.line(f"norm += {at} * {at}", 2)
         for number, ending in enumerate(self.endings):
             self._slope(number, ending)
+        if self.is_late:
+            w.line("# Read in each step: registers are short before.", 1)
+            for line in self._numbers():
+                w.line(line, 1)
+            self._weights()
         return [line.removeprefix(INDENT) for line in w.lines[mark:]]
 
     def step(self) -> list[str]:
@@ -223,6 +228,16 @@ class FitWriter:
         names = {"x": f"own{ending}", "g": f"slope{ending}"}
         names |= {s: f"{s}{ending}" for s in self.recipe.state}
         return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: names.get(m[0], m[0]), line)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the method's numbers are read in each step, behind the rows."""
+        return self.plan.is_short and self.plan.ahead is None
+
+    def _numbers(self) -> list[str]:
+        """The method's numbers, and those of the end."""
+        names = (*self.recipe.numbers, "gtol", "ftol")
+        return [f"{name} = hyper[{k}]" for k, name in enumerate(names)]
 
     def _weights(self) -> None:
         """What the host computed for the method's step."""

@@ -50,12 +50,6 @@ def loss_fit(
     d_w = d_w[fit]
     d_w_1 = d_w_1[fit]
     n = x.shape[0]
-    learning_rate = hyper[0]
-    beta1 = hyper[1]
-    beta2 = hyper[2]
-    epsilon = hyper[3]
-    gtol = hyper[4]
-    ftol = hyper[5]
     step, outcome = counts[fit, 0], counts[fit, 1]
     columns = trace.shape[0] // counts.shape[0]
     place = fit * columns + step
@@ -71,8 +65,6 @@ def loss_fit(
     best_own = best[fit, lane]
     best_slope = best_gradient[fit, lane]
     while (outcome == 2) & (step < until):
-        mean_weight = weights[step - first, 0]
-        square_weight = weights[step - first, 1]
         cuda.syncwarp()
         w[lane, 0] = own
         cuda.syncwarp()
@@ -151,6 +143,15 @@ def loss_fit(
         for at in range(32):
             norm += d_w[at, 0] * d_w[at, 0]
         slope = d_w[lane, 0]
+        # Read in each step: registers are short before.
+        learning_rate = hyper[0]
+        beta1 = hyper[1]
+        beta2 = hyper[2]
+        epsilon = hyper[3]
+        gtol = hyper[4]
+        ftol = hyper[5]
+        mean_weight = weights[step - first, 0]
+        square_weight = weights[step - first, 1]
         # No branches: what follows is computed side by side, and after the end nobody reads it.
         last = step == total
         finite = abs(value + norm) < math.inf

@@ -99,6 +99,23 @@ def test_a_fit_of_two_precisions_compiles(count: int, tmp_path: Path) -> None:
     assert not problems(found)
 
 
+def peaks(heights: Any, places: Any, widths: Any, x: Any, y: Any) -> Any:
+    model = (heights * np.exp(-(((x[:, None] - places) * widths) ** 2))).sum(axis=1)
+    return np.mean((model - y) ** 2)
+
+
+@pytest.mark.parametrize(("team", "capability"), [("warp", (10, 0)), ("block", (9, 0))])
+def test_a_fit_of_many_numbers_that_lanes_tell_each_other_is_not_spilled(
+    team: str, capability: tuple[int, int], tmp_path: Path
+) -> None:
+    function = differentiate(wrt=("heights", "places", "widths"))(peaks)
+    arguments = np.ones(8), np.ones(8), np.ones(8), np.ones(9), np.ones(9)
+    file = tmp_path / "made.py"
+    file.write_text(function.source(*arguments, mode=f"fit:adam:{team}", target="cuda").plain)
+    (found,) = examine(file, [capability])
+    assert not problems(found)
+
+
 def wide(w: Any, x: Any, y: Any) -> Any:
     return np.mean((x @ w - y) ** 2)
 

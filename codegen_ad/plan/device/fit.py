@@ -14,7 +14,7 @@ from codegen_ad.plan.device.ahead import LANES, Ahead, ahead
 from codegen_ad.plan.device.arrays import NOTHING
 from codegen_ad.plan.device.kept import kept
 from codegen_ad.plan.device.loops import Refused, check_possible, defined
-from codegen_ad.plan.device.registers import eased
+from codegen_ad.plan.device.registers import eased, is_short
 from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform
 from codegen_ad.plan.device.team import TeamPlan, repeated_plan, team_plan
 from codegen_ad.plan.elements import split
@@ -68,6 +68,7 @@ class FitPlan:
     once : what is computed before the first step; None if nothing is.
     aliases : parameters of the step, and what `once` computes for them.
     ahead : the step divided, where the next point can be evaluated while one is judged.
+    is_short : whether rows take so many registers that the method's numbers are read when used.
     """
 
     kernel: Kernel
@@ -78,6 +79,7 @@ class FitPlan:
     once: TeamPlan | None = None
     aliases: tuple[tuple[Parameter, str], ...] = ()
     ahead: Ahead | None = None
+    is_short: bool = False
 
     @property
     def count(self) -> int:
@@ -170,7 +172,7 @@ def fit_plan(
     if rows:
         step = _with_rows(step, small, {p.name for p in parameters}, rows, taken)
         step = _with_full(step, own, {p.name for p in parameters}, threads)
-    step = _with_room(step, fitted, taken)
+    step, are_short = _with_room(step, fitted, taken)
     single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
     dtype = DType.FLOAT32 if single else DType.FLOAT64
     numbers = [name for f in fitted for name in f.names]
@@ -181,12 +183,12 @@ def fit_plan(
         data |= {s.symbol for s in own.sizes}
         divided = ahead(step, numbers, slopes, value, dtype, data, taken)
     if once is None:
-        return FitPlan(kernel, step, tuple(fitted), value, dtype, ahead=divided)
+        return FitPlan(kernel, step, tuple(fitted), value, dtype, ahead=divided, is_short=are_short)
     assert {p.name for p in once.parameters} <= {p.name for p in kernel.parameters}
     before = team_plan(once, atomics=atomics)
     kept = kernel.parameters[-len(before.outputs) :]
     aliases = tuple(zip(kept, before.outputs, strict=True))
-    return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases, divided)
+    return FitPlan(kernel, step, tuple(fitted), value, dtype, before, aliases, divided, are_short)
 
 
 def _with_rows(
@@ -226,18 +228,24 @@ def _with_full(plan: TeamPlan, kernel: Kernel, fitted: Set[str], threads: int) -
     return replace(plan, steps=tuple(steps))
 
 
-def _with_room(plan: TeamPlan, fitted: Sequence[Fitted], taken: Set[str]) -> TeamPlan:
-    """The plan, whose rows read parameters again that lie in memory, if registers are short."""
+def _with_room(plan: TeamPlan, fitted: Sequence[Fitted], taken: Set[str]) -> tuple[TeamPlan, bool]:
+    """The plan, whose rows read parameters again that lie in memory, if registers are short.
+
+    And whether they are short.
+    """
     arrays = {f.parameter.name for f in fitted if not f.names}
+    numbers = [f.parameter.dtype for f in fitted for _ in f.names]
     beside = BESIDE + BESIDE_EACH * (-(-sum(f.count for f in fitted) // LANES))
+    are_short = False
     steps: list[Step] = []
     for step in plan.steps:
         if isinstance(step, Share):
             more = beside + step.words_of_row
             loop, again = eased([], step.loop, [], step.totals, arrays, taken, beside=more)
+            are_short |= bool(again) or is_short(loop, step.totals, numbers, beside=more)
             step = replace(step, loop=loop, again=again)
         steps.append(step)
-    return replace(plan, steps=tuple(steps))
+    return replace(plan, steps=tuple(steps)), are_short
 
 
 def is_for_grid(plan: FitPlan) -> bool:

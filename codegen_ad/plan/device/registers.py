@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.loops import defined, parts, read
 from codegen_ad.plan.device.whole import Total, words
 from codegen_ad.plan.free import fresh
@@ -103,6 +104,17 @@ def eased(
     for statement in walk(body):
         replace_expressions(statement, moved)
     return found, again if places else ""
+
+
+def is_short(
+    loop: For, totals: Sequence[Total], shared: Sequence[DType], *, beside: int = 0
+) -> bool:
+    """Whether a loop takes so many registers, with numbers that all rows share, that few are left.
+
+    `beside` is how many others are taken while it runs.
+    """
+    held = beside + sum(t.words for t in totals) + sum(words(dtype) for dtype in shared)
+    return held + live(loop.body) > MOST_IN_ALL
 
 
 def live(body: Sequence[Statement]) -> int:
