@@ -5,8 +5,9 @@ A size that only the run knows gets its value on the way, so that what speaks of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 from codegen_ad.ir.builder import INPUT, Result
@@ -30,7 +31,7 @@ class Orders:
     """The order of each region's nodes, found once, because loops run them often."""
 
     def __init__(self) -> None:
-        self._orders: dict[tuple[Node, ...], list[_Step]] = {}
+        self._orders: dict[tuple[Node, ...], tuple[_Step, ...]] = {}
 
     def run(
         self,
@@ -44,7 +45,7 @@ class Orders:
         `step` adds the sizes that it learns to `sizes`. Returns the nodes that could not run,
         because a size that they need has no value.
         """
-        waiting = self._order(outputs)
+        waiting: Sequence[_Step] = self._order(outputs)
         while waiting:
             later: list[_Step] = []
             for one in waiting:
@@ -58,11 +59,16 @@ class Orders:
             waiting = later
         return []
 
-    def _order(self, outputs: tuple[Node, ...]) -> list[_Step]:
+    def _order(self, outputs: tuple[Node, ...]) -> tuple[_Step, ...]:
         if outputs not in self._orders:
-            nodes = [n for n in toposort(outputs) if n.op is not INPUT]
-            self._orders[outputs] = [_Step(n, frozenset(_needed(n))) for n in nodes]
+            self._orders[outputs] = _order(outputs)
         return self._orders[outputs]
+
+
+@lru_cache(maxsize=16)  # who compares derivatives runs a few programs many times
+def _order(outputs: tuple[Node, ...]) -> tuple[_Step, ...]:
+    nodes = (n for n in toposort(outputs) if n.op is not INPUT)
+    return tuple(_Step(n, frozenset(_needed(n))) for n in nodes)
 
 
 def types_of(node: Node) -> tuple[ArrayType, ...]:
