@@ -146,3 +146,12 @@ def list_that_gets_longer(x: Any) -> Any:
         if i < 2:
             items.append(v)
     return sum(items)
+
+
+def next_of_an_iterator(x: Any) -> Any:
+    values = iter((x[0], x[1]))
+    return next(values) * next(values)
+
+
+def first_that_is_larger(x: Any) -> Any:
+    return next(v for v in x if v > 1)
