@@ -49,7 +49,21 @@ READ = (
     refused_objects,
     refused_uses,
 )
+
+
+def _local() -> Any:
+    @dataclass
+    class Local:
+        rate: float
+
+        def step(self, x: Any) -> Any:
+            return self.rate * x
+
+    return Local(2.0)
+
+
 ARGUMENTS: dict[str, Any] = {
+    "local": _local(),
     "x": np.arange(5.0),
     "a": np.ones((2, 3)),
     "t": np.arange(5.0),

@@ -148,3 +148,7 @@ def super_outside_of_a_class(x: Any) -> Any:
 
 def super_of_another_class(x: Any) -> Any:
     return super(Growing, Point(x[0])).a
+
+
+def class_inside_of_a_function(x: Any, local: Any) -> Any:
+    return local.step(x[0])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.library.applied import part
-from codegen_ad.frontend.values import Bound, Frame, Outside, Provenance, Record, Super
+from codegen_ad.frontend.values import Bound, Frame, Outside, Provenance, Record, Super, is_number
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -41,38 +41,52 @@ def member(m: Machine, cls: type[Any], owner: Value, name: str) -> Value:
     held = inspect.getattr_static(cls, name, MISSING)
     if held is MISSING:
         return MISSING
-    return _seen(m, cls, held, (*place_of(m, cls), ("attribute", name)), owner)
+    return _seen(m, cls, held, (("attribute", name),), owner)
 
 
 def setter(m: Machine, cls: type[Any], name: str) -> Value:
     """The function that sets a property."""
-    path = (*place_of(m, cls), ("attribute", name), ("attribute", "fset"))
-    return import_(m, inspect.getattr_static(cls, name).fset, path)
+    steps = (("attribute", name), ("attribute", "fset"))
+    return _imported(m, cls, inspect.getattr_static(cls, name).fset, steps)
 
 
 def method(m: Machine, cls: type[Any], name: str) -> Value:
     """A function that a class defines in Python."""
-    held = inspect.getattr_static(cls, name)
-    return import_(m, held, (*place_of(m, cls), ("attribute", name)))
+    return _imported(m, cls, inspect.getattr_static(cls, name), (("attribute", name),))
 
 
-def _seen(m: Machine, cls: type[Any], held: Any, path: Provenance, owner: Value) -> Value:
-    name = str(path[-1][1])
+def _imported(m: Machine, cls: type[Any], held: Any, steps: Provenance) -> Value:
+    """What a class holds, which can be found again; or belongs to the module being read."""
+    place = place_of(m, cls)
+    home = getattr(held, "__globals__", None)
+    if not place and home is not m.frames[0].globals and not is_number(held):
+        m.refuse(
+            f"`{cls.__name__}` is a class inside of a function elsewhere: that what it holds has "
+            "changed could not be noticed.",
+            "Define it at the top of its module.",
+        )
+    return import_(m, held, (*place, *steps) if place else ())
+
+
+def _seen(m: Machine, cls: type[Any], held: Any, steps: Provenance, owner: Value) -> Value:
+    name = str(steps[-1][1])
     if isinstance(held, property):
-        return m.call(import_(m, held.fget, (*path, ("attribute", "fget"))), [owner], {})
+        found = _imported(m, cls, held.fget, (*steps, ("attribute", "fget")))
+        return m.call(found, [owner], {})
     if isinstance(held, FunctionType):
-        return Bound(import_(m, held, path), (owner,))
+        return Bound(_imported(m, cls, held, steps), (owner,))
     if isinstance(held, staticmethod):
-        return import_(m, cast("Any", held).__func__, path)
+        return _imported(m, cls, cast("Any", held).__func__, steps)
     if isinstance(held, classmethod):
-        function = import_(m, cast("Any", held).__func__, (*path, ("function", "__func__")))
+        function = cast("Any", held).__func__
+        function = _imported(m, cls, function, (*steps, ("function", "__func__")))
         return Bound(function, (Outside(cls, place_of(m, cls)),))
     if hasattr(cast("Any", type(held)), "__get__"):
         m.refuse(
             f"`{name}` of `{cls.__name__}` is a descriptor: reading it runs code of its own.",
             "Make it a property, a method, or an attribute that `__init__` sets.",
         )
-    return import_(m, held, path)
+    return _imported(m, cls, held, steps)
 
 
 def super_(m: Any, args: Sequence[Value], _: Mapping[str, Value]) -> Value:
@@ -127,10 +141,8 @@ def of_super(m: Machine, asked: Super, name: str) -> Value:
             continue
         if order[place] is object and name == "__init__":
             return Outside(_nothing, ())
-        of = (*place_of(m, asked.cls), ("attribute", "__mro__"), ("item", place))
-        bound_to_class = isinstance(held, classmethod)
-        cls = asked.cls if bound_to_class else order[place]
-        return _seen(m, cls, held, (*of, ("attribute", name)), asked.owner)
+        steps = (("attribute", "__mro__"), ("item", place), ("attribute", name))
+        return _seen(m, asked.cls, held, steps, asked.owner)
     m.refuse(
         f"No class behind `{asked.after.__name__}` has `{name}`.",
         "Call a method that a base class defines.",
