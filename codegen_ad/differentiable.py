@@ -56,7 +56,7 @@ class Differentiable(Generic[P, R]):
         self.options = options
         self._kernels: Kernels | None = None
         self._sparse: SparseJacobians | None = None
-        self._twins: dict[str, Differentiable[P, R]] = {}
+        self._twins: dict[Options, Differentiable[P, R]] = {}
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the user's own function; nothing is compiled."""
@@ -232,10 +232,15 @@ class Differentiable(Generic[P, R]):
         """The same function for another target: "cpu", "cuda" or "auto"; see `differentiate`."""
         if target == self.options.target:
             return self
-        if target not in self._twins:
-            options = replace(self.options, target=target_of(target))
-            self._twins[target] = Differentiable(self.__wrapped__, options)
-        return self._twins[target]
+        return self.with_options(replace(self.options, target=target_of(target)))
+
+    def with_options(self, options: Options) -> Differentiable[P, R]:
+        """The same function with other options, made once: its kernels are found only once, too."""
+        if options == self.options:
+            return self
+        if options not in self._twins:
+            self._twins[options] = Differentiable(self.__wrapped__, options)
+        return self._twins[options]
 
     def source(
         self, *args: Any, mode: str = "value_and_grad", target: str | None = None, **kwargs: Any
@@ -320,11 +325,11 @@ class Differentiable(Generic[P, R]):
     def _in(self, wrt: Names) -> Differentiable[P, R]:
         """The same function, differentiated in something else."""
         names = names_of(self.__wrapped__, wrt)
-        return Differentiable(self.__wrapped__, replace(self.options, wrt=names))
+        return self.with_options(replace(self.options, wrt=names))
 
     def _unchecked(self) -> Differentiable[P, R]:
         """The same function, whose kernels are kept without a check."""
-        return Differentiable(self.__wrapped__, replace(self.options, check=False))
+        return self.with_options(replace(self.options, check=False))
 
     def _prepared(self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Prepared:
         if args or kwargs:

@@ -169,4 +169,4 @@ def _derivatives(
     if names == known.wrt and (known.options.has_aux or not has_aux):
         return known
     aux = has_aux or known.options.has_aux
-    return Differentiable(known.__wrapped__, replace(known.options, wrt=names, has_aux=aux))
+    return known.with_options(replace(known.options, wrt=names, has_aux=aux))

@@ -202,6 +202,11 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[CACHE_VARIABLE] = str(folder)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left with it while the others are done."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector look less often, and not at what was there before the first test.
 

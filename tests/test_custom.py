@@ -44,6 +44,7 @@ def run(x: Any, f: Any) -> Any:
     return total
 
 
+@pytest.mark.slow
 def test_both_rules_in_loops_and_branches_and_second_derivatives() -> None:
     ours, plain = differentiate(lambda x: run(x, smooth)), differentiate(lambda x: run(x, softplus))
     np.testing.assert_allclose(ours.grad(X), plain.grad(X), rtol=1e-12)

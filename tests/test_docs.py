@@ -135,6 +135,7 @@ def paths_in_command(line: str) -> Iterator[str]:
             yield path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_a_page_runs_and_quotes_exactly(
     page: Path, golden: "Golden", tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -113,6 +113,7 @@ def innermost(function: ast.FunctionDef) -> list[ast.For]:
     return [f for f in loops if sum(isinstance(n, ast.For) for n in ast.walk(f)) == 1]
 
 
+@pytest.mark.slow
 def test_hessians() -> None:
     found = hessian(loss)(W, X, Y)
     first = grad(loss)
@@ -141,3 +142,18 @@ def test_all_names_are_exported() -> None:
     assert set(codegen_ad.__all__) <= set(dir(codegen_ad))
     with pytest.raises(AttributeError, match="has no attribute 'gradient'"):
         codegen_ad.gradient  # noqa: B018
+
+
+def test_derivatives_in_other_parameters_are_found_once() -> None:
+    """A function that has its derivatives is not read again by each `grad(function, "x")`."""
+
+    @differentiate
+    def energy(w: float, x: float) -> float:
+        return w * x**2
+
+    first, second = grad(energy, "x"), grad(energy, "x")
+    assert first.derivatives is second.derivatives
+    assert first.derivatives.wrt == ("x",)
+    assert grad(energy, "w").derivatives is energy
+    assert grad(energy, ("w", "x")).derivatives is not first.derivatives
+    assert energy.on("cpu") is energy

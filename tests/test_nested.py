@@ -63,6 +63,7 @@ def curvatures_and_matrices(w: Any, x: Any) -> Any:
     return total + np.sum(jacobian**2) + np.sum(sines * energy(w, x))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [slopes_of_energy, curvatures_and_matrices])
 def test_every_derivative_inside_of_a_function(function: Any) -> None:
     found = differentiate(wrt=("w", "x"))(function)
@@ -162,6 +163,7 @@ class Problem:
         return self.loss(w - self.rate * self.loss.grad(w))
 
 
+@pytest.mark.slow
 def test_methods_and_what_they_depend_on() -> None:
     problem = Problem()
     assert problem.after_a_step.check(X).ok
@@ -243,5 +245,6 @@ def slopes_of_a_while(x: Any) -> Any:
     return total
 
 
+@pytest.mark.slow
 def test_a_while_inside_of_a_loop() -> None:
     assert differentiate(slopes_of_a_while).check(np.array([1.2, 1.7, 2.2])).ok
