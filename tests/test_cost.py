@@ -29,3 +29,24 @@ def test_a_report_counts_and_measures() -> None:
     assert twice.moved[0] - report.moved[0] == 1000 * 16
     with pytest.raises(InvalidArgument, match="at least one run"):
         squares.cost(*args, repeat=0)
+
+
+@differentiate
+def decayed(x, rate, steps):
+    total = 0.0
+    for _ in range(steps - 1):
+        x = x - rate * np.sin(x)
+        total += (x**2).sum()
+    return total
+
+
+@pytest.mark.parametrize("checkpoint", [None, "sqrt"])
+def test_trips_that_a_number_tells_are_counted(checkpoint: str | None) -> None:
+    x = np.linspace(0.1, 1.0, 100)
+    loss = differentiate(decayed.__wrapped__, wrt=("x", "rate"), checkpoint=checkpoint)
+    few, many, none = (loss.cost(x, 0.1, steps, repeat=1) for steps in (101, 201, 0))
+    for k in range(2):
+        assert few.operations[k] > 100 * 100 * 4
+        assert 1.9 < many.operations[k] / few.operations[k] < 2.1
+        assert 1.9 < many.moved[k] / few.moved[k] < 2.1
+        assert none.operations[k] < 1000

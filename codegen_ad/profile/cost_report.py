@@ -72,6 +72,7 @@ def measure_cost(
         If `repeat` is not positive.
     """
     from codegen_ad import build
+    from codegen_ad.profile.trip_counts import known_integers
 
     if repeat < 1:
         raise InvalidArgument(f"repeat={repeat}: at least one run is needed")
@@ -85,7 +86,8 @@ def measure_cost(
             differentiable.__wrapped__, prepared.signature, mode, differentiable.options,
             kernels.binder.wrt,
         )  # fmt: skip
-        counted.append(_counted(stages.cost, prepared.compiled.sizes_of(leaves)))
+        sizes = known_integers(stages.kernel, leaves, prepared.compiled.sizes_of(leaves))
+        counted.append(_counted(stages.cost, sizes))
         predicted = stages.cost.ratio
         calls.append(lambda c=prepared.compiled, x=leaves: c.call(x))
     value, both = _shortest(calls, repeat)
