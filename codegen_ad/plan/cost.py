@@ -217,7 +217,8 @@ def _inside(
     known: _Known,
 ) -> Dim:
     """How often the body of a loop runs that is run `extent` times itself."""
-    count, whole = known.segmented.get(str(trips), (ONE, trips))
+    segment = next((t for t in (trips, trips + 1) if str(t) in known.segmented), trips)
+    count, whole = known.segmented.get(str(segment), (ONE, trips))
     outside = extent.exact_quotient(count)
     if outside is None:
         outside, whole = extent, trips

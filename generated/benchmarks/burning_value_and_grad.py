@@ -93,7 +93,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
         for i in range(n):
             for k in range(d):
                 u_steps[0, i, k] = u_starts[-j + segments_1 - 1, i, k]
-        for i in range(back_steps_1):
+        for i in range(back_steps_1 - 1):
             for k in range(n - 2):
                 for l in range(d - 2):
                     u_3 = u_steps[i, k + 1, l + 1]

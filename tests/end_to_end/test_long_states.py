@@ -112,6 +112,7 @@ def test_what_the_file_does():
     again = differentiate(plate).source(np.ones((9, 20)), 0.1, 3)
     assert "segments_1" in again
     assert "u_steps[i + 1," in again
+    assert "for i in range(back_steps_1 - 1):" in again  # the last state is read by nobody
     records = differentiate(flame).source(np.ones(30), 0.1, 3)
     assert "segments_1" not in records
 

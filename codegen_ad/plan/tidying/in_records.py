@@ -3,7 +3,8 @@
 A loop that records an array that it carries copies it, and has two buffers for it, which change
 names: one that a trip reads, one that it fills. Where the trip only looks at elements, it can read
 row `i` of the record and fill row `i + 1`: no copy, no second buffer. The record has one row more,
-which is the array behind the loop.
+which is the array behind the loop. Where nobody reads that, as where the steps of a segment are run
+again for their records alone, the last trip is left out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from codegen_ad.plan.kernel import (
     Assign,
     Expr,
     For,
+    If,
     Kernel,
     Let,
     Load,
@@ -36,6 +38,7 @@ from codegen_ad.plan.tidying.overwritten import Around, needed_behind, overwrite
 from codegen_ad.plan.tidying.rename import (
     is_by_element,
     mentioned,
+    names_in,
     replace_expressions,
     written,
 )
@@ -179,12 +182,33 @@ def _move(kernel: Kernel, around: Around, found: _Carried, swap: Assign, names: 
     record.shape = (record.shape[0] + 1, *record.shape[1:])
     is_needed = needed_behind(found.old, found.shape, around) or found.old in kernel.outputs
     before = None if is_needed else _taken(block, found)
+    if not is_needed and _only_records(kernel, found):
+        loop.extent -= 1
     position = next(k for k, s in enumerate(block) if s is loop)
     if is_needed:
         block.insert(position + 1, _copied(found, names, loop.extent))
     block.insert(position, before or _copied(found, names, None))
     if not any(found.old in mentioned(s) for s in walk(kernel.body) if not _makes(s, found.old)):
         drop_made(kernel.body, found.old)
+
+
+def _only_records(kernel: Kernel, found: _Carried) -> bool:
+    """Whether all that a trip does is to fill the next row of the record, and nothing may raise."""
+    inside = list(walk(found.loop.body))
+    for statement in inside:
+        match statement:
+            case For() | If() | Let() | Assign():
+                pass
+            case Store(buffer=buffer) if buffer == found.record.buffer:
+                pass
+            case _:
+                return False
+    own = {n for s in inside if isinstance(s, Let | Assign) for n in assigned(s)}
+    here = {id(found.loop), *map(id, inside)}
+    others = [s for s in walk(kernel.body) if id(s) not in here]
+    outside = {n for s in others for n in (*mentioned(s), *assigned(s))}
+    outside |= {n for o in kernel.outputs for n in ([o] if isinstance(o, str) else names_in(o))}
+    return own.isdisjoint(outside)
 
 
 def _makes(statement: Statement, buffer: str) -> bool:
