@@ -19,7 +19,7 @@ def main() -> int:
     """Run until the time is over; 1 if any program failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.property", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
-    parser.add_argument("--seconds", type=float, default=90.0, help="how long one may take")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long one may take")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 1_000_000 * 1000)
     parser.add_argument("--statements", type=int, default=5, help="length of a program")
     parser.add_argument(

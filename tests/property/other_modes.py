@@ -6,13 +6,15 @@ numbers are near those of the double.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.runtime.compiled import flat
+from codegen_ad.stages import Stages
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import (
     assert_close,
@@ -27,24 +29,33 @@ Arguments = tuple[Any, ...]
 SINGLE = 1e-3
 
 
-def kernel(case: Case, args: Arguments, mode: str) -> Callable[[Arguments, list[Any]], list[Any]]:
-    """What Python makes of the text of a mode's kernel, each time compared with its program.
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A mode's kernel for arguments like given ones; it takes such, and tangents or cotangents."""
 
-    It is made for arguments like these and takes such, and the tangents or cotangents of the mode.
-    """
-    stages = stages_of(case, args, mode)
-    function = executed(stages.text)[stages.kernel.name]
+    case: Case
+    mode: str
+    stages: Stages
+    function: Callable[..., Any]
 
-    def run(args: Arguments, given: list[Any]) -> list[Any]:
-        inputs = [*inputs_of(case, args, stages), *given]
-        wanted = evaluate(stages.optimized, inputs)
+    def reference(self, args: Arguments, given: Sequence[Any] = ()) -> list[Any]:
+        """What its program says."""
+        return evaluate(self.stages.optimized, [*inputs_of(self.case, args, self.stages), *given])
+
+    def __call__(self, args: Arguments, given: Sequence[Any] = ()) -> list[Any]:
+        """What Python makes of its text, compared with its program."""
+        wanted = self.reference(args, given)
         with np.errstate(all="ignore"):
-            found = list(flat(function(*inputs_of(case, args, stages), *given)))
+            found = list(flat(self.function(*inputs_of(self.case, args, self.stages), *given)))
         for one, two in zip(found, wanted, strict=False):  # then come places of failed checks
-            assert_close(one, two, rtol=1e-8, what=f"kernel of {mode} against the reference")
+            assert_close(one, two, rtol=1e-8, what=f"kernel of {self.mode} against the reference")
         return found[: len(wanted)]
 
-    return run
+
+def kernel(case: Case, args: Arguments, mode: str) -> Kernel:
+    """The kernel of a mode for arguments like these."""
+    stages = stages_of(case, args, mode)
+    return Kernel(case, mode, stages, executed(stages.text)[stages.kernel.name])
 
 
 def check_products(
