@@ -12,6 +12,12 @@ import tempfile
 import time
 from collections import Counter
 
+KINDS = {
+    "narrow": "only arithmetic, loops and views",
+    "rows": "rows of data with inner sizes",
+    "small": "loops over arrays of two elements",
+    "meetings": "steps in which rows meet others",
+}
 _NAME = re.compile(r"\b[a-z][0-9]+w?\b")
 
 
@@ -25,10 +31,10 @@ def main() -> int:
     parser.add_argument(
         "--compile-every", type=int, default=25, help="how often numba compiles one"
     )
-    parser.add_argument("--narrow", action="store_true", help="only arithmetic, loops and views")
-    parser.add_argument("--small", action="store_true", help="loops over arrays of two elements")
-    parser.add_argument("--meetings", action="store_true", help="steps in which rows meet others")
-    parser.add_argument("--vectors", action="store_true", help="only those that give arrays")
+    parser.set_defaults(kind="wide")
+    for kind, what in KINDS.items():
+        parser.add_argument(f"--{kind}", action="store_const", const=kind, dest="kind", help=what)
+    parser.add_argument("--vectors", action="store_true", help="wide ones that give arrays")
     given = parser.parse_args()
     os.environ["CODEGEN_AD_CHECK"] = "1"
     with tempfile.TemporaryDirectory() as folder:
@@ -52,9 +58,7 @@ def _try(given: argparse.Namespace) -> int:
         if given.vectors and not depth.vector:
             continue
         outcomes["compiled"] += depth.compiled
-        trial = Trial(
-            seed, given.statements, given.compile_every, not given.narrow, _grammar(given)
-        )
+        trial = Trial(seed, given.statements, given.compile_every, given.kind)
         kind, why = trials(trial)
         outcomes[kind] += 1
         if kind in ("failed", "slow"):
@@ -69,10 +73,6 @@ def _try(given: argparse.Namespace) -> int:
     for reason, count in reasons.most_common():
         print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
-
-
-def _grammar(given: argparse.Namespace) -> str:
-    return "small" if given.small else "meetings" if given.meetings else ""
 
 
 if __name__ == "__main__":

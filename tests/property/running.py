@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import linecache
-import math
 import random
 import warnings
 from collections.abc import Callable
@@ -12,14 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.linalg
-import scipy.special
-import scipy.stats
 
-import codegen_ad
 from codegen_ad import build
 from codegen_ad.backends.reference import evaluate
-from codegen_ad.errors import InvalidArgument, NotDifferentiable, SourceError
 from codegen_ad.ir.node import Program
 from codegen_ad.ir.verify import verify
 from codegen_ad.modes import derive
@@ -36,6 +29,7 @@ from tests.end_to_end.checks import (
 )
 from tests.property import other_modes, slopes, vector_modes, ways
 from tests.property.programs import PARAMETERS, Writer
+from tests.property.sources import REFUSALS, Outcome, function_of
 
 WRT = ("x", "y", "A", "w", "s")
 SIZES = (2, 3, 7, 8, 9, 15, 16, 17, 1, 7, 8, 9, 63, 64, 65, 128, 129, 1025)
@@ -43,15 +37,6 @@ LONG = 30
 """From here on Python takes its time for kernels' texts: short programs, few arguments."""
 
 LARGEST = 1e6
-REFUSALS = (SourceError, InvalidArgument, NotDifferentiable)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of a program: `same`, `refused`, or `wild` where NumPy's value is useless."""
-
-    kind: str
-    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +95,6 @@ def size_of(seed: int) -> int:
     if seed % 7 == 3:
         return 3
     return 4 + seed % 4 + (6 if seed % 3 else 0)
-
-
-def function_of(text: str, *, plain: bool = False) -> Callable[..., Any]:
-    """The function `f` of a text, whose source can be found.
-
-    In a plain one the derivatives are complex steps, so that nothing is compiled to run it.
-    """
-    filename = f"<random program {hash(text) & 0xFFFFFFFF:x}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    space: dict[str, Any] = {
-        "np": np,
-        "math": math,
-        "linalg": scipy.linalg,
-        "special": scipy.special,
-        "stats": scipy.stats,
-        "custom_derivative": codegen_ad.custom_derivative,
-        "grad": slopes.complex_gradient if plain else codegen_ad.grad,
-        "jacobian": slopes.complex_jacobian if plain else codegen_ad.jacobian,
-        "__name__": "random_program",
-    }
-    exec(compile(text, filename, "exec"), space)
-    return space["f"]
 
 
 def arguments(n: int, seed: int) -> tuple[Any, ...]:
@@ -227,10 +190,11 @@ def _check_vector(
         inner = text.replace("def f(", "def inner(")
         head = f"{inner}\n\ndef f({PARAMETERS}):\n"
         if depth.kernels:
-            of_w = "jacobian(lambda c: inner(x, y, A, c, s, p))(w)"
+            of_w = "jacobian(lambda c: inner(x.copy(), y.copy(), A.copy(), c, s, p))(w)"
             function = function_of(f"{head}    return {of_w}\n")
             wrt = tuple(name for name in depth.wrt if name in "ws") or ("w",)
-            vector_modes.check_second(Case(function, lambda *_: (), wrt=wrt), args, seed)
+            second = Case(function, lambda *_: (), wrt=wrt)
+            vector_modes.check_second(second, args, [WRT.index(name) for name in wrt], seed)
     except vector_modes.Useless as reason:
         return str(reason)
     if not depth.second:

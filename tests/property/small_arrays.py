@@ -6,9 +6,7 @@ Both kernels of a program do the same arithmetic, so their results have the same
 
 from __future__ import annotations
 
-import linecache
 import random
-from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -17,6 +15,7 @@ import numpy as np
 from codegen_ad.plan.tidying import scalars
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, leaves_in, plain_value, stages_of
+from tests.property.sources import function_of
 
 NAMES = ("q", "p", "r")
 STEPS = (0, 1, 4)
@@ -97,15 +96,6 @@ class _Writer:
 
     def inner(self, depth: int) -> list[str]:
         return [f"    {line}" for line in self.block(depth + 1, self.rng.randint(1, 3))]
-
-
-def function_of(text: str) -> Callable[..., Any]:
-    """The function `f` of a text, whose source can be found."""
-    filename = f"<program of small arrays {hash(text) & 0xFFFFFFFF:x}>"
-    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    space: dict[str, Any] = {"np": np, "__name__": "program_of_small_arrays"}
-    exec(compile(text, filename, "exec"), space)
-    return space["f"]
 
 
 def run(text: str, seed: int) -> None:

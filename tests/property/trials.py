@@ -15,21 +15,20 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A program by its seed, and how it is tried; a `grammar` of its own has a name."""
+    """A program by its seed, and how it is tried: a `wide` one, `narrow`, or a grammar's own."""
 
     seed: int
     statements: int
     compile_every: int
-    wide: bool
-    grammar: str
+    kind: str
 
     def shown(self) -> str:
         """The program as text, and what is looked at."""
         from tests.property.running import depth_of, size_of, text_of
 
-        if self.grammar:
-            return f"seed {self.seed}\n{_module(self.grammar).text_of(self.seed)}"
-        text = text_of(self.seed, self.statements, wide=self.wide)
+        if (own := _module(self.kind)) is not None:
+            return f"seed {self.seed}\n{own.text_of(self.seed)}"
+        text = text_of(self.seed, self.statements, wide=self.kind == "wide")
         depth = depth_of(self.seed, self.compile_every)
         head = f"seed {self.seed}, {self.statements} statements, {depth}, size {size_of(self.seed)}"
         return f"{head}\n{text[text.index('def f(') :]}"
@@ -38,20 +37,19 @@ class Trial:
         """What became of it, and why."""
         from tests.property.running import depth_of, run, size_of, text_of
 
-        if self.grammar:
-            own = _module(self.grammar)
-            own.run(own.text_of(self.seed), self.seed)
-            return "same", ""
-        text = text_of(self.seed, self.statements, wide=self.wide)
+        if (own := _module(self.kind)) is not None:
+            found = own.run(own.text_of(self.seed), self.seed)
+            return (found.kind, found.why) if found is not None else ("same", "")
+        text = text_of(self.seed, self.statements, wide=self.kind == "wide")
         depth = depth_of(self.seed, self.compile_every)
         outcome = run(text, size_of(self.seed), self.seed, depth)
         return outcome.kind, outcome.why
 
 
-def _module(grammar: str) -> Any:
-    from tests.property import meetings, small_arrays
+def _module(kind: str) -> Any:
+    from tests.property import meetings, row_programs, small_arrays
 
-    return {"small": small_arrays, "meetings": meetings}[grammar]
+    return {"small": small_arrays, "meetings": meetings, "rows": row_programs}.get(kind)
 
 
 @dataclass(slots=True)

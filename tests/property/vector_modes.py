@@ -17,9 +17,8 @@ from tests.property.other_modes import kernel
 
 Arguments = tuple[Any, ...]
 STEP = 1e-6
-NAMES = ("x", "y", "A", "w", "s", "p")
-LARGEST = 4000
-"""Elements of a Jacobian that Python, which runs the kernel's text, finds soon enough."""
+LARGEST = 40_000
+"""Directions times elements of the arguments that Python, which runs the text, finishes soon."""
 
 
 class Useless(Exception):
@@ -103,9 +102,9 @@ def _check_jacobians(
 ) -> None:
     """Jacobians both ways, or the one with few directions where they are large."""
     rows, columns = sum(map(np.size, along)), sum(map(np.size, tangents))
-    modes = [mode for mode, directions in (("forward", columns), ("reverse", rows))
-             if rows * columns <= LARGEST or directions <= 4]  # fmt: skip
-    for mode in modes:
+    size = sum(map(np.size, args))
+    for mode in [m for m, count in (("forward", columns), ("reverse", rows))
+                 if count * size <= LARGEST]:  # fmt: skip
         found = kernel(case, args, f"jacobian:{mode}")(args)
         blocks = [found[k : k + len(tangents)] for k in range(0, len(found), len(tangents))]
         for row, one in zip(blocks, along, strict=True):
@@ -118,7 +117,7 @@ def _check_jacobians(
             assert_close(two, one, rtol=1e-8, what=f"cotangents times {mode} Jacobian")
 
 
-def check_second(case: Case, args: Arguments, seed: int) -> None:
+def check_second(case: Case, args: Arguments, places: list[int], seed: int) -> None:
     """A function that gives a Jacobian, whose derivatives are held to differences of it.
 
     Raises
@@ -128,12 +127,11 @@ def check_second(case: Case, args: Arguments, seed: int) -> None:
     """
     value = kernel(case, args, "value")
     middle = value(args)
-    if sum(map(np.size, middle)) > LARGEST // 10:
+    if sum(map(np.size, middle)) > LARGEST // 100:
         return
     if not all(np.all(np.isfinite(leaf)) for leaf in middle):
         raise Useless("a Jacobian that is not finite")
     rng = np.random.default_rng(seed)
-    places = [NAMES.index(name) for name in case.wrt]
     tangents = [rng.normal(size=np.shape(args[k])) for k in places]
     forward = kernel(case, args, "jvp")
     if _is_rough(lambda *moved: forward.reference(moved, tangents), args):
@@ -162,3 +160,29 @@ def _check_duality(
     others = [np.sum(g * t) for g, t in zip(gradients, tangents, strict=True)]
     size = 1 + sum(map(abs, (*terms, *others)))
     assert abs(sum(terms) - sum(others)) <= 1e-8 * size, f"forward {terms} reverse {others}"
+
+
+def check_number(case: Case, args: Arguments, places: list[int], seed: int) -> None:
+    """Products with the Hessian of a function that gives one number, and the Hessian both ways."""
+    rng = np.random.default_rng(seed)
+    tangents = [rng.normal(size=np.shape(args[k])) for k in places]
+    gradient, product = kernel(case, args, "value_and_grad"), kernel(case, args, "hvp")
+    if _is_rough(lambda *moved: product.reference(moved, tangents), args):
+        raise Useless("rounding of the arguments changes the second derivative")
+    along = product(args, tangents)
+    if not all(np.all(np.isfinite(part)) for part in along):
+        raise Useless("a second derivative that is not finite")
+    gradient(args)
+    _check_slopes(
+        lambda step: gradient.reference(_moved(args, places, tangents, step))[1:],
+        along,
+        "second derivative",
+    )
+    if sum(map(np.size, tangents)) * sum(map(np.size, args)) > LARGEST // 4:
+        return
+    for mode in ("hessian:forward", "hessian:reverse"):
+        found = kernel(case, args, mode)(args)
+        rows = [found[k : k + len(tangents)] for k in range(0, len(found), len(tangents))]
+        for row, one in zip(rows, along, strict=True):
+            two = sum(np.tensordot(h, t, np.ndim(t)) for h, t in zip(row, tangents, strict=True))
+            assert_close(two, one, rtol=1e-8, what=f"{mode} along tangents")
