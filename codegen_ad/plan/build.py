@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from codegen_ad.errors import InternalError
 from codegen_ad.ir.builder import Input
 from codegen_ad.ir.dims import ONE, AxisSize, Dim
-from codegen_ad.ir.node import Node, Program, toposort
+from codegen_ad.ir.node import Kind, Node, Program, toposort
 from codegen_ad.ir.text import program_text
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.ops.control import Loop, While
@@ -97,6 +97,12 @@ def plan(
     raise InternalError("planning does not come to an end", program_text(program))
 
 
+def _scalars_of(program: Program, dim: Dim) -> list[Node]:
+    """The scalars that hold the run-time sizes in a dimension."""
+    wanted = set(dim.symbols())
+    return [n for n in program.nodes() if n.op.kind is Kind.SIZE and n.array.size in wanted]
+
+
 def _attempt(
     program: Program,
     name: str,
@@ -130,6 +136,7 @@ def _attempt(
             if not known.issuperset(dim.symbols()):
                 sizes.append(AxisSize(f"{own}_{axis}", number, axis))
                 p.names.awaited[f"{own}_{axis}"] = dim
+                p.walker.awaited.setdefault(node, []).extend(_scalars_of(program, dim))
         if type.shape:
             root.stored[node] = stored_whole(node, own, owned=False)
         else:

@@ -210,7 +210,8 @@ def _settle_sizes(p: Planner, work: Work) -> None:
 
 def _needs(p: Planner, scope: Scope, item: Item) -> Needs:
     out = _own_needs(p, scope, item)
-    p.walker.sizes(scope, item.node, out)
+    for node in (item.node, *(a for a in item.node.args if a in p.walker.awaited)):
+        p.walker.sizes(scope, node, out)
     return out
 
 

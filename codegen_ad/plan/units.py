@@ -148,13 +148,17 @@ def is_whole(node: Node, large: bool) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Walker:
-    """Follows elements of nodes and collects what they need in one scope."""
+    """Follows elements of nodes and collects what they need in one scope.
+
+    `awaited` are the scalars of the run-time sizes that inputs have, such as cotangents.
+    """
 
     elements: Elements
     marks: Marks
     ranks: dict[Dim, int]
     rows: frozenset[str]
     blas: bool
+    awaited: dict[Node, list[Node]] = field(default_factory=dict[Node, list[Node]])
     _fresh: int = 0
 
     def fresh(self, extent: Dim) -> Dim:
@@ -221,8 +225,8 @@ class Walker:
         self.inside(scope, node, point, out)
 
     def sizes(self, scope: Scope, node: Node, out: Needs) -> None:
-        """Add the run-time sizes that the node's parameters speak of."""
-        for size in node.sizes:
+        """Add the run-time sizes that the node's parameters speak of, or an input's shape."""
+        for size in (*node.sizes, *self.awaited.get(node, ())):
             if scope.value(size, ()) is None:
                 out.units[Scalar(size)] = None
 
