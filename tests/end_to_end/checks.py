@@ -40,13 +40,17 @@ def derivatives(case: Case) -> Any:
 
 
 def reference(
-    case: Case, args: Sequence[Any], mode: str = "value_and_grad", given: Sequence[Any] = ()
+    case: Case,
+    args: Sequence[Any],
+    mode: str = "value_and_grad",
+    given: Sequence[Any] = (),
+    stages: build.Stages | None = None,
 ) -> list[Any]:
     """Value and gradients as the reference backend finds them in the optimised program.
 
     `given` are the tangents or cotangents that a mode takes besides the arguments.
     """
-    stages = stages_of(case, args, mode)
+    stages = stages_of(case, args, mode) if stages is None else stages
     return evaluate(stages.optimized, [*inputs_of(case, args, stages), *given])
 
 

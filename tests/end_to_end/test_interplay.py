@@ -17,6 +17,7 @@ from tests.end_to_end.checks import (
     numeric_gradients,
     plain_value,
     reference,
+    stages_of,
 )
 
 rng = np.random.default_rng(5)
@@ -72,12 +73,13 @@ def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_interplay(function: Any):
     case, args = case_of(function)
-    value, gradient = interpreted(case, args)(*args)
+    stages = stages_of(case, args)
+    value, gradient = interpreted(case, args, stages=stages)(*args)
     assert_close(value, plain_value(case, args), rtol=1e-11, what="value")
     parts = [leaf for _, leaf in leaves_in(gradient)]
     for part, numeric in zip(parts, numeric_gradients(case, args), strict=True):
         assert_close(part, numeric, rtol=3e-6, what="gradient")
-    for output, found in zip(reference(case, args), [value, *parts], strict=True):
+    for output, found in zip(reference(case, args, stages=stages), [value, *parts], strict=True):
         assert_close(output, found, rtol=1e-10, what="reference")
     if function.__name__ in SINGLE:
         return

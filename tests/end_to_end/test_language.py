@@ -17,6 +17,7 @@ from tests.end_to_end.checks import (
     numeric_gradients,
     plain_value,
     reference,
+    stages_of,
 )
 
 FUNCTIONS = [f for f in vars(language).values() if isinstance(f, FunctionType)]
@@ -29,11 +30,12 @@ def test_language(function: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("CODEGEN_AD_CHECK", "1")
     args = (np.linspace(0.21, 1.13, size),)
     case = Case(function, lambda n, rng: args)
-    value, gradient = interpreted(case, args)(*args)
+    stages = stages_of(case, args)
+    value, gradient = interpreted(case, args, stages=stages)(*args)
     assert_close(value, plain_value(case, args), rtol=1e-11, what="value")
     (numeric,) = numeric_gradients(case, args)
     assert_close(gradient, numeric, rtol=2e-6, what="gradient")
-    for output, found in zip(reference(case, args), (value, gradient), strict=True):
+    for output, found in zip(reference(case, args, stages=stages), (value, gradient), strict=True):
         assert_close(output, found, rtol=1e-11, what="reference")
 
 
