@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
-from codegen_ad.backends import vector_trigonometry
+from codegen_ad.backends import matrix_systems, vector_trigonometry
 from codegen_ad.backends.fourier import (
     bluestein,
     dft,
@@ -22,22 +22,26 @@ from codegen_ad.backends.matrix_functions import (
     add_outer_products,
     add_product,
     add_vector_matrix,
-    matrix_cholesky,
-    matrix_cofactors,
-    matrix_det,
     matrix_eigh,
-    matrix_eliminate,
     matrix_finite,
-    matrix_inverse,
     matrix_lstsq,
     matrix_pinv,
     matrix_put,
     matrix_qr,
-    matrix_slogdet,
-    matrix_solve,
-    matrix_solve_triangular,
     matrix_svd,
     tile_product,
+)
+from codegen_ad.backends.matrix_systems import (
+    matrix_cholesky,
+    matrix_cofactors,
+    matrix_lu,
+    matrix_lu_det,
+    matrix_lu_slogdet,
+    matrix_lu_solve,
+    matrix_solve_triangular,
+    matrix_substitute,
+    subtract_product,
+    swap_rows,
 )
 from codegen_ad.backends.special_math import SPECIAL
 from codegen_ad.backends.trust_region import (
@@ -179,13 +183,15 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
     (add_vector_matrix, CALLED),
     (matrix_put, CALLED),
     (matrix_finite, CALLED),
-    (matrix_eliminate, CALLED),
-    (matrix_solve, CALLED),
-    (matrix_solve_triangular, CALLED),
-    (matrix_inverse, CALLED),
-    (matrix_det, CALLED),
-    (matrix_slogdet, CALLED),
+    (subtract_product, CALLED),
+    (swap_rows, CALLED),
+    (matrix_lu, CALLED),
+    (matrix_substitute, CALLED),
+    (matrix_lu_solve, CALLED),
+    (matrix_lu_det, CALLED),
+    (matrix_lu_slogdet, CALLED),
     (matrix_cofactors, CALLED),
+    (matrix_solve_triangular, CALLED),
     (matrix_cholesky, CALLED),
     (matrix_qr, CALLED),
     (matrix_eigh, CALLED),
@@ -215,8 +221,12 @@ TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
 )
 """Each function with the options of its compilation; what others call comes first."""
 
-CONSTANTS: tuple[tuple[str, ModuleType], ...] = (("TWO_OVER_PI", vector_trigonometry),)
-"""Arrays that the functions read, and the modules that hold their text."""
+CONSTANTS: tuple[tuple[str, ModuleType], ...] = (
+    ("TWO_OVER_PI", vector_trigonometry),
+    ("blas_gemm", matrix_systems),
+    ("lapack_potrf", matrix_systems),
+)
+"""What the functions read or call from outside, and the modules that hold the text of it."""
 
 _CALL = re.compile(r"\b(\w+)\(")
 _HEAD = re.compile(r"def \w+\(.*?:\n", re.S)
@@ -254,6 +264,8 @@ def _constants(helper: Helper) -> Iterator[Helper]:
 
 def _constant(name: str, module: ModuleType) -> str:
     """The text of an assignment, from the comment above it on."""
-    match = re.search(rf"^# [^\n]*\n{name} = .*?^\][^\n]*$", inspect.getsource(module), re.M | re.S)
+    match = re.search(
+        rf"^# [^\n]*\n{name} = .*?^[\])][^\n]*$", inspect.getsource(module), re.M | re.S
+    )
     assert match is not None
     return match[0]

@@ -20,7 +20,9 @@ Push = Callable[
 
 def several_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pulled:
     """What the operation's entry says."""
-    return Pulled(SEVERAL[node.op].pullback(b, node, given.of_results))
+    pullback = SEVERAL[node.op].pullback
+    assert pullback is not None, "factors are made after differentiation"
+    return Pulled(pullback(b, node, given.of_results))
 
 
 def custom_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pulled:

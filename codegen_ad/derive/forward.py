@@ -166,7 +166,9 @@ class _Sweep:
     def _several(self, node: Node) -> list[Node | None]:
         """The tangent of each result, by the adjoint of the adjoint."""
         g = [self.b.input("g", item) for item in node.items]
-        return self._adjoint(node, SEVERAL[node.op].pullback(self.b, node, g), g)
+        pullback = SEVERAL[node.op].pullback
+        assert pullback is not None, "factors are made after differentiation"
+        return self._adjoint(node, pullback(self.b, node, g), g)
 
     def _adjoint(
         self, node: Node, cotangents: Sequence[Node | None], g: Sequence[Node]

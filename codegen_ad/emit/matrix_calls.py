@@ -17,10 +17,14 @@ from codegen_ad.plan.library import UNREAD
 
 @dataclass(frozen=True, slots=True)
 class MatrixFunction:
-    """A function of the generated file, and why it can fail; None for one that can't."""
+    """A function of the generated file, and why it can fail; None for one that can't.
+
+    `arrays` says that one that can't fail gives arrays, which stacks of matrices are filled with.
+    """
 
     name: str
     failure: str | None
+    arrays: bool = False
 
 
 _SINGULAR = "a matrix is singular"
@@ -28,11 +32,11 @@ _NOT_FINITE = "a matrix is not finite"
 _DIVERGED = "a matrix is not finite, or LAPACK did not converge"
 
 FUNCTIONS = {
-    "solve": MatrixFunction("matrix_solve", _SINGULAR),
-    "inv": MatrixFunction("matrix_inverse", _SINGULAR),
-    "det": MatrixFunction("matrix_det", None),
-    "cofactors": MatrixFunction("matrix_cofactors", _DIVERGED),
-    "slogdet": MatrixFunction("matrix_slogdet", None),
+    "lu": MatrixFunction("matrix_lu", None, arrays=True),
+    "lu_solve": MatrixFunction("matrix_lu_solve", _SINGULAR),
+    "lu_det": MatrixFunction("matrix_lu_det", None),
+    "lu_slogdet": MatrixFunction("matrix_lu_slogdet", None),
+    "cofactors": MatrixFunction("matrix_cofactors", None, arrays=True),
     "cholesky": MatrixFunction("matrix_cholesky", "a matrix is not positive definite"),
     "solve_triangular": MatrixFunction("matrix_solve_triangular", "a triangle is singular"),
     "qr": MatrixFunction("matrix_qr", _DIVERGED),
@@ -54,8 +58,10 @@ def matrix_call(call: LibraryCall, line: str, room: int) -> list[str]:
     """
     function = FUNCTIONS[call.function]
     arguments = [place(a, call.at) for a in call.arguments]
-    arguments += [repr(option) for option in call.options]
+    arguments += [_literal(option) for option in call.options]
     results = [place(r, call.at) for r in call.results]
+    if function.failure is None and call.at and function.arrays:
+        return [*called(f"found = {function.name}", arguments, room), *_puts(results)]
     if function.failure is None:
         return called(f"{', '.join(results)} = {function.name}", arguments, room)
     message = _message(function.failure, call.note, line, room - 2 * len(INDENT) - 2)
@@ -71,6 +77,18 @@ def matrix_call(call: LibraryCall, line: str, room: int) -> list[str]:
         f"if {failed}:",
         *(INDENT + text for text in error),
     ]
+
+
+def _puts(results: list[str]) -> list[str]:
+    """The lines that put what was found, one array or several, into their places."""
+    if len(results) == 1:
+        return [f"matrix_put({results[0]}, found)"]
+    return [f"matrix_put({r}, found[{k}])" for k, r in enumerate(results) if r != UNREAD]
+
+
+def _literal(option: bool | float) -> str:
+    """A parameter: numba compiles a function again for each `True` and `False` it is given."""
+    return f"np.{option}_" if isinstance(option, bool) else repr(option)
 
 
 def place(buffer: str, at: tuple[Dim, ...]) -> str:

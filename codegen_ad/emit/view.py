@@ -167,13 +167,14 @@ def code_only(lines: Sequence[str]) -> list[str]:
 
 def imports(lines: tuple[str, ...]) -> tuple[str, ...]:
     """The import lines that the text needs, sorted as formatters do."""
-    text = "\n".join(code_only(lines))
+    text = "\n".join(code_only("\n".join(lines).splitlines()))
     found: list[str] = []
     if "math." in text:
         found += ["import math", ""]
     if "np." in text:
         found.append("import numpy as np")
-    return (*found, "from numba import njit")
+    names = "njit, types" if "types." in text else "njit"
+    return (*found, f"from numba import {names}")
 
 
 def head(name: str, parameters: list[str]) -> tuple[str, ...]:

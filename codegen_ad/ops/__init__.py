@@ -18,6 +18,7 @@ from codegen_ad.ops import (
     indexing,
     least_squares,
     linalg,
+    lu,
     movement,
     reduction,
     scan,
@@ -42,6 +43,7 @@ STRUCTURAL: dict[Op, Structural] = {
         filter.TABLE,
         linalg.TABLE,
         determinants.TABLE,
+        lu.TABLE,
         least_squares.TABLE,
         exponential.TABLE,
         fourier.TABLE,
@@ -50,7 +52,9 @@ STRUCTURAL: dict[Op, Structural] = {
 }
 
 SEVERAL: dict[Op, Several] = {
-    entry.op: entry for table in (determinants.SEVERAL, factors.SEVERAL) for entry in table
+    entry.op: entry
+    for table in (determinants.SEVERAL, factors.SEVERAL, lu.SEVERAL)
+    for entry in table
 }
 
 BY_NAME: dict[str, Op] = {op.name: op for op in (*ELEMENTWISE, *STRUCTURAL, *SEVERAL)}

@@ -82,7 +82,7 @@ class Several:
 
     op: Op
     evaluate: EvaluateSeveral
-    pullback: PullbackSeveral
+    pullback: PullbackSeveral | None = None
 
 
 def same(types: Sequence[ArrayType]) -> DType:

@@ -16,6 +16,7 @@ from codegen_ad.passes.dead import dead
 from codegen_ad.passes.distribute import distribute
 from codegen_ad.passes.early_sums import early_sums
 from codegen_ad.passes.erase import erase
+from codegen_ad.passes.factors import factors
 from codegen_ad.passes.hoist import hoist_scalars
 from codegen_ad.passes.merge import merge
 from codegen_ad.passes.reciprocals import reciprocals
@@ -99,6 +100,8 @@ def run(
             ("rows", rows),
             # Rules look for quotients, and loops that run together divide by the same.
             ("reciprocals", reciprocals if "rounding" in granted else _as_it_is),
+            # Nothing is differentiated any more, and what is factored is settled.
+            ("factors", partial(factors, fired=fired)),
             # Last, because every pass before may leave something unread.
             ("dead", dead),
         ),

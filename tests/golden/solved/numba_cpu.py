@@ -4,131 +4,190 @@
 
 A: f8[3, 3]    b: f8[3]
 
-Cost: 17 operations; 120 bytes read, 168 written.
-Library calls: solve, solve.
+Cost: 17 operations; 96 bytes read, 144 written.
+Library calls: lu, lu_solve, lu_solve.
 Stored: nothing of the data's length.
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, types
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def matrix_put(target, source):
-    """Write a whole array into another one: numba takes seconds to compile `target[:] = source`."""
-    for place in np.ndindex(target.shape):
-        target[place] = source[place]
+def subtract_product(out, left, right, turned):
+    """Take left @ right, or left.T @ right if it is turned, away from out; rows are contiguous."""
+    kind, as_it_is = ord("d") if out.itemsize == 8 else ord("s"), ord("n")
+    scales = np.empty(2, out.dtype)
+    scales[0], scales[1] = -1.0, 1.0
+    blas_gemm(
+        kind,
+        as_it_is,
+        ord("t") if turned else as_it_is,
+        out.shape[1],
+        out.shape[0],
+        right.shape[0],
+        scales.ctypes,
+        right.ctypes,
+        right.strides[0] // out.itemsize,
+        left.ctypes,
+        left.strides[0] // out.itemsize,
+        scales[1:].ctypes,
+        out.ctypes,
+        out.strides[0] // out.itemsize,
+    )
+
+
+# numba's door to gemm of BLAS; arrays are in Fortran order, and numbers are passed by place.
+blas_gemm = types.ExternalFunction(
+    "numba_xxgemm",
+    types.intc(
+        *(types.char,) * 3,  # the dtype, and whether factors are transposed
+        *(types.intp,) * 3,  # columns, rows, terms
+        types.voidptr,
+        *(types.voidptr, types.intp) * 2,  # each factor, and from row to row
+        *(types.voidptr, types.voidptr, types.intp),  # the result's
+    ),
+)
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def matrix_finite(a):
-    """Return whether all numbers of a matrix are finite."""
-    total = 0.0
-    for i in range(a.shape[0]):
-        for j in range(a.shape[1]):
-            total += a[i, j] * 0.0
-    return total == 0.0
+def swap_rows(x, swaps, back):
+    """Swap rows as they were swapped when a matrix was factored, or back."""
+    n = x.shape[0]
+    for step in range(n):
+        i = n - 1 - step if back else step
+        if swaps[i] != i:
+            for j in range(x.shape[1]):
+                x[i, j], x[swaps[i], j] = x[swaps[i], j], x[i, j]
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def matrix_eliminate(u, x):
-    """Solve u @ y = x in place of x; return the determinant's sign, or 0 where u is singular.
+def matrix_lu(a):
+    """Return L, whose diagonal of ones is left out, and U in one array, and the rows swapped.
 
-    On the diagonal of u are the pivots then. LAPACK does the same with finite numbers; others take
-    this way, because numba refuses them.
+    With partial pivoting, where NaN is the largest; in blocks of columns where a is large.
     """
-    n = u.shape[0]
-    sign = 1.0
-    for k in range(n):
-        pivot = k
-        for i in range(k + 1, n):
-            if u[pivot, k] == u[pivot, k] and not abs(u[i, k]) <= abs(u[pivot, k]):
-                pivot = i
-        if pivot != k:
-            sign = -sign
-            for j in range(n):
-                u[k, j], u[pivot, j] = u[pivot, j], u[k, j]
-            for j in range(x.shape[1]):
-                x[k, j], x[pivot, j] = x[pivot, j], x[k, j]
-        if u[k, k] == 0.0:
-            return 0.0
-        for i in range(k + 1, n):
-            factor = u[i, k] / u[k, k]
-            for j in range(k + 1, n):
-                u[i, j] -= factor * u[k, j]
-            for j in range(x.shape[1]):
-                x[i, j] -= factor * x[k, j]
-    for k in range(n - 1, -1, -1):
-        for j in range(x.shape[1]):
+    n = a.shape[0]
+    lu = np.empty((n, n), a.dtype)
+    for i in range(n):
+        for j in range(n):
+            lu[i, j] = a[i, j]
+    swaps = np.empty(n, np.int64)
+    width = n if n <= 64 else 32
+    for first in range(0, n, max(width, 1)):
+        last = min(first + width, n)
+        for k in range(first, last):
+            pivot = k
             for i in range(k + 1, n):
-                x[k, j] -= u[k, i] * x[i, j]
-            x[k, j] /= u[k, k]
-    return sign
+                if lu[pivot, k] == lu[pivot, k] and not abs(lu[i, k]) <= abs(lu[pivot, k]):
+                    pivot = i
+            swaps[k] = pivot
+            if pivot != k:
+                for j in range(n):
+                    lu[k, j], lu[pivot, j] = lu[pivot, j], lu[k, j]
+            if lu[k, k] != 0.0:
+                for i in range(k + 1, n):
+                    factor = lu[i, k] / lu[k, k]
+                    lu[i, k] = factor
+                    for j in range(k + 1, n if i < last else last):
+                        lu[i, j] -= factor * lu[k, j]
+        if last < n:
+            left, above = lu[last:, first:last], lu[first:last, last:]
+            subtract_product(lu[last:, last:], left, above, np.False_)
+    return lu, swaps
 
 
 @njit(error_model="numpy", fastmath={"contract"})
-def matrix_solve(a, b):
-    """Return the solution x of a @ x = b."""
-    x = np.empty(b.shape, b.dtype)
-    failed = False
-    try:
-        matrix_put(x, np.linalg.solve(np.ascontiguousarray(a), np.ascontiguousarray(b)))
-    except Exception:
-        failed = True
-    if failed:
-        matrix_put(x, b)
-        columns = x.reshape(a.shape[0], -1)
-        if not (matrix_finite(a) and matrix_finite(columns)):
-            failed = matrix_eliminate(a.copy(), columns) == 0.0
-    return x, failed
+def matrix_substitute(a, x, lower, unit, turned):
+    """Solve a triangle of a, or of its transpose if it is turned, for the columns of x, in place.
+
+    The triangle is the lower or the upper one of what is solved; it may have ones on its diagonal.
+    """
+    n, width = x.shape[0], 64
+    for block in range(0, n, width):
+        first = block if lower else max(n - block - width, 0)
+        last = min(block + width, n) if lower else n - block
+        if block > 0 and x.shape[1] > 0:
+            known = x[:first, 0:] if lower else x[last:, 0:]
+            if lower:
+                part = a[:first, first:last] if turned else a[first:last, :first]
+            else:
+                part = a[last:, first:last] if turned else a[first:last, last:]
+            subtract_product(x[first:last, 0:], part, known, turned)
+        for step in range(last - first):
+            i = first + step if lower else last - 1 - step
+            for k in range(first if lower else i + 1, i if lower else last):
+                factor = a[k, i] if turned else a[i, k]
+                for j in range(x.shape[1]):
+                    x[i, j] -= factor * x[k, j]
+            if not unit:
+                for j in range(x.shape[1]):
+                    x[i, j] /= a[i, i]
+
+
+@njit(error_model="numpy", fastmath={"contract"})
+def matrix_lu_solve(lu, swaps, b, turned):
+    """Return the solution x of a @ x = b, or of a.T @ x = b if it is turned."""
+    n = lu.shape[0]
+    x = np.empty((n, b.shape[1]), b.dtype)
+    for i in range(n):
+        if lu[i, i] == 0.0:
+            return x, True
+        for j in range(b.shape[1]):
+            x[i, j] = b[i, j]
+    if not turned:
+        swap_rows(x, swaps, turned)
+    for lower in (True, False):
+        matrix_substitute(lu, x, lower, lower != turned, turned)
+    if turned:
+        swap_rows(x, swaps, turned)
+    return x, False
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def solved_value_and_grad(A, b):
-    d_value_1 = np.empty((3, 3))
-    # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_value_1[0, 0] = A[0, 0]
-    d_value_1[0, 1] = A[1, 0]
-    d_value_1[0, 2] = A[2, 0]
-    d_value_1[1, 0] = A[0, 1]
-    d_value_1[1, 1] = A[1, 1]
-    d_value_1[1, 2] = A[2, 1]
-    d_value_1[2, 0] = A[0, 2]
-    d_value_1[2, 1] = A[1, 2]
-    d_value_1[2, 2] = A[2, 2]
+    lu_1 = np.empty((3, 1))
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    value_1, failed = matrix_solve(A, b)
+    lu_1[0, 0] = b[0]
+    lu_1[1, 0] = b[1]
+    lu_1[2, 0] = b[2]
+    lu, swaps = matrix_lu(A)
+    lu_2, failed = matrix_lu_solve(lu, swaps, lu_1, np.False_)
     if failed:
         raise np.linalg.LinAlgError(
             "line 3: a matrix is singular: return np.sum(np.linalg.solve(A, b) ** 2)"
         )
-    d_value_2 = np.empty(3)
-    value_2 = value_1[0]
-    value_3 = value_1[1]
-    value_4 = value_1[2]
+    d_lu_1 = np.empty((3, 1))
+    lu_3 = lu_2[0, 0]
+    lu_4 = lu_2[1, 0]
+    lu_5 = lu_2[2, 0]
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_value_2[0] = 2.0 * value_2
-    d_value_2[1] = 2.0 * value_3
-    d_value_2[2] = 2.0 * value_4
+    d_lu_1[0, 0] = 2.0 * lu_3
+    d_lu_1[1, 0] = 2.0 * lu_4
+    d_lu_1[2, 0] = 2.0 * lu_5
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    value = value_2 * value_2 + value_3 * value_3 + value_4 * value_4
+    value = lu_3 * lu_3 + lu_4 * lu_4 + lu_5 * lu_5
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_b, failed = matrix_solve(d_value_1, d_value_2)
+    d_lu_2, failed = matrix_lu_solve(lu, swaps, d_lu_1, np.True_)
     if failed:
         raise np.linalg.LinAlgError(
             "line 3: a matrix is singular, in the gradient of: return np.sum(np.linalg.solve(A, b)…"
         )
+    d_b = np.empty(3)
+    d_b[0] = d_lu_2[0, 0]
+    d_b[1] = d_lu_2[1, 0]
+    d_b[2] = d_lu_2[2, 0]
     d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
     d_b_1 = d_b[1]
     d_b_2 = d_b[2]
-    d_A[0, 0] = -(d_b_0 * value_2)
-    d_A[0, 1] = -(d_b_0 * value_3)
-    d_A[0, 2] = -(d_b_0 * value_4)
-    d_A[1, 0] = -(d_b_1 * value_2)
-    d_A[1, 1] = -(d_b_1 * value_3)
-    d_A[1, 2] = -(d_b_1 * value_4)
-    d_A[2, 0] = -(d_b_2 * value_2)
-    d_A[2, 1] = -(d_b_2 * value_3)
-    d_A[2, 2] = -(d_b_2 * value_4)
+    d_A[0, 0] = -(d_b_0 * lu_3)
+    d_A[0, 1] = -(d_b_0 * lu_4)
+    d_A[0, 2] = -(d_b_0 * lu_5)
+    d_A[1, 0] = -(d_b_1 * lu_3)
+    d_A[1, 1] = -(d_b_1 * lu_4)
+    d_A[1, 2] = -(d_b_1 * lu_5)
+    d_A[2, 0] = -(d_b_2 * lu_3)
+    d_A[2, 1] = -(d_b_2 * lu_4)
+    d_A[2, 2] = -(d_b_2 * lu_5)
     return value, d_A, d_b
