@@ -41,7 +41,7 @@ lapack_potrf = types.ExternalFunction(
 )
 
 
-def subtract_product(out: Array, left: Array, right: Array, turned: bool) -> None:
+def subtract_product(out: Array, left: Array, right: Array, turned: Any) -> None:
     """Take left @ right, or left.T @ right if it is turned, away from out; rows are contiguous."""
     kind, as_it_is = ord("d") if out.itemsize == 8 else ord("s"), ord("n")
     scales = np.empty(2, out.dtype)
@@ -91,15 +91,19 @@ def matrix_lu(a: Array) -> tuple[Array, Array]:
                 for i in range(k + 1, n):
                     factor = lu[i, k] / lu[k, k]
                     lu[i, k] = factor
-                    for j in range(k + 1, n if i < last else last):
+                    for j in range(k + 1, last):
                         lu[i, j] -= factor * lu[k, j]
         if last < n:
+            for k in range(first, last):
+                for i in range(k + 1, last):
+                    for j in range(last, n):
+                        lu[i, j] -= lu[i, k] * lu[k, j]
             left, above = lu[last:, first:last], lu[first:last, last:]
             subtract_product(lu[last:, last:], left, above, np.False_)
     return lu, swaps
 
 
-def matrix_substitute(a: Array, x: Array, lower: bool, unit: bool, turned: bool) -> None:
+def matrix_substitute(a: Array, x: Array, lower: bool, unit: bool, turned: Any) -> None:
     """Solve a triangle of a, or of its transpose if it is turned, for the columns of x, in place.
 
     The triangle is the lower or the upper one of what is solved; it may have ones on its diagonal.
@@ -228,7 +232,9 @@ def matrix_cofactors(a: Array) -> Any:
         u.fill(np.nan)
         return u
     matrix_put(u, a)
-    rows, columns = np.arange(n), np.arange(n)
+    rows, columns = np.empty(n, np.int64), np.empty(n, np.int64)
+    for i in range(n):
+        rows[i] = columns[i] = i
     det = sign = u.dtype.type(1.0)
     adjugate = np.zeros((n, n), a.dtype)
     for k in range(n):

@@ -1,3 +1,4 @@
+# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
 """Systems, inverses and determinants by one factorisation: `A = P^T L U` with partial pivoting.
 
 What asks for a matrix to be factored is told apart from the factors after differentiation
@@ -59,8 +60,8 @@ def _lu(args: Sequence[Array], _: Any, __: Sizes) -> tuple[Array, Array]:
     for place in np.ndindex(lu.shape[:-2]):
         u = lu[place]
         for k in range(u.shape[0]):
-            sizes = np.abs(u[k:, k])
-            pivot = k + int(np.argmax(np.where(np.isnan(sizes), np.inf, sizes)))
+            # NaN is the largest, as argmax takes it.
+            pivot = k + int(np.argmax(np.abs(u[k:, k])))
             swaps[(*place, k)] = pivot
             u[[k, pivot]] = u[[pivot, k]]
             if u[k, k] != 0.0:
@@ -94,7 +95,7 @@ def _lu_slogdet(args: Sequence[Array], _: Any, __: Sizes) -> tuple[Array, Array]
     pivots = np.diagonal(lu, axis1=-2, axis2=-1)
     turns = np.where(swaps != np.arange(lu.shape[-1]), -1.0, 1.0).prod(axis=-1)
     sign = turns * np.where(pivots < 0.0, -1.0, 1.0).prod(axis=-1)
-    singular = (pivots == 0.0).any(axis=-1)
+    singular: Array = (pivots == 0.0).any(axis=-1)
     with np.errstate(divide="ignore"):
         size = np.where(singular, -np.inf, np.log(np.abs(pivots)).sum(axis=-1))
     return np.where(singular, 0.0, sign).astype(lu.dtype), size.astype(lu.dtype)

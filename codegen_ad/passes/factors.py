@@ -29,6 +29,8 @@ def _factored(b: Builder, a: Node) -> tuple[Node, Node]:
     lu, swaps = b.results(b.node(LU, (a,)))
     for node, name in ((lu, "lu"), (swaps, "swaps")):
         b.notes.names.setdefault(node, name)
+        # Names of ours are no targets of the statement, which its unnamed parts are called after.
+        b.notes.origins.pop(node, None)
     return lu, swaps
 
 
