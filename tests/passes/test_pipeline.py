@@ -141,7 +141,7 @@ def test_control_flow_keeps_its_values(build: Callable[..., Node], derive: Any) 
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-13)
     assert seen == [
         "erase", "constants", "simplify", "hoist", "early sums", "simplify", "dead", "merge",
-        "distribute", "accumulate", "rows", "reciprocals", "dead",
+        "distribute", "accumulate", "rows", "reciprocals", "factors", "dead",
     ]  # fmt: skip
 
 

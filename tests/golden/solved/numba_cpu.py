@@ -89,9 +89,13 @@ def matrix_lu(a):
                 for i in range(k + 1, n):
                     factor = lu[i, k] / lu[k, k]
                     lu[i, k] = factor
-                    for j in range(k + 1, n if i < last else last):
+                    for j in range(k + 1, last):
                         lu[i, j] -= factor * lu[k, j]
         if last < n:
+            for k in range(first, last):
+                for i in range(k + 1, last):
+                    for j in range(last, n):
+                        lu[i, j] -= lu[i, k] * lu[k, j]
             left, above = lu[last:, first:last], lu[first:last, last:]
             subtract_product(lu[last:, last:], left, above, np.False_)
     return lu, swaps
@@ -146,48 +150,48 @@ def matrix_lu_solve(lu, swaps, b, turned):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def solved_value_and_grad(A, b):
-    lu_1 = np.empty((3, 1))
+    value_1 = np.empty((3, 1))
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    lu_1[0, 0] = b[0]
-    lu_1[1, 0] = b[1]
-    lu_1[2, 0] = b[2]
+    value_1[0, 0] = b[0]
+    value_1[1, 0] = b[1]
+    value_1[2, 0] = b[2]
     lu, swaps = matrix_lu(A)
-    lu_2, failed = matrix_lu_solve(lu, swaps, lu_1, np.False_)
+    value_2, failed = matrix_lu_solve(lu, swaps, value_1, np.False_)
     if failed:
         raise np.linalg.LinAlgError(
             "line 3: a matrix is singular: return np.sum(np.linalg.solve(A, b) ** 2)"
         )
-    d_lu_1 = np.empty((3, 1))
-    lu_3 = lu_2[0, 0]
-    lu_4 = lu_2[1, 0]
-    lu_5 = lu_2[2, 0]
+    d_value_1 = np.empty((3, 1))
+    value_3 = value_2[0, 0]
+    value_4 = value_2[1, 0]
+    value_5 = value_2[2, 0]
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_lu_1[0, 0] = 2.0 * lu_3
-    d_lu_1[1, 0] = 2.0 * lu_4
-    d_lu_1[2, 0] = 2.0 * lu_5
+    d_value_1[0, 0] = 2.0 * value_3
+    d_value_1[1, 0] = 2.0 * value_4
+    d_value_1[2, 0] = 2.0 * value_5
     # line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    value = lu_3 * lu_3 + lu_4 * lu_4 + lu_5 * lu_5
+    value = value_3 * value_3 + value_4 * value_4 + value_5 * value_5
     # gradient of line 3: return np.sum(np.linalg.solve(A, b) ** 2)
-    d_lu_2, failed = matrix_lu_solve(lu, swaps, d_lu_1, np.True_)
+    d_value_2, failed = matrix_lu_solve(lu, swaps, d_value_1, np.True_)
     if failed:
         raise np.linalg.LinAlgError(
             "line 3: a matrix is singular, in the gradient of: return np.sum(np.linalg.solve(A, b)…"
         )
     d_b = np.empty(3)
-    d_b[0] = d_lu_2[0, 0]
-    d_b[1] = d_lu_2[1, 0]
-    d_b[2] = d_lu_2[2, 0]
+    d_b[0] = d_value_2[0, 0]
+    d_b[1] = d_value_2[1, 0]
+    d_b[2] = d_value_2[2, 0]
     d_A = np.empty((3, 3))
     d_b_0 = d_b[0]
     d_b_1 = d_b[1]
     d_b_2 = d_b[2]
-    d_A[0, 0] = -(d_b_0 * lu_3)
-    d_A[0, 1] = -(d_b_0 * lu_4)
-    d_A[0, 2] = -(d_b_0 * lu_5)
-    d_A[1, 0] = -(d_b_1 * lu_3)
-    d_A[1, 1] = -(d_b_1 * lu_4)
-    d_A[1, 2] = -(d_b_1 * lu_5)
-    d_A[2, 0] = -(d_b_2 * lu_3)
-    d_A[2, 1] = -(d_b_2 * lu_4)
-    d_A[2, 2] = -(d_b_2 * lu_5)
+    d_A[0, 0] = -(d_b_0 * value_3)
+    d_A[0, 1] = -(d_b_0 * value_4)
+    d_A[0, 2] = -(d_b_0 * value_5)
+    d_A[1, 0] = -(d_b_1 * value_3)
+    d_A[1, 1] = -(d_b_1 * value_4)
+    d_A[1, 2] = -(d_b_1 * value_5)
+    d_A[2, 0] = -(d_b_2 * value_3)
+    d_A[2, 1] = -(d_b_2 * value_4)
+    d_A[2, 2] = -(d_b_2 * value_5)
     return value, d_A, d_b
