@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numba import types as numba_types
 
 from codegen_ad import build, differentiate
 from codegen_ad.backends.reference import evaluate
@@ -259,7 +260,7 @@ def executed(text: str) -> dict[str, Any]:
         return args[0] if args else lambda function: function
 
     numba = types.ModuleType("numba")
-    vars(numba).update(njit=njit, prange=range)
+    vars(numba).update(njit=njit, prange=range, types=numba_types)
     space: dict[str, Any] = {
         "__name__": "interpreted_kernel",
         "_like_numpy": lambda value: np.float64(value) if type(value) is float else value,
