@@ -239,15 +239,14 @@ def augment(m: Machine, statement: ast.AugAssign) -> None:
                 _augment_item(m, statement, owner, index)
             case ast.Attribute(value=owner_node, attr=name):
                 owner = m.evaluate(m, owner_node)
-                old = m.evaluate(m, ast.copy_location(_load(target), target))
+                m.frame.env["%owner"] = owner
+                load = ast.Attribute(ast.Name("%owner", ast.Load()), name, ast.Load())
+                old = m.evaluate(m, ast.fix_missing_locations(ast.copy_location(load, target)))
+                m.frame.env.pop("%owner")
                 value = m.evaluate(m, statement.value)
                 _set_attribute(m, owner, name, _in_place(m, statement, old, value))
             case _:
                 raise AssertionError(ast.dump(target))
-
-
-def _load(target: ast.Attribute) -> ast.expr:
-    return ast.Attribute(target.value, target.attr, ast.Load())
 
 
 def _augment_item(m: Machine, statement: ast.AugAssign, owner: Value, index: Value) -> None:

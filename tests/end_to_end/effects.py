@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -132,3 +133,35 @@ def effects_of_whole_lists(x: Any) -> Any:
     total = sum(noted(v) for v in (x[0], x[1])) + max(map(noted, (x[2], x[1])))
     a, b = map(noted, (x[0], x[3]))
     return total * a + b * sum(list(map(noted, seen[:2])) + [noted(v) for v in (a, b)]) + seen[-1]
+
+
+@dataclass
+class Pair:
+    """Two numbers that may be set."""
+
+    one: Any
+    other: Any = 0.0
+
+
+def targets_once(x: Any) -> Any:
+    pair, calls, items = Pair(x[0]), [0.0], [x[1], x[2]]
+
+    def of_pair() -> Any:
+        calls[0] += 1.0
+        return pair
+
+    def of_items() -> Any:
+        calls[0] *= 3.0
+        return items
+
+    of_pair().one += 2.0
+    of_items()[0] *= x[3]
+    of_pair().other -= calls[0]
+    return pair.one * items[0] + calls[0] * x[4] + pair.other
+
+
+def named_in_a_condition(x: Any) -> Any:
+    i, total = 0, 0.0
+    while (v := x[i]) > 0.65 and (i := i + 1) < len(x):
+        total += v * i
+    return total + v**2 * i

@@ -12,7 +12,11 @@ from tests.end_to_end import effects
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, numeric_gradients, plain_value
 
-FUNCTIONS = [f for f in vars(effects).values() if isinstance(f, FunctionType)]
+FUNCTIONS = [
+    f
+    for f in vars(effects).values()
+    if isinstance(f, FunctionType) and f.__module__ == effects.__name__
+]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)

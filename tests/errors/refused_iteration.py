@@ -155,3 +155,23 @@ def next_of_an_iterator(x: Any) -> Any:
 
 def first_that_is_larger(x: Any) -> Any:
     return next(v for v in x if v > 1)
+
+
+def iterator_of_a_name_that_the_loop_binds(x: Any) -> Any:
+    s, k = 0.0, 1.0
+    for v in (k * v for v in x):
+        k = k * 0.5
+        s += v
+    return s
+
+
+def conditions_that_change_something(x: Any) -> Any:
+    last = np.zeros(1)
+
+    def rises(v: Any) -> Any:
+        before = last[0]
+        last[0] = v
+        return v > before
+
+    kept = [v * last[0] for v in x if rises(v)]
+    return sum(kept)

@@ -127,7 +127,12 @@ def _number(dtype: DType, kind: type) -> Callable[..., Value]:
         if dtype is DType.BOOL:
             found = branches.decide(m, value)
             return found if isinstance(found, bool) else m.fresh(found, weak=True)
-        return m.fresh(make.cast(m.b, node, dtype), weak=True)
+        number = make.cast(m.b, node, dtype)
+        if dtype is DType.INT64 and node.array.dtype is DType.UINT64:
+            zero = make.constant(m.b, 0, DType.INT64)
+            large = "an integer of 64 bits without a sign is too large for one with a sign"
+            m.refuse_when(make.apply(m.b, "less", number, zero), "OverflowError", large)
+        return m.fresh(number, weak=True)
 
     return convert
 

@@ -44,14 +44,31 @@ def made(
 
     What is `computed` is made of the numbers in all arguments; other items are parts of them.
     """
-    return _new(m, of, args, {}, computed=computed, acts=acts)
+    env: dict[str, Value] = {}
+    for arg in args if computed else ():
+        if isinstance(arg, Closure) and arg.frame is m.frame:
+            env |= _here(m, arg.node)
+    return _new(m, of, args, env, computed=computed, acts=acts)
 
 
 def generated(m: Machine, of: Value, expression: ast.expr, *, acts: bool) -> Once:
     """The iterator of a generator, which looks at its names in every step."""
-    env = _named(expression, m.frame)
-    here = {n: v for n, v in env.items() if n in m.frame.env}
-    return _new(m, of, env.values(), here, computed=True, acts=acts)
+    roots = _named(expression, m.frame).values()
+    return _new(m, of, roots, _here(m, expression), computed=True, acts=acts)
+
+
+def _here(m: Machine, node: ast.AST) -> dict[str, Value]:
+    """What the names stand for that a generator or a function looks up in this frame each time."""
+    if isinstance(node, ast.GeneratorExp):
+        parts: list[ast.AST] = [node.elt, *node.generators[1:]]
+        parts += [part for g in node.generators for part in (g.target, *g.ifs)]
+    else:
+        parts = [node]
+    inside = [n for part in parts for n in ast.walk(part)]
+    bound = {n.arg for n in inside if isinstance(n, ast.arg)}
+    bound |= {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    names = {n.id for n in inside if isinstance(n, ast.Name)} - bound
+    return {name: m.frame.env[name] for name in names if name in m.frame.env}
 
 
 def watch(m: Machine) -> Callable[[], bool]:
@@ -169,10 +186,12 @@ def guard(m: Machine, given: Value) -> Callable[[], None]:
     """
     seen = given.seen if isinstance(given, Once) else ()
     before = {cell: m.store[cell] for cell in seen if cell in m.store}
+    named = given.env if isinstance(given, Once) and given.frame is m.frame else ()
+    values = {name: m.frame.env[name] for name in named if name in m.frame.env}
     lengths = _lengths(m, given)
 
     def check() -> None:
-        if _moved(before, m.store):
+        if _moved(before, m.store) or _moved(values, m.frame.env):
             m.refuse(
                 "What this iterator computes its items of is changed while it is gone through.",
                 "Make a list of the items first: `list(items)`.",

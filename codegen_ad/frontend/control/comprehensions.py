@@ -51,7 +51,16 @@ def listed(m: Machine, node: ast.ListComp | ast.GeneratorExp, given: Value) -> V
     pickable = bool(first.ifs) and not others and not _binds(first.ifs)
     iterable = _long(m, node.generators, given, known=key in m.facts.picked)
     if iterable is not None and key in m.facts.picked:
-        return _listed(m, node, picked(m, iterable, _all(first), first.target, first.ifs[0]), [])
+        changed = iterators.watch(m)
+        kept = picked(m, iterable, _all(first), first.target, first.ifs[0])
+        found = _listed(m, node, kept, [])
+        if changed():
+            m.refuse(
+                "The conditions of this comprehension are computed before its items here, and one "
+                "of them changes something.",
+                "Write the `for` loop, with an `if` inside.",
+            )
+        return found
     try:
         if iterable is not None:
             return _listed(m, node, iterable, first.ifs)

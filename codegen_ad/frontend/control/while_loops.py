@@ -63,8 +63,6 @@ def _while(m: Machine, node: ast.While, key: object) -> None:
     endless = isinstance(node.test, ast.Constant)
 
     def body(_: Node | None) -> None:
-        if any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test)):
-            m.evaluate(m, node.test)
         m.execute(m, node.body)
 
     with m.rolling(key, None):
@@ -95,15 +93,14 @@ def _only_read(m: Machine, node: ast.While, key: object) -> Generator[None]:
     """
     store, shared = dict(m.store), [dict(frame.env) for frame in m.frames]
     yield
-    walrus = {n.target.id for n in ast.walk(node.test) if isinstance(n, ast.NamedExpr)}
+    names = any(isinstance(n, ast.NamedExpr) for n in ast.walk(node.test))
     held = any(m.store.get(cell) is not content for cell, content in store.items())
     bound = any(
         frame.env.get(name) is not value
         for frame, env in zip(m.frames, shared, strict=True)
         for name, value in env.items()
-        if frame is not m.frame or name not in walrus
     )
-    if not held and not bound:
+    if not names and not held and not bound:
         return
     if nests.jumps(node.orelse, ast.Break, ast.Continue):
         m.refuse(
