@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node, Notes
 from codegen_ad.ir.types import DType
 from codegen_ad.ops.constants import IOTA, SIZE, Literal, Size
@@ -225,8 +225,11 @@ class Elements:
     def _chosen(self, scope: Scope, node: Node, source: Node, places: Point, rest: Point) -> Expr:
         """An element at a place that depends on data, chosen from all along a short axis."""
         dtype = node.array.dtype
+        # A checked place on an axis of one element is the first, under which that was planned.
+        sized = zip(places, source.array.shape, strict=False)
+        places = tuple(ZERO if extent == ONE else place for place, extent in sized)
         for axis, (place, extent) in enumerate(zip(places, source.array.shape, strict=False)):
-            if place.is_constant or not is_unrolled(extent) or extent == ONE:
+            if place.is_constant or not is_unrolled(extent):
                 continue
             options = [
                 self.value(scope, source, (*places[:axis], q, *places[axis + 1 :], *rest))

@@ -76,3 +76,24 @@ def test_a_cotangent_of_run_time_size_is_read_once_that_is_known():
     _, d_b = flat(executed(stages.text)[stages.kernel.name](*inputs_of(case, args, stages), given))
     slope = -np.bincount(args[2], weights=args[0]) @ given.sum(axis=0)
     assert_close(d_b, [slope], rtol=1e-12, what="gradient")
+
+
+def added_at_places(X, W, g):
+    """The adjoint picks, at places from data, of a sum that has one element."""
+    v = W.sum(axis=0)
+    np.add.at(v, g, (X @ W).sum(axis=1))
+    return X @ W - v
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+def test_a_sum_is_picked_of_an_axis_of_one_element(columns: int):
+    rng = np.random.default_rng(0)
+    X, W = rng.normal(size=(7, 3)), rng.normal(size=(3, columns))
+    args = X, W, rng.integers(0, columns, size=7)
+    case = Case(added_at_places, lambda *_: (), wrt=("X",))
+    stages = stages_of(case, args, "vjp")
+    given = rng.normal(size=(7, columns))
+    kernel = executed(stages.text)[stages.kernel.name]
+    _, d_X = flat(kernel(*inputs_of(case, args, stages), given))
+    slope = given @ W.T - given.sum(axis=0)[args[2]][:, None] * W.sum(axis=1)
+    assert_close(d_X, slope, rtol=1e-12, what="gradient")
