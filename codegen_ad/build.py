@@ -142,7 +142,9 @@ def run(
     if not blas and not on_device and needs_lapack(kernel):
         raise MissingDependency("scipy", "blas", "to compile linear algebra: it brings LAPACK")
     on_stage("plan", kernel)
-    value = planned(pipeline.run(made.simplified), name=name, sizes=_sizes(reading))
+    value = planned(
+        pipeline.run(made.simplified, factored=not on_device), name=name, sizes=_sizes(reading)
+    )
     counted = cost(kernel, value if mode != "value" else None, segmented)
     shown = getattr(function, "__name__", name)
     about = About(

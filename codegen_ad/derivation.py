@@ -85,7 +85,12 @@ def _attempt(
     on_stage("gradient", derived.program)
     distributed = asked is None and options.target == "cpu"
     optimized = checked(
-        pipeline.run(checked(derived.program), fired=fired, distributed=distributed)
+        pipeline.run(
+            checked(derived.program),
+            fired=fired,
+            distributed=distributed,
+            factored=options.target == "cpu",
+        )
     )
     on_stage("optimized", optimized)
     return Derivation(reading, simplified, derived, summary, optimized, checkpoints, fired)

@@ -62,10 +62,12 @@ def run(
     on_pass: OnPass | None = None,
     check: bool = False,
     distributed: bool = False,
+    factored: bool = True,
 ) -> Program:
     """The program made ready to be planned; `fired` counts how often each rule was applied.
 
     `distributed` lets loops that keep records be taken apart, for memory of the same order.
+    `factored` lets matrices be factored once, where there is a library to do so.
     """
     algebra = partial(simplify, granted=granted, fired=fired)
     hoist = partial(hoist_scalars, granted=granted, fired=fired)
@@ -101,7 +103,7 @@ def run(
             # Rules look for quotients, and loops that run together divide by the same.
             ("reciprocals", reciprocals if "rounding" in granted else _as_it_is),
             # Nothing is differentiated any more, and what is factored is settled.
-            ("factors", partial(factors, fired=fired)),
+            ("factors", partial(factors, fired=fired) if factored else _as_it_is),
             # Last, because every pass before may leave something unread.
             ("dead", dead),
         ),
