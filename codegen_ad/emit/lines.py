@@ -129,13 +129,16 @@ class Writer(BlockWriter):
                     self.block(otherwise, depth + 1)
 
     def copy(self, target: str, source: str, shape: Shape, depth: int) -> None:
-        """Write loops that copy an array: numba takes seconds to compile `target[:] = source`."""
+        """Write loops that copy an array: numba takes seconds to compile `target[:] = source`.
+
+        Their trips are those of the other loops over the axis: where arrays change their names
+        in each step, loops over `target.shape` are several times slower.
+        """
         free = iter(letters(len(shape), self.taken))
         names = ["0" if dim == ONE else next(free) for dim in shape]
-        for axis, (name, dim) in enumerate(zip(names, shape, strict=True)):
+        for name, dim in zip(names, shape, strict=True):
             if dim != ONE:
-                extent = spell_dim(dim) if dim.is_constant else f"{target}.shape[{axis}]"
-                self.line(f"for {name} in range({extent}):", depth)
+                self.line(f"for {name} in range({spell_dim(dim)}):", depth)
                 depth += 1
         index = ", ".join(names)
         self.line(f"{target}[{index}] = {source}[{index}]", depth)

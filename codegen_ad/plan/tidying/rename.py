@@ -136,7 +136,7 @@ def dims(statement: Statement) -> Iterator[Dim]:
     match statement:
         case Store(indices=indices) | LibraryCall(at=indices):
             yield from indices
-        case Allocate(shape=shape) | View(shape=shape):
+        case Allocate(shape=shape) | View(shape=shape) | CopyInto(shape=shape):
             yield from shape
         case For(extent=extent, span=span, window=window):
             yield extent
