@@ -67,6 +67,7 @@ class Writer(BlockWriter):
         self.may_vectorise = vectorise
         self.vectorise = False  # the innermost loop's trips are independent
         self.parameters = parameters
+        self.differences: set[Dim] = set()  # lengths, as `n - 2`, of arrays made so far
 
     def spell(self, expr: Expr) -> str:
         """The text of an expression, for the loop it stands in."""
@@ -162,8 +163,17 @@ class Writer(BlockWriter):
         self._last = None
         self.block(statement.body, depth + 1)
 
+    def _extent(self, dim: Dim) -> str:
+        """A number of trips, or of elements.
+
+        LLVM does not vectorise a loop over `n - 2` that it knows not to be negative from the
+        length of an array; so both say what holds where it is negative.
+        """
+        text = spell_dim(dim)
+        return f"max({text}, 0)" if dim in self.differences else text
+
     def _for(self, loop: For, depth: int) -> None:
-        extent, window = spell_dim(loop.extent), loop.window
+        extent, window = self._extent(loop.extent), loop.window
         if loop.remark:
             self.line(f"# {loop.remark}", depth)
         if window is not None:
@@ -202,7 +212,8 @@ class Writer(BlockWriter):
             self.lines_of(f"{target} = {value} if {test} else {target}", depth)
 
     def _allocate(self, statement: Allocate, depth: int) -> None:
-        shape, dtype = spell_shape(statement.shape), ""
+        self.differences |= {d for d in statement.shape[-1:] if _is_less(d)}
+        shape, dtype = spell_shape(statement.shape, self._extent), ""
         if statement.dtype is not DType.FLOAT64:
             dtype = f", dtype=np.{statement.dtype.numpy_name}"
         if statement.fill is None:
@@ -291,3 +302,8 @@ class Writer(BlockWriter):
         self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)
         for buffer in buffers:
             self.line(f"{buffer} = np.concatenate(({buffer}, np.empty_like({buffer})))", depth + 1)
+
+
+def _is_less(dim: Dim) -> bool:
+    """Whether a size is a few less than another one."""
+    return any(not names and count < 0 for names, count in dim.terms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Callable
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
@@ -105,11 +106,11 @@ def spell_dim(dim: Dim) -> str:
     return ast.unparse(parsed(str(dim)))
 
 
-def spell_shape(shape: tuple[Dim, ...]) -> str:
+def spell_shape(shape: tuple[Dim, ...], spell_size: Callable[[Dim], str] = spell_dim) -> str:
     """A shape argument: a number for one axis, else a tuple."""
     if len(shape) == 1:
-        return spell_dim(shape[0])
-    return f"({', '.join(map(spell_dim, shape))})"
+        return spell_size(shape[0])
+    return f"({', '.join(map(spell_size, shape))})"
 
 
 def spell_literal(value: float, dtype: DType) -> str:

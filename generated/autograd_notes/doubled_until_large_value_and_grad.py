@@ -53,7 +53,7 @@ def doubled_until_large_value_and_grad_start(x):
     part_2 = np.empty(n)
     if part_1 > 0.0:
         d_part_1[:] = 0.0
-        for i in range(part_2.shape[0]):
+        for i in range(n):
             part_2[i] = d_part_1[i]
         value, part_3 = part_1, 1.0
     else:
@@ -67,7 +67,7 @@ def doubled_until_large_value_and_grad_start(x):
         # line 7: return 3 * (y * y).sum()
         value_2 = 3.0 * value_1
         # line 5: if y.sum() > 0:
-        for i in range(part_2.shape[0]):
+        for i in range(n):
             part_2[i] = d_y[i]
         value, part_3 = value_2, 0.0
     d_x = np.empty(n)

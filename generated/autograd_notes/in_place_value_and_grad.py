@@ -54,7 +54,7 @@ def in_place_value_and_grad(x):
     d_value_1[0] = 0.0
     d_tail_1 = np.empty(n)
     # gradient of line 5: tail *= y[0]
-    for i in range(d_tail_1.shape[0]):
+    for i in range(n):
         d_tail_1[i] = d_value_1[i]
     d_tail_2 = 0.0
     for i in range(n - 1):

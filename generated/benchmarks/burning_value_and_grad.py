@@ -37,8 +37,8 @@ def burning_value_and_grad(u, target, c, rate, steps):
     segments_1 = int(math.sqrt(2.0 * float(trips_1)))
     u_starts = np.empty((segments_1, n, d))
     u_1 = np.empty((n, d))
-    for i in range(u_1.shape[0]):
-        for j in range(u_1.shape[1]):
+    for i in range(n):
+        for j in range(d):
             u_1[i, j] = u[i, j]
     for s in range(segments_1):
         for i in range(n):

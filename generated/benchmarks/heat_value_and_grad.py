@@ -32,8 +32,8 @@ def heat_value_and_grad(u, target, c, steps):
     # line 4: for _ in range(steps):
     trips_1 = max(steps, 0)
     u_1 = np.empty((n, d))
-    for i in range(u_1.shape[0]):
-        for j in range(u_1.shape[1]):
+    for i in range(n):
+        for j in range(d):
             u_1[i, j] = u[i, j]
     for i in range(trips_1):
         for j in range(n - 2):

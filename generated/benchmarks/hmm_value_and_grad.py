@@ -152,7 +152,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
     scale_steps = np.empty(q)
     alpha = np.empty(n)
     # line 17: for t in range(len(seen)):
-    for i in range(alpha.shape[0]):
+    for i in range(n):
         alpha[i] = start[i]
     total = 0.0
     for t in range(q):

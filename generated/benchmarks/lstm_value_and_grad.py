@@ -114,22 +114,22 @@ def lstm_value_and_grad(main, extra, state, sequence):
     d_main = np.zeros((p, 4 * k))
     x_1 = np.empty((n - 1, k))
     logs_1 = np.empty((n - 1, k))
-    logs_2 = np.empty(n - 1)
-    x_steps_steps = np.empty((n - 1, p // 2, k))
-    forget_4 = np.empty((n - 1, p // 2, k))
-    cell_steps_steps = np.empty((n - 1, p // 2, k))
-    forget_5 = np.empty((n - 1, p // 2, k))
-    hidden_steps_steps = np.empty((n - 1, p // 2, k))
-    forget_6 = np.empty((n - 1, p // 2, k))
-    change_steps_steps = np.empty((n - 1, p // 2, k))
-    x_2 = np.empty((n - 1, p // 2, k))
+    logs_2 = np.empty(max(n - 1, 0))
+    x_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
+    forget_4 = np.empty((max(n - 1, 0), p // 2, k))
+    cell_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
+    forget_5 = np.empty((max(n - 1, 0), p // 2, k))
+    hidden_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
+    forget_6 = np.empty((max(n - 1, 0), p // 2, k))
+    change_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
+    x_2 = np.empty((max(n - 1, 0), p // 2, k))
     state_1 = np.empty((r, k))
     # line 15: for t in range(n - 1):
-    for i in range(state_1.shape[0]):
-        for j in range(state_1.shape[1]):
+    for i in range(r):
+        for j in range(k):
             state_1[i, j] = state[i, j]
     total = 0.0
-    for t in range(n - 1):
+    for t in range(max(n - 1, 0)):
         for i in range(k):
             # line 16: x = sequence[t] * extra[0]
             x[i] = sequence[t, i] * extra[0, i]
@@ -244,7 +244,7 @@ def lstm_value_and_grad(main, extra, state, sequence):
     value = -(total / value_1)
     # gradient of line 30: return -total / ((n - 1) * b)
     d_total = -1.0 / value_1
-    for j in range(n - 1):
+    for j in range(max(n - 1, 0)):
         d_logs_5 = 0.0
         for i in range(k):
             # gradient of line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)

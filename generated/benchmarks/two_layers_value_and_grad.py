@@ -192,7 +192,7 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     first_steps_1 = np.empty((n_x_0, n))
     first_6 = np.empty(n)
     # line 9: for t in range(len(x)):
-    for i in range(first_6.shape[0]):
+    for i in range(n):
         first_6[i] = first_2[i]
     for t in range(n_x_0):
         first_1[:] = 0.0
@@ -212,7 +212,7 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     second_steps_1 = np.empty((n_x_0, m - n))
     second_6 = np.empty(m - n)
     # line 9: for t in range(len(x)):
-    for i in range(second_6.shape[0]):
+    for i in range(m - n):
         second_6[i] = second_2[i]
     for t in range(n_x_0):
         second_1[:] = 0.0
@@ -246,13 +246,13 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     np.dot(total_1, np.ascontiguousarray(V), out=d_total_1)
     d_second = np.empty(m - n)
     # gradient of line 9: for t in range(len(x)):
-    for i in range(d_second.shape[0]):
+    for i in range(m - n):
         d_second[i] = second_2[i]
     d_c = np.empty(m - n)
-    for i in range(d_c.shape[0]):
+    for i in range(m - n):
         d_c[i] = second_2[i]
     first_7 = np.empty(n)
-    for i in range(first_7.shape[0]):
+    for i in range(n):
         first_7[i] = first_6[i]
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
@@ -306,10 +306,10 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     np.dot(second_5, second_4, out=d_second_4)
     d_first = np.empty(n)
     # gradient of line 9: for t in range(len(x)):
-    for i in range(d_first.shape[0]):
+    for i in range(n):
         d_first[i] = first_2[i]
     d_b = np.empty(n)
-    for i in range(d_b.shape[0]):
+    for i in range(n):
         d_b[i] = first_2[i]
     d_first_block_3 = np.empty((64, n))
     product_2 = np.empty((n, d))

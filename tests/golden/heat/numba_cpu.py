@@ -31,7 +31,7 @@ def heat_value_and_grad(u, c, steps):
     # line 4: for _ in range(steps):
     trips_1 = max(steps, 0)
     u_1 = np.empty(n)
-    for i in range(u_1.shape[0]):
+    for i in range(n):
         u_1[i] = u[i]
     for i in range(trips_1):
         for j in range(n - 2):
