@@ -115,10 +115,10 @@ def planned(subject: Subject, leaves: Sequence[Any], *, forward: bool, reverse: 
     starts = np.concatenate([[0], np.cumsum(sizes)])
     found = _picking(program, wrt, leaves) if reverse else None
     if found is None:
-        indptr, columns = pattern(program, wrt, leaves)
+        indptr, columns, output = pattern(program, wrt, leaves)
         rows, count = _rows_of(indptr), len(indptr) - 1
     else:
-        count = found.count
+        count, output = found.count, found.output
         pairs = np.unique(found.rows * (sum(sizes) + 1) + found.columns)
         rows, columns = np.divmod(pairs, sum(sizes) + 1)
     least = min(
@@ -129,14 +129,14 @@ def planned(subject: Subject, leaves: Sequence[Any], *, forward: bool, reverse: 
             _picked_block(found, own, int(start), size, shape)
             for start, size, shape in zip(starts, sizes, shapes, strict=False)
         )
-        seeds = _one_hot(own, own.colours, program.outputs[0], _output_shape(program, leaves), True)
+        seeds = _one_hot(own, own.colours, program.outputs[0], output, True)
         return Plan(own, blocks, (seeds,), is_picked=True)
     colouring = coloured(rows, columns, (count, sum(sizes)), forward=forward, reverse=reverse)
     blocks = tuple(
         _block(rows, columns, count, int(start), size, shape, colouring)
         for start, size, shape in zip(starts, sizes, shapes, strict=False)
     )
-    return Plan(colouring, blocks, _seeds(program, wrt, colouring, blocks, leaves))
+    return Plan(colouring, blocks, _seeds(program, wrt, colouring, blocks, output))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,7 @@ class _Picking:
     rows, places, columns : of each entry its row, the picked element, and that element's column.
     count : how many rows there are.
     elements : how many elements are picked.
+    output : the shape of the output.
     """
 
     rows: Array
@@ -155,6 +156,7 @@ class _Picking:
     columns: Array
     count: int
     elements: int
+    output: tuple[int, ...]
 
 
 def _picking(program: Program, wrt: Sequence[Node], leaves: Sequence[Any]) -> _Picking | None:
@@ -166,7 +168,7 @@ def _picking(program: Program, wrt: Sequence[Node], leaves: Sequence[Any]) -> _P
     inner, given = opened(program, nodes)
     kind = nodes[0].array.dtype.numpy_name
     shown = [np.broadcast_to(np.zeros((), kind), c.shape) for c in chosen]
-    indptr, places = pattern(inner, given, [*leaves, *shown])
+    indptr, places, output = pattern(inner, given, [*leaves, *shown])
     rows, columns = _rows_of(indptr), np.concatenate([c.ravel() for c in chosen])[places]
     elements = sum(c.size for c in chosen)
     used = columns >= 0
@@ -180,7 +182,7 @@ def _picking(program: Program, wrt: Sequence[Node], leaves: Sequence[Any]) -> _P
         at = np.empty(elements, np.int64)
         at[np.concatenate(wide, axis=1).ravel()] = np.arange(elements)
         places = at[places]
-    return _Picking(rows, places, columns, len(indptr) - 1, elements)
+    return _Picking(rows, places, columns, len(indptr) - 1, elements, output)
 
 
 def _coloured(found: _Picking, least: int) -> Colouring | None:
@@ -260,13 +262,12 @@ def _seeds(
     wrt: Sequence[Node],
     colouring: Colouring,
     blocks: Sequence[Block],
-    leaves: Sequence[Any],
+    output: tuple[int, ...],
 ) -> tuple[Array, ...]:
-    """For each colour the sum of its unit vectors."""
+    """For each colour the sum of its unit vectors, of the inputs or of an output of that shape."""
     if not colouring.is_forward:
-        (output,) = program.outputs
-        shape = _output_shape(program, leaves)
-        return (_one_hot(colouring, colouring.colours, output, shape, _is_last(colouring)),)
+        (node,) = program.outputs
+        return (_one_hot(colouring, colouring.colours, node, output, _is_last(colouring)),)
     ends = np.cumsum([b.size for b in blocks])[:-1]
     parts = np.split(colouring.colours, ends)
     return tuple(
@@ -287,16 +288,6 @@ def _one_hot(
     if count:
         seeds[colours, every] = 1
     return seeds.reshape(count, *shape)
-
-
-def _output_shape(program: Program, leaves: Sequence[Any]) -> tuple[int, ...]:
-    sizes = {
-        d.name: n
-        for i, leaf in zip(program.inputs, leaves, strict=True)
-        for d, n in zip(i.array.shape, np.shape(leaf), strict=True)
-        if d.name is not None
-    }
-    return tuple(d.evaluate(sizes) for d in program.outputs[0].array.shape)
 
 
 def entries_of(plan: Plan, products: Sequence[Array]) -> list[Array]:

@@ -36,7 +36,9 @@ COUNTED = 10_000
 """So many iterations are followed one by one where each may be the last."""
 
 
-def pattern(program: Program, wrt: Sequence[Node], arrays: Sequence[Any]) -> tuple[Ints, Ints]:
+def pattern(
+    program: Program, wrt: Sequence[Node], arrays: Sequence[Any]
+) -> tuple[Ints, Ints, tuple[int, ...]]:
     """Which elements of `wrt`, one after another, each element of the one output depends on.
 
     Parameters
@@ -50,6 +52,7 @@ def pattern(program: Program, wrt: Sequence[Node], arrays: Sequence[Any]) -> tup
     -------
     indptr, indices : the pattern in compressed sparse rows, C order, indices sorted. It may hold
         entries that are always zero.
+    shape : of the output, whose sizes may be counted in integers and truth values.
 
     Raises
     ------
@@ -59,7 +62,7 @@ def pattern(program: Program, wrt: Sequence[Node], arrays: Sequence[Any]) -> tup
         If a size depends on floating point numbers.
     """
     graph, (vertices,) = _traced(program, wrt, arrays, program.outputs)
-    return graph.rows(vertices)
+    return *graph.rows(vertices), vertices.shape
 
 
 def selection(

@@ -24,7 +24,7 @@ def pattern_of(function: Any, *args: Any) -> Any:
     arguments = binder.bind(args, {})
     subject = program_of(function, binder.form(arguments), found.options, binder.wrt)
     leaves = [np.asarray(a) for a in arguments.values()]
-    indptr, indices = pattern(subject.program, subject.wrt, leaves)
+    indptr, indices, _ = pattern(subject.program, subject.wrt, leaves)
     ones = np.ones(len(indices))
     return sparse.csr_array((ones, indices, indptr), shape=(len(indptr) - 1, args[0].size))
 

@@ -30,7 +30,7 @@ def is_counted_by_data(program: Program) -> bool:
 def missing(program: Program, inputs: dict[str, Any], name: str) -> bool:
     """Whether a difference is not zero where the pattern of the one output has no entry."""
     (wrt,) = (i for i, n in zip(program.inputs, inputs, strict=True) if n == name)
-    indptr, indices = pattern(program, [wrt], list(inputs.values()))
+    indptr, indices, _ = pattern(program, [wrt], list(inputs.values()))
     x = inputs[name]
     held = np.zeros((len(indptr) - 1, x.size), bool)
     held[np.repeat(np.arange(len(held)), np.diff(indptr)), indices] = True

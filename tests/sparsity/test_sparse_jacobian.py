@@ -246,16 +246,20 @@ def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     def picked(x: Any) -> Any:
         return x[x > 0.5] ** 2
 
+    def chosen(x: Any) -> Any:
+        return x[kept] * 2 - x[~kept].sum()
+
     def counted(x: Any) -> Any:
         return np.sum(x[x > 0.5]) * x
 
     def whole(x: Any) -> Any:
         return np.argsort(x)
 
-    x = rng.random(20)
+    x, kept = rng.random(20), np.arange(20) % 9 == 0
     for function, message in (
         (two, r"returns f8\[n\], f8\[n - 1\].*one floating point array"),
         (picked, "a size that only the run knows|depends on floating point"),
+        (chosen, r"returns f8\[count_1\], of a size that only the run knows"),
         (counted, "size that depends on floating point"),
         (whole, r"returns i8\[n\]"),
     ):
