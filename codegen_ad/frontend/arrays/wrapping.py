@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from codegen_ad.frontend.arrays import data
-from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.context import Context, Value
 from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.values import Array
 from codegen_ad.ir.node import Node, WrappingIntegers
@@ -56,6 +56,16 @@ def compared(m: Machine, args: Sequence[Value]) -> list[Node]:
     own = {data.dtype_of(m, a) for a in args}
     wide = DType.FLOAT64 if DType.UINT64 in own else DType.INT64
     return [make.cast(m.b, data.node_of(m, a), wide) for a in args]
+
+
+def signed(m: Context, x: Node) -> Node:
+    """An integer in int64: one that is too large for that ends the run, as no result is right."""
+    number = make.cast(m.b, x, DType.INT64)
+    if x.array.dtype is DType.UINT64:
+        zero = make.constant(m.b, 0, DType.INT64)
+        large = "an integer of 64 bits without a sign is too large for one with a sign"
+        m.refuse_when(make.apply(m.b, "less", number, zero), "OverflowError", large)
+    return number
 
 
 def _check_range(m: Machine, value: Value, dtype: DType) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from codegen_ad.frontend.arrays.access import attribute
 from codegen_ad.frontend.arrays.arithmetic import operate
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
+from codegen_ad.frontend.arrays.wrapping import signed
 from codegen_ad.frontend.calls.extremes import EXTREMES
 from codegen_ad.frontend.calls.inherited import place_of, super_
 from codegen_ad.frontend.calls.sorting import sorted_
@@ -127,11 +128,7 @@ def _number(dtype: DType, kind: type) -> Callable[..., Value]:
         if dtype is DType.BOOL:
             found = branches.decide(m, value)
             return found if isinstance(found, bool) else m.fresh(found, weak=True)
-        number = make.cast(m.b, node, dtype)
-        if dtype is DType.INT64 and node.array.dtype is DType.UINT64:
-            zero = make.constant(m.b, 0, DType.INT64)
-            large = "an integer of 64 bits without a sign is too large for one with a sign"
-            m.refuse_when(make.apply(m.b, "less", number, zero), "OverflowError", large)
+        number = signed(m, node) if dtype is DType.INT64 else make.cast(m.b, node, dtype)
         return m.fresh(number, weak=True)
 
     return convert

@@ -37,7 +37,7 @@ def vander(call: Call) -> Value:
     number = call.dim("N") if call.has("N") else x.array.shape[0]
     # NumPy multiplies in what holds `x` and Python's integers.
     increasing = call.flag("increasing")
-    if x.array.dtype.is_float:
+    if x.array.dtype.is_float or x.array.dtype is DType.UINT64:
         x = make.cast(call.b, x, DType.FLOAT64)
         return call.fresh(powers(call.b, x, number, increasing=increasing))
     return call.fresh(_whole_powers(call, x, number, increasing=increasing))

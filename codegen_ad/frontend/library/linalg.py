@@ -16,7 +16,7 @@ from codegen_ad.frontend.library.contractions import dot_of, matmul_of
 from codegen_ad.frontend.values import remade
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import Dim, product
-from codegen_ad.ir.node import Node, Op, Params
+from codegen_ad.ir.node import Node, Op, Params, not_wrapping
 from codegen_ad.ops import make, matrices
 from codegen_ad.ops.determinants import DET, SLOGDET
 from codegen_ad.ops.linalg import CHOLESKY, INV, SOLVE
@@ -165,7 +165,11 @@ UNKNOWN = 1000
 @signature("np.linalg.multi_dot: arrays * out=None")
 def multi_dot(call: Call) -> Value:
     """The product of several matrices, in the order that takes the fewest multiplications."""
-    nodes = call.ctx.promote(*call.items("arrays"))
+    given = [call.node_of(value) for value in call.items("arrays")]
+    nodes = call.ctx.promote(*map(call.fresh, given))
+    if any(x.array.dtype.wraps for x in given) and not nodes[0].array.dtype.wraps:
+        # NumPy's products of two such matrices go round before they meet the others.
+        not_wrapping([x.array for x in given])
     if len(nodes) < 2:
         call.refuse("`np.linalg.multi_dot` needs at least two arrays.", "Leave it out.")
     ranks = [node.array.rank for node in nodes]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from codegen_ad.frontend.arrays.views import Reshaped
+from codegen_ad.frontend.arrays.wrapping import signed
 from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import pick, sorted_along
 from codegen_ad.frontend.library.binding import Call, signature
@@ -58,9 +59,11 @@ def item(call: Call) -> Value:
 def python_number(call: Call, x: Node) -> Value:
     """A single element as a Python number: of 64 bits, and weak in NumPy's promotion."""
     dtype = x.array.dtype
-    if dtype is not DType.BOOL:
-        dtype = DType.FLOAT64 if dtype.is_float else DType.INT64
-    return call.ctx.fresh(make.cast(call.b, x, dtype), weak=True)
+    if dtype.is_float:
+        x = make.cast(call.b, x, DType.FLOAT64)
+    elif dtype is not DType.BOOL:
+        x = signed(call.ctx, x)
+    return call.ctx.fresh(x, weak=True)
 
 
 @signature("tolist: a")

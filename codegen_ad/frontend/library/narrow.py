@@ -104,10 +104,11 @@ def _in_int64(handler: Handler, after: After, numbers: int | None) -> Handler:
     """The handler, given int64 in place of such integers, and what is made of its result.
 
     What it calculates with are the first `numbers` arguments, all but the first for None; none of
-    them if it only compares.
+    them if it only compares. Where their common dtype does not go round, they are given in that:
+    beside float64 or int64, integers of 64 bits without a sign are float64 in NumPy.
     """
 
-    def wide(ctx: Context, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
+    def handled(ctx: Context, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
         data = [a for a in (*args, *kwargs.values()) if isinstance(a, Array)]
         own = [ctx.node(a).array.dtype for a in data]
         if not any(t.wraps for t in own) or "out" in kwargs or "dtype" in kwargs:
@@ -119,15 +120,17 @@ def _in_int64(handler: Handler, after: After, numbers: int | None) -> Handler:
         if few or common is None or (numbers == 0 and DType.UINT64 in own):
             return handler(ctx, args, kwargs)
 
+        wide = common if numbers != 0 and not common.wraps else DType.INT64
+
         def converted(value: Value) -> Value:
             if isinstance(value, Array) and ctx.node(value).array.dtype.wraps:
-                return ctx.fresh(make.cast(ctx.b, ctx.node(value), DType.INT64))
+                return ctx.fresh(make.cast(ctx.b, ctx.node(value), wide))
             return value
 
         named = {name: converted(value) for name, value in kwargs.items()}
         return after(ctx, handler(ctx, [converted(a) for a in args], named), common)
 
-    return wide
+    return handled
 
 
 def _common(ctx: Context, values: Sequence[Value]) -> DType | None:

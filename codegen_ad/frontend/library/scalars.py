@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from codegen_ad.frontend.arrays.wrapping import signed
 from codegen_ad.frontend.context import Context, Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_float, common_shape
 from codegen_ad.frontend.library.binding import Call, signature
@@ -247,6 +248,9 @@ def builtin_round(call: Call) -> Value:
     b = call.b
     x = _scalar(call, call.value("number"))
     if not call.has("ndigits"):
+        given = call.node("number")
+        if not given.array.dtype.is_float:
+            return call.ctx.fresh(signed(call.ctx, given), weak=True)
         return call.ctx.fresh(make.cast(b, apply(b, "rint", x), DType.INT64), weak=True)
     return call.ctx.call(Outside(np.round, ()), (call.value("number"), call.value("ndigits")), {})
 

@@ -9,6 +9,7 @@ from codegen_ad.frontend.library.arrays import common_shape, moved
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.values import Outside
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
@@ -138,6 +139,17 @@ def at(name: str, *, negated: bool) -> Handler:
             call.refuse(f"`np.{name}.at` changes an array, and this is none.", "Pass an array.")
         target, given = call.node("a"), call.value("indices")
         several = call.items("indices") if isinstance(given, tuple) else [given]
+        for index in map(_plain, several):
+            if index is None or index is Ellipsis or isinstance(index, slice):
+                what = "`None`" if index is None else "`...`"
+                what = "slice" if isinstance(index, slice) else what
+                call.refuse(
+                    f"`np.{name}.at` takes integers and arrays of integers as places here, and no "
+                    f"{what}.",
+                    "Write the places of a slice beside an array `p` of places: "
+                    f"`np.{name}.at(a, (np.arange(1, 3)[:, None], p), b)` for `a[1:3, p]`; without "
+                    f"arrays, no place is named twice: `a[1:3] {'-' if negated else '+'}= b`.",
+                )
         indices = [call.node_of(v) for v in several]
         if not all(i.array.dtype.is_integer for i in indices):
             call.refuse(
@@ -164,6 +176,11 @@ def at(name: str, *, negated: bool) -> Handler:
         return None
 
     return handler
+
+
+def _plain(value: Value) -> object:
+    """An index without what it is wrapped in, if it stands for an object of Python."""
+    return value.object if isinstance(value, Outside) else value
 
 
 FOLDED = ("maximum", "minimum", "subtract", "divide", "power", "hypot", "logaddexp")

@@ -68,6 +68,7 @@ DATA: dict[str, Any] = {
     "J": np.array([[3, 1, 0], [1, 4, 2], [0, 2, 5]]),
     "nil": np.zeros((0, 0)),
     "O": np.zeros((4, 0)),
+    "Y": np.array([2**64 - 3, 2**63 + 1], "u8"),  # too large for integers with a sign
 }
 GLOBALS = {"np": np, "math": math, "cmath": cmath, "scipy": scipy, "numpy": np}
 

@@ -575,6 +575,34 @@ math.log(2.0) * s
 math.hypot(s, 2.0)
 """.strip().splitlines()
 
+UNSIGNED = """
+Y @ Y
+Y @ w[:2]
+w[:2] @ Y
+Y @ j[:2]
+I[0, :2].dot(Y)
+np.dot(Y, I[:2, :2])
+np.matmul(F[:, :2], Y)
+np.inner(A[:, :2], Y)
+np.vdot(Y, i[:2])
+np.outer(Y, j[:2])
+np.outer(Y, Y)
+np.kron(w, Y)
+np.convolve(Y, i)
+np.correlate(v, Y)
+np.tensordot(Y, I, axes=0)
+np.linalg.outer(i, Y)
+np.vecdot(Y, A[:, :2])
+np.einsum('i,ij,k->jk', Y, I[:2], Y)
+np.einsum('i,i', Y, f[:2])
+np.diff(Y, prepend=s)
+np.diff(Y, append=i)
+np.vander(Y, 3)
+Y.astype('u1') @ f[:2]
+round((i + 2**53 + 1)[0])
+""".strip().splitlines()
+"""Integers of 64 bits without a sign: products go round, and are of float64 beside other dtypes."""
+
 PYTHON_NUMBERS = """
 round(s)
 round(s * 10)
@@ -593,6 +621,7 @@ a = A.copy()\nnp.subtract.at(a, (places % 3, [1]), v[:4])\nreturn a
 a = A.copy()\nnp.add.at(a, [0, 0, 2], C)\nreturn a
 a = v.copy()\nb = a[::-1]\nnp.add.at(b, [0, 0], s)\nreturn a
 a = v.copy()\nnp.add.at(a, places, s)\nreturn a
+a = A.copy()\nnp.add.at(a, (np.arange(1, 3)[:, None], places), s)\nreturn a
 out = np.zeros(v.shape)\nnp.cumsum(v, out=out)\nreturn out
 out = np.zeros(A.shape[1])\nr = np.sum(A, axis=0, out=out)\nout[0] = 7.0\nreturn r
 a = np.zeros(3)\na.fill(s)\nreturn a
@@ -615,6 +644,7 @@ a = A.flatten()\na[0] = s\nreturn A, a
         *REDUCED,
         *MORE_REDUCTIONS,
         *CONTRACTIONS,
+        *UNSIGNED,
         *SHAPES,
         *CREATION,
         *ELEMENTWISE,
@@ -631,3 +661,9 @@ def test_as_in_numpy(text: str) -> None:
 @pytest.mark.parametrize("text", [line.replace("\\n", "\n") for line in WRITES])
 def test_memory_is_shared_as_in_numpy(text: str) -> None:
     assert_same(text)
+
+
+@pytest.mark.parametrize("text", ["Y[0].item()", "Y.item(1)", "round(Y[0])"])
+def test_python_integers_are_not_beyond_64_bits_with_a_sign(text: str) -> None:
+    with pytest.raises(OverflowError, match="too large for one with a sign"):
+        assert_same(text)
