@@ -89,7 +89,8 @@ class Writer(BlockWriter):
             case Allocate():
                 self._allocate(statement, depth)
             case Fill(buffer, value):
-                self.line(f"{buffer}[:] = {spell_literal(value, DType.FLOAT64)}", depth)
+                dtype = DType.INT64 if isinstance(value, int) else DType.FLOAT64
+                self.line(f"{buffer}[:] = {spell_literal(value, dtype)}", depth)
             case CopyInto(target=target, source=source, shape=shape):
                 self.copy(target, source, shape, depth)
             case View(buffer, source, shape):

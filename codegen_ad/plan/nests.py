@@ -190,7 +190,9 @@ def how_combined(node: Node) -> str:
 
 
 def _start(node: Node) -> float:
-    return float(identity(how_combined(node), node.array.dtype).text)
+    """What a reduction starts from; of integers exactly, 2**63 - 1 is no float."""
+    start = identity(how_combined(node), node.array.dtype)
+    return int(start.text) if start.dtype.is_integer else float(start.text)
 
 
 def total(p: Planner, scope: Scope, unit: Total) -> Nest:
