@@ -132,7 +132,8 @@ def _is_filled(buffers: Buffers, name: str, table: Table, body: list[Statement])
 
     def fills(statement: Statement, loops: tuple[For, ...]) -> bool:
         if isinstance(statement, For):
-            return any(fills(s, (*loops, statement)) for s in statement.body)
+            whole = statement.span is None and statement.window is None
+            return whole and any(fills(s, (*loops, statement)) for s in statement.body)
         if not isinstance(statement, Store) or statement.buffer != name:
             return False
         wanted = {(Dim.symbol(loop.variable), loop.extent) for loop in loops}
