@@ -6,11 +6,13 @@ Prints what became of them, and the seed and text of each one that failed.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 KINDS = {
     "narrow": "only arithmetic, loops and views",
@@ -35,6 +37,7 @@ def main() -> int:
     for kind, what in KINDS.items():
         parser.add_argument(f"--{kind}", action="store_const", const=kind, dest="kind", help=what)
     parser.add_argument("--vectors", action="store_true", help="wide ones that give arrays")
+    parser.add_argument("--only", type=int, nargs="+", metavar="SEED", help="these, again")
     given = parser.parse_args()
     os.environ["CODEGEN_AD_CHECK"] = "1"
     with tempfile.TemporaryDirectory() as folder:
@@ -46,14 +49,11 @@ def _try(given: argparse.Namespace) -> int:
     from tests.property.running import depth_of
     from tests.property.trials import Trial, Trials
 
-    seed = given.seed
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     examples: dict[str, int] = {}
-    trials = Trials(given.seconds)
-    end = time.monotonic() + 60 * given.minutes
-    while time.monotonic() < end:
-        seed += 1
+    trials, seed = Trials(given.seconds), given.seed
+    for seed in _seeds(given):
         depth = depth_of(seed, given.compile_every)
         if given.vectors and not depth.vector:
             continue
@@ -61,7 +61,7 @@ def _try(given: argparse.Namespace) -> int:
         trial = Trial(seed, given.statements, given.compile_every, given.kind)
         kind, why = trials(trial)
         outcomes[kind] += 1
-        if kind in ("failed", "slow"):
+        if kind in ("failed", "slow") or given.only:
             print(f"{kind}: {trial.shown()}\n{why}", flush=True)
         elif kind != "same":
             reason = f"{kind}: {_NAME.sub('v', why.splitlines()[0])[:150]}"
@@ -73,6 +73,18 @@ def _try(given: argparse.Namespace) -> int:
     for reason, count in reasons.most_common():
         print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
+
+
+def _seeds(given: argparse.Namespace) -> Iterator[int]:
+    """The seeds that were asked for, or one after the other until the time is over."""
+    if given.only:
+        yield from given.only
+        return
+    end = time.monotonic() + 60 * given.minutes
+    for seed in itertools.count(given.seed + 1):
+        if time.monotonic() >= end:
+            return
+        yield seed
 
 
 if __name__ == "__main__":
