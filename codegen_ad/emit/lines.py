@@ -12,8 +12,10 @@ from codegen_ad.emit.spell import (
     spell_element,
     spell_literal,
     spell_opposite,
+    spell_pattern,
     spell_shape,
     spell_text,
+    tree,
 )
 from codegen_ad.emit.writing import BlockWriter
 from codegen_ad.ir.dims import ONE, Dim
@@ -204,13 +206,21 @@ class Writer(BlockWriter):
         elif statement.how in _AUGMENTED:
             self.assign(target, expr, depth, _AUGMENTED[statement.how])
         elif statement.how in ("any", "all"):
-            word = "or" if statement.how == "any" else "and"
-            self.line(f"{target} = {target} {word} {self.spell(expr)}", depth)
+            combined = "total or x" if statement.how == "any" else "total and x"
+            self._combine(statement, combined, depth)
         else:
             # A nan, once met, stays: it is neither above nor equal to anything.
-            value, sign = self.spell(expr), ">" if statement.how == "max" else "<"
-            test = f"{value} {sign} {target} or {value} != {value}"
-            self.lines_of(f"{target} = {value} if {test} else {target}", depth)
+            sign = ">" if statement.how == "max" else "<"
+            self._combine(statement, f"x if x {sign} total or x != x else total", depth)
+
+    def _combine(self, statement: Accumulate, pattern: str, depth: int) -> None:
+        """Give `total` a new value made of itself and of `x`."""
+        parts = {
+            "total": tree(statement.target),
+            "x": tree(statement.expr, vectorise=self.vectorise),
+        }
+        text = spell_pattern(pattern, parts)
+        self.lines_of(f"{spell(statement.target)} = {text}", depth)
 
     def _allocate(self, statement: Allocate, depth: int) -> None:
         self.differences |= {d for d in statement.shape[-1:] if _is_less(d)}

@@ -126,6 +126,11 @@ def spell_opposite(expr: Expr) -> str:
     return ast.unparse(ast.UnaryOp(ast.Not(), tree(expr)))
 
 
+def spell_pattern(pattern: str, parts: dict[str, ast.expr]) -> str:
+    """A pattern with its names replaced by expressions, in parentheses where they need them."""
+    return ast.unparse(substituted(pattern, parts))
+
+
 def _element(buffer: str, indices: tuple[Dim, ...]) -> ast.expr:
     items = [parsed(spell_dim(d)) for d in indices]
     index = items[0] if len(items) == 1 else ast.Tuple(items)

@@ -325,7 +325,7 @@ class Elements:
 def identity(how: str, dtype: DType) -> Number:
     """The result of reducing nothing."""
     if dtype is DType.BOOL:
-        return Number(str(how == "all"), dtype)
+        return Number(str(how in ("all", "min", "prod")), dtype)
     values = {"sum": 0, "prod": 1, "max": "-inf", "min": "inf"}
     value = values[how]
     if dtype.is_float:

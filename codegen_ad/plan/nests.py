@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
-from codegen_ad.ir.types import Shape
+from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan import common_factors
 from codegen_ad.plan.access import Point, Reduction, access, is_unrolled, unrolled_points
 from codegen_ad.plan.accumulating import reduced_extents
@@ -192,6 +192,8 @@ def how_combined(node: Node) -> str:
 def _start(node: Node) -> float:
     """What a reduction starts from; of integers exactly, 2**63 - 1 is no float."""
     start = identity(how_combined(node), node.array.dtype)
+    if start.dtype is DType.BOOL:
+        return start.text == "True"
     return int(start.text) if start.dtype.is_integer else float(start.text)
 
 
