@@ -28,6 +28,10 @@ SCALAR = frozenset({"value_and_grad", "fit", "taps", "hessian", "hvp"})
 FITS = frozenset({"fit", "least_squares", "fit_many"})
 """Modes whose kernel runs whole fits."""
 
+SUMS_OF_THREAD = 112
+"""How many registers of 32 bits sums of normal equations may take on a GPU: a thread has 255, and
+its row takes some."""
+
 TITLES = {
     "vjp": "Value of `{call}` and its vector-Jacobian product.",
     "jvp": "Value of `{call}` and its Jacobian-vector product.",
@@ -103,7 +107,9 @@ def derive(
             only = _only(program, of)
             return Derived(jacobian(only, targets, option or "auto", checkpoints), 0)
         case "normal_equations" | "least_squares" | "fit_many":
-            return Derived(normal_equations(_only(program, of), targets, checkpoints), 2)
+            # Of many fits the option ends in what works on each, if that is part of a GPU.
+            room = SUMS_OF_THREAD if ":" in option else None
+            return Derived(normal_equations(_only(program, of), targets, checkpoints, room), 2)
         case "compressed":
             made, sizes = compressed(_only(program, of), targets, option, checkpoints)
             return Derived(made, 0, sizes)

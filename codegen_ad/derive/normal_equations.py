@@ -16,6 +16,7 @@ from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, Dim, product
 from codegen_ad.ir.node import Node, Program
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
 OUTPUTS = ("value", "residuals", "gradient", "curvature")
@@ -23,13 +24,19 @@ OUTPUTS = ("value", "residuals", "gradient", "curvature")
 
 
 def normal_equations(
-    program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | None = None
+    program: Program,
+    wrt: Sequence[Node],
+    checkpoints: Checkpoints | None = None,
+    room: int | None = None,
 ) -> Program:
     """The program of `OUTPUTS` for residuals: all elements of the program's outputs.
 
     With m residuals and p parameters (the elements of `wrt` one after another, in C order),
     `gradient` is of shape [p] and `curvature` of shape [p, p]. All are of the residuals' dtype,
     except their number, an integer.
+
+    Sums are numbers of their own only where they fit into `room` registers of 32 bits, if that is
+    given: a thread of a GPU adds up all of them at once.
 
     Raises
     ------
@@ -43,9 +50,18 @@ def normal_equations(
             "Return the differences of model and data alone, as an array."
         )
     count = _total(wrt)
-    if count.is_constant and count.value <= WRITTEN_OUT and has_forward_rules(program):
+    is_few = count.is_constant and count.value <= WRITTEN_OUT
+    if is_few and room is not None:
+        is_double = any(o.array.dtype is not DType.FLOAT32 for o in program.outputs)
+        is_few = sums(count.value) * (2 if is_double else 1) <= room
+    if is_few and has_forward_rules(program):
         return _by_columns(program, wrt)
     return _by_matrix(program, wrt, checkpoints)
+
+
+def sums(count: int) -> int:
+    """How many sums the normal equations of so many parameters are."""
+    return 1 + count + count * (count + 1) // 2
 
 
 def _total(nodes: Sequence[Node]) -> Dim:

@@ -19,16 +19,21 @@ from codegen_ad.ir.types import DType
 from codegen_ad.plan.access import unrolled_points
 from codegen_ad.plan.device.loops import Refused
 from codegen_ad.plan.device.thread import ThreadPlan
-from codegen_ad.plan.device.whole import Buffer
+from codegen_ad.plan.device.whole import Buffer, words
 from codegen_ad.plan.kernel import Kernel, Parameter
 
 THREADS = 128
 """Threads of a block, where each has a fit of its own: one takes up to 255 registers."""
 
+REGISTERS = 150
+"""Matrices that take at most so many registers of 32 bits are kept there. Larger ones lie in the
+thread's memory, and loops over them run to a bound that the compiler does not know: it would write
+them out, and spill what it takes into registers."""
+
 _OWN = frozenset(
     (
         "outcome", "cost", "failed", "cuda", "u64", "fits", "j", "begun", "until", "points", "best",
-        "scales", "record", "running", "is_first", "is_better", "lane", "ALL",
+        "scales", "record", "running", "is_first", "is_better", "lane", "ALL", "count",
     )
 )  # fmt: skip
 """Names of the kernel beside those of the processor's."""
@@ -109,9 +114,25 @@ class FitLines:
         """How many numbers are fitted."""
         return len(self.elements)
 
+    @property
+    def is_large(self) -> bool:
+        """Whether the three matrices are too large for registers."""
+        return 3 * words(self.real) * self.count**2 > REGISTERS
+
+    @property
+    def bound(self) -> str:
+        """The number of parameters as loops over them have it."""
+        return "count" if self.is_large else str(self.count)
+
+    def _made(self, name: str, rank: int) -> str:
+        """A vector or a matrix of the thread."""
+        shape = str(self.count) if rank == 1 else f"({self.count}, {self.count})"
+        part = f"[{', '.join([':count'] * rank)}]" if self.is_large else ""
+        return f"{name} = cuda.local.array({shape}, np.{self.real.numpy_name}){part}"
+
     def start(self) -> list[str]:
         """Which fit it is, the thread's arrays, and where the last launch left the fit."""
-        at, count, nothing = self.layout.at, self.count, spell_literal(0.0, self.real)
+        at, nothing = self.layout.at, spell_literal(0.0, self.real)
         lines = [
             f"fit = u64({self.layout.fit})",
             f"if fit >= u64(points.shape[{int(self.layout.last)}]):",
@@ -121,11 +142,11 @@ class FitLines:
             parameter = self.kernel.parameters[t]
             shape, kind = _extents(parameter), parameter.dtype.numpy_name
             lines.append(f"own_{self.names[t]} = cuda.local.array({shape}, np.{kind})")
+        if self.is_large:
+            lines.append(f"count = points.shape[{1 - int(self.layout.last)}]")
         vectors = ("point", "trial", "scale", "step", "rest", "slope", "next_slope")
-        shapes = [*((v, str(count)) for v in vectors)]
-        shapes += [(m, f"({count}, {count})") for m in ("bend", "next_bend", "lower")]
-        for array, shape in shapes:
-            lines.append(f"{array} = cuda.local.array({shape}, np.{self.real.numpy_name})")
+        lines += [self._made(name, 1) for name in vectors]
+        lines += [self._made(name, 2) for name in ("bend", "next_bend", "lower")]
         lines += [
             f"value = radius = damping = length = predicted = size = {nothing}",
             f"first_value, least, iteration = {nothing}, limits[3], 0",
@@ -135,7 +156,7 @@ class FitLines:
             f"{INDENT}iteration = {at('counts', '0')}",
             f"{INDENT}first_value, radius, damping = "
             + ", ".join(at("record", str(k)) for k in range(3)),
-            f"for i in range({count}):",
+            f"for i in range({self.bound}):",
             f"{INDENT}if begun > 0:",
             f"{INDENT * 2}trial[i], scale[i] = {at('best', 'i')}, {at('scales', 'i')}",
             f"{INDENT}else:",
@@ -173,16 +194,16 @@ class FitLines:
         """A trial that is better, or the first one."""
         return [
             "value = found",
-            f"for i in range({self.count}):",
+            f"for i in range({self.bound}):",
             f"{INDENT}point[i], slope[i] = trial[i], next_slope[i]",
-            f"{INDENT}for j in range({self.count}):",
+            f"{INDENT}for j in range({self.bound}):",
             f"{INDENT * 2}bend[i, j] = next_bend[i, j]",
             "size = widen(scale, bend, point)",
         ]
 
     def finish(self) -> list[str]:
         """Results, and what the next launch goes on with."""
-        at, count = self.layout.at, self.count
+        at, count = self.layout.at, self.bound
         state = [f"{at('record', str(k))}" for k in range(3)]
         kept = [
             "if status == 2:",

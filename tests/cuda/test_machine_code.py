@@ -116,6 +116,24 @@ def test_a_fit_of_many_numbers_that_lanes_tell_each_other_is_not_spilled(
     assert not problems(found)
 
 
+def waves(p: Any, x: Any, y: Any) -> Any:
+    return (p * np.sin(np.outer(x, 1.0 + np.arange(len(p))) + 0.1 * p)).sum(axis=1) - y
+
+
+@pytest.mark.parametrize(
+    ("count", "dtype", "team"), [(9, "f8", "thread"), (9, "f8", "warp"), (32, "f8", "thread")]
+)
+def test_many_fits_of_any_number_of_parameters_are_not_spilled(
+    count: int, dtype: str, team: str, tmp_path: Path
+) -> None:
+    arguments = (np.ones(count, dtype), np.ones(40, dtype), np.ones(40, dtype))
+    mode = f"fit_many:y:{team}"
+    file = tmp_path / "made.py"
+    file.write_text(differentiate(waves).source(*arguments, mode=mode, target="cuda").plain)
+    found = next(f for f in examine(file, [(9, 0)]) if f.kernel == "waves_fit_many")
+    assert not problems(found)
+
+
 def wide(w: Any, x: Any, y: Any) -> Any:
     return np.mean((x @ w - y) ** 2)
 

@@ -219,6 +219,26 @@ def test_fits_have_arrays_of_their_own(
     assert ("shfl" in text) == (team == "warp")
 
 
+def bends(p: Any, x: Any, y: Any) -> Any:
+    return (p * np.sin(np.outer(x, 1.0 + np.arange(len(p))) + 0.1 * p)).sum(axis=1) - y
+
+
+@pytest.mark.usefixtures("team")
+@pytest.mark.parametrize("count", [6, 10])
+def test_large_matrices_lie_in_memory(device: SimulatedDriver, count: int) -> None:
+    """Sums are variables of six parameters, and a product of matrices of ten."""
+    x = np.linspace(0.1, 2.9, 14)
+    true = 0.3 + rng.uniform(size=(2, count))
+    y = np.stack([bends(p, x, 0.0) for p in true]) + 1e-3 * rng.normal(size=(2, 14))
+    given: Any = true + 0.05, (x, y)
+    found = fit_many(differentiate(bends, target="cuda"), *given, per_fit="y", steps=6)
+    expected = fit_many(differentiate(bends), *given, per_fit="y", steps=6)
+    np.testing.assert_array_equal(found.status, expected.status)
+    np.testing.assert_allclose(found.cost, expected.cost, rtol=1e-7)
+    np.testing.assert_allclose(found.x, expected.x, rtol=1e-6)
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-5, atol=1e-12)
+
+
 def test_what_a_thread_cannot_do_is_refused(device: SimulatedDriver) -> None:
     def smoothed(p: Any, x: Any, y: Any) -> Any:
         return np.cumsum(np.sin(p[0] * x)) * p[1] - np.sort(y * p[1])
