@@ -204,7 +204,7 @@ def _settle_sizes(p: Planner, work: Work) -> None:
         sizes = {s for dim in (*shape, *read) for s in dim.symbols()}
         for name in sorted(sizes & makers.keys()):
             first = [m for m in makers[name] if m is not item and not work.depends(m, item)]
-            if len(first) == len(makers[name]):
+            if first:
                 work.after[item].add(first[0])
 
 

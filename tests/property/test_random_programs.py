@@ -156,6 +156,16 @@ LONG_BODIES_FOUND = {
 }
 """The same of vectors that are too long to be written out."""
 
+SECOND_BODIES_FOUND = {
+    "reverse over reverse: rows of a loop before which the loop that counts them must stand": (
+        "v, u = y + capped(s), 1.0",
+        "for _ in range(p[0]):",
+        "    u = u * y",
+        "return np.sum(v) + np.sum(u)",
+    ),
+}
+"""The same of products with Hessians."""
+
 
 @pytest.fixture(autouse=True)
 def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,6 +205,12 @@ def test_bodies_that_were_wrong(name: str):
     body = (BODIES_FOUND | LONG_BODIES_FOUND)[name]
     lines = [HELPERS, f"def f({PARAMETERS}):", *(f"    {line}" for line in body)]
     assert run("\n".join(lines) + "\n", size, 1, Depth(checkpoint="sqrt")).kind == "same"
+
+
+@pytest.mark.parametrize("name", SECOND_BODIES_FOUND)
+def test_products_with_hessians_that_were_wrong(name: str):
+    lines = [HELPERS, f"def f({PARAMETERS}):", *(f"    {s}" for s in SECOND_BODIES_FOUND[name])]
+    assert run("\n".join(lines) + "\n", 6, 1, Depth(second=True, kernels=True)).kind == "same"
 
 
 @pytest.mark.parametrize("seed", range(4))
