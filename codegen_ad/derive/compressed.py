@@ -10,9 +10,9 @@ from collections.abc import Sequence
 
 from codegen_ad.derive.batched import batched
 from codegen_ad.derive.forward import pushforward
-from codegen_ad.derive.jacobian import looped, reopened
+from codegen_ad.derive.jacobian import looped, sized
 from codegen_ad.derive.picked import opened, picked, side_by_side
-from codegen_ad.derive.reverse import differentiate, distinct, free_names
+from codegen_ad.derive.reverse import differentiate, distinct, free_names, reopen
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
@@ -57,13 +57,12 @@ def compressed(
     if mode == "forward":
         derived = pushforward(program, wrt)
         names = [f"s_{program.notes.names.get(w, 'value')}" for w in wrt]
-        products = derived.outputs[1:]
     else:
         g = Builder().input("g", output.array)
         derived = differentiate(program, wrt, cotangents=[g], checkpoints=checkpoints)
-        names, products = ["s"], derived.outputs[1:]
+        names = ["s"]
     given = derived.inputs[len(program.inputs) :]
-    b = reopened(derived)
+    b = reopen(derived)
     colours = Dim.symbol(_free_symbol(program))
     is_last = place == "last"
     seeds = [
@@ -72,6 +71,7 @@ def compressed(
     ]
     # The checks are the same in every direction.
     still = {g: make.full(b, g.array.shape, 0.0, g.array.dtype) for g in given}
+    products = sized(b, derived, derived.outputs[1:], still)
     checked = b.substitute(derived.checked, still)
     found = _products(b, products, dict(zip(given, seeds, strict=True)), colours, is_last)
     named = ["products"] if mode == "forward" else [f"products_{n}" for n in _names(program, wrt)]
@@ -94,12 +94,13 @@ def _in_picked(
     output = inner.outputs[0].array
     g = Builder().input("g", output)
     derived = differentiate(inner, given, cotangents=[g], checkpoints=checkpoints)
-    b = reopened(derived)
+    b = reopen(derived)
     (name,) = free_names(program, ["s"])
     seeds = b.input(name, ArrayType(output.dtype, _with(colours, output.shape, True)))
-    found = _products(b, derived.outputs[1:], {g: seeds}, colours, True)
-    products = _together(b, found, colours, side_by_side(nodes))
     still = {g: make.full(b, output.shape, 0.0, output.dtype)}
+    outputs = sized(b, derived, derived.outputs[1:], still)
+    found = _products(b, outputs, {g: seeds}, colours, True)
+    products = _together(b, found, colours, side_by_side(nodes))
     checked = b.substitute(derived.checked, still)
     again = b.substitute([n for n in program.nodes() if n.op.kind is Kind.SIZE] + [*nodes], {})
     places = dict(zip(given, again[len(again) - len(nodes) :], strict=True))

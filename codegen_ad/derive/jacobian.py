@@ -8,7 +8,7 @@ looped over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from codegen_ad.derive.forward import has_forward_rules, pushforward
 from codegen_ad.derive.reverse import differentiate, distinct, reopen
@@ -19,6 +19,7 @@ from codegen_ad.ir.dims import ONE, ZERO, Dim, product
 from codegen_ad.ir.node import Kind, Node, Program
 from codegen_ad.ir.types import ArrayType, DType, Shape
 from codegen_ad.ops import make
+from codegen_ad.ops.constants import RUN_SIZE
 from codegen_ad.ops.control import LOOP, Loop
 from codegen_ad.ops.movement import Span
 
@@ -94,17 +95,17 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     """Forward mode: one column for each element of the inputs."""
     forward = pushforward(program, wrt)
     tangents = forward.inputs[len(program.inputs) :]
-    outputs = forward.outputs[len(program.outputs) :]
-    b = reopened(forward)
+    b = reopen(forward)
     columns = _count(wrt)
     is_written = columns.is_constant and columns.value <= WRITTEN_OUT
-    blocks: Blocks = [[] for _ in outputs]
-    # The checks are the same in every direction: those of one that is computed anyway.
+    # The checks and sizes are the same in every direction: those of one that is computed anyway.
     direction = {t: make.full(b, t.array.shape, 0.0, t.array.dtype) for t in tangents}
     if is_written and columns != ZERO:
         first = next(t for t in tangents if ZERO not in t.array.shape)
         direction[first] = unit(b, first.array.shape, 0, first.array.dtype)
+    outputs = sized(b, forward, forward.outputs[len(program.outputs) :], direction)
     checked = b.substitute(forward.checked, direction)
+    blocks: Blocks = [[] for _ in outputs]
     for target, tangent in zip(wrt, tangents, strict=True):
         if ZERO in target.array.shape:
             for block, output in zip(blocks, outputs, strict=True):
@@ -124,11 +125,26 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Found:
     return b, blocks, checked
 
 
-def reopened(program: Program) -> Builder:
-    """A new builder that knows the notes and the run-time sizes of the program."""
-    b = reopen(program)
-    b.substitute((n for n in program.nodes() if n.op.kind is Kind.SIZE), {})
-    return b
+def sized(
+    b: Builder,
+    program: Program,
+    outputs: Sequence[Node],
+    direction: Mapping[Node, Node] | None = None,
+) -> list[Node]:
+    """Nodes of a program rebuilt, with run-time sizes as they are in one direction.
+
+    They are the same in all, but a loop may find a size beside the tangents of one direction, and
+    a program says each size once. One that the builder knows already stays what it is. The nodes
+    are to be substituted again, for a direction.
+    """
+    sizes: dict[Node, Node] = {}
+    for node in program.nodes():
+        if node.op.kind is Kind.SIZE:
+            symbol = node.array.size
+            held = b.size(symbol) if node.op is RUN_SIZE and symbol is not None else None
+            sizes[node] = held or b.substitute((node,), {**(direction or {}), **sizes})[0]
+    with b.scope():  # what is made of them stands where it is made again, in loops too
+        return b.substitute(outputs, sizes)
 
 
 def _columns_written(
@@ -146,7 +162,7 @@ def _columns_written(
 
 def _by_rows(program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | None) -> Found:
     """Reverse mode: one row for each element of an output."""
-    b = reopened(program)
+    b = reopen(program)
     blocks: Blocks = []
     checked: list[Node] = []
     for position, output in enumerate(program.outputs):
@@ -154,8 +170,8 @@ def _by_rows(program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | N
         only = program.with_outputs((output,), (name,))
         reverse = differentiate(only, wrt, checkpoints=checkpoints)
         _add_notes(b, reverse)
+        gradients = sized(b, reverse, reverse.outputs[1:])
         checked = checked or b.substitute(reverse.checked, {})
-        gradients = reverse.outputs[1:]
         if ZERO in output.array.shape:
             blocks.append([_empty(b, output, target) for target in wrt])
             continue

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from codegen_ad.derive.forward import has_forward_rules, pushforward
-from codegen_ad.derive.jacobian import WRITTEN_OUT, jacobian, reopened, unit
+from codegen_ad.derive.jacobian import WRITTEN_OUT, jacobian, sized, unit
+from codegen_ad.derive.reverse import reopen
 from codegen_ad.derive.structured import Checkpoints
 from codegen_ad.errors import NotDifferentiable
 from codegen_ad.ir.builder import Builder
@@ -74,15 +75,16 @@ def _total(nodes: Sequence[Node]) -> Dim:
 def _by_columns(program: Program, wrt: Sequence[Node]) -> Program:
     forward = pushforward(program, wrt)
     tangents = forward.inputs[len(program.inputs) :]
-    moved = forward.outputs[len(program.outputs) :]
-    b = reopened(forward)
+    b = reopen(forward)
     still = {t: make.full(b, t.array.shape, 0.0, t.array.dtype) for t in tangents}
+    outputs = sized(b, forward, forward.outputs, still)
+    values, moved = outputs[: len(program.outputs)], outputs[len(program.outputs) :]
     columns: list[list[Node]] = []
     for tangent in tangents:
         for element in range(product(tangent.array.shape).value):
             units = still | {tangent: unit(b, tangent.array.shape, element, tangent.array.dtype)}
             columns.append(b.substitute(moved, units))
-    residuals = b.substitute(forward.outputs[: len(program.outputs)], still)
+    residuals = b.substitute(values, still)
     checked = b.substitute(forward.checked, still)
     with b.at(None, gradient=True):
         gradient = [_dot(b, residuals, c) for c in columns]
@@ -99,9 +101,9 @@ def _by_columns(program: Program, wrt: Sequence[Node]) -> Program:
 def _by_matrix(program: Program, wrt: Sequence[Node], checkpoints: Checkpoints | None) -> Program:
     mode = "forward" if has_forward_rules(program) else "reverse"
     blocks = jacobian(program, wrt, mode, checkpoints)
-    b = reopened(blocks)
+    b = reopen(blocks)
     blocks_of = iter(b.substitute(blocks.outputs, {}))
-    residuals = b.substitute(program.outputs, {})
+    residuals = b.substitute(sized(b, program, program.outputs), {})
     checked = b.substitute(blocks.checked, {})
     with b.at(None, gradient=True):
         gradient: Node | None = None

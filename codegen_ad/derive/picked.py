@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from codegen_ad.derive.jacobian import reopened
-from codegen_ad.derive.reverse import free_names
+from codegen_ad.derive.reverse import free_names, reopen
 from codegen_ad.ir.node import Kind, Node, Program, toposort
 
 
@@ -59,7 +58,7 @@ def _picks(node: Node, held: set[Node], depends: set[Node]) -> bool:
 
 def opened(program: Program, nodes: Sequence[Node]) -> tuple[Program, tuple[Node, ...]]:
     """The program as a function of some of its values, too: they are further inputs, returned."""
-    b = reopened(program)
+    b = reopen(program)
     names = free_names(program, [program.notes.names.get(n, "picked") for n in nodes])
     given = [b.input(name, node.array) for name, node in zip(names, nodes, strict=True)]
     rebuilt = b.substitute(program.results, dict(zip(nodes, given, strict=True)))
