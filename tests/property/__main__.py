@@ -13,6 +13,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.property.trials import Trial, Trials
 
 KINDS = {
     "narrow": "only arithmetic, loops and views",
@@ -38,6 +43,7 @@ def main() -> int:
         parser.add_argument(f"--{kind}", action="store_const", const=kind, dest="kind", help=what)
     parser.add_argument("--vectors", action="store_true", help="wide ones that give arrays")
     parser.add_argument("--only", type=int, nargs="+", metavar="SEED", help="these, again")
+    parser.add_argument("--shrink", action="store_true", help="make what fails smaller")
     given = parser.parse_args()
     os.environ["CODEGEN_AD_CHECK"] = "1"
     with tempfile.TemporaryDirectory() as folder:
@@ -47,6 +53,7 @@ def main() -> int:
 
 def _try(given: argparse.Namespace) -> int:
     from tests.property.running import depth_of
+    from tests.property.shrinking import way_of
     from tests.property.trials import Trial, Trials
 
     outcomes: Counter[str] = Counter()
@@ -63,6 +70,8 @@ def _try(given: argparse.Namespace) -> int:
         outcomes[kind] += 1
         if kind in ("failed", "slow") or given.only:
             print(f"{kind}: {trial.shown()}\n{why}", flush=True)
+            if given.shrink and kind == "failed":
+                print(f"smaller: {_smaller(trials, trial, way_of(why)).shown()}", flush=True)
         elif kind != "same":
             reason = f"{kind}: {_NAME.sub('v', why.splitlines()[0])[:150]}"
             reasons[reason] += 1
@@ -73,6 +82,17 @@ def _try(given: argparse.Namespace) -> int:
     for reason, count in reasons.most_common():
         print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
+
+
+def _smaller(trials: Trials, trial: Trial, way: str) -> Trial:
+    """The least program found that fails in the same way."""
+    from tests.property.shrinking import shrunk, way_of
+
+    def fails(text: str) -> bool:
+        kind, why = trials(replace(trial, changed=text))
+        return kind == "failed" and way_of(why) == way
+
+    return replace(trial, changed=shrunk(trial.text(), fails))
 
 
 def _seeds(given: argparse.Namespace) -> Iterator[int]:

@@ -15,34 +15,47 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A program by its seed, and how it is tried: a `wide` one, `narrow`, or a grammar's own."""
+    """A program by its seed, and how it is tried: a `wide` one, `narrow`, or a grammar's own.
+
+    A `changed` one is tried in the place of the seed's.
+    """
 
     seed: int
     statements: int
     compile_every: int
     kind: str
+    changed: str | None = None
+
+    def text(self) -> str:
+        """The program's own text."""
+        from tests.property.running import text_of
+
+        if self.changed is not None:
+            return self.changed
+        if (own := _module(self.kind)) is not None:
+            return own.text_of(self.seed)
+        return text_of(self.seed, self.statements, wide=self.kind == "wide")
 
     def shown(self) -> str:
         """The program as text, and what is looked at."""
-        from tests.property.running import depth_of, size_of, text_of
+        from tests.property.running import depth_of, size_of
 
-        if (own := _module(self.kind)) is not None:
-            return f"seed {self.seed}\n{own.text_of(self.seed)}"
-        text = text_of(self.seed, self.statements, wide=self.kind == "wide")
+        text = self.text()
+        if _module(self.kind) is not None:
+            return f"seed {self.seed}\n{text}"
         depth = depth_of(self.seed, self.compile_every)
         head = f"seed {self.seed}, {self.statements} statements, {depth}, size {size_of(self.seed)}"
         return f"{head}\n{text[text.index('def f(') :]}"
 
     def result(self) -> tuple[str, str]:
         """What became of it, and why."""
-        from tests.property.running import depth_of, run, size_of, text_of
+        from tests.property.running import depth_of, run, size_of
 
         if (own := _module(self.kind)) is not None:
-            found = own.run(own.text_of(self.seed), self.seed)
+            found = own.run(self.text(), self.seed)
             return (found.kind, found.why) if found is not None else ("same", "")
-        text = text_of(self.seed, self.statements, wide=self.kind == "wide")
         depth = depth_of(self.seed, self.compile_every)
-        outcome = run(text, size_of(self.seed), self.seed, depth)
+        outcome = run(self.text(), size_of(self.seed), self.seed, depth)
         return outcome.kind, outcome.why
 
 
