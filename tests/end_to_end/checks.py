@@ -55,14 +55,18 @@ def reference(
     return evaluate(stages.optimized, [*inputs_of(case, args, stages), *given])
 
 
-def stages_of(case: Case, args: Sequence[Any], mode: str = "value_and_grad") -> build.Stages:
+def stages_of(
+    case: Case, args: Sequence[Any], mode: str = "value_and_grad", *, opened: bool = False
+) -> build.Stages:
     """What each stage makes of a case for these arguments.
 
-    Where the kernel is for sizes that compare in another way, it is the one for theirs.
+    Where the kernel is for sizes that compare in another way, it is the one for theirs. `opened`
+    ones know no size but 1.
     """
     found = derivatives(case)
     binder = found.kernels.binder
     signature = binder.form(binder.bind(args, {}))
+    signature = signature.opened() if opened else signature
     while True:
         stages = build.run(case.function, signature, mode, found.options, binder.wrt)
         other = _broken(stages.reading, inputs_of(case, args, stages))
