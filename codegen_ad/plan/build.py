@@ -90,10 +90,12 @@ def plan(
         except Keep as cause:
             if cause.depth is None:
                 marks.full.add(cause.node)
-            elif cause.node in marks.local:
-                break
-            else:
+            elif cause.node not in marks.local:
                 marks.local[cause.node] = cause.depth
+            elif cause.node not in marks.full:
+                marks.full.add(cause.node)  # wanted at loops of two depths: before both of them
+            else:
+                break
     raise InternalError("planning does not come to an end", program_text(program))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from codegen_ad import grad, hessian, jacobian, jvp, vjp
+from tests.end_to_end.cases import Case
+from tests.property.other_modes import kernel
 
 X = np.linspace(0.1, 1.0, 6)
 
@@ -113,3 +115,35 @@ def test_parameters_that_are_called_like_our_own():
         np.testing.assert_allclose(found, other)
     _, tangent = jvp(names_of_ours, args, (1.0, 0.0, 0.0, 0.0, np.zeros(6)))
     np.testing.assert_allclose(tangent, wanted[0])
+
+
+def test_hessian_in_both_factors_of_a_stack_of_products():
+    """What the rows of both blocks ask for is wanted at loops of two depths."""
+
+    def loss(B, T):
+        return np.sum(np.sin(T @ B))
+
+    rng = np.random.default_rng(4)
+    args = rng.normal(size=(4, 5)), rng.normal(size=(2, 3, 4))
+    case = Case(loss, lambda *_: args, ("B", "T"))
+    found = kernel(case, args, "hessian")(args)
+    slopes = []
+    for k in range(2):
+        rows = []
+        for place in np.ndindex(args[k].shape):
+            sides = [[np.copy(a) for a in args] for _ in range(2)]
+            sides[0][k][place] += 1e-6
+            sides[1][k][place] -= 1e-6
+            rows.append([(a - b) / 2e-6 for a, b in zip(*map(_by_hand, sides), strict=True)])
+        slopes += [
+            np.stack(side).reshape(args[k].shape + side[0].shape)
+            for side in zip(*rows, strict=True)
+        ]
+    for one, other in zip(found, slopes, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-7)
+
+
+def _by_hand(args: Any) -> tuple[Any, Any]:
+    B, T = args
+    outer = np.cos(T @ B)
+    return np.einsum("nik,nij->kj", T, outer), outer @ B.T
