@@ -83,7 +83,7 @@ def _is_faster(adjoint: Adjoint, states: States) -> bool:
     don't goes inside of one over the elements, and then its records are short.
     """
     view, recorded = adjoint.view, adjoint.recorded
-    if not view.is_counted or view.params.stacked or states.others:
+    if not view.is_counted or view.params.stacked:
         return False
     if all(product(r.array.shape).is_constant for r in recorded):
         return False

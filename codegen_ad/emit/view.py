@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.lines import Writer
+from codegen_ad.emit.sizes import repeated_sizes, size_line
 from codegen_ad.emit.spell import spell
 from codegen_ad.ir.dims import AxisSize
 from codegen_ad.plan.cost import Cost
@@ -104,11 +105,12 @@ def view(
     ]
     used = symbols_of("\n".join(code_only(writer.lines)))
     sizes: list[str] = []
+    repeated = repeated_sizes(statements)
     for size in kernel.sizes:
         if size.symbol in fixed:
             sizes += _fixed_size(size, fixed[size.symbol])
         elif size.symbol in used:
-            sizes.append(str(size))
+            sizes.append(size_line(size, repeated))
     body = (*sizes, *writer.lines)
     found = helpers("\n".join((*body, *returned)))
     return KernelView(

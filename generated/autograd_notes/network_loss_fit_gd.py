@@ -25,8 +25,8 @@ def plus(total, term):
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def network_loss_value_and_grad(w1, w2, X, y, d_w1, d_w2):
-    n = w2.shape[0]
-    d = w2.shape[1]
+    n = max(w2.shape[0], 0)  # so that loops use vectors
+    d = max(w2.shape[1], 0)  # so that loops use vectors
     q = X.shape[0]
     y_pred_1 = np.empty((q, n))
     # line 2: y_pred = (X @ w1).clip(min=0) @ w2

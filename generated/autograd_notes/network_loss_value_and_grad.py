@@ -23,8 +23,8 @@ def plus(total, term):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def network_loss_value_and_grad(w1, w2, X, y):
-    n = w2.shape[0]
-    d = w2.shape[1]
+    n = max(w2.shape[0], 0)  # so that loops use vectors
+    d = max(w2.shape[1], 0)  # so that loops use vectors
     m = w1.shape[0]
     q = X.shape[0]
     y_pred_1 = np.empty((q, n))

@@ -28,8 +28,8 @@ def plus(total, term):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def burning_value_and_grad(u, target, c, rate, steps):
-    n = target.shape[0]
-    d = target.shape[1]
+    n = max(target.shape[0], 0)  # so that loops use vectors
+    d = max(target.shape[1], 0)  # so that loops use vectors
     part_1 = np.empty((n, d))
     d_u_1 = np.empty((n, d))
     # line 4: for _ in range(steps):

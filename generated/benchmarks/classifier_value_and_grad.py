@@ -128,9 +128,9 @@ def classifier_value_and_grad(
 ):
     n = x.shape[0]
     d = x.shape[1]
-    k = layers_0_0.shape[1]
-    q = layers_1_0.shape[1]
-    t = layers_2_0.shape[1]
+    k = max(layers_0_0.shape[1], 0)  # so that loops use vectors
+    q = max(layers_1_0.shape[1], 0)  # so that loops use vectors
+    t = max(layers_2_0.shape[1], 0)  # so that loops use vectors
     n_labels_0 = labels.shape[0]
     d_value_1 = np.zeros((n, t))
     # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…

@@ -91,7 +91,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
     if emission.shape[0] != 8:
         raise ValueError("this file is made for n = 8")
     n = 8
-    d = emission.shape[1]
+    d = max(emission.shape[1], 0)  # so that loops use vectors
     q = seen.shape[0]
     alpha_1 = np.empty(n)
     d_alpha_block = np.empty((64, n))

@@ -93,8 +93,8 @@ def vector_tanh(x):
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def lstm_value_and_grad(main, extra, state, sequence):
     d = extra.shape[0]
-    k = extra.shape[1]
-    p = main.shape[0]
+    k = max(extra.shape[1], 0)  # so that loops use vectors
+    p = max(main.shape[0], 0)  # so that loops use vectors
     r = state.shape[0]
     n = sequence.shape[0]
     x = np.empty(k)

@@ -148,9 +148,9 @@ def add_vector_matrix(total, vector, matrix):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def two_layers_value_and_grad(W, b, U, c, V, x, y):
-    n = b.shape[0]
-    d = W.shape[1]
-    m = U.shape[1]
+    n = max(b.shape[0], 0)  # so that loops use vectors
+    d = max(W.shape[1], 0)  # so that loops use vectors
+    m = max(U.shape[1], 0)  # so that loops use vectors
     if V.shape[0] != 3:
         raise ValueError("this file is made for s = 3")
     s = 3

@@ -306,7 +306,7 @@ def inverse_curvature(curvature, scale, least, lower, out):
 
 @njit(nogil=True, error_model="numpy", fastmath={"contract"})
 def residuals_normal_equations(peak, pixels, noise, image, gradient, curvature):
-    n = pixels.shape[0]
+    n = max(pixels.shape[0], 0)  # so that loops use vectors
     value_1 = 0.0
     d_value_1 = 0.0
     d_value_2 = 0.0

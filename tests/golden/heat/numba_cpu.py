@@ -25,7 +25,7 @@ def plus(total, term):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def heat_value_and_grad(u, c, steps):
-    n = u.shape[0]
+    n = max(u.shape[0], 0)  # so that loops use vectors
     part_1 = np.empty(n)
     d_u_1 = np.empty(n)
     # line 4: for _ in range(steps):

@@ -22,8 +22,8 @@ def plus(total, term):
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def products_value_and_grad(A, B):
-    n = B.shape[0]
-    d = B.shape[1]
+    n = max(B.shape[0], 0)  # so that loops use vectors
+    d = max(B.shape[1], 0)  # so that loops use vectors
     m = A.shape[0]
     value_1 = np.empty((m, d))
     # line 3: return np.sum((A @ B) ** 2)
