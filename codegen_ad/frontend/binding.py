@@ -189,6 +189,17 @@ def own(m: Machine, cell: Cell) -> None:
             f"This changes `{m.foreign[cell]}`, which lives outside the function.",
             "Make a copy inside, and return it if it is needed.",
         )
+    check_sole(m, cell)
+
+
+def check_sole(m: Machine, cell: Cell) -> None:
+    """Refuse to change a list, dict or object that may be another one, which is still in use."""
+    if data.tangled_with(m, cell) is not None:
+        m.refuse(
+            "Whether this is the same list, dict or object as another one that is still used is "
+            "not known where a loop or a branch ends, so it cannot be told who sees this change.",
+            "Make a copy first: `list(items)`, `dict(items)`.",
+        )
 
 
 def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
@@ -203,6 +214,7 @@ def _set_attribute(m: Machine, owner: Value, name: str, value: Value) -> None:
                 "that can be read.",
                 "Set the attributes behind it, or give the property a setter.",
             )
+        check_sole(m, owner.cell)
         m.store[owner.cell] = {**m.store[owner.cell], name: value}
         return
     if isinstance(owner, Outside):

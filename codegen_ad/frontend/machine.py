@@ -85,10 +85,15 @@ class Machine:
     run_time: RunTime = field(default_factory=RunTime)
     rolled: list[tuple[object, int | None]] = field(default_factory=list[tuple[object, int | None]])
     tapped: set[str] = field(default_factory=set[str])
+    repeated_items: Cell = field(default_factory=Cell)
     roots: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
     kept: list[Any] = field(default_factory=list[Any])
     own_passes: list[Any] = field(default_factory=list[Any])
     transform: Any = None  # `codegen_ad.frontend.calls.nested.Transform`
+
+    def __post_init__(self) -> None:
+        """What may be several items of one list is tangled with something that stays in use."""
+        self.roots[self.repeated_items] = self.store[self.repeated_items] = ()
 
     # The place -------------------------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class Growth:
 
     `item` is the type of an item, inside of `lists` lists. The iteration number `counter` finds
     `start` items before those of the loop. `found` is the dtype that all items met have in common.
+    An item that is in `outer` at the start of an iteration may be the item of several of them.
     """
 
     item: ArrayType
@@ -82,6 +83,7 @@ class Growth:
     start: Dim = ZERO
     counter: Any = None
     found: DType = DType.FLOAT64
+    outer: frozenset[Cell] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,3 +164,9 @@ def repeated_indices(x: Any) -> Any:
     y[0] = old * y[1]
     y[0] /= 1 + y[2]
     return (y**2).sum() + old
+
+
+def sums_with_a_start(x: Any) -> Any:
+    y = np.outer(x, x)
+    s = sum(x, 3.0) + sum((v for v in x), start=x[0]) + sum([v for v in x], x[1])  # noqa: C416
+    return s * sum(range(len(x)), 0.5) + sum(y, x) @ x + sum(x, np.ones(2)) @ x[:2]

@@ -1,4 +1,4 @@
-"""Lists that grow with the data: value and gradient, for sizes known and not, without compiling."""
+"""Lists that grow with the data, and shared ones: value and gradient, without compiling."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from codegen_ad import differentiate
-from tests.end_to_end import lists
+from codegen_ad.errors import UnsupportedSyntax
+from tests.end_to_end import lists, shared_lists
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, numeric_gradients, plain_value
 
 FUNCTIONS = [f for f in vars(lists).values() if isinstance(f, FunctionType)]
+SHARED = [f for f in vars(shared_lists).values() if isinstance(f, FunctionType)]
 
 
 @pytest.mark.parametrize("size", [5, 20])
@@ -26,6 +28,17 @@ def test_lists(function: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> Non
     assert_close(value, plain_value(case, args), rtol=1e-11, what="value")
     (numeric,) = numeric_gradients(case, args)
     assert_close(gradient, numeric, rtol=2e-6, what="gradient")
+
+
+@pytest.mark.parametrize("size", [5, 20])
+@pytest.mark.parametrize("function", SHARED, ids=lambda f: f.__name__)
+def test_shared_lists(function: Any, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    if function in shared_lists.RIGHT or (size == 5 and function not in shared_lists.REFUSED):
+        test_lists(function, size, monkeypatch)
+        return
+    case = Case(function, lambda n, rng: (np.linspace(0.21, 1.13, size),))
+    with pytest.raises(UnsupportedSyntax, match=r"sees? this|is a copy here"):
+        interpreted(case, case.at(size))
 
 
 def test_second_derivative_of_a_recurrence() -> None:

@@ -19,6 +19,28 @@ def shared_list_on_one_path(x: Any) -> Any:
     return items
 
 
+def list_with_two_names_after_a_loop(x: Any) -> Any:
+    for v in x:
+        first = [v, 0.0]
+        second = first
+    second[0] = 1.0
+    return first[0]
+
+
+def list_that_is_all_items(x: Any) -> Any:
+    row = [x[0], x[1]]
+    rows = [row for v in x]
+    rows[0][0] = 1.0
+    return sum(r[0] for r in rows)
+
+
+def list_changes_in_a_list(x: Any) -> Any:
+    rows = [[v, 1.0] for v in x]
+    copy = rows[1:]
+    copy[0][0] = 1.0
+    return sum(r[0] for r in rows)
+
+
 def list_grows_on_one_path(x: Any) -> Any:
     found = []
     for v in x:

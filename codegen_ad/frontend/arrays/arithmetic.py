@@ -14,6 +14,7 @@ from codegen_ad.frontend.arrays.pointwise import BY_NAME, ENTRIES, apply, comput
 from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
 from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
+from codegen_ad.frontend.containers import copies
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.requirements import decide
 from codegen_ad.frontend.sizes.run_time import is_run_time, least
@@ -194,6 +195,12 @@ def _on_rows(m: Machine, function: Callable[..., Any], args: Sequence[Value]) ->
     like = next(m.store[a.cell] for a in lists if isinstance(m.store[a.cell], Rows))
     parts = [a for a in lists if isinstance(m.store[a.cell], Rows) or m.store[a.cell]]
     array = m.fresh(make.concatenate(m.b, m.promote(*parts), 0))
+    for part in parts:
+        rows = m.store[part.cell]
+        if isinstance(rows, Rows):
+            copies.hold_rows(m, array, [rows.array])
+        else:
+            copies.hold(m, array, rows)
     return m.list_of_rows(replace(like, array=array, before=None, last=None))
 
 

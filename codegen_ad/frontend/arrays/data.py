@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
@@ -237,11 +237,10 @@ def check_writable(m: Machine, target: Array) -> None:
             f"This writes to `{m.foreign[cell]}`, which lives outside the function.",
             "Write to a copy: `x = x.copy()`.",
         )
-    partners = m.tangled.get(cell, {})
+    reason = tangled_with(m, cell)
+    if reason is not None:
+        m.refuse(reason, "Make a copy first: `x = x.copy()`.")
     seen = list(reachable(m))
-    for partner, reason in partners.items():
-        if any(a.cell is partner for a in seen):
-            m.refuse(reason, "Make a copy first: `x = x.copy()`.")
     doubtful = [a for a in [target, *seen] if a.cell is cell and _doubt(a) is not None]
     if doubtful:
         prefix = doubtful[0].steps[: _doubt(doubtful[0])]
@@ -262,9 +261,27 @@ def _doubt(array: Array) -> int | None:
     return None
 
 
+def tangled_with(m: Machine, cell: Cell) -> str | None:
+    """Why it can't be told who sees a change of this storage; None if it can."""
+    partners = m.tangled.get(cell)
+    if not partners:
+        return None
+    if m.repeated_items in partners:
+        return (
+            "One array or list may stand at several places of a list whose length is not known, so "
+            "it cannot be told which of them see this write."
+        )
+    cells = {getattr(value, "cell", None) for value in _in_use(m)}
+    return next((reason for other, reason in partners.items() if other in cells), None)
+
+
 def reachable(m: Machine) -> list[Array]:
     """All arrays that a name, or a container that a name holds, leads to."""
-    found: list[Array] = []
+    return [value for value in _in_use(m) if isinstance(value, Array)]
+
+
+def _in_use(m: Machine) -> Iterator[Value]:
+    """All values that a name, or a container that a name holds, leads to."""
     seen: set[int] = set()
     todo: list[Value] = []
     for frame in m.frames:
@@ -277,11 +294,9 @@ def reachable(m: Machine) -> list[Array]:
         if id(value) in seen:
             continue
         seen.add(id(value))
-        if isinstance(value, Array):
-            found.append(value)
-            continue
-        todo.extend(parts_of(m, value))
-    return found
+        yield value
+        if not isinstance(value, Array):
+            todo.extend(parts_of(m, value))
 
 
 def parts_of(m: Machine, value: Value) -> list[Value]:

@@ -142,7 +142,9 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     if items is None:
         if isinstance(args[0], Array):  # item by item integers go round where np.sum widens them
             not_wrapping([m.type_of(args[0])])
-        return m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
+        found = m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
+        from_nothing = isinstance(start, int) and start == 0
+        return found if from_nothing else operate(m, operator.add, [start, found])
     total: Value = start
     for item in items:
         first = isinstance(total, int) and total == 0 and isinstance(item, Array)

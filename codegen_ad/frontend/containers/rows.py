@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.arrays import data, indexing, views
 from codegen_ad.frontend.arrays.arithmetic import simplest
+from codegen_ad.frontend.containers import copies
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks, states
 from codegen_ad.frontend.control.sides import Side
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 _ONE_SHAPE = (
     "The items of a list whose length is not known must be numbers or arrays of one shape.",
     "Append to one list for each kind of item, or make arrays before the loop.",
-)
-_HELD = (
-    "A list whose length is not known holds this array: the item would change with it in Python, "
-    "and is a copy here."
 )
 
 
@@ -84,7 +81,7 @@ def get(m: Machine, rows: Rows, index: Value) -> Value:
     if not isinstance(index, slice):
         return _item(m, rows, found)
     copy = m.fresh(m.read(found))
-    _tangle(m, copy, rows.array)
+    copies.hold_rows(m, copy, [rows.array])
     return new(m, copy, rows)
 
 
@@ -115,7 +112,7 @@ def between(m: Machine, array: Array, start: int, stop: Dim) -> List:
     kind = m.type_of(array)
     spans = (Span(as_dim(start), 1, stop - start), *map(make.whole, kind.shape[1:]))
     copy = m.fresh(m.read(cast("Array", m.view(array, views.Sliced(spans)))))
-    _tangle(m, copy, array)
+    copies.hold_rows(m, copy, [array])
     return m.list_of_rows(Rows(copy, weak=False, lists=0))
 
 
@@ -132,7 +129,7 @@ def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
     found = cast("Array", indexing.get(m, m.fresh(data.stacked(m, items, "items")), index))
     for item in items:
         if isinstance(item, Array) and m.type_of(found).rank:
-            m.tangle(found.cell, item.cell, _HELD)
+            m.tangle(found.cell, item.cell, copies.REASON)
     return replace(found, weak=all(data.is_weak(v) for v in items))
 
 
@@ -167,7 +164,10 @@ def _get_growing(m: Machine, rows: Rows, index: Value) -> Value:
         checks.refuse_when(m, out, "IndexError", "list index out of range")
         place = make.where(b, out, zero, place)
     view = cast("Array", m.view(rows.array, views.Indexed((0,), (place,))))
-    return _item(m, rows, m.fresh(m.read(view)))
+    copy = m.fresh(m.read(view))
+    if m.type_of(copy).rank:
+        m.tangle(copy.cell, rows.array.cell, copies.REASON)
+    return _item(m, rows, copy)
 
 
 def _is_below(offset: int, size: Dim) -> bool:
@@ -209,9 +209,10 @@ def append(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
     growth = rows.growth
     if growth is None:
         whole = m.read(rows.array)
-        m.store[cell] = replace(
-            joined(m, rows, [whole, make.expand_dims(m.b, node, 0)]), before=rows, last=value
-        )
+        longer = joined(m, rows, [whole, make.expand_dims(m.b, node, 0)])
+        copies.hold(m, longer.array, [value])
+        copies.hold_rows(m, longer.array, [rows.array])
+        m.store[cell] = replace(longer, before=rows, last=value)
         return
     if node.array.rank != len(growth.item.shape) or depth(m, value) != rows.lists:
         m.refuse(*_ONE_SHAPE)
@@ -224,8 +225,7 @@ def append(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
     node = make.cast(m.b, node, growth.item.dtype)
     base = m.store[rows.array.cell]
     m.store[rows.array.cell] = views.write(m.b, base, (views.Indexed((0,), (place,)),), node)
-    if isinstance(value, Array) and (node.array.rank or value.boxed):
-        m.tangle(rows.array.cell, value.cell, _HELD)
+    copies.hold(m, rows.array, [value], growth.outer)
     m.store[cell] = replace(rows, added=rows.added + 1)
 
 
@@ -237,7 +237,11 @@ def extend(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
             append(m, cell, cast("Rows", m.store[cell]), item)
         return
     data.rows_node(m, rows)
-    m.store[cell] = joined(m, rows, [m.read(rows.array), m.node(value)])
+    longer = joined(m, rows, [m.read(rows.array), m.node(value)])
+    inner = rows_of(m, value)
+    others = [inner.array] if inner is not None else [value] if isinstance(value, Array) else []
+    copies.hold_rows(m, longer.array, [rows.array, *others])
+    m.store[cell] = longer
 
 
 def joined(m: Machine, like: Rows, nodes: Sequence[Node]) -> Rows:
@@ -246,15 +250,7 @@ def joined(m: Machine, like: Rows, nodes: Sequence[Node]) -> Rows:
     for part in parts[1:]:
         if part.array.rank != parts[0].array.rank:
             m.refuse(*_ONE_SHAPE)
-    array = m.fresh(make.concatenate(m.b, parts, 0))
-    _tangle(m, array, like.array)
-    return replace(like, array=array)
-
-
-def _tangle(m: Machine, copy: Array, rows: Array) -> None:
-    """Two lists hold the same items, which can't be told if they are arrays that are written to."""
-    if m.type_of(rows).rank > 1:
-        m.tangle(copy.cell, rows.cell, _HELD)
+    return replace(like, array=m.fresh(make.concatenate(m.b, parts, 0)))
 
 
 def depth(m: Machine, value: Value) -> int:
@@ -339,7 +335,9 @@ def install(m: Machine, scope: Scope, cell: Cell, growth: Growth, trip: Dim, cou
     growth.found = growth.item.dtype
     label = m.label(cell) or "items"
     node = scope.input(label, growth.item.with_shape((start + trip, *growth.item.shape)))
-    m.store[cell] = Rows(m.fresh(node, label=label), growth.weak, growth.lists, growth)
+    array = m.fresh(node, label=label)
+    copies.hold(m, array, () if isinstance(before, Rows) else before)
+    m.store[cell] = Rows(array, growth.weak, growth.lists, growth)
     return node
 
 

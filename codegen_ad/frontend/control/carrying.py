@@ -16,7 +16,7 @@ from codegen_ad.frontend.control.rounds import (
     Body,
     Plan,
     Run,
-    carried_values,
+    carried_cells,
     contents_nodes,
     held_from,
     install,
@@ -107,8 +107,7 @@ class CarriedLoop:
                 m.store[cell] = held_from(m, form, nodes)
         for cell, growth in self.run.grown.items():
             m.store[cell] = rows.finished(m, next(nodes), growth)
-        found = carried_values(self.names, self.cells, self.run.grown, m.frame.env, m.store)
-        made = {key: value.cell for key, value in found if isinstance(value, Array)}
+        made = dict(carried_cells(self.names, self.cells, self.run.grown, m.frame.env, m.store))
         tangled, certain = self.side.tangled, self.certain
         self.knots.finish(m, made, self.run.ends(), self.run.entries(), tangled, certain=certain)
         m.frame.env |= self.lost

@@ -142,6 +142,7 @@ class Merge:
                 if type(one) is type(other) and a not in self.m.store and b not in self.m.store:
                     held = self._contents(self.then.store[a], self.otherwise.store[b], name)
                     cell = self.pairs.setdefault((a, b), Cell())
+                    self._join(cell, a, b, name)
                     self.m.store[cell] = held
                     return (
                         List(cell)
@@ -283,6 +284,7 @@ class Merge:
                 keys, parts = (list(held), held.values()) if hasattr(held, "keys") else (None, held)
                 made = [self._with_zeros(side, v) for v in parts]
                 new = Cell()
+                self._join(new, *((cell, None) if side is self.then else (None, cell)), "%")
                 self.m.store[new] = (
                     tuple(made) if keys is None else dict(zip(keys, made, strict=True))
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.containers import rows
@@ -125,6 +125,8 @@ class Run:
                 m.frame.env[name] = False
             self.start = dict(m.frame.env)
             self.store = dict(m.store)
+            for growth in self.grown.values():
+                growth.outer = frozenset(self.store)
             plan.knots.enter(m, self.cells_of(self.start, self.store), self.entries())
             try:
                 body.run(index)
@@ -137,45 +139,55 @@ class Run:
         self.side = sides.run(m, run)
 
     def entries(self) -> dict[Key, Cell]:
-        """The storages that the arrays carried are before the loop."""
+        """The storages that the arrays and containers carried are before the loop."""
         return self.cells_of(self.entry, self.entry_store, all_bound=False)
 
     def ends(self) -> dict[Key, Cell]:
-        """The storages that the arrays carried are at the end of an iteration."""
+        """The storages that the arrays and containers carried are at the end of an iteration."""
         return self.cells_of(self.side.env, self.side.store)
 
     def cells_of(
         self, env: Mapping[str, Value], store: dict[Cell, Any], *, all_bound: bool = True
     ) -> dict[Key, Cell]:
-        """The storages of the arrays carried, in one state."""
+        """The storages of the arrays and containers carried, in one state."""
         return {
-            key: value.cell
-            for key, value in carried_values(self.names, self.cells, self.grown, env, store)
-            if isinstance(value, Array) and (all_bound or key[0] not in self.unbound)
+            key: cell
+            for key, cell in carried_cells(self.names, self.cells, self.grown, env, store)
+            if all_bound or key[0] not in self.unbound
         }
 
 
-def carried_values(
+def carried_cells(
     names: Mapping[str, Form],
     cells: Mapping[Cell, Form | None],
     grown: Iterable[Cell],
     env: Mapping[str, Value],
     store: dict[Cell, Any],
-) -> Iterator[tuple[Key, Value]]:
-    """What a loop carries that may be an array, each with a key that is the same in every round."""
+) -> Iterator[tuple[Key, Cell]]:
+    """The storages that a loop carries, each with a key that is the same in every round."""
     for name, form in names.items():
-        for place, value in enumerate(states.flat(form, env.get(name), store)):
-            yield (name, place), value
+        yield from _cells_of(name, form, env.get(name), store)
     for cell, form in cells.items():
         if form is not None:
             held: Any = store.get(cell, ())
             items: list[Value] = list(held.values() if hasattr(held, "values") else held)
-            for place, value in enumerate(states.flat(form, tuple(items), store)):
-                yield (cell, place), value
+            yield from _cells_of(cell, replace(form, kind=tuple), tuple(items), store)
     for cell in grown:
         held = store.get(cell)
         if isinstance(held, Rows):
-            yield (cell, 0), held.array
+            yield (cell, 0), held.array.cell
+
+
+def _cells_of(
+    owner: object, form: Form, value: Value, store: dict[Cell, Any]
+) -> Iterator[tuple[Key, Cell]]:
+    """The storages of a value: of its arrays, counted from 0, and its containers, from -1."""
+    for place, part in enumerate(states.flat(form, value, store)):
+        if isinstance(part, Array):
+            yield (owner, place), part.cell
+    for place, cell in enumerate(states.containers(form, value, store), 1):
+        if cell is not None:
+            yield (owner, -place), cell
 
 
 def contents_nodes(m: Machine, form: Form, held: Any, side: Side | None) -> list[Node]:

@@ -225,6 +225,20 @@ def flat(form: Form, value: Value, store: dict[Cell, Any]) -> Iterator[Value]:
             yield from flat(item, part, store)
 
 
+def containers(form: Form, value: Value, store: dict[Cell, Any]) -> Iterator[Cell | None]:
+    """The storages of lists, dicts and objects, in the form's order; None where there is none."""
+    if isinstance(form, Option):
+        there = value.value if isinstance(value, Maybe) else value
+        yield from containers(form.form, there, store)
+    elif isinstance(form, Items):
+        found = parts_of(value, store)
+        items: list[Value] = [None] * len(form.items) if found is None else found[2]
+        if form.kind in (List, Dict) or isinstance(form.kind, tuple):
+            yield None if found is None else cast("Any", value).cell
+        for item, part in zip(form.items, items, strict=False):
+            yield from containers(item, part, store)
+
+
 def nodes_of(m: Machine, form: Form, value: Value, side: Side | None) -> list[Node]:
     """The value's arrays as nodes of the form's types."""
     match form:
