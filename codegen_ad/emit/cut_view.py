@@ -8,6 +8,7 @@ from typing import Any
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken, called
 from codegen_ad.emit.lines import Writer
+from codegen_ad.emit.sizes import known_strides
 from codegen_ad.emit.spell import spell, spell_dim
 from codegen_ad.emit.view import (
     About,
@@ -26,6 +27,7 @@ from codegen_ad.plan.chunking.dealing import Chunks
 from codegen_ad.plan.cost import Cost, weights
 from codegen_ad.plan.free import fixed_names
 from codegen_ad.plan.kernel import Allocate, Statement, Var
+from codegen_ad.plan.tiling.rows import arrays_of
 
 _NUMPY = {DType.FLOAT32: "np.float32", DType.INT32: "np.int32"}
 
@@ -64,6 +66,7 @@ def cut_view(
     kernel = cut.kernel
     parameters = frozenset(p.name for p in kernel.parameters)
     taken = fixed_names(kernel)
+    shapes = {name: array.shape for name, array in arrays_of(kernel).items()}
     parts: list[FunctionView] = []
     for part in cut.parts:
         if _is_inline(cut, part):
@@ -77,7 +80,8 @@ def cut_view(
             returned = ""
         dealing = _dealing(part.chunks)
         names = [*dealing, *(n for n in part.inputs if n not in dealing)]
-        body = (*sizes, *writer.lines)
+        outside = {n: shapes[n] for n in part.inputs if n in shapes}
+        body = (*sizes, *known_strides(outside, part.body), *writer.lines)
         parts.append(FunctionView(head(part.name, names), _purpose(cut, part), body, returned))
     share = "share"
     while share in parameters:

@@ -1,11 +1,13 @@
-"""The lines that read sizes from the shapes of arrays."""
+"""The lines that read sizes from the shapes of arrays, and that say what they are."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from codegen_ad.ir.dims import AxisSize
+from codegen_ad.ir.dims import ONE, AxisSize
+from codegen_ad.ir.types import Shape
 from codegen_ad.plan.kernel import For, Statement, While, walk
+from codegen_ad.plan.strides import strides
 
 
 def size_line(size: AxisSize[str], repeated: set[str]) -> str:
@@ -31,3 +33,19 @@ def repeated_sizes(statements: Sequence[Statement]) -> set[str]:
                 inner = (s for s in walk(statement.body) if isinstance(s, For))
                 found.update(name for loop in inner for name in loop.extent.symbols())
     return found
+
+
+def known_strides(arrays: Mapping[str, Shape], statements: Sequence[Statement]) -> list[str]:
+    """Lines that tell LLVM the constant sizes from which loops over rows know where to read.
+
+    `arrays` come from outside of the function, with their shapes.
+    """
+    found = {
+        (name, axis): arrays[name][axis].value
+        for name, axis in dict.fromkeys(strides(statements))
+        if name in arrays and arrays[name][axis].is_constant and arrays[name][axis] != ONE
+    }
+    if not found:
+        return []
+    lines = [f"assert {name}.shape[{axis}] == {size}" for (name, axis), size in found.items()]
+    return ["# LLVM knows these sizes then, and loops over rows use vectors.", *lines]

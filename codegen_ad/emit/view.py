@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.lines import Writer
-from codegen_ad.emit.sizes import repeated_sizes, size_line
+from codegen_ad.emit.sizes import known_strides, repeated_sizes, size_line
 from codegen_ad.emit.spell import spell
 from codegen_ad.ir.dims import AxisSize
 from codegen_ad.plan.cost import Cost
@@ -111,7 +111,11 @@ def view(
             sizes += _fixed_size(size, fixed[size.symbol])
         elif size.symbol in used:
             sizes.append(size_line(size, repeated))
-    body = (*sizes, *writer.lines)
+    shapes = {p.name: p.shape for p in kernel.parameters}
+    if outputs_given:
+        made = zip(kernel.outputs, kernel.output_shapes, strict=True)
+        shapes |= {o: shape for o, shape in made if isinstance(o, str)}
+    body = (*sizes, *known_strides(shapes, statements), *writer.lines)
     found = helpers("\n".join((*body, *returned)))
     return KernelView(
         kernel.name,

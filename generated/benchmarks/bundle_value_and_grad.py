@@ -155,6 +155,8 @@ def bundle_value_and_grad_rows(
     k = cameras.shape[1]
     m = cameras.shape[0]
     p = weights.shape[0]
+    # LLVM knows these sizes then, and loops over rows use vectors.
+    assert seen.shape[1] == 2
     for chunk in range(first, last):
         value_1 = 0.0
         value_2 = 0.0

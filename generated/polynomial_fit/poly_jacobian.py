@@ -17,6 +17,8 @@ from numba import njit
 def poly_jacobian_rows(first, last, x, d_w):
     """Compute the chunks `first` up to `last`, of 4096 rows each."""
     n = x.shape[0]
+    # LLVM knows these sizes then, and loops over rows use vectors.
+    assert d_w.shape[2] == 4
     for chunk in range(first, last):
         start = max(4096 * chunk, 0)  # so that no index counts from the end
         for step in range(min(4096, n - start)):

@@ -23,6 +23,9 @@ def plus(total, term):
 def network_value_and_grad_rows(first, last, params_first, params_second, X, Y, sums):
     """Add up each of the chunks `first` up to `last`, of 4096 rows, into `sums`."""
     n = X.shape[0]
+    # LLVM knows these sizes then, and loops over rows use vectors.
+    assert X.shape[1] == 3
+    assert Y.shape[1] == 2
     params_first_0_0 = params_first[0, 0]
     params_first_1_0 = params_first[1, 0]
     params_first_2_0 = params_first[2, 0]

@@ -25,6 +25,8 @@ def plus(total, term):
 def root_mean_square_value_and_grad_rows(first, last, w, X, y, sums):
     """Add up each of the chunks `first` up to `last`, of 4096 rows, into `sums`."""
     n = X.shape[0]
+    # LLVM knows these sizes then, and loops over rows use vectors.
+    assert X.shape[1] == 3
     w_0 = w[0]
     w_1 = w[1]
     w_2 = w[2]

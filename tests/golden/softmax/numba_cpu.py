@@ -116,6 +116,8 @@ def vector_log(x):
 def softmax_value_and_grad_rows(first, last, W, X, labels, sums):
     """Add up each of the chunks `first` up to `last`, of 4096 rows, into `sums`."""
     n = X.shape[0]
+    # LLVM knows these sizes then, and loops over rows use vectors.
+    assert X.shape[1] == 3
     W_0_0 = W[0, 0]
     W_1_0 = W[1, 0]
     W_2_0 = W[2, 0]
