@@ -74,6 +74,24 @@ def test_sizes_of_the_run_are_refused_when_the_function_is_read() -> None:
     np.testing.assert_allclose(found, exact, rtol=1e-14)
 
 
+def test_sizes_that_count_with_the_loop_are_refused_when_the_function_is_read() -> None:
+    """They are what a carried array has after one iteration, not in the next one."""
+
+    def price(s: Any, n: Any) -> Any:
+        v = s * np.arange(n + 1)
+        for k in range(n - 1, -1, -1):
+            v = 0.5 * (v[1:] + v[:-1])
+            v = np.maximum(v, np.arange(k + 1) - s)
+        return v[0]
+
+    with pytest.raises(UnsupportedSyntax, match=r"`v\[:k\] = \.\.\.`"):
+        differentiate(price, wrt="s").grad(1.1, 4)
+    found = differentiate(price, wrt="s", static="n").value_and_grad(1.1, 4)
+    assert found[0] == pytest.approx(price(1.1, 4), rel=1e-14)
+    slope = (price(1.1 + 1e-6, 4) - price(1.1 - 1e-6, 4)) / 2e-6
+    assert found[1] == pytest.approx(slope, rel=1e-8)
+
+
 def _tree(s: Any, n: int) -> Any:
     v = s * np.exp(np.arange(n, -n - 1, -2) / 10) - 1.0
     v = np.where(v.real > 0, v, 0.0)

@@ -62,6 +62,13 @@ def stores(x, y):
     return (z @ z.conj()).real + np.vdot(z, z).real + np.linalg.norm(z)
 
 
+def identities(x):
+    z = np.eye(2, dtype=complex) * x[0] + np.identity(2, np.complex128)
+    z[0, 1] += 1j * x[1]
+    z = z @ (np.eye(2, 2, 1, complex) + 1j * x[2] * np.eye(2))
+    return np.sum(np.abs(z) ** 2) + z.imag[0, 0]
+
+
 def in_place(x):
     z = np.ones((2, 4), complex)
     z *= x

@@ -44,7 +44,7 @@ def wanted(m: Machine, function: Any, args: Sequence[Value], kwargs: Named) -> b
 
 def _place(function: Any) -> int:
     """The position of `dtype` among the arguments."""
-    return 2 if function is np.full else 1
+    return PLACES.get(function, 1)
 
 
 def _named_dtype(m: Machine, place: int, args: Sequence[Value], kwargs: Named) -> Value | None:
@@ -72,6 +72,17 @@ def _filled(function: Any) -> Function:
     def make(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
         given, named = _split(a.m, function, args, kwargs)
         return Complex(a.real(function, *given, **named), a.real(np.zeros, *given, **named))
+
+    return make
+
+
+def _identity(function: Any) -> Function:
+    """`np.eye` and its kin, whose shape the real part knows."""
+
+    def make(a: Algebra, args: Sequence[Value], kwargs: Named) -> Value:
+        given, named = _split(a.m, function, args, kwargs)
+        real = a.real(function, *given, **named)
+        return Complex(real, a.real(np.zeros_like, real))
 
     return make
 
@@ -136,11 +147,16 @@ FUNCTIONS: dict[Any, Function] = {
     np.ones: _filled(np.ones),
     np.empty: _filled(np.empty),
     np.full: _full,
+    np.eye: _identity(np.eye),
+    np.identity: _identity(np.identity),
     np.array: _array(np.array),
     np.asarray: _array(np.asarray),
     np.ascontiguousarray: _array(np.ascontiguousarray),
     np.asfortranarray: _array(np.asfortranarray),
 }
+
+PLACES: dict[Any, int] = {np.full: 2, np.eye: 3}
+"""Where `dtype` stands among the arguments, where it isn't the second one."""
 
 ALWAYS = frozenset((complex, np.complex128))
 """Functions that always make complex numbers."""

@@ -181,7 +181,7 @@ def _see_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: Valu
     if wanted is None:
         wanted = states.join_options(m, have, found) if maybe.is_kept(m, name) else None
     if wanted is None:
-        return plan.unbind(name, mismatch(m, name, have, found))
+        return plan.unbind(name, mismatch(m, name, have, found, run.index))
     if plan.names.get(name) == wanted:
         return False
     plan.names[name] = wanted
@@ -299,7 +299,7 @@ def _finished(run: Run, plan: Plan) -> CarriedLoop:
             m.b.notes.names.setdefault(initial[-1], m.label(cell))
         outputs.append(rows.output(side, cell))
     flags = tuple(f for f in _FLAGS if isinstance(side.env.get(f), Array) or f in run.names)
-    index = tuple(n for n in side.scope.inputs if n not in run.inputs)
+    index = () if run.index is None else (run.index,)
     certain = _carries_arrays(run.names) and run.body.at_least_one()
     return CarriedLoop(
         m, run, plan.knots, run.names, run.cells, side, run.inputs, initial, outputs, run.unbound,

@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING
 
 from codegen_ad.frontend.control import maybe, states
 from codegen_ad.frontend.control.states import Form, Known
-from codegen_ad.frontend.sizes.run_time import unclipped
+from codegen_ad.frontend.sizes.run_time import counts_with, unclipped
 from codegen_ad.frontend.values import Unbound
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.node import Node
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
-def mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
+def mismatch(m: Machine, name: str, have: Form, end: Form, index: Node | None = None) -> Unbound:
     """What the name holds before an iteration and after the loop: nothing that can be read.
 
     Unless sizes may be the same, the first iteration can be by itself, or all are written out.
+    `index` is the position in the loop, where it has one.
     """
     equal = loop = key = None
     instead = "Keep its type and shape the same in every iteration, or use another name."
@@ -29,7 +31,7 @@ def mismatch(m: Machine, name: str, have: Form, end: Form) -> Unbound:
                 f"Write into an array made before the loop, `{name}[:k] = ...`, with another k "
                 "in every iteration."
             )
-    if equal is not None and _always_differ(m, equal[0], equal[1]):
+    if equal is not None and _always_differ(m, equal[0], equal[1], index):
         equal = None
     if Known(None) in (have, end) and not maybe.is_kept(m, name):
         key = maybe.key_of(m.frame, name)
@@ -60,9 +62,15 @@ def words(m: Machine, form: Form) -> str:
             return f"{words(m, form)} or nothing"
 
 
-def _always_differ(m: Machine, one: Dim, other: Dim) -> bool:
-    """Whether two sizes are the same for no array but perhaps an empty one."""
-    return (unclipped(m, one) - unclipped(m, other)).is_constant
+def _always_differ(m: Machine, one: Dim, other: Dim, index: Node | None) -> bool:
+    """Whether two sizes are the same for no array but perhaps an empty one.
+
+    A size that counts with the loop agrees in one iteration with one that stays.
+    """
+    difference = unclipped(m, one) - unclipped(m, other)
+    if difference.is_constant:
+        return True
+    return index is not None and counts_with(m, other, index) and not counts_with(m, one, index)
 
 
 def _is_settled_by_first(have: Form, end: Form) -> bool:

@@ -113,9 +113,10 @@ class Run:
         self.inputs: list[Node] = []
         self.start: dict[str, Value] = {}
         self.store: dict[Cell, Any] = {}
+        self.index: Node | None = None
 
         def run(scope: Scope) -> None:
-            index = None if body.enter is None else body.enter(scope)
+            index = self.index = None if body.enter is None else body.enter(scope)
             self.inputs = install(m, scope, self.names, self.cells, self.unbound)
             for cell, growth in self.grown.items():
                 assert index is not None

@@ -300,32 +300,73 @@ def _turned_round(b: Builder, x: Node, start: Dim, axis: int) -> Node:
 def roll(call: Call) -> Value:
     """The array shifted along axes, round the end."""
     b, x = call.b, call.node("a")
-    if not call.ctx.is_static(call.value("shift")):
-        flat = not call.has("axis")
-        line, axis = (ravel(b, x), 0) if flat else (x, call.axis("axis", x.array.rank))
-        out = _rolled_by_data(b, line, call.node("shift"), axis)
-        return call.fresh(make.reshape(b, out, x.array.shape) if flat else out)
     shifts = _shifts(call)
     if not call.has("axis"):
-        total = shifts[0] if len(shifts) == 1 else sum(shifts, as_dim(0))
-        out = rolled(call, ravel(b, x), total, 0)
-        return call.fresh(make.reshape(b, out, x.array.shape))
+        line = _shifted(call, ravel(b, x), _total(b, shifts), 0)
+        return call.fresh(make.reshape(b, line, x.array.shape))
     axes = [call.one_axis(a, x.array.rank) for a in call.integers("axis")]
     number = max(len(shifts), len(axes))
     if len(shifts) not in (1, number) or len(axes) not in (1, number):
         call.refuse("`np.roll` needs one shift for each axis.", "Give as many of both.")
     for i in range(number):
-        x = rolled(call, x, shifts[i % len(shifts)], axes[i % len(axes)])
+        x = _shifted(call, x, shifts[i % len(shifts)], axes[i % len(axes)])
     return call.fresh(x)
 
 
-def _shifts(call: Call) -> tuple[Dim | int, ...]:
-    """The shifts of some axes: integers or sizes."""
+Shift = Dim | int | Node
+"""How far: a size, an integer, or one that only the run knows."""
+
+
+def _shifts(call: Call) -> list[Shift]:
+    """The shifts of some axes; an array of data has as many as its size says."""
     given = call.value("shift")
-    items = call.items_or_one(given, "shift")
-    if any(isinstance(item, Dim) for item in items):
-        return tuple(call.ctx.dim(item, "shift") for item in items)
-    return call.integers("shift")
+    if call.ctx.is_static(given) and not _has_sizes(call, given):
+        return list(call.integers("shift"))
+    items = call.ctx.try_items(given) if _is_row(call, given) else [given]
+    if items is None:
+        call.refuse(
+            "How many shifts `np.roll` is given depends on the data.",
+            "Name each one: `(s[0], s[1])`, or `s.sum()` where all are along one axis.",
+        )
+    return [_shift(call, item) for item in items]
+
+
+def _has_sizes(call: Call, given: Value) -> bool:
+    return any(isinstance(item, Dim) for item in call.items_or_one(given, "shift"))
+
+
+def _is_row(call: Call, given: Value) -> bool:
+    """Whether the shifts are several."""
+    return isinstance(given, tuple | List) or (
+        call.ctx.is_array(given) and bool(call.node_of(given).array.rank)
+    )
+
+
+def _shift(call: Call, item: Value) -> Shift:
+    if isinstance(item, Dim) or call.ctx.is_static(item):
+        return item if isinstance(item, Dim) else call.as_integer(item, "shift")
+    return call.node_of(item)
+
+
+def _total(b: Builder, shifts: Sequence[Shift]) -> Shift:
+    """All shifts together."""
+    total, *others = shifts
+    for shift in others:
+        if isinstance(total, Node) or isinstance(shift, Node):
+            total = make.add(b, _as_node(b, total), _as_node(b, shift))
+        else:
+            total = as_dim(total) + as_dim(shift)
+    return total
+
+
+def _as_node(b: Builder, shift: Shift) -> Node:
+    return make.cast(b, shift, DType.INT64) if isinstance(shift, Node) else make.size(b, shift)
+
+
+def _shifted(call: Call, x: Node, shift: Shift, axis: int) -> Node:
+    if isinstance(shift, Node):
+        return _rolled_by_data(call.b, x, shift, axis)
+    return rolled(call, x, shift, axis)
 
 
 def _rolled_by_data(b: Builder, x: Node, shift: Node, axis: int) -> Node:

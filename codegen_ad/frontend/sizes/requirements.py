@@ -33,6 +33,7 @@ def equate(m: Machine, first: Dim, second: Dim, what: str) -> None:
     difference = first - second
     if is_run_time(m, difference):
         settle(m, difference, f"line {m.line()}: the sizes in `{what.lstrip('%')}` differ")
+        m.unroll()  # the sizes may be known for each iteration
         m.refuse(
             f"`{what}` needs {one} == {other}, which depends on the data.",
             "Pick the elements of both arrays by the same mask or bounds.",

@@ -44,6 +44,19 @@ def is_run_time(m: Machine, dim: Dim) -> bool:
     return any(symbol in m.run_time.limits for symbol in dim.symbols())
 
 
+def counts_with(m: Machine, dim: Dim, index: Node) -> bool:
+    """Whether a size is computed from the position in a loop by arithmetic alone."""
+    names = set(dim.symbols())
+    todo = [node for node, symbol in m.run_time.symbols.items() if symbol in names]
+    while todo:
+        node = todo.pop()
+        if node is index:
+            return True
+        if node.op.name in (*_ARITHMETIC, "maximum"):
+            todo += node.args
+    return False
+
+
 def hold(m: Machine, value: Node, name: str, limits: tuple[Dim, Dim | None] = (ZERO, None)) -> Dim:
     """The value of an integer scalar, which is never negative, as a size."""
     known = make.constant_value(value)
