@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Kind, Node, Program
@@ -28,6 +29,14 @@ Split = tuple[Node | None, Node | None]
 """A late number and what is left, which multiply to the node; None stands for 1."""
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Which numbers are factors, and what is known: values are used twice at every level."""
+
+    takes: IsFactor
+    known: dict[Node, Split] = field(default_factory=dict[Node, Split])
+
+
 def hoist_scalars(
     program: Program,
     *,
@@ -38,9 +47,9 @@ def hoist_scalars(
     return rewrite(program, HOIST, granted=granted, fired=fired)
 
 
-def _hoist(b: Builder, node: Node, inherited: IsFactor | None = None) -> Node | None:
-    takes = inherited or (_is_number if _is_long(node) else _is_late)
-    parts = [_split(b, a, takes) for a in node.args]
+def _hoist(b: Builder, node: Node, inherited: Search | None = None) -> Node | None:
+    search = inherited or Search(_is_number if _is_long(node) else _is_late)
+    parts = [_split(b, a, search) for a in node.args]
     late = [factor for factor, _ in parts if factor is not None]
     if not late:
         return None
@@ -82,32 +91,39 @@ def _is_late(node: Node) -> bool:
     return False
 
 
-def _split(b: Builder, x: Node, takes: IsFactor) -> Split:
+def _split(b: Builder, x: Node, search: Search) -> Split:
+    found = search.known.get(x)
+    if found is None:
+        found = search.known[x] = _found(b, x, search)
+    return found
+
+
+def _found(b: Builder, x: Node, search: Search) -> Split:
     if not x.array.rank:
-        return (x, None) if x.array.dtype.is_float and takes(x) else (None, x)
+        return (x, None) if x.array.dtype.is_float and search.takes(x) else (None, x)
     match x.op.name, x.args:
         case "multiply", (left, right):
-            return _split_product(b, x, left, right, takes)
+            return _split_product(b, x, left, right, search)
         case "divide", (left, right):
-            return _split_quotient(b, x, left, right, takes)
+            return _split_quotient(b, x, left, right, search)
         case ("add" | "subtract") as name, (left, right):
-            return _split_sum(b, x, name, left, right, takes)
+            return _split_sum(b, x, name, left, right, search)
         case "negative", (inner,):
-            return _moved(b, x, inner, takes)
+            return _moved(b, x, inner, search)
         case "where", (condition, chosen, other) if make.constant_value(other) == 0:
-            factor, rest = _split(b, chosen, takes)
+            factor, rest = _split(b, chosen, search)
             if factor is None:
                 return None, x
             return factor, make.where(b, condition, _rest(b, chosen, rest), other)
         case _ if x.op.kind is Kind.MOVEMENT and len(x.args) == 1:
-            return _moved(b, x, x.args[0], takes)
+            return _moved(b, x, x.args[0], search)
         case _ if x.op in (SUM, CONTRACT):
-            hoisted = _hoist(b, x, takes)
+            hoisted = _hoist(b, x, search)
             if hoisted is None or hoisted.op is not BY_NAME["multiply"]:
                 return None, x
             return hoisted.args[1], hoisted.args[0]
         case _ if _adds_to_zeros(x):
-            factor, rest = _split(b, x.args[1], takes)
+            factor, rest = _split(b, x.args[1], search)
             if factor is None:
                 return None, x
             values = _rest(b, x.args[1], rest)
@@ -125,8 +141,8 @@ def _adds_to_zeros(x: Node) -> bool:
     )
 
 
-def _moved(b: Builder, x: Node, inner: Node, takes: IsFactor) -> Split:
-    factor, rest = _split(b, inner, takes)
+def _moved(b: Builder, x: Node, inner: Node, search: Search) -> Split:
+    factor, rest = _split(b, inner, search)
     if factor is None:
         return None, x
     if rest is None and x.op is not BY_NAME["negative"]:
@@ -134,8 +150,8 @@ def _moved(b: Builder, x: Node, inner: Node, takes: IsFactor) -> Split:
     return factor, b.node(x.op, (_rest(b, inner, rest),), x.params)
 
 
-def _split_product(b: Builder, x: Node, left: Node, right: Node, takes: IsFactor) -> Split:
-    (f, p), (g, q) = _split(b, left, takes), _split(b, right, takes)
+def _split_product(b: Builder, x: Node, left: Node, right: Node, search: Search) -> Split:
+    (f, p), (g, q) = _split(b, left, search), _split(b, right, search)
     if f is None and g is None:
         return None, x
     factor = f if g is None else g if f is None else make.multiply(b, f, g)
@@ -145,9 +161,9 @@ def _split_product(b: Builder, x: Node, left: Node, right: Node, takes: IsFactor
     return factor, make.broadcast_to(b, make.multiply(b, p, q), x.array.shape)
 
 
-def _split_quotient(b: Builder, x: Node, left: Node, right: Node, takes: IsFactor) -> Split:
-    f, p = _split(b, left, takes)
-    if not right.array.rank and takes(right):
+def _split_quotient(b: Builder, x: Node, left: Node, right: Node, search: Search) -> Split:
+    f, p = _split(b, left, search)
+    if not right.array.rank and search.takes(right):
         one = make.constant(b, 1, x.array.dtype)
         return make.divide(b, f or one, right), None if p is None else _rest(b, x, p)
     if f is None:
@@ -156,8 +172,8 @@ def _split_quotient(b: Builder, x: Node, left: Node, right: Node, takes: IsFacto
     return f, make.broadcast_to(b, make.divide(b, rest, right), x.array.shape)
 
 
-def _split_sum(b: Builder, x: Node, name: str, left: Node, right: Node, takes: IsFactor) -> Split:
-    (f, p), (g, q) = _split(b, left, takes), _split(b, right, takes)
+def _split_sum(b: Builder, x: Node, name: str, left: Node, right: Node, search: Search) -> Split:
+    (f, p), (g, q) = _split(b, left, search), _split(b, right, search)
     if f is None or f is not g:
         return None, x
     total = make.apply(b, name, _rest(b, left, p), _rest(b, right, q))

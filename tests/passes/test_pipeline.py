@@ -1,5 +1,7 @@
 """The passes besides algebra: hoisting, dead results, erasing, and the whole pipeline."""
 
+import cProfile
+import pstats
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +75,23 @@ def test_an_early_number_leaves_a_sum_of_unknown_length() -> None:
     values = [np.asarray(0.3), rng.normal(size=5)]
     for one, other in zip(evaluate(gradient, values), evaluate(after, values), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-14)
+
+
+def test_what_is_used_twice_is_looked_at_once() -> None:
+    """Looking for factors takes as long as the terms have operations, not ways through them."""
+
+    def calls(levels: int) -> int:
+        def chain(b: Builder, x: Node) -> Node:
+            for _ in range(levels):
+                x = make.multiply(b, x, ap(b, "negative", x))
+            return total(b, x)
+
+        primal, profile = program(chain, x=f8(N)), cProfile.Profile()
+        profile.runcall(hoist_scalars, primal)
+        return getattr(pstats.Stats(profile), "total_calls")  # noqa: B009
+
+    calls(1)
+    assert calls(12) <= 3 * calls(6)
 
 
 def test_results_of_a_loop_that_nobody_reads_go_away() -> None:
