@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE
+from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import broadcast_shapes
 from codegen_ad.ops import BY_NAME, ELEMENTWISE, make
@@ -14,11 +16,15 @@ from codegen_ad.ops.movement import (
     SLICE,
     TRANSPOSE,
     Order,
+    Span,
     Spans,
 )
 from codegen_ad.ops.unary import CAST
 from codegen_ad.passes.arithmetic import like
 from codegen_ad.passes.rewrite import Rule
+
+RIM = 8
+"""At most so many elements of an axis, at both ends together, are its rim."""
 
 
 def _reshape(b: Builder, node: Node) -> Node | None:
@@ -123,6 +129,48 @@ def _whole_update(b: Builder, node: Node) -> Node | None:
     return make.add(b, target, values) if node.params.accumulate else values
 
 
+def _plus_rim(b: Builder, node: Node) -> Node | None:
+    """What is zero but for a few elements near the ends is added to these places alone."""
+    if node not in b.notes.gradients:
+        return None
+    for rim, x in (node.args, node.args[::-1]):
+        if not _is_rim(rim) or x.array != node.array or rim.array != node.array:
+            continue
+        values, result = rim.args[0], x
+        for spans in _outside(rim):
+            part = make.slice_(b, values, spans)
+            result = make.update(b, result, part, spans, accumulate=True)
+        return result
+    return None
+
+
+def _is_rim(x: Node) -> bool:
+    """Whether it is an array in which all but a few elements were set to zero."""
+    if not isinstance(x.params, Update) or x.params.accumulate:
+        return False
+    if make.constant_value(x.args[1]) != 0:
+        return False
+    for dim, span in zip(x.array.shape, x.params.spans, strict=True):
+        rest = dim - span.start - span.length
+        if dim.is_constant or span.step != 1 or not span.start.is_constant or not rest.is_constant:
+            return False
+        if min(span.start.value, rest.value) < 0 or span.start.value + rest.value > RIM:
+            return False
+    return bool(x.array.shape)
+
+
+def _outside(rim: Node) -> Iterator[list[Span]]:
+    """The parts of an array that an update does not write, none of which meets another."""
+    assert isinstance(rim.params, Update)
+    shape, inner = rim.array.shape, rim.params.spans
+    for axis, (dim, span) in enumerate(zip(shape, inner, strict=True)):
+        rest = dim - span.start - span.length
+        for start, length in ((Dim.constant(0), span.start), (dim - rest, rest)):
+            if length.value:
+                own = Span(start, 1, length)
+                yield [*inner[:axis], own, *map(make.whole, shape[axis + 1 :])]
+
+
 RULES = (
     Rule("reshape(reshape(x)) -> reshape(x)", (RESHAPE,), _reshape),
     Rule("transpose(transpose(x)) -> transpose(x)", (TRANSPOSE,), _transpose),
@@ -133,4 +181,9 @@ RULES = (
     Rule("slice(slice(x)) -> slice(x)", (SLICE,), _slice_of_slice),
     Rule("slice(update(x, v)) -> v", (SLICE,), _slice_of_update),
     Rule("update of the whole -> values", (UPDATE,), _whole_update),
+    Rule(
+        "x + (y, zero inside) -> x with the rim of y added in gradients",
+        (BY_NAME["add"],),
+        _plus_rim,
+    ),
 )

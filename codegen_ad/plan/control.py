@@ -18,6 +18,7 @@ from codegen_ad.plan import kernel, library, sums
 from codegen_ad.plan.kernel import Apply, Assign, CopyInto, Expr, For, Grow, If, Index, Number, Var
 from codegen_ad.plan.memory import row_store
 from codegen_ad.plan.nests import Nest
+from codegen_ad.plan.next_trip import advance
 from codegen_ad.plan.planner import Planner, Row
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.units import Structured, Unit, stored_whole
@@ -116,43 +117,6 @@ def _enter(
             body.values[node, ()] = p.elements.value(scope, outer, ())
 
 
-def _advance(
-    p: Planner,
-    body: Scope,
-    names: list[str],
-    outputs: Sequence[Node],
-    results: Sequence[Expr | Stored],
-    node: Node,
-) -> None:
-    """The end of a body: every carried value becomes the next one."""
-    note = p.elements.note(node)
-    left: list[str] = []
-    right: list[Expr] = []
-    used: set[str] = set()
-    for name, output, result in zip(names, outputs, results, strict=True):
-        if not isinstance(result, Stored):
-            if result != Var(name, output.array.dtype):
-                left.append(name)
-                right.append(result)
-            continue
-        if result.buffer == name:
-            used.add(name)
-    for name, output, result in zip(names, outputs, results, strict=True):
-        if not isinstance(result, Stored) or result.buffer == name:
-            continue
-        source = result.buffer
-        dtype = output.array.dtype
-        if not result.owned or source in used or source in names:
-            copy = p.allocate(body, output, output.array.shape, dtype)
-            body.statements.append(CopyInto(copy, source, note, output.array.shape))
-            source = copy
-        used.add(source)
-        left += [name, source]
-        right += [Var(source, dtype), Var(name, dtype)]
-    if left:
-        body.statements.append(Assign(tuple(left), tuple(right), note))
-
-
 def _finish(p: Planner, scope: Scope, node: Node, names: Sequence[str]) -> None:
     for index, result in _results(p, scope, node).items():
         if index >= len(names) or (node, index) in p.rows:
@@ -219,7 +183,7 @@ def _body(
     results = plan_region(p, body, (*wanted, *found.nodes), (*rows, *found.units))
     # Terms first: they may read what the other values were.
     sums.add(p, body, found, results[len(wanted) :])
-    _advance(p, body, [names[k] for k in others], wanted, results[: len(wanted)], node)
+    advance(p, body, [names[k] for k in others], wanted, results[: len(wanted)], node)
 
 
 def _only_kept(value: Node, outputs: Sequence[Node]) -> tuple[Node, int] | None:
