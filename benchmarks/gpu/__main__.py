@@ -4,6 +4,7 @@ python -m benchmarks.gpu --build FOLDER     machine code and expected results, w
 python -m benchmarks.gpu --bundle FOLDER    measure, with that folder and a GPU
 python -m benchmarks.gpu --dry              everything up to the launch, in the simulator
 python -m benchmarks.gpu --static           registers, spills and modelled cycles of all files
+python -m benchmarks.gpu --parameters       registers and spills by the number of parameters
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.gpu import ceilings, correctness, fits, many_fits, overhead, sweep, written_in_c
+from benchmarks.gpu import (
+    ceilings,
+    correctness,
+    fits,
+    many_fits,
+    overhead,
+    parameters,
+    sweep,
+    written_in_c,
+)
 from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
@@ -50,12 +60,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, metavar="FOLDER")
     parser.add_argument("--dry", action="store_true")
     parser.add_argument("--static", action="store_true")
+    parser.add_argument("--parameters", action="store_true")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--out", type=Path, help="where JSON and table go (default: results/)")
     parser.add_argument("--only", choices=("small", "once"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.static:
         return static()
+    if options.parameters:
+        for line in parameters.tables():
+            print(line, flush=True)
+        return 0
     if options.build is not None:
         from codegen_ad.testing.machine_code.examine import CAPABILITIES
 
