@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Edit = Callable[[], Any]
-_NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?|\b[a-z]+[0-9]\w*\b|\b(nan|inf)\b")
+_NUMBER = re.compile(r"\w*\d[\w.]*(?:(?<=e)[-+]\d+)?|\b(?:nan|inf)\b")
 
 
 def way_of(why: str) -> str:
     """How a program fails, without the numbers and names: where, and by which error."""
     lines = [line for line in why.splitlines() if line.strip()]
     at = max((k for k, line in enumerate(lines) if line.startswith("  File ")), default=0)
-    shown = [line[:60] for line in lines[at : at + 5] if not line.startswith("    ")]
-    return _NUMBER.sub("#", "\n".join(shown))
+    shown = [line[:60] for line in lines[at:] if not line.startswith("    ")]
+    return _NUMBER.sub("#", "\n".join(shown[:5]))
 
 
 def shrunk(text: str, fails: Callable[[str], bool]) -> str:

@@ -201,6 +201,10 @@ def _see_new_name(m: Machine, body: Body, plan: Plan, run: Run, name: str, end: 
         plan.lost[name] = Unbound(f"`{name}` gets its value inside the loop above.")
         return False
     if not hidden and not body.at_least_one():
+        known = plan.unbound.get(name)
+        if known is not None and known.differs:  # there is a value before the loop, too
+            plan.lost[name] = known
+            return False
         plan.lost[name] = Unbound(
             f"`{name}` gets its value inside the loop above, which may not run at all, and is read "
             "here.",
