@@ -77,6 +77,9 @@ class Machine:
     captured: dict[Provenance, tuple[Array, Any]] = field(
         default_factory=dict[Provenance, tuple[Array, Any]]
     )
+    variables: dict[tuple[int, str], Provenance] = field(
+        default_factory=dict[tuple[int, str], Provenance]
+    )
     outside: dict[int, Value] = field(default_factory=dict[int, Value])
     remarks: dict[str, None] = field(default_factory=dict[str, None])
     labels: dict[Cell, str] = field(default_factory=dict[Cell, str])

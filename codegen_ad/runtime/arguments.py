@@ -98,7 +98,13 @@ class Binder:
         positional, keyword = self._defaults()
         return positional is self._seen[0] and keyword == self._seen[1]
 
-    def _defaults(self) -> tuple[object, tuple[int, ...]]:
+    def has_fixed_defaults(self) -> bool:
+        """Whether no default is a list, a dict or an object, whose parts may be replaced."""
+        positional, _ = self._defaults()
+        keyword = None if self._plain is None else self._plain.__kwdefaults__
+        return all(_is_fixed(v) for v in (*(positional or ()), *(keyword or {}).values()))
+
+    def _defaults(self) -> tuple[tuple[object, ...] | None, tuple[int, ...]]:
         """The defaults by identity; the signature keeps them alive."""
         plain = self._plain
         if plain is None:
@@ -122,6 +128,12 @@ class Binder:
             return _static(name, value)
         largest = CONSTANT_ON_DEVICE if self.target == "cuda" else UNROLL_TOTAL
         return form_of(value, name, exact=largest if name in self.roots else 0)
+
+
+def _is_fixed(value: object) -> bool:
+    if type(value) is tuple:
+        return all(map(_is_fixed, cast("tuple[object, ...]", value)))
+    return isinstance(value, (*STATIC_TYPES, int, float, complex, np.generic, np.ndarray))
 
 
 def form_of(value: object, where: str, *, exact: int) -> Form:

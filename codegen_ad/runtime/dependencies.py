@@ -10,6 +10,7 @@ The steps of a path are pairs of a kind and a name:
 `closure`      the present value of a variable of an enclosing function
 `default`      the default of a parameter
 `attribute`    an attribute of an object or module
+`has`          whether an object or module has an attribute
 `item`         an element of a tuple, list or dict; the name is the index or key
 `function`     what a method, partial or wrapper calls: `__func__`, `func`, `__wrapped__`, `py_func`
 `class`        a class of a module, `module:qualified.name`: the first step of its path
@@ -35,7 +36,7 @@ from codegen_ad.runtime.fingerprint import fingerprint
 Step = tuple[str, str | int]
 Path = tuple[Step, ...]
 
-KINDS = ("global", "closure", "default", "attribute", "item", "function", "class", "layout")
+KINDS = ("global", "closure", "default", "attribute", "has", "item", "function", "class", "layout")
 _FUNCTIONS = ("__func__", "func", "__wrapped__", "py_func")
 
 
@@ -126,6 +127,8 @@ def follow(value: object, step: Step) -> object:
             return _default(_function(value), str(name))
         case "attribute":
             return _attribute(value, str(name))
+        case "has":
+            return hasattr(value, str(name))
         case "item":
             # A position may have been written down as text.
             key = int(name) if isinstance(value, (tuple, list)) else name

@@ -185,13 +185,20 @@ class Kernels:
         self, key: Any, args: Sequence[Any], prepared: Prepared, call: Callable[..., Any]
     ) -> None:
         """Let `fast` answer with `call` from now on for arguments with the plain key of `args`."""
-        if not prepared.compiled.captured:
+        if self._may_remember(args, prepared):
             _keep(self._plain, key, (prepared.watch, call, self._are_whole(args)))
 
-    def remember_nested(self, key: Any, prepared: Prepared, call: Nested) -> None:
-        """The same for calls with this nested key."""
-        if not prepared.compiled.captured:
+    def remember_nested(
+        self, key: Any, args: Sequence[Any], prepared: Prepared, call: Nested
+    ) -> None:
+        """The same for calls with the nested key of `args`."""
+        if self._may_remember(args, prepared):
             _keep(self._nested, key, (prepared.watch, call))
+
+    def _may_remember(self, args: Sequence[Any], prepared: Prepared) -> bool:
+        """Whether all that a call is made of is in its arguments, or can't change unseen."""
+        whole = self._are_whole(args) or self.binder.has_fixed_defaults()
+        return whole and not prepared.compiled.captured
 
     def _find(self, mode: str, signature: Signature, arguments: Mapping[str, Any]) -> Prepared:
         store = Store(open_folder())

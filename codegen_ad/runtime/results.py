@@ -99,6 +99,7 @@ def _remember(
     elif nested is not None:
         kernels.remember_nested(
             nested[0],
+            args,
             prepared,
             lambda args, given: finish(run(*given), dict(zip(names, args, strict=True))),
         )

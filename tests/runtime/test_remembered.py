@@ -249,3 +249,77 @@ def test_remembered_calls_raise_in_the_users_terms() -> None:
             loss.value_and_grad(-x, 1)
         with pytest.raises(IndexError, match="line 4: index is out of bounds"):
             loss.value_and_grad(x, 2)
+
+
+AS_LONG_AS = np.arange(3.0) + 1
+ALSO = AS_LONG_AS
+
+
+class Scaled:
+    """An object that is called."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.table = self.again = np.arange(3.0) + 1
+
+    def __call__(self, x: Any) -> Any:
+        return (x * self.rate).sum() * SIZE
+
+
+SIZE = 2.0
+MODEL = Scaled(2.0)
+
+
+def of_two_names(x: Any) -> Any:
+    return (x * AS_LONG_AS).sum() + 2 * (x * ALSO).sum()
+
+
+def of_two_attributes(x: Any) -> Any:
+    return (x * MODEL.table).sum() + 2 * (x * MODEL.again).sum()
+
+
+def of_what_may_be_there(x: Any) -> Any:
+    return (x * getattr(MODEL, "shift", 2.0)).sum() * (2 if hasattr(MODEL, "shift") else 1)
+
+
+def of_an_object(x: Any) -> Any:
+    return MODEL(x)
+
+
+def of_a_builtin(x: Any) -> Any:
+    return sum(x) + abs(x[0])
+
+
+def of_a_dict(x: Any, rates: Any = ({"a": 2.0},)) -> Any:
+    return (x * rates[0]["a"]).sum()
+
+
+def of_a_named_dict(x: Any, *, rates: Any = {"a": 2.0}) -> Any:  # noqa: B006
+    return (x * rates["a"]).sum()
+
+
+CHANGES: dict[Any, Any] = {
+    of_two_names: lambda patch: patch.setitem(globals(), "ALSO", np.ones(3)),
+    of_two_attributes: lambda patch: patch.setattr(MODEL, "again", np.ones(3)),
+    of_what_may_be_there: lambda patch: patch.setattr(MODEL, "shift", 3.0, raising=False),
+    of_an_object: lambda patch: patch.setattr(Scaled, "__call__", lambda self, x: x.sum()),
+    of_a_builtin: lambda patch: patch.setitem(globals(), "sum", lambda v: v[1] * 7),
+    of_a_dict: lambda patch: patch.setitem(of_a_dict.__defaults__[0][0], "a", 5.0),
+    of_a_named_dict: lambda patch: patch.setitem(of_a_named_dict.__kwdefaults__["rates"], "a", 5.0),
+}
+
+
+@pytest.mark.parametrize("function", list(CHANGES), ids=lambda f: f.__name__)
+def test_a_change_outside_is_seen_by_the_next_call(
+    function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    f, x = differentiate(function), np.array([1.0, 2.0, 3.0])
+    for _ in range(2):
+        assert f.value_and_grad(x)[0] == function(x)
+    before = function(x)
+    CHANGES[function](monkeypatch)
+    assert function(x) != before
+    for _ in range(2):
+        assert f.value_and_grad(x)[0] == function(x)
+    monkeypatch.undo()
+    assert f.value_and_grad(x)[0] == before

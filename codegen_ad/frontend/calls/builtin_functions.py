@@ -14,6 +14,7 @@ from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
 from codegen_ad.frontend.arrays.wrapping import signed
 from codegen_ad.frontend.calls.extremes import EXTREMES
 from codegen_ad.frontend.calls.inherited import place_of, super_
+from codegen_ad.frontend.calls.outside import has_attribute
 from codegen_ad.frontend.calls.sorting import sorted_
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
@@ -191,7 +192,7 @@ def _getattr(m: Any, args: Args, _: Named) -> Value:
 def _hasattr(m: Any, args: Args, _: Named) -> Value:
     owner, name = args[0], m.static(args[1], "name of an attribute")
     if isinstance(owner, Outside):
-        return hasattr(owner.object, name)
+        return has_attribute(m, owner, name)
     if isinstance(owner, Record):
         return name in m.store[owner.cell] or hasattr(owner.cls, name)
     return any(hasattr(kind, name) for kind in _classes(m, owner))

@@ -198,7 +198,9 @@ def _call_outside(
         return asked
     method = inspect.getattr_static(cast("type[Any]", type(found)), "__call__", None)
     if isinstance(method, FunctionType):
-        return call_function(m, method, path, [Outside(found, path), *args], kwargs)
+        place = (*path, ("attribute", "__class__"), ("attribute", "__call__")) if path else ()
+        inner = import_(m, method, place)
+        return call(m, inner, [Outside(found, path), *args], kwargs)
     if callable(found):
         _unknown(m, found, "it has no Python source (it is a built-in or a compiled extension)")
     m.refuse(

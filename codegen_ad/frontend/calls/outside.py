@@ -47,9 +47,13 @@ def lookup(m: Machine, name: str) -> Value:
         frame = frame.parent
     if name in frame.closure:
         return import_(m, frame.closure[name], (*frame.path, ("closure", name)))
+    path = (*frame.path, ("global", name))
     if name in frame.globals:
-        return import_(m, frame.globals[name], (*frame.path, ("global", name)))
+        if isinstance(frame.globals[name], np.ndarray):  # one input for all who read the variable
+            path = m.variables.setdefault((id(frame.globals), name), path)
+        return import_(m, frame.globals[name], path)
     if hasattr(builtins, name):
+        m.dependencies[path] = None
         return import_(m, getattr(builtins, name), ())
     m.refuse(f"The name `{name}` is not defined.", "Define it, or pass it as an argument.")
 
@@ -120,9 +124,8 @@ def _container(m: Machine, found: list[Any] | dict[Any, Any], path: Provenance) 
 
 def capture(m: Machine, array: np.ndarray[Any, Any], path: Provenance) -> Array:
     """An array outside, which becomes a parameter of the kernel."""
-    for known_path, (known, source) in m.captured.items():
-        if source is array or known_path == path:
-            return known
+    if path in m.captured:
+        return m.captured[path][0]
     dtype = dtype_named(m, array.dtype, "array outside")
     last = path[-1]
     part = last[0] == "item" or last in (("attribute", "real"), ("attribute", "imag"))
@@ -155,6 +158,13 @@ def _free_name(m: Machine, name: str) -> str:
         number += 1
         found = f"{name}_{number}"
     return found
+
+
+def has_attribute(m: Machine, owner: Outside, name: str) -> bool:
+    """Whether an object outside has an attribute, which is a dependency like its value."""
+    if owner.path:
+        m.dependencies[*owner.path, ("has", name)] = None
+    return hasattr(owner.object, name)
 
 
 def attribute_of(m: Machine, owner: Outside, name: str) -> Value:
