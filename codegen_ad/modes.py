@@ -129,7 +129,8 @@ def derive(
         case "value_and_grad":
             derived = differentiate(program, targets, of=of, checkpoints=checkpoints)
         case _:
-            raise AssertionError(mode)
+            known = ", ".join(map(repr, ("value", *TITLES)))
+            raise InvalidArgument(f"mode={mode!r}: choose one of {known}")
     return Derived(derived, len(program.outputs))
 
 

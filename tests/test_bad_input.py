@@ -412,3 +412,19 @@ def test_source_before_anything_is_compiled():
         "fresh has not been compiled yet: call fresh.value_and_grad(...) first, or pass arguments "
         "like those you will use: fresh.source(...)"
     )
+
+
+def test_a_mode_that_there_is_not():
+    compiled = differentiate(sum_of_squares)
+    for ask in (compiled.source, compiled.explain):
+        found = message_of(InvalidArgument, lambda a=ask: a(W, X, Y, mode="gradient"))
+        assert found.startswith("mode='gradient': choose one of 'value', 'vjp', 'jvp', ")
+
+
+def test_an_integer_of_more_than_64_bits():
+    def power(x, k):
+        return (x**k).sum()
+
+    assert message_of(InvalidArgument, lambda: differentiate(power).grad(W, 2**70)) == (
+        "k is 1180591620717411303424, which does not fit into 64 bits: pass a float"
+    )

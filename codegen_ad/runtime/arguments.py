@@ -158,6 +158,10 @@ def form_of(value: object, where: str, *, exact: int) -> Form:
         case float():
             return ScalarForm(float)
         case int():
+            if not -(2**63) <= value < 2**63:
+                raise InvalidArgument(
+                    f"{where} is {value}, which does not fit into 64 bits: pass a float"
+                )
             return ScalarForm(int)
         case tuple() | list():
             sequence = cast("Sequence[object]", value)
