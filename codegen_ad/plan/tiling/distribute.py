@@ -225,7 +225,7 @@ class _Distribution:
     def _conflict(self, before: Sequence[Statement], statement: Statement) -> bool:
         """Whether a statement has to come after these."""
         made = _changes(self.rows, [statement])
-        used = {n for n in names_of(statement) if n not in _only_added(self.rows, [statement])}
+        used = set(names_of(statement)) - _only_added(self.rows, [statement])
         for other in before:
             changed = _changes(self.rows, [other])
             if not changed.isdisjoint(used | made) or not made.isdisjoint(names_of(other)):
