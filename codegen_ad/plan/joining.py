@@ -124,7 +124,7 @@ def _elements(
 ) -> set[tuple[Node, Point]]:
     """The elements that nests read or compute, of those that are others in every trip."""
     (name,) = trip.symbols()
-    seen = (pair for nest in members for pair in nests.needs_of(p, scope, nest).seen)
+    seen = (pair for nest in members for pair in nests.asked_by(p, scope, nest).seen)
     return {(node, at) for node, at in seen if any(name in dim.symbols() for dim in at)}
 
 

@@ -6,7 +6,7 @@ Updates and scatters are in `writes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.ir.builder import INPUT
@@ -17,7 +17,7 @@ from codegen_ad.ops.indexing import UPDATE
 from codegen_ad.ops.movement import BROADCAST_TO, RESHAPE, Axis
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.plan import library, nests
-from codegen_ad.plan.access import NeedsStorage, Point, access, joined, merged
+from codegen_ad.plan.access import NeedsStorage, Point, access, is_unrolled, joined, merged
 from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.element import free_points, identity
 from codegen_ad.plan.kernel import (
@@ -101,16 +101,23 @@ def needs_of(p: Planner, scope: Scope, node: Node) -> Needs:
         return nests.needs_of(p, scope, Nest(node, extents, (None,) * len(extents), sink))
     for arg in node.args:
         if is_pieces(node):
-            elements_of(p, scope, _piece(p, arg)[0], out)
+            elements_of(p, scope, (_piece(p, arg)[0],), out)
         else:
             p.walker.whole(scope, arg, out)
     return out
 
 
-def elements_of(p: Planner, scope: Scope, node: Node, out: Needs) -> None:
-    """Add what all elements of a node need."""
-    for point in free_points(node.array.shape, p.walker.fresh):
-        p.walker.element(scope, node, point, None, out)
+def elements_of(p: Planner, scope: Scope, nodes: Iterable[Node], out: Needs) -> None:
+    """Add what all elements of some nodes need; what several of them are made of is met once."""
+    places: dict[tuple[int, Dim], Dim] = {}
+    for node in nodes:
+        axes = iter(
+            places.setdefault((axis, extent), p.walker.fresh(extent))
+            for axis, extent in enumerate(node.array.shape)
+            if not is_unrolled(extent)
+        )
+        for point in free_points(node.array.shape, lambda _, axes=axes: next(axes)):
+            p.walker.element(scope, node, point, None, out)
 
 
 def emit(p: Planner, scope: Scope, node: Node, *, run: Run) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import DType, Shape
-from codegen_ad.plan import common_factors
+from codegen_ad.plan import common_factors, shifted
 from codegen_ad.plan.access import Point, Reduction, access, is_unrolled, unrolled_points
 from codegen_ad.plan.accumulating import reduced_extents
 from codegen_ad.plan.element import identity
@@ -29,7 +29,7 @@ from codegen_ad.plan.kernel import (
 )
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope, Stored
-from codegen_ad.plan.units import Local, Needs, Total
+from codegen_ad.plan.units import Keep, Local, Needs, Total
 
 Place = Callable[[Scope, Point], Point]
 Asked = Callable[[Point], Iterable[tuple[Node, Point]]]
@@ -127,8 +127,64 @@ class Nest:
         return step, point[rank:]
 
 
-def needs_of(p: Planner, scope: Scope, nest: Nest) -> Needs:
-    """What the nest needs in this scope."""
+def needs_of(p: Planner, scope: Scope, nest: Nest, *, is_sweep: bool = False) -> Needs:
+    """What the nest needs in this scope.
+
+    Raises
+    ------
+    Keep
+        If it asks for something at shifted places that is better kept. A sweep's other loops, along
+        the edges, ask for it too, so it keeps more.
+    """
+    out = asked_by(p, scope, nest)
+    node = _best_kept(p, scope, nest, out, is_sweep)
+    if node is not None:
+        raise Keep(node, None if scope.is_region else scope.depth)
+    return out
+
+
+def _best_kept(p: Planner, scope: Scope, nest: Nest, asked: Needs, is_sweep: bool) -> Node | None:
+    """What of that which the nest asks for at shifted places is best kept here, if anything is.
+
+    What is shifted along inner loops alone is left to the scopes inside, so that the outermost
+    loop keeps its own part only; a sweep has several such loops.
+    """
+    if not nest.open_axes() or not shifted.may_be(asked.seen):
+        return None
+    first, variables = first_axis(p, nest), dict[Dim, str]()
+
+    def fresh(extent: Dim) -> Dim:
+        variable = p.walker.fresh(extent)
+        variables.setdefault(extent, str(variable.name))
+        return variable
+
+    roots: list[tuple[Node, Point]] = []
+    for point in nest.points(fresh):
+        match nest.sink:
+            case IntoBuffer():
+                roots.append((nest.node, point))
+            case IntoSum(terms=terms):
+                roots += [(n, _moved(at, point)) for n, at in terms]
+            case _:
+                reduction, reduced = nest.reduction_at(point)
+                roots += reduction.operands_at(reduced)
+    itself = nest.node if isinstance(nest.sink, IntoBuffer) and nest.sink.itself else None
+
+    def stands(node: Node, point: Point) -> bool:
+        return node is not itself and (
+            scope.value(node, point) is not None
+            or scope.place(node, point) is not None
+            or node in p.marks.local
+            or p.walker.needs_buffer(node)
+        )
+
+    graph = shifted.Graph(stands, p.walker.fresh)
+    along = None if is_sweep else variables[first]
+    return graph.worth_keeping(roots, along, 2 if is_sweep else shifted.LEAST)
+
+
+def asked_by(p: Planner, scope: Scope, nest: Nest) -> Needs:
+    """What the nest asks for in this scope, whatever that costs."""
     out = Needs()
     for point in nest.points(p.walker.fresh):
         match nest.sink:
@@ -214,17 +270,22 @@ def partition(p: Planner, nests: list[Nest]) -> list[tuple[Dim | None, list[Nest
     groups: list[tuple[Dim | None, list[Nest]]] = []
     rest = list(nests)
     while rest:
-        axes = rest[0].open_axes()
-        if not axes:
+        if not rest[0].open_axes():
             groups.append((None, [rest.pop(0)]))
             continue
-        extent = axes[0]
-        if isinstance(rest[0].sink, IntoTotals):
-            extent = min(axes, key=lambda e: (p.walker.rank(e), axes.index(e)))
+        extent = first_axis(p, rest[0])
         members = [n for n in rest if extent in n.open_axes()]
         groups.append((extent, members))
         rest = [n for n in rest if n not in members]
     return groups
+
+
+def first_axis(p: Planner, nest: Nest) -> Dim:
+    """The size of the axis whose loop is opened first."""
+    axes = nest.open_axes()
+    if isinstance(nest.sink, IntoTotals):
+        return min(axes, key=lambda e: (p.walker.rank(e), axes.index(e)))
+    return axes[0]
 
 
 def open_loop(p: Planner, scope: Scope, extent: Dim) -> tuple[Scope, Dim]:

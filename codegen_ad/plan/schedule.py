@@ -231,7 +231,7 @@ def _own_needs(p: Planner, scope: Scope, item: Item) -> Needs:
                 node,
                 (*node.array.shape, *reduced_extents(node)),
                 (*point, *(None for _ in reduced_extents(node))),
-                nests.IntoTotals("", "", ()),
+                nests.IntoTotal(Var("", node.array.dtype), ""),
             )
             return nests.needs_of(p, scope, nest)
         case Local():
@@ -284,6 +284,8 @@ def _keep_shared(p: Planner, scope: Scope, work: Work, levels: list[list[Item]])
             count[node] = count.get(node, 0) + 1
     shared = [n for n, times in count.items() if times > 1]
     for node in shared:
+        if node in p.marks.local and scope.is_region:
+            raise Keep(node, None)  # each of these loops would fill its own part again
         users = [u for g in groups for u in g.get(node, ())]
         boundary = any(u is None or count.get(u, 1) == 1 for u in users)
         if boundary and is_expensive(node, scope, p.marks, inner=scope is not p.root):

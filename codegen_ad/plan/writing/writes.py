@@ -61,7 +61,7 @@ def _swept(p: Planner, scope: Scope, node: Node) -> Writes | None:
     """The writes as one sweep over the array, where that is worth its edges."""
     links = _chain(p, scope, node, lambda link: sweeps.margins(link) is not None)
     target = links[0].args[0]
-    around = [link for link in links if _reads(p, scope, link, target)]
+    around = _read(p, scope, links, target)
     number = make.constant_value(target)
     if not (around or len(links) > 1) or number not in (None, 0):
         return None
@@ -70,7 +70,7 @@ def _swept(p: Planner, scope: Scope, node: Node) -> Writes | None:
         return None
     if len(links) == 1 and _is_elementwise(p, scope, links[0]):
         return None
-    return Writes(target, links, found, bool(around) or number is not None)
+    return Writes(target, links, found, around or number is not None)
 
 
 def _chain(
@@ -93,9 +93,10 @@ def _chain(
     return tuple(reversed(links))
 
 
-def _reads(p: Planner, scope: Scope, link: Node, target: Node) -> bool:
+def _read(p: Planner, scope: Scope, links: Sequence[Node], target: Node) -> bool:
+    """Whether what some writes put there is made of what is there."""
     needs = Needs()
-    memory.elements_of(p, scope, link.args[1], needs)
+    memory.elements_of(p, scope, (link.args[1] for link in links), needs)
     return target in needs.reads
 
 
@@ -124,7 +125,7 @@ def needs_of(p: Planner, scope: Scope, writes: Writes) -> Needs:
         needs = Needs()
         for written in (part.values, *part.link.args[2:]):
             its = Needs()
-            memory.elements_of(p, scope, written, its)
+            memory.elements_of(p, scope, (written,), its)
             if target in its.reads:
                 _check_overlap(p, scope, writes, part, written)
             needs.add(its)
@@ -169,13 +170,13 @@ def _needs_of_sweep(p: Planner, scope: Scope, swept: Sweep) -> Needs:
     if make.constant_value(target) is None:
         p.walker.whole(scope, target, out)
         out.reads.setdefault(target, set())
+    main = nests.needs_of(p, scope, sweeps.main_nest(swept, ""), is_sweep=True)
     for values in (link.args[1] for link in swept.links if len(swept.links) > 1):
         stands = values in scope.stored or p.walker.needs_buffer(values)
         if not stands and is_expensive(values, scope, p.marks, inner=True):
             raise NeedsStorage(values)  # each element is read from several places
-    for link in swept.links:  # what the main nest leaves out is read near the edges
-        memory.elements_of(p, scope, link.args[1], out)
-    main = nests.needs_of(p, scope, sweeps.main_nest(swept, ""))
+    # What the main nest leaves out is read near the edges.
+    memory.elements_of(p, scope, (link.args[1] for link in swept.links), out)
     out.add(main)
     out.nests.append((_looped(swept.extents), main.passing))
     return out
@@ -314,7 +315,7 @@ def begin(
     else:
         buffer = scope.stored[writes.target].buffer
     if writes.sweep is not None:
-        around = any(_reads(p, scope, link, writes.target) for link in writes.links)
+        around = _read(p, scope, writes.links, writes.target)
         assert copy or not around, "a sweep writes over what it still reads"
         return [sweeps.main_nest(writes.sweep, buffer)], buffer
     if copy:
