@@ -127,7 +127,10 @@ ANY_ORDER = 'fastmath={"contract", "nsz", "reassoc"}'
 CALLED = 'fastmath={"contract"}'
 # Of the two products with a vector one is inlined: with both, rows from memory take a sixth longer.
 
-TABLE: tuple[tuple[Callable[..., Any], str], ...] = (
+Functions = tuple[tuple[Callable[..., Any], str], ...]
+"""Functions and the options of their compilation; what others call comes first."""
+
+TABLE: Functions = (
     (plus, ANY_ORDER),
     (vector_scaled, EXACT),
     (vector_exp_parts, EXACT),
@@ -233,14 +236,14 @@ _HEAD = re.compile(r"def \w+\(.*?:\n", re.S)
 _ANNOTATION = re.compile(r"(: | -> )(tuple\[[\w, ]*\]|(float|int|bool|str|Array|Any|None)\b)")
 
 
-def helpers(text: str) -> tuple[Helper, ...]:
+def helpers(text: str, table: Functions = (*SPECIAL, *TABLE)) -> tuple[Helper, ...]:
     """The functions of the table that `text` calls, as text without annotations.
 
     What they call stands before them, what they read behind.
     """
     found: list[Helper] = []
     called = set(_CALL.findall(text))
-    for function, options in reversed((*SPECIAL, *TABLE)):
+    for function, options in reversed(table):
         if function.__name__ in called:
             text = _HEAD.sub(lambda m: _bare(m[0]), inspect.getsource(function).rstrip(), count=1)
             found.append(Helper(options, text))

@@ -46,13 +46,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 
 from codegen_ad.backends.brought import helpers
+from codegen_ad.backends.device_math import functions_for
 from codegen_ad.emit.device_fit_lines import reserved
 from codegen_ad.emit.device_fit_view import TEAMS, device_fit_view
 from codegen_ad.emit.device_many_lines import free_name
 from codegen_ad.emit.device_many_view import device_many_view
-from codegen_ad.emit.device_view import RESERVED, device_view
+from codegen_ad.emit.device_view import RESERVED, bringing, device_view
 from codegen_ad.emit.fit_view import Once, Recipe
 from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About
@@ -97,6 +99,7 @@ def source(kernel: Kernel, about: About, cost: Cost, *, atomics: bool = False) -
     """
     with _refusing():
         k = device_view(_planned(kernel, atomics=atomics), about, cost)
+        k = bringing(k, functions_for)
     return render(f"{NAME}/kernel.py.jinja", k=k)
 
 
@@ -134,6 +137,7 @@ def fit_source(
         plan = fit_plan(kernel, targets, before, rows, threads, atomics=atomics)
     team = "block" if team == "grid" and not is_for_grid(plan) else team
     k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
+    k = replace(k, brought=functions_for("\n".join((*f.start, *f.evaluate))))
     return render(f"{NAME}/fit.py.jinja", k=k, f=f)
 
 
@@ -165,6 +169,7 @@ def fit_many_source(
         for statement in walk(kernel.body):
             check_possible(statement)
         k, f = device_many_view(kernel, about, cost, targets, each, name, texts, team)
+    k = replace(k, brought=functions_for("\n".join(f.core.body)))
     return render(f"{NAME}/fit_many.py.jinja", k=k, f=f)
 
 

@@ -43,6 +43,7 @@ class FileView:
     sizes: tuple[tuple[str, str], ...]
     outputs: str
     failures: str
+    brought: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.emit.breaking import WIDTH
@@ -92,6 +92,14 @@ class DeviceView:
     failures: str
     barrier: tuple[str, ...] = ()
     products: tuple[ProductView, ...] = ()
+    brought: tuple[str, ...] = ()
+
+
+def bringing(k: DeviceView, functions_for: Callable[[str], tuple[str, ...]]) -> DeviceView:
+    """The same file with the functions that its kernels call."""
+    brought = functions_for("\n".join(line for v in k.passes for line in v.body))
+    uses_math = k.uses_math or any("math." in function for function in brought)
+    return replace(k, brought=brought, uses_math=uses_math)
 
 
 def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> DeviceView:
