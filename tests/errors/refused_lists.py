@@ -246,3 +246,16 @@ def list_of_nothing(x: Any) -> Any:
     for i, v in enumerate(x):
         items[i] = v**2
     return sum(items)
+
+
+def lists_summed(x: Any) -> Any:
+    return np.sum(np.array(sum(([v] for v in x), [0.0])) ** 2)
+
+
+def lists_asked_for_any(x: Any) -> Any:
+    rows = [[0.0 * v] for v in x]
+    return x[0] * any(rows)
+
+
+def largest_of_lists(x: Any) -> Any:
+    return max([[v, -v] for v in x])[1]

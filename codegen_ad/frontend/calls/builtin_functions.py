@@ -141,6 +141,7 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     if items is None and isinstance(args[0], Nested):
         return comprehensions.reduced(m, Outside(operator.add, ()), args[0], start)
     if items is None:
+        rows.refuse_lists(m, args[0], "sum", "joins them")
         if isinstance(args[0], Array):  # item by item integers go round where np.sum widens them
             not_wrapping([m.type_of(args[0])])
         found = m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
@@ -168,6 +169,7 @@ def _all(m: Any, args: Args, _: Named) -> Value:
 def _quantified(m: Any, value: Value, *, stop: bool) -> Value:
     items = m.try_items(value)
     if items is None or isinstance(value, Array):
+        rows.refuse_lists(m, value, "any" if stop else "all", "asks whether they have items")
         return m.call(Outside(np.any if stop else np.all, ()), [value], {})
     found: Value = not stop
     for item in items:

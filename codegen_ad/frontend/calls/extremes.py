@@ -11,6 +11,7 @@ import numpy as np
 
 from codegen_ad.frontend.arrays.arithmetic import compare_sizes
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
+from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comparisons import compare, is_sequence
@@ -27,6 +28,7 @@ def _extreme(name: str, keep_first: Callable[..., Any], beats: ast.cmpop) -> Cal
         key = kwargs.get("key")
         items = list(args) if len(args) > 1 else m.try_items(args[0])
         if items is None:
+            rows.refuse_lists(m, args[0], name, "compares them item by item")
             if "default" in kwargs:
                 m.refuse(
                     f"`{name}` with `default=` needs items whose number is known.",

@@ -44,6 +44,16 @@ def new(m: Machine, array: Array, like: Rows) -> List:
     return m.list_of_rows(replace(like, array=array, growth=None, added=0, before=None))
 
 
+def refuse_lists(m: Machine, value: Value, function: str, what: str) -> None:
+    """Refuse to take the items of a list of unknown length for numbers where they are lists."""
+    held = rows_of(m, value)
+    if held is not None and held.lists:
+        m.refuse(
+            f"`{function}` of lists {what}, and how many there are is not known.",
+            "Make an array of the list, `np.array(items)`, and ask NumPy for what you mean.",
+        )
+
+
 # Reading ------------------------------------------------------------------------------------------
 
 
