@@ -28,6 +28,7 @@ from codegen_ad.plan.kernel import (
     Number,
     Statement,
     Tiles,
+    View,
     walk,
 )
 from codegen_ad.plan.tidying.rename import names_in
@@ -173,11 +174,13 @@ def _with(copies: dict[str, Let], wanted: Collection[str]) -> list[Statement]:
 def _bodies(kernel: Kernel, body: Sequence[Statement], loops: dict[int, RowLoop]) -> list[_Body]:
     """What stands between the loops, and the loops; statements as late as they are needed."""
     names = Fresh(kernel)
+    views = [s for s in walk(kernel.body) if isinstance(s, View)]
+    shared = {n for s in views for n in (s.buffer, s.source)}
     bodies: list[_Body] = []
     waiting: list[Statement] = []
     done = 0
     for position, loop in sorted(loops.items()):
-        staying, waiting = _split([*waiting, *body[done:position]], loop)
+        staying, waiting = _split([*waiting, *body[done:position]], loop, shared)
         chunks = chunks_of(loop, names)
         bodies += [_Body(staying), _Body([dealt(loop, chunks, names)], chunks)]
         waiting += combined(loop, chunks, names)
@@ -185,11 +188,17 @@ def _bodies(kernel: Kernel, body: Sequence[Statement], loops: dict[int, RowLoop]
     return [b for b in bodies if b.statements] + [_Body([*waiting, *body[done:]])]
 
 
-def _split(serial: Sequence[Statement], loop: RowLoop) -> tuple[list[Statement], list[Statement]]:
-    """What must come before a loop, and what may wait until after it."""
+def _split(
+    serial: Sequence[Statement], loop: RowLoop, shared: Collection[str]
+) -> tuple[list[Statement], list[Statement]]:
+    """What must come before a loop, and what may wait until after it.
+
+    What reads a value waits only if nothing that goes before it then changes that value. Memory
+    that has several names, those in `shared`, may be changed by any of them.
+    """
     staying: list[Statement] = []
     waiting: list[Statement] = []
-    inside = changed([loop.loop])
+    overtaking = changed([loop.loop]).union(shared)
     needed = mentioned([loop.loop]) - loop.results
     for statement in reversed(serial):
         if any(statement is s for s in loop.scratch):
@@ -197,12 +206,13 @@ def _split(serial: Sequence[Statement], loop: RowLoop) -> tuple[list[Statement],
         plain = isinstance(statement, Allocate) or (
             isinstance(statement, Assign) and all(isinstance(e, Number) for e in statement.exprs)
         )
-        pure = isinstance(statement, Let) and inside.isdisjoint(mentioned([statement]))
+        pure = isinstance(statement, Let) and overtaking.isdisjoint(mentioned([statement]))
         if (plain or pure) and needed.isdisjoint(changed([statement])):
             waiting.insert(0, statement)
         else:
             staying.insert(0, statement)
             needed |= mentioned([statement])
+            overtaking |= changed([statement])
     return staying, waiting
 
 
