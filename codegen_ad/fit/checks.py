@@ -66,6 +66,12 @@ def time_limit(name: str, value: object) -> float | None:
     return None if value is None else positive(name, value)
 
 
+def callback(value: object) -> None:
+    """Refuse a callback that can't be called, before anything is compiled or run."""
+    if value is not None and not callable(value):
+        raise InvalidArgument(f"`callback` must be a function, not {_shown(value)}")
+
+
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"a {type(value).__name__}"

@@ -40,6 +40,9 @@ def arguments_of(
             f"x0 must hold {len(binder.wrt)} values, one for each of {', '.join(binder.wrt)}"
         )
     first = tuple(mapped(v, _as_float, "x0") for v in first)
+    for name, value in zip(binder.wrt, first, strict=True):
+        if isinstance(value, str | bytes) or value is None:
+            raise InvalidArgument(f"x0 is {value!r}: the first guess for {name} must be numbers")
     arguments = binder.bind((*first, *args), {})
     _check_rows(arguments, binder.wrt)
     return first, arguments

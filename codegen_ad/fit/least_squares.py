@@ -48,6 +48,7 @@ def least_squares(
     """See `codegen_ad.least_squares`."""
     steps = checks.step_count("steps", steps)
     limit = checks.time_limit("time_limit", time_limit)
+    checks.callback(callback)
     is_absolute = checks.flag("absolute_sigma", absolute_sigma)
     kernels = function.kernels
     first, arguments = arguments_of(kernels.binder, x0, args, "least_squares")
@@ -79,7 +80,8 @@ def least_squares(
     if outcome.status is Status.TOO_FEW:
         raise too_few(name, int(counts[2]), count)
     if outcome.status is Status.NOT_FINITE and not counts[0]:
-        raise InvalidArgument(f"the residuals of {name}() {_blamed(arguments)}")
+        wrt = kernels.binder.wrt
+        raise InvalidArgument(f"the residuals of {name}() {_blamed(arguments, wrt)}")
     iterations, evaluations, residuals = counts.tolist()
     cost = float(watched[3])
     scaled = scaled_covariance(covariance, cost, residuals, count, is_absolute=is_absolute)
@@ -121,6 +123,12 @@ def tolerances(
 
 def too_few(name: str, residuals: int, count: int) -> InvalidArgument:
     """The error where residuals can't determine the parameters."""
+    if residuals == 1:
+        return InvalidArgument(
+            f"{name}() returns one number, and there are {count} parameters to fit.\n"
+            "Return the residuals, one for each observation, not the sum of their squares;\n"
+            "`minimize` is for functions that return one number."
+        )
     return InvalidArgument(
         f"{name}() returns {residuals} residuals, and there are {count} parameters to fit.\n"
         "Pass more data, or fix some of the parameters."
@@ -147,13 +155,15 @@ def scaled_covariance(
     return np.where(np.isfinite(found), found, np.inf)
 
 
-def _blamed(arguments: Mapping[str, Any]) -> str:
+def _blamed(arguments: Mapping[str, Any], wrt: Sequence[str]) -> str:
     """What is wrong with residuals that are not finite at the start."""
     for name, value in arguments.items():
         array = cast("NDArray[Any]", value)
         if not isinstance(value, np.ndarray) or array.dtype.kind != "f":
             continue
         bad = array.size - int(np.isfinite(array).sum())
+        if bad and name in wrt:
+            return f"are not finite: x0 holds {bad} values that are nan or infinite."
         if bad:
             return (
                 f"are not finite: of the {array.size} values of {name}, {bad} are nan or "

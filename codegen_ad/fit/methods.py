@@ -130,7 +130,9 @@ def choose(method: str, options: Mapping[str, object]) -> Choice:
     entry = next((entry for entry in METHODS if entry.name == method), None)
     if entry is None:
         known = ", ".join(entry.name for entry in METHODS)
-        raise InvalidArgument(f"there is no method {method!r}; the methods are {known}")
+        raise InvalidArgument(
+            f"there is no method {method!r}; the methods are {known}{_instead(method)}"
+        )
     for name in options:
         if name not in entry.options:
             allowed = ", ".join(entry.options)
@@ -151,6 +153,28 @@ def choose(method: str, options: Mapping[str, object]) -> Choice:
         flags.append(checks.flag(option.name, option.default if value is None else value))
     on = tuple(f.name for f, value in zip(entry.flags, flags, strict=True) if value)
     return Choice(entry, tuple(values), on, entry.step(*flags))
+
+
+def _instead(method: object) -> str:
+    """Where a method that is none of ours is to be had."""
+    name = str(method).lower().replace("-", "").replace("_", "")
+    if name in {entry.name for entry in METHODS}:
+        return f".\nWrite method={name!r}"
+    if name in ("lm", "levenbergmarquardt", "leastsq", "gaussnewton", "trf", "dogbox"):
+        return ".\nFor residuals there is `least_squares`"
+    if name in SCIPY_METHODS:
+        return (
+            ".\nSciPy's methods take our gradients: "
+            "scipy.optimize.minimize(f.value_and_grad, x0, args, jac=True, method=...)"
+        )
+    return ""
+
+
+SCIPY_METHODS = frozenset(
+    ("cg", "bfgs", "lbfgs", "lbfgsb", "newtoncg", "tnc", "cobyla", "cobyqa", "slsqp", "trustconstr",
+     "dogleg", "trustncg", "trustexact", "trustkrylov", "neldermead", "powell", "newton")
+)  # fmt: skip
+"""SciPy's, in lower case and without hyphens."""
 
 
 def _descent_step() -> Step:

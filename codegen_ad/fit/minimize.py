@@ -88,6 +88,7 @@ def minimize(
     steps = checks.step_count("steps", steps)
     tolerances = [checks.tolerance("gtol", gtol), checks.tolerance("ftol", ftol)]
     limit = checks.time_limit("time_limit", time_limit)
+    checks.callback(callback)
     choice = choose(method, options)
     run = _run(function, x0, args, target, choice, tolerances, steps, trace=bool(trace))
     run.compile()

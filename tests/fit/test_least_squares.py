@@ -213,6 +213,12 @@ def test_what_cannot_be_fitted_is_said_in_the_users_terms() -> None:
         least_squares(decay, np.array([1.0, -1e4, 0.0]), (X, Y))
     with pytest.raises(InvalidArgument, match="returns 2 residuals, and there are 3 parameters"):
         least_squares(decay, start, (X[:2], Y[:2]))
+    with pytest.raises(InvalidArgument, match="x0 holds 2 values that are nan or infinite"):
+        least_squares(decay, np.array([1.0, np.nan, -np.inf]), (X, Y))
+    with pytest.raises(InvalidArgument, match=r"one number, (.*\n)*`minimize` is for functions"):
+        least_squares(lambda p, x, y: np.sum(decay(p, x, y) ** 2), start, (X, Y))
+    with pytest.raises(InvalidArgument, match="`callback` must be a function, not 3"):
+        least_squares(decay, start, (X, Y), callback=3)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="x is empty"):
         least_squares(decay, start, (X[:0], Y[:0]))
     with pytest.raises(InvalidArgument, match="`xtol` must not be negative"):

@@ -233,6 +233,10 @@ def test_matrices_products_by_library_and_single_precision() -> None:
     ("call", "message"),
     [
         ({"method": "newton"}, "there is no method 'newton'; the methods are gd, momentum, adam"),
+        ({"method": "Adam"}, "\nWrite method='adam'"),
+        ({"method": "LM"}, "For residuals there is `least_squares`"),
+        ({"method": "L-BFGS-B"}, r"scipy.optimize.minimize\(f.value_and_grad, x0, args, jac=True"),
+        ({"learning_rate": 0.1, "callback": 3}, "`callback` must be a function, not 3"),
         ({}, "the method gd needs `learning_rate`"),
         ({"learning_rate": -1.0}, "`learning_rate` must be"),
         ({"learning_rate": 0.1, "beta1": 0.9}, "the method gd has no option `beta1`"),
@@ -243,6 +247,12 @@ def test_matrices_products_by_library_and_single_precision() -> None:
 def test_mistakes_in_the_call(call: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         minimize(line, np.zeros(2), (X, Y), **call)
+
+
+@pytest.mark.parametrize("x0", ["w", None])
+def test_a_first_guess_is_numbers(x0: Any) -> None:
+    with pytest.raises(InvalidArgument, match=f"x0 is {x0!r}: the first guess for w must be"):
+        minimize(line, x0, (X, Y), learning_rate=0.1)
 
 
 def test_mistakes_in_the_data() -> None:
