@@ -133,8 +133,145 @@ def across(p: Any, y: Any) -> Any:
     return np.sum(x**2)
 
 
-KEPT = (path, rows, just_written, backwards, early, columns)
-RECORDED = (wrapped, same_row, ahead, backwards_behind, twice, cleared, across)
+def lags(p: Any, y: Any) -> Any:
+    """The last elements, by a loop inside that starts where there are enough of them."""
+    e = np.zeros(len(y))
+    for t in range(2, len(y)):
+        mean = p[2]
+        for k in range(2):
+            mean += p[k] * np.sin(e[t - 1 - k])
+        e[t] = y[t] - mean**2
+    return np.sum(e**2)
+
+
+def guarded_lags(p: Any, y: Any) -> Any:
+    """A condition spares the elements before the first."""
+    e = np.zeros(len(y))
+    for t in range(len(y)):
+        mean = p[2]
+        for k in range(2):
+            if t - k > 0 and p[k] > 0:
+                mean += p[k] * np.sin(e[t - k - 1])
+        e[t] = y[t] - mean**2
+    return np.sum(e**2)
+
+
+def slice_of_lags(p: Any, y: Any) -> Any:
+    e = np.ones(len(y) + 3) * p[0]
+    for t in range(len(y)):
+        e[t + 3] = y[t] - p @ np.sin(e[t : t + 3][::-1])
+    return np.sum(e**2)
+
+
+def all_before(p: Any, y: Any) -> Any:
+    """Forward substitution: a row reads all that were solved before."""
+    x = np.zeros(len(y))
+    for i in range(len(y)):
+        x[i] = (y[i] - p[0] * (y[:i] @ np.cos(x[:i]))) / p[1]
+    return np.sum(x**3) * p[2]
+
+
+def memory(p: Any, y: Any) -> Any:
+    """The same by a loop, whose length is the place that is filled."""
+    x = np.zeros(len(y))
+    for i in range(len(y)):
+        total = p[0]
+        for j in range(i):
+            total += np.exp(-p[1] * (i - j)) * x[j] ** 2
+        x[i] = np.tanh(total * y[i])
+    return np.sum(x) * p[2]
+
+
+def where_before(p: Any, y: Any) -> Any:
+    """The same by a loop over all, with a condition."""
+    x = np.zeros(len(y))
+    for i in range(len(y)):
+        total = p[0]
+        for j in range(len(y)):
+            if i > j:
+                total += p[1] * x[j] ** 2 * y[i - j]
+        x[i] = np.tanh(total)
+    return np.sum(x) * p[2]
+
+
+def substituted_back(p: Any, y: Any) -> Any:
+    x = np.zeros(len(y))
+    for i in range(len(y) - 1, -1, -1):
+        total = y[i]
+        for j in range(i + 1, len(y)):
+            total -= p[0] * y[j - i] * np.sin(x[j])
+        x[i] = total / p[1]
+    return np.sum(x**2) * p[2]
+
+
+def lags_from_the_end(p: Any, y: Any) -> Any:
+    """The first iterations read elements that the last ones overwrite."""
+    e = y * p[2]
+    for t in range(len(y)):
+        mean = 0.0
+        for k in range(2):
+            mean += p[k] * np.sin(e[t - 1 - k])
+        e[t] = y[t] - mean**2
+    return np.sum(e**2)
+
+
+def up_to_itself(p: Any, y: Any) -> Any:
+    """The loop inside reads the element that is overwritten behind it, too."""
+    x = y * p[0]
+    for i in range(len(y)):
+        total = 0.0
+        for j in range(i + 1):
+            total += p[1] * x[j] ** 2
+        x[i] = np.tanh(total)
+    return np.sum(x) * p[2]
+
+
+def slice_ahead(p: Any, y: Any) -> Any:
+    x = y * p[0]
+    for t in range(len(y) - 1):
+        x[t] = np.sum(np.sin(x[t : t + 2])) * p[1]
+    return np.sum(x**2) * p[2]
+
+
+def wrong_guard(p: Any, y: Any) -> Any:
+    """The condition lets the last element be read, before it is overwritten."""
+    e = y * p[0]
+    for t in range(len(y)):
+        mean = p[2]
+        if t >= 0:
+            mean += p[1] * np.sin(e[t - 1])
+        e[t] = y[t] * mean
+    return np.sum(e**2)
+
+
+def filled_inside(p: Any, y: Any) -> Any:
+    """A loop inside writes, over and over."""
+    x = y * p[0]
+    for _ in range(2):
+        for t in range(1, len(y)):
+            x[t] = np.sin(x[t - 1]) * p[1] + p[2] * x[t]
+    return np.sum(x**2)
+
+
+def lags_of_two(p: Any, y: Any) -> Any:
+    """The array is read as a whole, too."""
+    e = np.ones(len(y) + 1)
+    for t in range(len(y)):
+        total = 0.0
+        for k in range(1):
+            total += p[k] * e[t - k] ** 2
+        e[t + 1] = np.sin(total + p[1] * np.sum(e**2))
+    return np.sum(e**2) * p[2]
+
+
+KEPT = (
+    path, rows, just_written, backwards, early, columns, lags, guarded_lags, slice_of_lags,
+    all_before, memory, where_before, substituted_back,
+)  # fmt: skip
+RECORDED = (
+    wrapped, same_row, ahead, backwards_behind, twice, cleared, across, lags_from_the_end,
+    up_to_itself, slice_ahead, wrong_guard, filled_inside, lags_of_two,
+)  # fmt: skip
 Y = np.random.default_rng(8).uniform(0.2, 0.9, 6)
 P = np.array([0.7, 0.4, 0.9])
 
