@@ -254,6 +254,11 @@ class _Namer:
         """
         if not name.startswith("@") or name in self.final:
             return
+        if name in self.provisional.copies:
+            original = self.provisional.copies[name]
+            self.define(original, load=load)
+            self.final[name] = self.rename(original)
+            return
         meaning = self.provisional.meaning.get(name)
         if meaning is None:
             wishes = self.provisional.wishes.get(name, ("t",))

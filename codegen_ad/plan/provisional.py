@@ -18,7 +18,8 @@ class Names:
     whole value of their element, which may have the same name where it is computed again in another
     loop. `tiles` and `blocks` are buffers that hold a tile of rows, or a block of steps, of what
     they stand for, `wishes` other names that are wanted, the best first. `said_by` has the names
-    whose points mention a variable.
+    whose points mention a variable. `copies` are read in another pass over the rows than what they
+    are copies of, and are called the same.
     """
 
     count: int = 0
@@ -32,6 +33,7 @@ class Names:
     blocks: set[str] = field(default_factory=set[str])
     wishes: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     said_by: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    copies: dict[str, str] = field(default_factory=dict[str, str])
 
     def fresh(self, node: Node | None = None, point: Point = ()) -> str:
         """A new name; the element of `node` at `point` is what it stands for."""
@@ -107,4 +109,10 @@ class Names:
         made = self.fresh(*self.meaning.get(name, (None, ())))
         if name in self.shared:
             self.shared.add(made)
+        return made
+
+    def copy_of(self, name: str) -> str:
+        """Another name for the same element in another loop, which is called the same there."""
+        made = self.again(name)
+        self.copies[made] = name
         return made

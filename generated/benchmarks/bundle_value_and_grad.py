@@ -4,7 +4,7 @@
 
 cameras: f8[m, k]    points: f8[n, 3]    weights: f8[p]    which: i8[p, q]    seen: f8[p, 2]
 
-Cost for each of p: 207 operations, 1 cos, 1 sin; 152 bytes read, 120 written.
+Cost for each of p: 207 operations, 1 cos, 1 sin; 392 bytes read, 360 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 2.2.
 """
@@ -137,9 +137,9 @@ def vector_cos(x):
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
 def bundle_value_and_grad_rows(
-    first,
+    first_2,
     last,
-    rows,
+    rows_2,
     cameras,
     points,
     weights,
@@ -150,193 +150,245 @@ def bundle_value_and_grad_rows(
     d_cameras_parts,
     d_points_parts,
 ):
-    """Add up each of the chunks `first` up to `last`, of as many rows, into the last arrays."""
+    """Add up each of the chunks `first_2` up to `last`, of as many rows, into the last arrays."""
     n = points.shape[0]
     k = cameras.shape[1]
     m = cameras.shape[0]
     p = weights.shape[0]
     # LLVM knows these sizes then, and loops over rows use vectors.
     assert seen.shape[1] == 2
-    for chunk in range(first, last):
+    for chunk in range(first_2, last):
         value_1 = 0.0
         value_2 = 0.0
         d_cameras = np.zeros((m, k))
         d_points = np.zeros((n, 3))
-        start = max(chunk * rows, 0)  # so that no index counts from the end
-        for step in range(min(rows, p - start)):
-            i = start + step
-            weights_i = weights[i]
-            # line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]], weights, see…
-            which_1 = which[i, 1]
-            if which_1 < 0:
-                which_1 += n
-            if which_1 < 0 or which_1 >= n:
-                raise IndexError("line 8: index is out of bounds for axis 0")
-            which_0 = which[i, 0]
-            if which_0 < 0:
-                which_0 += m
-            if which_0 < 0 or which_0 >= m:
-                raise IndexError("line 8: index is out of bounds for axis 0")
-            # line 17 of reprojection: v = point - centre
-            v_0 = points[which_1, 0] - cameras[which_0, 3]
-            cameras_which_0_0 = cameras[which_0, 0]
-            cameras_which_0_1 = cameras[which_0, 1]
-            cameras_which_0_2 = cameras[which_0, 2]
-            # line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, keepdims=True))
-            angle = math.sqrt(
-                cameras_which_0_0 * cameras_which_0_0 + cameras_which_0_1 * cameras_which_0_1 + cameras_which_0_2 * cameras_which_0_2,
-            )
-            # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.cos(…
-            along_1 = vector_cos(angle)
-            # line 16 of reprojection: axis = rotation / angle
-            axis_1 = cameras_which_0_1 / angle
-            # line 17 of reprojection: v = point - centre
-            v_2 = points[which_1, 2] - cameras[which_0, 5]
-            # line 16 of reprojection: axis = rotation / angle
-            axis_2 = cameras_which_0_2 / angle
-            # line 17 of reprojection: v = point - centre
-            v_1 = points[which_1, 1] - cameras[which_0, 4]
-            # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(angl…
-            turned_1 = axis_1 * v_2 - axis_2 * v_1
-            turned_2 = vector_sin(angle)
-            # line 16 of reprojection: axis = rotation / angle
-            axis_0 = cameras_which_0_0 / angle
-            # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.cos(…
-            along_2 = axis_0 * v_0 + axis_1 * v_1 + axis_2 * v_2
-            along_3 = 1.0 - along_1
-            along = along_2 * along_3
-            # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(angl…
-            turned_0 = v_0 * along_1 + turned_1 * turned_2 + axis_0 * along
-            turned_3 = axis_0 * v_1 - axis_1 * v_0
-            turned_2_1 = v_2 * along_1 + turned_3 * turned_2 + axis_2 * along
-            # line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
-            flat_0 = turned_0 / turned_2_1
-            cameras_which_0_9 = cameras[which_0, 9]
-            # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(angl…
-            turned_4 = axis_2 * v_0 - axis_0 * v_2
-            turned_1_1 = v_1 * along_1 + turned_4 * turned_2 + axis_1 * along
-            # line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
-            flat_1 = turned_1_1 / turned_2_1
-            # line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
-            r2_1 = flat_0 * flat_0 + flat_1 * flat_1
-            cameras_which_0_10 = cameras[which_0, 10]
-            # line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2**2) * focal…
-            projected_1 = r2_1 * r2_1
-            projected_2 = 1.0 + cameras_which_0_9 * r2_1 + cameras_which_0_10 * projected_1
-            projected_3 = flat_0 * projected_2
-            cameras_which_0_6 = cameras[which_0, 6]
-            projected_0 = projected_3 * cameras_which_0_6 + cameras[which_0, 7]
-            # line 24 of reprojection: return weight[:, None] * (projected - seen)
-            errors_1 = projected_0 - seen[i, 0]
-            errors_0 = weights_i * errors_1
-            # line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2**2) * focal…
-            projected_4 = flat_1 * projected_2
-            projected_1_1 = projected_4 * cameras_which_0_6 + cameras[which_0, 8]
-            # line 24 of reprojection: return weight[:, None] * (projected - seen)
-            errors_2 = projected_1_1 - seen[i, 1]
-            errors_1_1 = weights_i * errors_2
-            # line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
-            value_1 = plus(value_1, errors_0 * errors_0 + errors_1_1 * errors_1_1)
-            value_3 = weights_i * weights_i
-            value_4 = 1.0 - value_3
-            value_2 = plus(value_2, value_4 * value_4)
-            # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
-            d_projected_0 = errors_0 * weights_i
-            d_projected_1 = errors_1_1 * weights_i
-            d_cameras[which_0, 7] += d_projected_0
-            d_cameras[which_0, 8] += d_projected_1
-            # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2…
-            d_cameras[which_0, 6] += d_projected_0 * projected_3 + d_projected_1 * projected_4
-            d_projected_2 = d_projected_0 * cameras_which_0_6
-            d_projected_3 = d_projected_1 * cameras_which_0_6
-            d_projected_4 = d_projected_2 * flat_0 + d_projected_3 * flat_1
-            d_cameras[which_0, 10] += d_projected_4 * projected_1
-            d_cameras[which_0, 9] += d_projected_4 * r2_1
-            d_projected_5 = d_projected_2 * projected_2
-            d_r2 = (
-                d_projected_4 * cameras_which_0_10 * 2.0 * r2_1 + d_projected_4 * cameras_which_0_9
-            )
-            # gradient of line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
-            d_r2_1 = d_r2 * 2.0
-            d_flat_0 = d_projected_5 + d_r2_1 * flat_0
-            # gradient of line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
-            d_flat_1 = 1.0 / turned_2_1
-            d_flat_2 = d_flat_0 * d_flat_1
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_1 = d_flat_2 * along
-            # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2…
-            d_projected_6 = d_projected_3 * projected_2
-            # gradient of line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
-            d_flat_1_1 = d_projected_6 + d_r2_1 * flat_1
-            # gradient of line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
-            d_flat_3 = d_flat_1_1 * d_flat_1
-            d_flat_4 = -(d_flat_2 * flat_0 + d_flat_3 * flat_1)
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_2 = d_flat_2 * axis_0 + d_flat_3 * axis_1 + d_flat_4 * axis_2
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_1 = d_turned_2 * along_3
-            d_along_2 = d_turned_1 + d_along_1 * v_0
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_3 = d_flat_4 * turned_2
-            d_turned_4 = d_flat_3 * turned_2
-            d_turned_5 = d_along_2 + (d_turned_3 * v_1 - d_turned_4 * v_2)
-            # gradient of line 16 of reprojection: axis = rotation / angle
-            d_axis_1 = 1.0 / angle
-            d_axis_2 = d_turned_5 * d_axis_1
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_6 = (d_flat_2 * turned_1 + d_flat_3 * turned_4 + d_flat_4 * turned_3) * along_1
-            d_turned_7 = d_flat_3 * along
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_3 = d_turned_7 + d_along_1 * v_1
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_8 = d_flat_2 * turned_2
-            d_axis_1_1 = d_along_3 + (d_turned_8 * v_2 - d_turned_3 * v_0)
-            # gradient of line 16 of reprojection: axis = rotation / angle
-            d_axis_3 = d_axis_1_1 * d_axis_1
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_9 = d_flat_4 * along
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_4 = d_turned_9 + d_along_1 * v_2
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_10 = d_along_4 + (d_turned_4 * v_0 - d_turned_8 * v_1)
-            # gradient of line 16 of reprojection: axis = rotation / angle
-            d_axis_4 = d_turned_10 * d_axis_1
-            d_axis_5 = d_turned_6 - (d_axis_2 * axis_0 + d_axis_3 * axis_1 + d_axis_4 * axis_2)
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_5 = d_turned_2 * along_2
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_turned_11 = d_flat_2 * v_0 + d_flat_3 * v_1 + d_flat_4 * v_2 - d_along_5
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_angle = d_axis_5 - d_turned_11 * turned_2
-            # gradient of line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, keepdi…
-            d_angle_1 = d_angle * 0.5 * d_axis_1 * 2.0
-            d_cameras[which_0, 0] += d_axis_2 + d_angle_1 * cameras_which_0_0
-            d_cameras[which_0, 1] += d_axis_3 + d_angle_1 * cameras_which_0_1
-            d_cameras[which_0, 2] += d_axis_4 + d_angle_1 * cameras_which_0_2
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_6 = d_along_1 * axis_0
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_v_0 = d_along_6 + (d_turned_4 * axis_2 - d_turned_3 * axis_1) + d_flat_2 * along_1
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_7 = d_along_1 * axis_1
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_v_1 = d_along_7 + (d_turned_3 * axis_0 - d_turned_8 * axis_2) + d_flat_3 * along_1
-            # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) *…
-            d_along_8 = d_along_1 * axis_2
-            # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) *…
-            d_v_2 = d_along_8 + (d_turned_8 * axis_1 - d_turned_4 * axis_0) + d_flat_4 * along_1
-            d_points[which_1, 0] += d_v_0
-            d_points[which_1, 1] += d_v_1
-            d_points[which_1, 2] += d_v_2
-            # gradient of line 17 of reprojection: v = point - centre
-            d_cameras[which_0, 3] += -d_v_0
-            d_cameras[which_0, 4] += -d_v_1
-            d_cameras[which_0, 5] += -d_v_2
-            # gradient of line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
-            d_value_1 = (value_3 - 1.0) * 2.0 * weights_i
-            # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
-            d_weights[i] = d_value_1 + (errors_0 * errors_1 + errors_1_1 * errors_2)
-        # line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
+        handed = np.empty((28, 64))
+        places = np.empty((2, 64), dtype=np.int64)
+        # In tiles of 64 rows; each in passes, so that arithmetic uses vectors.
+        for step in range(chunk * rows_2, min(chunk * rows_2 + rows_2, p), 64):
+            first = max(step, 0)  # so that no index counts from the end
+            rows = min(64, p - first)
+            # Indices are checked, and what they point at is picked.
+            for row in range(rows):
+                # line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]], weights,…
+                which_1 = which[first + row, 1]
+                if which_1 < 0:
+                    which_1 += n
+                if which_1 < 0 or which_1 >= n:
+                    raise IndexError("line 8: index is out of bounds for axis 0")
+                which_0 = which[first + row, 0]
+                if which_0 < 0:
+                    which_0 += m
+                if which_0 < 0 or which_0 >= m:
+                    raise IndexError("line 8: index is out of bounds for axis 0")
+                places[0, row] = which_1
+                handed[0, row] = points[which_1, 0]
+                places[1, row] = which_0
+                handed[1, row] = cameras[which_0, 3]
+                handed[2, row] = cameras[which_0, 0]
+                handed[3, row] = cameras[which_0, 1]
+                handed[4, row] = cameras[which_0, 2]
+                handed[5, row] = points[which_1, 2]
+                handed[6, row] = cameras[which_0, 5]
+                handed[7, row] = points[which_1, 1]
+                handed[8, row] = cameras[which_0, 4]
+                handed[9, row] = cameras[which_0, 9]
+                handed[10, row] = cameras[which_0, 10]
+                handed[11, row] = cameras[which_0, 6]
+                handed[12, row] = cameras[which_0, 7]
+                handed[13, row] = cameras[which_0, 8]
+            # Arithmetic.
+            for row in range(rows):
+                cameras_which_0_0 = handed[2, row]
+                cameras_which_0_1 = handed[3, row]
+                cameras_which_0_2 = handed[4, row]
+                cameras_which_0_9 = handed[9, row]
+                cameras_which_0_10 = handed[10, row]
+                cameras_which_0_6 = handed[11, row]
+                weights_row = weights[first + row]
+                # line 17 of reprojection: v = point - centre
+                v_0 = handed[0, row] - handed[1, row]
+                # line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, keepdims=True))
+                angle = math.sqrt(
+                    cameras_which_0_0 * cameras_which_0_0 + cameras_which_0_1 * cameras_which_0_1 + cameras_which_0_2 * cameras_which_0_2,
+                )
+                # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.…
+                along_1 = vector_cos(angle)
+                # line 16 of reprojection: axis = rotation / angle
+                axis_1 = cameras_which_0_1 / angle
+                # line 17 of reprojection: v = point - centre
+                v_2 = handed[5, row] - handed[6, row]
+                # line 16 of reprojection: axis = rotation / angle
+                axis_2 = cameras_which_0_2 / angle
+                # line 17 of reprojection: v = point - centre
+                v_1 = handed[7, row] - handed[8, row]
+                # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(…
+                turned_1 = axis_1 * v_2 - axis_2 * v_1
+                turned_2 = vector_sin(angle)
+                # line 16 of reprojection: axis = rotation / angle
+                axis_0 = cameras_which_0_0 / angle
+                # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.…
+                along_2 = axis_0 * v_0 + axis_1 * v_1 + axis_2 * v_2
+                along_3 = 1.0 - along_1
+                along = along_2 * along_3
+                # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(…
+                turned_0 = v_0 * along_1 + turned_1 * turned_2 + axis_0 * along
+                turned_3 = axis_0 * v_1 - axis_1 * v_0
+                turned_2_1 = v_2 * along_1 + turned_3 * turned_2 + axis_2 * along
+                # line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
+                flat_0 = turned_0 / turned_2_1
+                # line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis, v) * np.sin(…
+                turned_4 = axis_2 * v_0 - axis_0 * v_2
+                turned_1_1 = v_1 * along_1 + turned_4 * turned_2 + axis_1 * along
+                # line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
+                flat_1 = turned_1_1 / turned_2_1
+                # line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
+                r2_1 = flat_0 * flat_0 + flat_1 * flat_1
+                # line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2**2) * f…
+                projected_1 = r2_1 * r2_1
+                projected_2 = 1.0 + cameras_which_0_9 * r2_1 + cameras_which_0_10 * projected_1
+                projected_3 = flat_0 * projected_2
+                projected_0 = projected_3 * cameras_which_0_6 + handed[12, row]
+                # line 24 of reprojection: return weight[:, None] * (projected - seen)
+                errors_1 = projected_0 - seen[first + row, 0]
+                errors_0 = weights_row * errors_1
+                # line 23 of reprojection: projected = flat * (1 + first * r2 + second * r2**2) * f…
+                projected_4 = flat_1 * projected_2
+                projected_1_1 = projected_4 * cameras_which_0_6 + handed[13, row]
+                # line 24 of reprojection: return weight[:, None] * (projected - seen)
+                errors_2 = projected_1_1 - seen[first + row, 1]
+                errors_1_1 = weights_row * errors_2
+                # line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
+                value_1 = plus(value_1, errors_0 * errors_0 + errors_1_1 * errors_1_1)
+                value_3 = weights_row * weights_row
+                value_4 = 1.0 - value_3
+                value_2 = plus(value_2, value_4 * value_4)
+                # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
+                d_projected_0 = errors_0 * weights_row
+                d_projected_1 = errors_1_1 * weights_row
+                # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second…
+                d_projected_2 = d_projected_0 * cameras_which_0_6
+                d_projected_3 = d_projected_1 * cameras_which_0_6
+                d_projected_4 = d_projected_2 * flat_0 + d_projected_3 * flat_1
+                d_projected_5 = d_projected_2 * projected_2
+                d_r2 = (
+                    d_projected_4 * cameras_which_0_10 * 2.0 * r2_1
+                    + d_projected_4 * cameras_which_0_9
+                )
+                # gradient of line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
+                d_r2_1 = d_r2 * 2.0
+                d_flat_0 = d_projected_5 + d_r2_1 * flat_0
+                # gradient of line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
+                d_flat_1 = 1.0 / turned_2_1
+                d_flat_2 = d_flat_0 * d_flat_1
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_1 = d_flat_2 * along
+                # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second…
+                d_projected_6 = d_projected_3 * projected_2
+                # gradient of line 22 of reprojection: r2 = (flat**2).sum(axis=1, keepdims=True)
+                d_flat_1_1 = d_projected_6 + d_r2_1 * flat_1
+                # gradient of line 21 of reprojection: flat = turned[:, :2] / turned[:, 2:]
+                d_flat_3 = d_flat_1_1 * d_flat_1
+                d_flat_4 = -(d_flat_2 * flat_0 + d_flat_3 * flat_1)
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_2 = d_flat_2 * axis_0 + d_flat_3 * axis_1 + d_flat_4 * axis_2
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_1 = d_turned_2 * along_3
+                d_along_2 = d_turned_1 + d_along_1 * v_0
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_3 = d_flat_4 * turned_2
+                d_turned_4 = d_flat_3 * turned_2
+                d_turned_5 = d_along_2 + (d_turned_3 * v_1 - d_turned_4 * v_2)
+                # gradient of line 16 of reprojection: axis = rotation / angle
+                d_axis_1 = 1.0 / angle
+                d_axis_2 = d_turned_5 * d_axis_1
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_6 = (
+                    (d_flat_2 * turned_1 + d_flat_3 * turned_4 + d_flat_4 * turned_3) * along_1
+                )
+                d_turned_7 = d_flat_3 * along
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_3 = d_turned_7 + d_along_1 * v_1
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_8 = d_flat_2 * turned_2
+                d_axis_1_1 = d_along_3 + (d_turned_8 * v_2 - d_turned_3 * v_0)
+                # gradient of line 16 of reprojection: axis = rotation / angle
+                d_axis_3 = d_axis_1_1 * d_axis_1
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_9 = d_flat_4 * along
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_4 = d_turned_9 + d_along_1 * v_2
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_10 = d_along_4 + (d_turned_4 * v_0 - d_turned_8 * v_1)
+                # gradient of line 16 of reprojection: axis = rotation / angle
+                d_axis_4 = d_turned_10 * d_axis_1
+                d_axis_5 = d_turned_6 - (d_axis_2 * axis_0 + d_axis_3 * axis_1 + d_axis_4 * axis_2)
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_5 = d_turned_2 * along_2
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_turned_11 = d_flat_2 * v_0 + d_flat_3 * v_1 + d_flat_4 * v_2 - d_along_5
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_angle = d_axis_5 - d_turned_11 * turned_2
+                # gradient of line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, ke…
+                d_angle_1 = d_angle * 0.5 * d_axis_1 * 2.0
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_6 = d_along_1 * axis_0
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_v_0 = d_along_6 + (d_turned_4 * axis_2 - d_turned_3 * axis_1) + d_flat_2 * along_1
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_7 = d_along_1 * axis_1
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_v_1 = d_along_7 + (d_turned_3 * axis_0 - d_turned_8 * axis_2) + d_flat_3 * along_1
+                # gradient of line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True…
+                d_along_8 = d_along_1 * axis_2
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_v_2 = d_along_8 + (d_turned_8 * axis_1 - d_turned_4 * axis_0) + d_flat_4 * along_1
+                # gradient of line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum…
+                d_value_1 = (value_3 - 1.0) * 2.0 * weights_row
+                # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
+                d_weights[first + row] = d_value_1 + (errors_0 * errors_1 + errors_1_1 * errors_2)
+                handed[14, row] = d_projected_0
+                handed[15, row] = d_projected_1
+                # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second…
+                handed[16, row] = d_projected_0 * projected_3 + d_projected_1 * projected_4
+                handed[17, row] = d_projected_4 * projected_1
+                handed[18, row] = d_projected_4 * r2_1
+                # gradient of line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, ke…
+                handed[19, row] = d_axis_2 + d_angle_1 * cameras_which_0_0
+                handed[20, row] = d_axis_3 + d_angle_1 * cameras_which_0_1
+                handed[21, row] = d_axis_4 + d_angle_1 * cameras_which_0_2
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                handed[22, row] = d_v_0
+                handed[23, row] = d_v_1
+                handed[24, row] = d_v_2
+                # gradient of line 17 of reprojection: v = point - centre
+                handed[25, row] = -d_v_0
+                handed[26, row] = -d_v_1
+                handed[27, row] = -d_v_2
+            # What rows add at places of their own, row after row.
+            for row in range(rows):
+                # line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]], weights,…
+                which_0 = places[1, row]
+                which_1 = places[0, row]
+                # gradient of line 24 of reprojection: return weight[:, None] * (projected - seen)
+                d_cameras[which_0, 7] += handed[14, row]
+                d_cameras[which_0, 8] += handed[15, row]
+                # gradient of line 23 of reprojection: projected = flat * (1 + first * r2 + second…
+                d_cameras[which_0, 6] += handed[16, row]
+                d_cameras[which_0, 10] += handed[17, row]
+                d_cameras[which_0, 9] += handed[18, row]
+                # gradient of line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, ke…
+                d_cameras[which_0, 0] += handed[19, row]
+                d_cameras[which_0, 1] += handed[20, row]
+                d_cameras[which_0, 2] += handed[21, row]
+                # gradient of line 20 of reprojection: turned = v * np.cos(angle) + np.cross(axis,…
+                d_points[which_1, 0] += handed[22, row]
+                d_points[which_1, 1] += handed[23, row]
+                d_points[which_1, 2] += handed[24, row]
+                # gradient of line 17 of reprojection: v = point - centre
+                d_cameras[which_0, 3] += handed[25, row]
+                d_cameras[which_0, 4] += handed[26, row]
+                d_cameras[which_0, 5] += handed[27, row]
         sums[chunk, 0] = value_1
         sums[chunk, 1] = value_2
         for i in range(m):
@@ -356,7 +408,6 @@ def bundle_value_and_grad_end(n, k, m, d_weights, sums, d_cameras_parts, d_point
     value_1 = 0.0
     value_2 = 0.0
     for chunk in range(chunks):
-        # line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
         value_1 += sums[chunk, 0]
         value_2 += sums[chunk, 1]
         for i in range(m):
@@ -365,6 +416,7 @@ def bundle_value_and_grad_end(n, k, m, d_weights, sums, d_cameras_parts, d_point
         for i in range(n):
             for j in range(3):
                 d_points[i, j] += d_points_parts[chunk, i, j]
+    # line 9: return 0.5 * ((errors**2).sum() + ((1 - weights**2) ** 2).sum())
     value = 0.5 * (value_1 + value_2)
     return value, d_cameras, d_points, d_weights
 
@@ -376,15 +428,15 @@ def bundle_value_and_grad(cameras, points, weights, which, seen):
     m = cameras.shape[0]
     p = weights.shape[0]
     d_weights = np.empty(p)
-    rows = max(4096, p // 64 + 1, (k * m + 3 * n) // 8)
-    chunks = (p + rows - 1) // rows
+    rows_2 = max(4096, 64 * (p // 4096) + 64, 64 * ((k * m + 3 * n + 504) // 512))
+    chunks = (p + rows_2 - 1) // rows_2
     sums = np.empty((chunks, 2))
     d_cameras_parts = np.empty((chunks, m, k))
     d_points_parts = np.empty((chunks, n, 3))
     bundle_value_and_grad_rows(
         0,
         chunks,
-        rows,
+        rows_2,
         cameras,
         points,
         weights,
@@ -405,15 +457,15 @@ def bundle_value_and_grad_in_threads(share, cameras, points, weights, which, see
     m = cameras.shape[0]
     p = weights.shape[0]
     d_weights = np.empty(p)
-    rows = max(4096, p // 64 + 1, (k * m + 3 * n) // 8)
-    chunks = (p + rows - 1) // rows
+    rows_2 = max(4096, 64 * (p // 4096) + 64, 64 * ((k * m + 3 * n + 504) // 512))
+    chunks = (p + rows_2 - 1) // rows_2
     sums = np.empty((chunks, 2))
     d_cameras_parts = np.empty((chunks, m, k))
     d_points_parts = np.empty((chunks, n, 3))
     share(
         bundle_value_and_grad_rows,
         chunks,
-        rows,
+        rows_2,
         cameras,
         points,
         weights,

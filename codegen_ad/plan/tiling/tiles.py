@@ -41,6 +41,7 @@ from codegen_ad.plan.tiling.distribute import (
     pays,
     shared_changes,
 )
+from codegen_ad.plan.tiling.passes import in_passes, may_take_turns
 from codegen_ad.plan.tiling.placing import put, surroundings_of
 from codegen_ad.plan.tiling.rows import arrays_of, let_vary, rows_of
 from codegen_ad.plan.tiling.tile_buffers import Buffers
@@ -82,13 +83,16 @@ def _tile_in(
 def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statement] | None:
     """The buffers and the tiles that a loop becomes, or None where it stays as it is."""
     inside = list(walk(loop.body))
-    if not any(isinstance(s, For) for s in inside) or not any(map(_computes, inside)):
+    is_flat = not any(isinstance(s, For) for s in inside)
+    if not any(map(_computes, inside)) or (is_flat and not may_take_turns(inside)):
         return None
     around = surroundings_of(kernel, loop)
     arrays = arrays_of(kernel)
     rows = rows_of(loop, arrays, around)
     if rows is None:
         return None
+    if is_flat:
+        return in_passes(rows, loop, names, TILE)
     found = with_products(loop, rows, names) if blas else None
     if found is not None:
         loop = found.loop

@@ -4,7 +4,7 @@
 
 W: f8[3, 4]    X: f8[n, 3]    labels: i8[n]
 
-Cost for each of n: 87 operations, 4 exp, 1 log; 32 bytes read, 0 written.
+Cost for each of n: 87 operations, 4 exp, 1 log; 40 bytes read, 8 written.
 Stored: nothing of the data's length.
 Predicted cost relative to the value alone: 1.5.
 """
@@ -113,8 +113,8 @@ def vector_log(x):
 
 
 @njit(cache=True, inline="always", nogil=True, error_model="numpy", fastmath={"contract"})
-def softmax_value_and_grad_rows(first, last, W, X, labels, sums):
-    """Add up each of the chunks `first` up to `last`, of 4096 rows, into `sums`."""
+def softmax_value_and_grad_rows(first_2, last, W, X, labels, sums):
+    """Add up each of the chunks `first_2` up to `last`, of 4096 rows, into `sums`."""
     n = X.shape[0]
     # LLVM knows these sizes then, and loops over rows use vectors.
     assert X.shape[1] == 3
@@ -135,7 +135,7 @@ def softmax_value_and_grad_rows(first, last, W, X, labels, sums):
     # gradient of line 6: return (lse - Z[np.arange(len(labels)), labels]).mean()
     d_lse = 1.0 / value_2
     d_value_1 = -d_lse
-    for chunk in range(first, last):
+    for chunk in range(first_2, last):
         value_1 = 0.0
         d_W_0_0 = 0.0
         d_W_0_1 = 0.0
@@ -149,88 +149,105 @@ def softmax_value_and_grad_rows(first, last, W, X, labels, sums):
         d_W_2_1 = 0.0
         d_W_2_2 = 0.0
         d_W_2_3 = 0.0
-        start = max(4096 * chunk, 0)  # so that no index counts from the end
-        for step in range(min(4096, n - start)):
-            i = start + step
-            X_i_0 = X[i, 0]
-            X_i_1 = X[i, 1]
-            X_i_2 = X[i, 2]
-            # line 3: Z = X @ W
-            Z_0 = X_i_0 * W_0_0 + X_i_1 * W_1_0 + X_i_2 * W_2_0
-            Z_1 = X_i_0 * W_0_1 + X_i_1 * W_1_1 + X_i_2 * W_2_1
-            Z_2 = X_i_0 * W_0_2 + X_i_1 * W_1_2 + X_i_2 * W_2_2
-            Z_3 = X_i_0 * W_0_3 + X_i_1 * W_1_3 + X_i_2 * W_2_3
-            # line 4: m = Z.max(axis=1)
-            m = Z_0 if Z_0 >= Z_1 or Z_0 != Z_0 else Z_1
-            m_1 = m if m >= Z_2 or m != m else Z_2
-            m_2 = m_1 if m_1 >= Z_3 or m_1 != m_1 else Z_3
-            # line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
-            lse_1 = vector_exp(Z_0 - m_2)
-            lse_2 = vector_exp(Z_1 - m_2)
-            lse_3 = vector_exp(Z_2 - m_2)
-            lse_4 = vector_exp(Z_3 - m_2)
-            lse_5 = lse_1 + lse_2 + lse_3 + lse_4
-            lse = m_2 + vector_log(lse_5)
-            # line 6: return (lse - Z[np.arange(len(labels)), labels]).mean()
-            labels_1 = labels[i]
-            if labels_1 < 0:
-                labels_1 += 4
-            if labels_1 < 0 or labels_1 >= 4:
-                raise IndexError("line 6: index is out of bounds for axis 1")
-            value_3 = (
-                Z_0 if labels_1 == 0 else Z_1 if labels_1 == 1 else Z_2 if labels_1 == 2 else Z_3
-            )
-            value_1 = plus(value_1, lse - value_3)
-            # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
-            d_lse_1 = d_lse / lse_5
-            d_lse_2 = d_lse_1 * lse_1
-            d_lse_3 = d_lse_2 + d_value_1 if labels_1 == 0 else d_lse_2
-            # gradient of line 4: m = Z.max(axis=1)
-            d_m_1 = Z_0 == m_2
-            # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
-            d_m = d_lse - lse_5 * d_lse_1
-            # gradient of line 4: m = Z.max(axis=1)
-            d_m_2 = Z_1 == m_2
-            d_m_3 = Z_2 == m_2
-            d_m_4 = Z_3 == m_2
-            d_m_5 = 1.0 if d_m_4 else 0.0
-            d_m_6 = (
-                (1.0 if d_m_1 else 0.0) + (1.0 if d_m_2 else 0.0) + (1.0 if d_m_3 else 0.0) + d_m_5
-            )
-            d_m_7 = d_m / d_m_6
-            d_Z_0 = d_lse_3 + (d_m_7 if d_m_1 else 0.0)
-            # gradient of line 3: Z = X @ W
-            d_W_0_0 = plus(d_W_0_0, d_Z_0 * X_i_0)
-            # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
-            d_lse_4 = d_lse_1 * lse_2
-            d_lse_5 = d_lse_4 + d_value_1 if labels_1 == 1 else d_lse_4
-            # gradient of line 4: m = Z.max(axis=1)
-            d_Z_1 = d_lse_5 + (d_m_7 if d_m_2 else 0.0)
-            # gradient of line 3: Z = X @ W
-            d_W_0_1 = plus(d_W_0_1, d_Z_1 * X_i_0)
-            # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
-            d_lse_6 = d_lse_1 * lse_3
-            d_lse_7 = d_lse_6 + d_value_1 if labels_1 == 2 else d_lse_6
-            # gradient of line 4: m = Z.max(axis=1)
-            d_Z_2 = d_lse_7 + (d_m_7 if d_m_3 else 0.0)
-            # gradient of line 3: Z = X @ W
-            d_W_0_2 = plus(d_W_0_2, d_Z_2 * X_i_0)
-            # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
-            d_lse_8 = d_lse_1 * lse_4
-            d_lse_9 = d_lse_8 + d_value_1 if labels_1 == 3 else d_lse_8
-            # gradient of line 4: m = Z.max(axis=1)
-            d_Z_3 = d_lse_9 + (d_m_7 if d_m_4 else 0.0)
-            # gradient of line 3: Z = X @ W
-            d_W_0_3 = plus(d_W_0_3, d_Z_3 * X_i_0)
-            d_W_1_0 = plus(d_W_1_0, d_Z_0 * X_i_1)
-            d_W_1_1 = plus(d_W_1_1, d_Z_1 * X_i_1)
-            d_W_1_2 = plus(d_W_1_2, d_Z_2 * X_i_1)
-            d_W_1_3 = plus(d_W_1_3, d_Z_3 * X_i_1)
-            d_W_2_0 = plus(d_W_2_0, d_Z_0 * X_i_2)
-            d_W_2_1 = plus(d_W_2_1, d_Z_1 * X_i_2)
-            d_W_2_2 = plus(d_W_2_2, d_Z_2 * X_i_2)
-            d_W_2_3 = plus(d_W_2_3, d_Z_3 * X_i_2)
-        # line 6: return (lse - Z[np.arange(len(labels)), labels]).mean()
+        places = np.empty((1, 64), dtype=np.int64)
+        # In tiles of 64 rows; each in passes, so that arithmetic uses vectors.
+        for step in range(4096 * chunk, min(4096 * chunk + 4096, n), 64):
+            first = max(step, 0)  # so that no index counts from the end
+            rows = min(64, n - first)
+            # Indices are checked, and what they point at is picked.
+            for row in range(rows):
+                # line 6: return (lse - Z[np.arange(len(labels)), labels]).mean()
+                labels_1 = labels[first + row]
+                if labels_1 < 0:
+                    labels_1 += 4
+                if labels_1 < 0 or labels_1 >= 4:
+                    raise IndexError("line 6: index is out of bounds for axis 1")
+                places[0, row] = labels_1
+            # Arithmetic.
+            for row in range(rows):
+                labels_1 = places[0, row]
+                X_row_0 = X[first + row, 0]
+                X_row_1 = X[first + row, 1]
+                X_row_2 = X[first + row, 2]
+                # line 3: Z = X @ W
+                Z_0 = X_row_0 * W_0_0 + X_row_1 * W_1_0 + X_row_2 * W_2_0
+                Z_1 = X_row_0 * W_0_1 + X_row_1 * W_1_1 + X_row_2 * W_2_1
+                Z_2 = X_row_0 * W_0_2 + X_row_1 * W_1_2 + X_row_2 * W_2_2
+                Z_3 = X_row_0 * W_0_3 + X_row_1 * W_1_3 + X_row_2 * W_2_3
+                # line 4: m = Z.max(axis=1)
+                m = Z_0 if Z_0 >= Z_1 or Z_0 != Z_0 else Z_1
+                m_1 = m if m >= Z_2 or m != m else Z_2
+                m_2 = m_1 if m_1 >= Z_3 or m_1 != m_1 else Z_3
+                # line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
+                lse_1 = vector_exp(Z_0 - m_2)
+                lse_2 = vector_exp(Z_1 - m_2)
+                lse_3 = vector_exp(Z_2 - m_2)
+                lse_4 = vector_exp(Z_3 - m_2)
+                lse_5 = lse_1 + lse_2 + lse_3 + lse_4
+                lse = m_2 + vector_log(lse_5)
+                # line 6: return (lse - Z[np.arange(len(labels)), labels]).mean()
+                value_3 = (
+                    Z_0
+                    if labels_1 == 0
+                    else Z_1
+                    if labels_1 == 1
+                    else Z_2
+                    if labels_1 == 2
+                    else Z_3
+                )
+                value_1 = plus(value_1, lse - value_3)
+                # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
+                d_lse_1 = d_lse / lse_5
+                d_lse_2 = d_lse_1 * lse_1
+                d_lse_3 = d_lse_2 + d_value_1 if labels_1 == 0 else d_lse_2
+                # gradient of line 4: m = Z.max(axis=1)
+                d_m_1 = Z_0 == m_2
+                # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
+                d_m = d_lse - lse_5 * d_lse_1
+                # gradient of line 4: m = Z.max(axis=1)
+                d_m_2 = Z_1 == m_2
+                d_m_3 = Z_2 == m_2
+                d_m_4 = Z_3 == m_2
+                d_m_5 = 1.0 if d_m_4 else 0.0
+                d_m_6 = (
+                    (1.0 if d_m_1 else 0.0)
+                    + (1.0 if d_m_2 else 0.0)
+                    + (1.0 if d_m_3 else 0.0)
+                    + d_m_5
+                )
+                d_m_7 = d_m / d_m_6
+                d_Z_0 = d_lse_3 + (d_m_7 if d_m_1 else 0.0)
+                # gradient of line 3: Z = X @ W
+                d_W_0_0 = plus(d_W_0_0, d_Z_0 * X_row_0)
+                # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
+                d_lse_4 = d_lse_1 * lse_2
+                d_lse_5 = d_lse_4 + d_value_1 if labels_1 == 1 else d_lse_4
+                # gradient of line 4: m = Z.max(axis=1)
+                d_Z_1 = d_lse_5 + (d_m_7 if d_m_2 else 0.0)
+                # gradient of line 3: Z = X @ W
+                d_W_0_1 = plus(d_W_0_1, d_Z_1 * X_row_0)
+                # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
+                d_lse_6 = d_lse_1 * lse_3
+                d_lse_7 = d_lse_6 + d_value_1 if labels_1 == 2 else d_lse_6
+                # gradient of line 4: m = Z.max(axis=1)
+                d_Z_2 = d_lse_7 + (d_m_7 if d_m_3 else 0.0)
+                # gradient of line 3: Z = X @ W
+                d_W_0_2 = plus(d_W_0_2, d_Z_2 * X_row_0)
+                # gradient of line 5: lse = m + np.log(np.exp(Z - m[:, None]).sum(axis=1))
+                d_lse_8 = d_lse_1 * lse_4
+                d_lse_9 = d_lse_8 + d_value_1 if labels_1 == 3 else d_lse_8
+                # gradient of line 4: m = Z.max(axis=1)
+                d_Z_3 = d_lse_9 + (d_m_7 if d_m_4 else 0.0)
+                # gradient of line 3: Z = X @ W
+                d_W_0_3 = plus(d_W_0_3, d_Z_3 * X_row_0)
+                d_W_1_0 = plus(d_W_1_0, d_Z_0 * X_row_1)
+                d_W_1_1 = plus(d_W_1_1, d_Z_1 * X_row_1)
+                d_W_1_2 = plus(d_W_1_2, d_Z_2 * X_row_1)
+                d_W_1_3 = plus(d_W_1_3, d_Z_3 * X_row_1)
+                d_W_2_0 = plus(d_W_2_0, d_Z_0 * X_row_2)
+                d_W_2_1 = plus(d_W_2_1, d_Z_1 * X_row_2)
+                d_W_2_2 = plus(d_W_2_2, d_Z_2 * X_row_2)
+                d_W_2_3 = plus(d_W_2_3, d_Z_3 * X_row_2)
         sums[chunk, 0] = value_1
         sums[chunk, 1] = d_W_0_0
         sums[chunk, 2] = d_W_0_1
