@@ -104,10 +104,17 @@ def checked(program: Program) -> Program:
 
 
 def placed(error: ProgramError, reading: Reading) -> ProgramError:
-    """The error with its place, if that is in the function itself."""
+    """The error with its place: its line, or the function's first where that is not in its body."""
+    if error.where is not None:
+        return error
     origin, source = error.origin, reading.source
-    if error.where is None and isinstance(origin, Origin) and origin.function == source.function:
+    if not isinstance(origin, Origin):
+        error.where = source.line_of_def(1)
+    elif origin.function == source.function:
         error.where = source.line_of_def(origin.line)
+    else:
+        message = f"{error.message}\nIt is about this line of `{origin.function}`: {origin.text}"
+        return type(error)(message, where=source.line_of_def(1), origin=origin)
     return error
 
 

@@ -31,7 +31,8 @@ def sizes_of(file: KernelFile, given: Mapping[str, Any]) -> dict[str, int]:
         if isinstance(where, str):
             found[name] = value(where, {**given, **found})
         else:
-            found[name] = given[where[0]].shape[where[1]]
+            array, axis, *divisor = where
+            found[name] = given[array].shape[axis] // (*divisor, 1)[0]
     return found
 
 

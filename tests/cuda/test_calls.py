@@ -171,8 +171,9 @@ def test_without_a_device_the_call_says_so() -> None:
 
 def test_one_least_squares_fit_says_that_it_stays_on_the_processor(driver: SimulatedDriver) -> None:
     residuals = differentiate(target="cuda")(lambda p, x, y: p[0] * np.exp(p[1] * x) - y)
-    with pytest.raises(UnsupportedOnDevice, match="which runs many: fit_many"):
+    with pytest.raises(UnsupportedOnDevice, match="which runs many: fit_many") as caught:
         codegen_ad.least_squares(residuals, DATA[0], DATA[1:])
+    assert caught.value.where is not None
 
 
 @pytest.mark.parametrize("mode", ["hvp", "jvp", "hessian"])

@@ -173,6 +173,34 @@ def test_what_a_gpu_cannot_do_is_refused_with_its_line() -> None:
     ]
 
 
+def solved_elsewhere(a: Any, b: Any) -> Any:
+    return np.sum(solved(a, b))
+
+
+def test_what_a_called_function_cannot_do_is_refused_with_both_lines() -> None:
+    with pytest.raises(UnsupportedOnDevice) as caught:
+        differentiate(solved_elsewhere).source(np.eye(20), np.ones(20), target="cuda")
+    assert str(caught.value).splitlines()[1:] == [
+        "    def solved_elsewhere(a: Any, b: Any) -> Any:",
+        "    ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^",
+        "This can't run on a GPU: it calls a library (solve) for whole arrays.",
+        'Leave target="cuda" out: it then runs on the processor.',
+        "It is about this line of `solved`: x = np.linalg.solve(a, b)",
+    ]
+
+
+def neighbours(w: Any, x: Any) -> Any:
+    return x[::2] * x[1::2] * w[0]
+
+
+def test_sizes_of_which_a_part_is_read() -> None:
+    """Half of the elements of an array, whose number is even."""
+    w, x = np.ones(3), RANDOM.normal(size=40)
+    text = differentiate(neighbours).source(w, x, mode="jacobian", target="cuda").plain
+    (found,) = run(text, {"w": w, "x": x}, orders=("forward",))
+    np.testing.assert_allclose(found, np.outer(x[::2] * x[1::2], [1, 0, 0]))
+
+
 def own_arrays(c: Any, w: Any, i: Any, d_c_own: Any) -> Any:
     return np.sum((c[i] * w) ** 2) * d_c_own[0]
 

@@ -56,7 +56,12 @@ def reference(
 
 
 def stages_of(
-    case: Case, args: Sequence[Any], mode: str = "value_and_grad", *, opened: bool = False
+    case: Case,
+    args: Sequence[Any],
+    mode: str = "value_and_grad",
+    *,
+    opened: bool = False,
+    target: str = "cpu",
 ) -> build.Stages:
     """What each stage makes of a case for these arguments.
 
@@ -67,8 +72,9 @@ def stages_of(
     binder = found.kernels.binder
     signature = binder.form(binder.bind(args, {}))
     signature = signature.opened() if opened else signature
+    options = dataclasses.replace(found.options, target=target)
     while True:
-        stages = build.run(case.function, signature, mode, found.options, binder.wrt)
+        stages = build.run(case.function, signature, mode, options, binder.wrt)
         other = _broken(stages.reading, inputs_of(case, args, stages))
         if other is None:
             return stages

@@ -38,6 +38,9 @@ def main() -> int:
     parser.add_argument(
         "--compile-every", type=int, default=25, help="how often numba compiles one"
     )
+    parser.add_argument(
+        "--simulate-every", type=int, default=2, help="how often kernels for a GPU are run, too"
+    )
     parser.set_defaults(kind="wide")
     for kind, what in KINDS.items():
         parser.add_argument(f"--{kind}", action="store_const", const=kind, dest="kind", help=what)
@@ -58,6 +61,7 @@ def _try(given: argparse.Namespace) -> int:
 
     outcomes: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    simulated: Counter[str] = Counter()
     examples: dict[str, int] = {}
     trials, seed = Trials(given.seconds), given.seed
     for seed in _seeds(given):
@@ -65,20 +69,25 @@ def _try(given: argparse.Namespace) -> int:
         if given.vectors and not depth.vector:
             continue
         outcomes["compiled"] += depth.compiled
-        trial = Trial(seed, given.statements, given.compile_every, given.kind)
-        kind, why = trials(trial)
-        outcomes[kind] += 1
-        if kind in ("failed", "slow") or given.only:
-            print(f"{kind}: {trial.shown()}\n{why}", flush=True)
-            if given.shrink and kind == "failed":
-                print(f"smaller: {_smaller(trials, trial, way_of(why)).shown()}", flush=True)
-        elif kind != "same":
-            reason = f"{kind}: {_NAME.sub('v', why.splitlines()[0])[:150]}"
+        trial = Trial(seed, given.statements, given.compile_every, given.kind, given.simulate_every)
+        found = trials(trial)
+        outcomes[found.kind] += 1
+        simulated.update(found.simulated)
+        why = [f"not for a GPU: {reason}" for reason in found.no_gpu]
+        if found.kind in ("failed", "slow") or given.only:
+            shown = (found.why, *(f"on the simulator: {mode}" for mode in found.simulated), *why)
+            print(f"{found.kind}: {trial.shown()}\n" + "\n".join(filter(None, shown)), flush=True)
+            if given.shrink and found.kind == "failed":
+                print(f"smaller: {_smaller(trials, trial, way_of(found.why)).shown()}", flush=True)
+        elif found.kind != "same":
+            why.append(f"{found.kind}: {_NAME.sub('v', found.why.splitlines()[0])[:150]}")
+        for reason in why:
             reasons[reason] += 1
             examples.setdefault(reason, seed)
     trials.end()
     tried = outcomes.total() - outcomes["compiled"]
     print(f"{tried} programs, the last one {seed}: {dict(sorted(outcomes.items()))}")
+    print(f"{simulated.total()} kernels on the simulator: {dict(sorted(simulated.items()))}")
     for reason, count in reasons.most_common():
         print(f"  {count} times, as seed {examples[reason]}, {reason}")
     return 1 if outcomes["failed"] else 0
@@ -89,8 +98,8 @@ def _smaller(trials: Trials, trial: Trial, way: str) -> Trial:
     from tests.property.shrinking import shrunk, way_of
 
     def fails(text: str) -> bool:
-        kind, why = trials(replace(trial, changed=text))
-        return kind == "failed" and way_of(why) == way
+        found = trials(replace(trial, changed=text))
+        return found.kind == "failed" and way_of(found.why) == way
 
     return replace(trial, changed=shrunk(trial.text(), fails))
 

@@ -18,6 +18,8 @@ import numpy as np
 from codegen_ad.plan.tiling import tiles
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, stages_of
+from tests.property.simulator import simulator_of
+from tests.property.sources import Outcome
 
 PARAMETERS = ("x", "v", "m")
 ROWS = (1, 3, 4, 6, 9)
@@ -144,9 +146,9 @@ def function_of(text: str) -> Callable[..., Any]:
     return space["f"]
 
 
-def run(text: str, seed: int) -> None:
+def run(text: str, seed: int, simulate_every: int = 0) -> Outcome:
     """Check a program: NumPy's value, and derivatives along a direction for each argument."""
-    function = function_of(text)
+    function, simulator = function_of(text), simulator_of(seed, simulate_every)
     rng = np.random.default_rng(seed)
     n, steps = ROWS[seed % len(ROWS)], STEPS[seed // len(ROWS) % len(STEPS)]
     numbers = (rng.normal(size=(n, 2)), rng.normal(size=(n, 2)), rng.normal(size=n))
@@ -162,3 +164,5 @@ def run(text: str, seed: int) -> None:
         moved[k] += 1e-30j * direction
         slope = np.imag(function(*moved, *rest)) / 1e-30
         assert_close(np.sum(part * direction), slope, rtol=1e-7, what=name)
+    simulator.check(case, (*numbers, *rest), "value_and_grad", [value, *gradient])
+    return simulator.outcome(Outcome("same"))

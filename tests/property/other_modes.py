@@ -25,6 +25,7 @@ from tests.end_to_end.checks import (
     stages_of,
 )
 from tests.property.noise import assert_near, roundings
+from tests.property.simulator import Simulator
 
 Arguments = tuple[Any, ...]
 SINGLE = 1e-3
@@ -65,12 +66,17 @@ def kernel(case: Case, args: Arguments, mode: str) -> Kernel:
 
 
 def check_products(
-    case: Case, args: Arguments, tangents: list[Any], wanted: dict[str, list[Any]]
+    case: Case,
+    args: Arguments,
+    tangents: list[Any],
+    wanted: dict[str, list[Any]],
+    simulator: Simulator,
 ) -> None:
     """Kernels of `jvp` and `hvp` against what is known of them by the reference."""
     for mode, outputs in wanted.items():
         for one, two in zip(kernel(case, args, mode)(args, tangents), outputs, strict=True):
             assert_close(one, two, rtol=1e-8, what=f"kernel of {mode}")
+        simulator.check(case, args, mode, outputs, tangents)
 
 
 def in_single(args: Arguments, by: float = 0.0) -> Arguments:
@@ -88,6 +94,7 @@ def check_single(
     args: Arguments,
     found: Callable[..., Any],
     all_ways: Callable[[], np.dtype[Any] | None],
+    simulator: Simulator,
 ) -> str:
     """Value and gradient in single precision: of NumPy's type, and near the double's numbers.
 
@@ -122,4 +129,5 @@ def check_single(
     for part, double, s in zip(parts, middle, scales, strict=True):
         off = np.max(np.abs(part - double), initial=0.0)
         assert off < 1e-2 * s, f"gradient in single precision\n{part}\n{double}"
+    simulator.check(case, single, "value_and_grad", [value, *parts], rtol=SINGLE)
     return ""

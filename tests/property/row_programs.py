@@ -16,6 +16,7 @@ import numpy as np
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import plain_value
 from tests.property import vector_modes
+from tests.property.simulator import Simulator, simulator_of
 from tests.property.sources import REFUSALS, Outcome, function_of
 
 NAMES = ("X", "t", "g", "W", "V", "b", "s")
@@ -198,14 +199,15 @@ def wrt_of(seed: int) -> tuple[str, ...]:
     return WRT[seed % len(WRT)]
 
 
-def run(text: str, seed: int) -> Outcome:
+def run(text: str, seed: int, simulate_every: int = 0) -> Outcome:
     """Check a program with arguments of the seed; the error says where its numbers differ."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _run(text, arguments(seed), seed)
+        simulator = simulator_of(seed, simulate_every)
+        return simulator.outcome(_run(text, arguments(seed), seed, simulator))
 
 
-def _run(text: str, args: tuple[Any, ...], seed: int) -> Outcome:
+def _run(text: str, args: tuple[Any, ...], seed: int, simulator: Simulator) -> Outcome:
     case = Case(function_of(text), lambda *_: (), wrt=wrt_of(seed))
     places = [NAMES.index(name) for name in case.wrt]
     try:
@@ -213,9 +215,9 @@ def _run(text: str, args: tuple[Any, ...], seed: int) -> Outcome:
     except Exception as error:  # the program itself is wrong for these arguments
         return Outcome("wild", f"{type(error).__name__}: {error}")
     try:
-        vector_modes.check(case, case, args, places, seed)
+        vector_modes.check(case, case, args, places, seed, simulator)
         if isinstance(value, float):
-            vector_modes.check_number(case, args, places, seed)
+            vector_modes.check_number(case, args, places, seed, simulator)
     except vector_modes.Useless as reason:
         return Outcome("wild", str(reason))
     except REFUSALS as error:

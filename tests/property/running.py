@@ -29,6 +29,7 @@ from tests.end_to_end.checks import (
 )
 from tests.property import other_modes, slopes, vector_modes, ways
 from tests.property.programs import PARAMETERS, Writer
+from tests.property.simulator import Simulator, simulator_of
 from tests.property.sources import REFUSALS, Outcome, function_of
 
 WRT = ("x", "y", "A", "w", "s")
@@ -50,6 +51,7 @@ class Depth:
     single : whether it is run in single precision, too.
     vector : whether the program gives an array or several; then its products and Jacobians are
         looked at, with `kernels` those of its Jacobian, and with `second` all of a sum of it.
+    simulate_every : how often a program's kernels for a GPU are run, too.
     """
 
     compiled: bool = False
@@ -59,6 +61,7 @@ class Depth:
     kernels: bool = False
     single: bool = False
     vector: bool = False
+    simulate_every: int = 0
 
 
 def text_of(seed: int, statements: int = 5, *, wide: bool = False) -> str:
@@ -67,7 +70,7 @@ def text_of(seed: int, statements: int = 5, *, wide: bool = False) -> str:
     return writer.program(min(statements, 2) if size_of(seed) > LONG else statements)
 
 
-def depth_of(seed: int, compile_every: int = 0) -> Depth:
+def depth_of(seed: int, compile_every: int = 0, simulate_every: int = 0) -> Depth:
     """How the program of a seed is checked."""
     subset = tuple(name for k, name in enumerate(WRT) if seed >> (4 + k) & 1)
     vector = seed % 8 == 6
@@ -82,6 +85,7 @@ def depth_of(seed: int, compile_every: int = 0) -> Depth:
         kernels=seed // 8 % 4 == 2 if vector else seed % 8 in (1, 3),
         single=seed % 11 == 4,
         vector=vector,
+        simulate_every=simulate_every,
     )
 
 
@@ -112,10 +116,13 @@ def run(text: str, n: int, seed: int, depth: Depth = Depth()) -> Outcome:
     """Check a program; the error says where its numbers differ."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return _run(text, arguments(n, seed), seed, depth)
+        simulator = simulator_of(seed, depth.simulate_every)
+        return simulator.outcome(_run(text, arguments(n, seed), seed, depth, simulator))
 
 
-def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
+def _run(
+    text: str, args: tuple[Any, ...], seed: int, depth: Depth, simulator: Simulator
+) -> Outcome:
     plain = Case(function_of(text, plain=True), lambda *_: (), wrt=depth.wrt)
     case = replace(plain, function=function_of(text))
     places = [WRT.index(name) for name in depth.wrt]
@@ -124,7 +131,7 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
     except Exception as error:  # the program itself is wrong for these arguments
         return Outcome("wild", f"{type(error).__name__}: {error}")
     if depth.vector:
-        return _outcome(lambda: _check_vector(text, case, plain, args, seed, depth))
+        return _outcome(lambda: _check_vector(text, case, plain, args, seed, depth, simulator))
     if not np.isfinite(wanted) or abs(wanted) > LARGEST:
         return Outcome("wild", "too large or not finite")
     try:
@@ -161,13 +168,14 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
         assert abs(along - sum(terms)) <= 1e-8 * (1 + sum(map(abs, terms))), (
             f"forward {along} reverse {sum(terms)}"
         )
+    simulator.check(case, args, "value_and_grad", [value, *parts])
     if depth.checkpoint is not None:
         _check_checkpoints(replace(case, checkpoint=depth.checkpoint), args, [value, *parts])
     if depth.second:
         products["hvp"] = evaluate(_derived(case, stages, "hvp"), [*inputs, *tangents])
         _check_second(products["hvp"], args, places, found, tangents)
     if depth.kernels:
-        other_modes.check_products(case, args, tangents, products)
+        other_modes.check_products(case, args, tangents, products, simulator)
     if depth.single:
         space = function_of(text, plain=True).__globals__
 
@@ -176,17 +184,25 @@ def _run(text: str, args: tuple[Any, ...], seed: int, depth: Depth) -> Outcome:
                 text, space, lambda k: other_modes.in_single(arguments(len(args[0]), k))
             )
 
-        return _outcome(lambda: other_modes.check_single(case, plain, args, found, all_ways))
+        return _outcome(
+            lambda: other_modes.check_single(case, plain, args, found, all_ways, simulator)
+        )
     return Outcome("same")
 
 
 def _check_vector(
-    text: str, case: Case, plain: Case, args: tuple[Any, ...], seed: int, depth: Depth
+    text: str,
+    case: Case,
+    plain: Case,
+    args: tuple[Any, ...],
+    seed: int,
+    depth: Depth,
+    simulator: Simulator,
 ) -> str:
     """Products and Jacobians; for some programs the Jacobian's, and all of a sum of the result."""
     places = [WRT.index(name) for name in depth.wrt]
     try:
-        vector_modes.check(case, plain, args, places, seed)
+        vector_modes.check(case, plain, args, places, seed, simulator)
         inner = text.replace("def f(", "def inner(")
         head = f"{inner}\n\ndef f({PARAMETERS}):\n"
         if depth.kernels:
@@ -194,7 +210,8 @@ def _check_vector(
             function = function_of(f"{head}    return {of_w}\n")
             wrt = tuple(name for name in depth.wrt if name in "ws") or ("w",)
             second = Case(function, lambda *_: (), wrt=wrt)
-            vector_modes.check_second(second, args, [WRT.index(name) for name in wrt], seed)
+            of_wrt = [WRT.index(name) for name in wrt]
+            vector_modes.check_second(second, args, of_wrt, seed, simulator)
     except vector_modes.Useless as reason:
         return str(reason)
     if not depth.second:
@@ -202,7 +219,7 @@ def _check_vector(
     leaves = leaves_in(plain_value(plain, args))
     parts = [f"np.sum(np.sin(r{''.join(f'[{k!r}]' for k in path)}))" for path, _ in leaves]
     total = f"{head}    r = inner({PARAMETERS})\n    return {' + '.join(parts)}\n"
-    outcome = _run(total, args, seed, replace(depth, vector=False))
+    outcome = _run(total, args, seed, replace(depth, vector=False), simulator)
     return outcome.why
 
 

@@ -15,7 +15,8 @@ import numpy as np
 from codegen_ad.plan.tidying import scalars
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, leaves_in, plain_value, stages_of
-from tests.property.sources import function_of
+from tests.property.simulator import simulator_of
+from tests.property.sources import Outcome, function_of
 
 NAMES = ("q", "p", "r")
 STEPS = (0, 1, 4)
@@ -98,8 +99,9 @@ class _Writer:
         return [f"    {line}" for line in self.block(depth + 1, self.rng.randint(1, 3))]
 
 
-def run(text: str, seed: int) -> None:
+def run(text: str, seed: int, simulate_every: int = 0) -> Outcome:
     """Check a program: NumPy's value, and the same bits from variables and from memory."""
+    simulator = simulator_of(seed, simulate_every)
     case = Case(function_of(text), lambda *_: (), ("q", "p", "c"))
     rng = np.random.default_rng(seed)
     states = rng.normal(size=2), rng.normal(size=2), rng.uniform(0.3, 0.9, 2)
@@ -113,3 +115,6 @@ def run(text: str, seed: int) -> None:
         assert_close(found[0][0], plain_value(case, args), rtol=1e-10, what="value")
         for one, two in zip(*(leaves_in(f) for f in found), strict=True):
             np.testing.assert_array_equal(one[1], two[1], err_msg=f"{steps} steps")
+        wanted = [leaf for _, leaf in leaves_in(found[0])]
+        simulator.check(case, args, "value_and_grad", wanted)
+    return simulator.outcome(Outcome("same"))

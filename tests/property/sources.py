@@ -22,10 +22,20 @@ REFUSALS = (SourceError, InvalidArgument, NotDifferentiable)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a program: `same`, `refused`, or `wild` where NumPy's value is useless."""
+    """What became of a program.
+
+    Attributes
+    ----------
+    kind : `same`, `refused`, or `wild` where NumPy's value is useless; of trials also `failed`,
+        and `slow`.
+    simulated : modes whose kernels for a GPU the simulator ran.
+    no_gpu : why other modes can't run on a GPU.
+    """
 
     kind: str
     why: str = ""
+    simulated: tuple[str, ...] = ()
+    no_gpu: tuple[str, ...] = ()
 
 
 def function_of(text: str, *, plain: bool = False) -> Callable[..., Any]:

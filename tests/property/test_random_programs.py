@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.property import meetings, small_arrays
+from tests.property import meetings, row_programs, small_arrays
 from tests.property.forms import HELPERS
 from tests.property.other_modes import in_single
 from tests.property.programs import PARAMETERS, Writer
@@ -180,7 +180,7 @@ def test_random_programs(data: st.DataObject):
     """The kernel's text, run by Python: nothing is compiled, so many programs can be tried."""
     wide = data.draw(st.booleans())
     text = Writer(lambda options: data.draw(st.sampled_from(options)), wide=wide).program(3)
-    run(text, data.draw(st.integers(4, 7)), data.draw(st.integers(0, 100)))
+    run(text, data.draw(st.integers(4, 7)), data.draw(st.integers(0, 100)), Depth(simulate_every=3))
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -222,6 +222,34 @@ def test_small_arrays_are_the_same_in_variables_and_in_memory(seed: int):
 def test_steps_in_which_rows_meet(seed: int):
     """Where copies of tiles once overwrote what other steps had kept."""
     meetings.run(meetings.text_of(seed), seed)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+def test_small_arrays_on_the_simulator(seed: int):
+    found = small_arrays.run(small_arrays.text_of(seed), seed, 1)
+    assert found.simulated == ("value_and_grad",) * 3
+
+
+@pytest.mark.parametrize("seed", [5, 10])
+def test_steps_in_which_rows_meet_on_the_simulator(seed: int):
+    found = meetings.run(meetings.text_of(seed), seed, 1)
+    assert found.simulated == ("value_and_grad",)
+
+
+@pytest.mark.parametrize(("seed", "modes"), [(1, {"jvp"}), (5, {"jvp", "value_and_grad", "hvp"})])
+def test_rows_of_data_on_the_simulator(seed: int, modes: set[str]):
+    found = row_programs.run(row_programs.text_of(seed), seed, 1)
+    assert set(found.simulated) == modes
+
+
+def test_what_a_gpu_cannot_do_is_counted():
+    body = "return np.sum(np.sort(x) * y)"
+    found = run(f"def f({PARAMETERS}):\n    {body}\n", 13, 8, Depth(simulate_every=1))
+    assert found.kind == "same"
+    assert not found.simulated
+    assert found.no_gpu == (
+        "This can't run on a GPU: it calls a library (argsort) for whole arrays.",
+    )
 
 
 def test_few_programs_are_refused():

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
+from tests.property.sources import Outcome
+
 
 @dataclass(frozen=True, slots=True)
 class Trial:
@@ -24,6 +26,7 @@ class Trial:
     statements: int
     compile_every: int
     kind: str
+    simulate_every: int = 0
     changed: str | None = None
 
     def text(self) -> str:
@@ -47,16 +50,14 @@ class Trial:
         head = f"seed {self.seed}, {self.statements} statements, {depth}, size {size_of(self.seed)}"
         return f"{head}\n{text[text.index('def f(') :]}"
 
-    def result(self) -> tuple[str, str]:
-        """What became of it, and why."""
+    def result(self) -> Outcome:
+        """What became of it."""
         from tests.property.running import depth_of, run, size_of
 
         if (own := _module(self.kind)) is not None:
-            found = own.run(self.text(), self.seed)
-            return (found.kind, found.why) if found is not None else ("same", "")
-        depth = depth_of(self.seed, self.compile_every)
-        outcome = run(self.text(), size_of(self.seed), self.seed, depth)
-        return outcome.kind, outcome.why
+            return own.run(self.text(), self.seed, self.simulate_every)
+        depth = depth_of(self.seed, self.compile_every, self.simulate_every)
+        return run(self.text(), size_of(self.seed), self.seed, depth)
 
 
 def _module(kind: str) -> Any:
@@ -73,7 +74,7 @@ class Trials:
     process: Any = None
     pipe: Any = field(default=None)
 
-    def __call__(self, trial: Trial) -> tuple[str, str]:
+    def __call__(self, trial: Trial) -> Outcome:
         """What became of a program: as `run` says, or `failed`, or `slow`."""
         if self.process is None:
             context = multiprocessing.get_context("spawn")
@@ -85,14 +86,14 @@ class Trials:
         self.pipe.send(trial)
         if not self.pipe.poll(self.seconds):
             self.end()
-            return "slow", f"more than {self.seconds:g} s"
+            return Outcome("slow", f"more than {self.seconds:g} s")
         try:
             return self.pipe.recv()
         except EOFError:
             self.process.join()
             code = self.process.exitcode
             self.end()
-            return "failed", f"the process ended: {code}"
+            return Outcome("failed", f"the process ended: {code}")
 
     def end(self) -> None:
         """Stop the process, if there is one."""
@@ -117,4 +118,4 @@ def _serve(pipe: Connection) -> None:
         try:
             pipe.send(trial.result())
         except Exception:
-            pipe.send(("failed", traceback.format_exc(limit=-1)))
+            pipe.send(Outcome("failed", traceback.format_exc(limit=-1)))

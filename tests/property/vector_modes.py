@@ -15,6 +15,7 @@ from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import leaves_in, plain_value
 from tests.property.noise import assert_near
 from tests.property.other_modes import Kernel, kernel
+from tests.property.simulator import Simulator
 
 Arguments = tuple[Any, ...]
 STEP = 1e-6
@@ -26,7 +27,14 @@ class Useless(Exception):
     """Why there is nothing to compare."""
 
 
-def check(case: Case, plain: Case, args: Arguments, places: list[int], seed: int) -> None:
+def check(
+    case: Case,
+    plain: Case,
+    args: Arguments,
+    places: list[int],
+    seed: int,
+    simulator: Simulator,
+) -> None:
     """Value, products and Jacobians.
 
     Raises
@@ -61,7 +69,10 @@ def check(case: Case, plain: Case, args: Arguments, places: list[int], seed: int
         return [leaf for _, leaf in leaves_in(new)]
 
     _check_slopes(at, along, "along tangents")
-    _check_jacobians(case, args, (forward, tangents, along), (backward, cotangents, gradients))
+    simulator.check(case, args, "jvp", found, tangents)
+    simulator.check(case, args, "vjp", back, cotangents)
+    products = (forward, tangents, along), (backward, cotangents, gradients)
+    _check_jacobians(case, args, *products, simulator)
 
 
 def _is_rough(found: Callable[..., list[Any]], args: Arguments) -> bool:
@@ -100,6 +111,7 @@ def _check_jacobians(
     args: Arguments,
     pushed: tuple[Kernel, list[Any], list[Any]],
     pulled: tuple[Kernel, list[Any], list[Any]],
+    simulator: Simulator,
 ) -> None:
     """Jacobians both ways, or the one with few directions where they are large.
 
@@ -112,6 +124,7 @@ def _check_jacobians(
     for mode in [m for m, count in (("forward", columns), ("reverse", rows))
                  if count * size <= LARGEST]:  # fmt: skip
         found = kernel(case, args, f"jacobian:{mode}")(args)
+        simulator.check(case, args, f"jacobian:{mode}", found)
         blocks = [found[k : k + len(tangents)] for k in range(0, len(found), len(tangents))]
         for k, (row, one) in enumerate(zip(blocks, along, strict=True)):
             pairs = zip(row, tangents, strict=True)
@@ -126,7 +139,9 @@ def _check_jacobians(
             assert_near(two, one, noise, rtol=1e-8, what=f"cotangents times {mode} Jacobian")
 
 
-def check_second(case: Case, args: Arguments, places: list[int], seed: int) -> None:
+def check_second(
+    case: Case, args: Arguments, places: list[int], seed: int, simulator: Simulator
+) -> None:
     """A function that gives a Jacobian, whose derivatives are held to differences of it.
 
     Raises
@@ -153,7 +168,8 @@ def check_second(case: Case, args: Arguments, places: list[int], seed: int) -> N
     backward = kernel(case, args, "vjp")
     gradients = backward(args, cotangents)[len(middle) :]
     _check_duality(along, cotangents, gradients, tangents)
-    _check_jacobians(case, args, (forward, tangents, along), (backward, cotangents, gradients))
+    products = (forward, tangents, along), (backward, cotangents, gradients)
+    _check_jacobians(case, args, *products, simulator)
 
 
 def _moved(args: Arguments, places: list[int], tangents: list[Any], step: float) -> Arguments:
@@ -172,7 +188,9 @@ def _check_duality(
     assert abs(sum(terms) - sum(others)) <= 1e-8 * size, f"forward {terms} reverse {others}"
 
 
-def check_number(case: Case, args: Arguments, places: list[int], seed: int) -> None:
+def check_number(
+    case: Case, args: Arguments, places: list[int], seed: int, simulator: Simulator
+) -> None:
     """Products with the Hessian of a function that gives one number, and the Hessian both ways."""
     rng = np.random.default_rng(seed)
     tangents = [rng.normal(size=np.shape(args[k])) for k in places]
@@ -182,7 +200,8 @@ def check_number(case: Case, args: Arguments, places: list[int], seed: int) -> N
     along = product(args, tangents)
     if not all(np.all(np.isfinite(part)) for part in along):
         raise Useless("a second derivative that is not finite")
-    gradient(args)
+    simulator.check(case, args, "value_and_grad", gradient(args))
+    simulator.check(case, args, "hvp", along, tangents)
     _check_slopes(
         lambda step: gradient.reference(_moved(args, places, tangents, step))[1:],
         along,
@@ -192,6 +211,7 @@ def check_number(case: Case, args: Arguments, places: list[int], seed: int) -> N
         return
     for mode in ("hessian:forward", "hessian:reverse"):
         found = kernel(case, args, mode)(args)
+        simulator.check(case, args, mode, found)
         rows = [found[k : k + len(tangents)] for k in range(0, len(found), len(tangents))]
         for k, (row, one) in enumerate(zip(rows, along, strict=True)):
             two = sum(np.tensordot(h, t, np.ndim(t)) for h, t in zip(row, tangents, strict=True))
