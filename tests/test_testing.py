@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import custom_derivative, differentiate
-from codegen_ad.errors import CheckFailed, CodegenError
+from codegen_ad.errors import CheckFailed, CodegenError, InvalidArgument
 from codegen_ad.testing import CheckReport, check_grad
 
 rng = np.random.default_rng(11)
@@ -115,6 +115,16 @@ def test_complex_step_is_used_where_it_can_be_trusted() -> None:
     }
     kinks = check_grad(kinked, np.array([0.5, -0.25]))
     assert {r.what for r in kinks.rows if "derivative (" in r.what} == {"derivative (differences)"}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"rtol": "a"}, {"atol": -1.0}, {"rtol": math.nan}, {"seed": "a"}, {"seed": -1}],
+    ids=str,
+)
+def test_tolerances_and_seeds_are_numbers(options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument, match=next(iter(options))):
+        check_grad(branched, X[0], **options)
 
 
 def test_arguments_are_not_changed() -> None:

@@ -21,14 +21,6 @@ STATEMENTS: dict[type[ast.stmt], tuple[str, str]] = {
     ast.AsyncFor: ("`async for` is not translated.", _HELPER),
     ast.AsyncFunctionDef: ("`async def` is not translated.", _HELPER),
     ast.ClassDef: ("A class cannot be defined inside.", "Define it outside the function."),
-    ast.Import: (
-        "`import` inside the function is not translated.",
-        "Import at the top of the file.",
-    ),
-    ast.ImportFrom: (
-        "`import` inside the function is not translated.",
-        "Import at the top of the file.",
-    ),
     ast.Global: (
         "`global` is not translated: a gradient has no effects outside the function.",
         "Return the value instead.",

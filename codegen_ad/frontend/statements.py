@@ -12,6 +12,7 @@ from codegen_ad.frontend import binding
 from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.calls import outer
 from codegen_ad.frontend.calls.ignored import text_of_data, with_
+from codegen_ad.frontend.calls.imports import import_modules, import_parts
 from codegen_ad.frontend.containers import iterators
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, checks, comparisons, loops, maybe, while_loops
@@ -126,6 +127,10 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
             execute(m, [*conditions, *rest])
             m.frame.env.pop(name, None)
             return True
+        case ast.Import():
+            import_modules(m, node)
+        case ast.ImportFrom():
+            import_parts(m, node)
         case ast.Nonlocal(names=names):
             for name in names:
                 outer.share(m, name)

@@ -72,14 +72,15 @@ class List:
 class Growth:
     """How a loop makes a list longer, by one item in every iteration.
 
-    `item` is the type of an item, inside of `lists` lists. The iteration number `counter` finds
+    `item` is the type of an item, inside of `lists`. The iteration number `counter` finds
     `start` items before those of the loop. `found` is the dtype that all items met have in common.
     An item that is in `outer` at the start of an iteration may be the item of several of them.
     """
 
     item: ArrayType
     weak: bool
-    lists: int
+    lists: tuple[type[Any], ...]
+    mixed: bool = False
     start: Dim = ZERO
     counter: Any = None
     found: DType = DType.FLOAT64
@@ -90,14 +91,16 @@ class Growth:
 class Rows:
     """What a list holds whose length is not known: its items are the rows of an array.
 
-    `lists` is how many lists each item is, one inside the other, around a row. In a loop that makes
-    it longer, `added` items of this iteration are there already. `before` and `last` tell what the
-    list was before an item was appended to it outside of such a loop.
+    `lists` says whether an item is a list or a tuple, and what its items are, down to the row.
+    Items that are `mixed` had several precisions before they became an array. In a loop that makes
+    the list longer, `added` items of this iteration are there already. `before` and `last` tell
+    what the list was before an item was appended to it outside of such a loop.
     """
 
     array: Array
     weak: bool
-    lists: int
+    lists: tuple[type[Any], ...]
+    mixed: bool = False
     growth: Growth | None = None
     added: int = 0
     before: Rows | None = None

@@ -20,6 +20,7 @@ from codegen_ad.ops import (
     linalg,
     lu,
     movement,
+    python_extremes,
     reduction,
     scan,
     special,
@@ -28,7 +29,7 @@ from codegen_ad.ops import (
 from codegen_ad.ops.entry import Elementwise, Several, Structural
 
 ELEMENTWISE: dict[Op, Elementwise] = {
-    entry.op: entry for entry in (*elementwise.TABLE, *special.TABLE)
+    entry.op: entry for entry in (*elementwise.TABLE, *python_extremes.TABLE, *special.TABLE)
 }
 
 STRUCTURAL: dict[Op, Structural] = {

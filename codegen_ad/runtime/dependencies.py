@@ -14,6 +14,7 @@ The steps of a path are pairs of a kind and a name:
 `item`         an element of a tuple, list or dict; the name is the index or key
 `function`     what a method, partial or wrapper calls: `__func__`, `func`, `__wrapped__`, `py_func`
 `class`        a class of a module, `module:qualified.name`: the first step of its path
+`module`       a module that the function imports by itself: the first step of its path
 `layout`       dtype, axes of size 1, order and writability of an array whose content is passed in
 =============  ================================================================================
 """
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import json
 import sys
 from collections.abc import Iterable
@@ -36,7 +38,10 @@ from codegen_ad.runtime.fingerprint import fingerprint
 Step = tuple[str, str | int]
 Path = tuple[Step, ...]
 
-KINDS = ("global", "closure", "default", "attribute", "has", "item", "function", "class", "layout")
+KINDS = (
+    "global", "closure", "default", "attribute", "has", "item", "function", "class", "module",
+    "layout",
+)  # fmt: skip
 _FUNCTIONS = ("__func__", "func", "__wrapped__", "py_func")
 
 
@@ -140,6 +145,8 @@ def follow(value: object, step: Step) -> object:
             return _attribute(value, str(name))
         case "class":
             return named_class(str(name))
+        case "module":
+            return _module(str(name))
         case "layout":
             if isinstance(value, (np.ndarray, np.generic)):
                 array = cast("np.ndarray[Any, Any]", value)
@@ -159,6 +166,13 @@ def named_class(name: str) -> object:
     for part in qualified.split("."):
         value = _attribute(value, part)
     return value
+
+
+def _module(name: str) -> object:
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise LookupError(str(error)) from error
 
 
 def _attribute(value: object, name: str) -> object:

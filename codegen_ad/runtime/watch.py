@@ -115,6 +115,9 @@ class Watch:
             elif kind == "class" and "." not in (short := str(name).rpartition(":")[2]):
                 held = vars(sys.modules[str(name).partition(":")[0]])
                 names[id(held), short] = (held, short, value)
+            elif kind == "module":
+                loaded = cast("dict[str, object]", sys.modules)
+                names[id(loaded), name] = (loaded, str(name), value)
             elif kind == "attribute" and isinstance(owner, ModuleType) and name in vars(owner):
                 names[id(vars(owner)), name] = (vars(owner), name, value)
             elif kind == "attribute":

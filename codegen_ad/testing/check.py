@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from codegen_ad.errors import CheckFailed, NotDifferentiable
+from codegen_ad.errors import CheckFailed, InvalidArgument, NotDifferentiable
 from codegen_ad.paths import places, targets, value_at
 from codegen_ad.runtime.arguments import leaves_of, rebuild
 from codegen_ad.runtime.structures import mapped
@@ -39,7 +39,13 @@ def checked(
     raise_on_failure: bool = True,
 ) -> CheckReport:
     """The report of all comparisons at one point; see `codegen_ad.testing.check_grad`."""
-    check = Check(found, args, kwargs, rtol, atol, np.random.default_rng(seed))
+    for name, value in cast("tuple[tuple[str, Any], ...]", (("rtol", rtol), ("atol", atol))):
+        if value is not None and not (isinstance(value, float | int | np.number) and value >= 0):
+            raise InvalidArgument(f"{name} is a number from 0 on, or None, not {value!r}")
+    number: Any = seed
+    if isinstance(number, bool) or not isinstance(number, int | np.integer) or seed < 0:
+        raise InvalidArgument(f"seed is a whole number from 0 on, not {seed!r}")
+    check = Check(found, args, kwargs, rtol, atol, np.random.default_rng(int(seed)))
     with np.errstate(all="ignore"):
         rows = [*check.run(), *(check.second_rows() if second else ())]
     report = CheckReport(found.kernels.binder.name, tuple(rows))

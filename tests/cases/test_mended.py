@@ -56,3 +56,21 @@ def test_a_python_integer_is_not_told_to_be_an_array() -> None:
         of_an_integer.grad(2, np.ones(3))
     assert "float(k)" in str(caught.value)
     assert "astype" not in str(caught.value)
+
+
+@differentiate
+def python_extremes(x: Any) -> Any:
+    return max(2.0 * x[0], x[1]) + min(x[1], x[0], 5.0) + max(x) * 10.0
+
+
+def test_python_keeps_the_first_number_where_nan_comes_later() -> None:
+    """NumPy's maximum is NaN wherever one of both is; a kernel had taken it for Python's."""
+    for x in (
+        np.array([1.5, np.nan, 0.5]),
+        np.array([np.nan, 1.5, 0.5]),
+        np.array([1.0, 4.0, 9.0]),
+    ):
+        value, _ = python_extremes.value_and_grad(x)
+        np.testing.assert_array_equal(value, python_extremes.__wrapped__(x))
+    _, gradient = python_extremes.value_and_grad(np.array([1.5, np.nan, 0.5]))
+    np.testing.assert_array_equal(gradient[0], 12.0)

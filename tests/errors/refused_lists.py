@@ -147,13 +147,6 @@ def fraction_in_a_long_list(x: Any) -> Any:
     return found[0.5]
 
 
-def rows_of_two_kinds(x: Any) -> Any:
-    found = []
-    for v in x:
-        found.append((v, v))
-    return found[0] + found[1]
-
-
 def list_not_by_one(x: Any) -> Any:
     found = [0.0]
     for v in x:
@@ -259,3 +252,32 @@ def lists_asked_for_any(x: Any) -> Any:
 
 def largest_of_lists(x: Any) -> Any:
     return max([[v, -v] for v in x])[1]
+
+
+def largest_of_arrays(x: Any) -> Any:
+    return max([x * v for v in x])
+
+
+def items_of_two_precisions(x: Any) -> Any:
+    items = [np.float32(v) for v in x] + [0.5]
+    return items[0] * np.float32(3.0)
+
+
+def list_joined_with_a_tuple(x: Any) -> Any:
+    return sum([x[0], 1.0] + (x[1], 2.0))
+
+
+def list_compared_with_a_tuple(x: Any) -> Any:
+    return x[0] if [x[0], x[1]] < (x[1], 2.0) else x[1]
+
+
+def tuple_of_a_long_list(x: Any) -> Any:
+    rows = [(v, 2 * v) for v in x]
+    rows[0][0] = 5.0
+    return sum(a * b for a, b in rows)
+
+
+def list_among_long_tuples(x: Any) -> Any:
+    rows = [(v, 2 * v) for v in x]
+    rows.append([x[0], x[1]])
+    return sum(a * b for a, b in rows)

@@ -110,9 +110,9 @@ def with_statement(x: Any) -> Any:
 
 
 def import_statement(x: Any) -> Any:
-    import math
+    import no_such_module
 
-    return x * math.pi
+    return x * no_such_module.rate
 
 
 def class_statement(x: Any) -> Any:

@@ -156,6 +156,22 @@ def mapped(x: Any) -> Any:
     return functools.reduce(lambda a, b: a * b + a, squares)
 
 
+@uses("`import` inside of the function", "found when the function is read; changes are noticed")
+def imported(x: Any) -> Any:
+    from math import exp
+    from math import sin as wave
+
+    import numpy as xp
+    import scipy.special
+
+    def inside(v: Any) -> Any:
+        from numpy import linalg
+
+        return linalg.norm(v) * exp(v[0])
+
+    return xp.sum(scipy.special.erf(x)) * wave(x[1]) + inside(x)
+
+
 @uses("globals and arrays outside", "changes are noticed")
 def outside(x: Any) -> Any:
     return (WEIGHTS * x**2).sum() ** SCALE if WEIGHTS.size == 5 else x.sum()
@@ -359,6 +375,16 @@ def in_lexicographic_order(x: Any) -> Any:
         total = total * x[2]
     nested = (1, (x[2], x[0])) <= (1, (x[1], x[0]))
     return total + x[3] ** 2 if nested else total * x[3]
+
+
+@uses(
+    "`max` and `min` of numbers",
+    "the first stays unless another is beyond it, also where one is NaN",
+)
+def extremes_of_numbers(x: Any) -> Any:
+    nothing = np.nan * x[0]
+    total = max(2.0 * x[1], nothing) + min(x[2], nothing, x[3]) * max(v * v for v in x)
+    return total + max([x[1], nothing, x[4]]) * max(np.where(np.arange(5) == 2, np.nan, x))
 
 
 @uses("`max` and `min`", "of tuples, and with `key=`")

@@ -146,6 +146,17 @@ def grown(x: Any, n: Any) -> Any:
     return total * len(weights)
 
 
+@uses("lists of tuples", "as long as the data; an item is a tuple")
+def tuples(x: Any) -> Any:
+    path = [(0.0, x[0])]
+    for v in x[1:]:
+        time, state = path[-1]
+        path.append((time + 0.1, state * (1.0 - 0.2 * v * state)))
+    pairs = [((v, 2 * v), (w, 1.0)) for v, w in zip(x, x[::-1], strict=True)]
+    total = sum(a * b + c * d for (a, b), (c, d) in pairs) + sum(path[2] + (x[1],))
+    return total * np.array(path).sum() * (2.0 if path[0] == [0.0, x[0]] else x[1])
+
+
 @uses("`[... for v in x if c]`, `filter`", "elements are made where the condition holds alone")
 def picked(x: Any) -> Any:
     total, n = 0.0, len(x)

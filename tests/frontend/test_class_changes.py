@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import sys
 import types
 from collections.abc import Iterator
@@ -22,6 +23,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 rate = 2.0
+
+
+def rated(x):
+    return x * rate
 
 
 class Base:
@@ -102,6 +107,17 @@ def tuples(p: Any, x: Any) -> Any:
     return p.total(x[0]) + there.Pair(x[1]).b
 
 
+def importing(x: Any) -> Any:
+    import models_of_a_test as inside
+    from models_of_a_test import rated
+
+    return rated(x[0]) * inside.Base.scale
+
+
+def defaults(x: Any) -> Any:
+    return there.Parameters(x[0]).b * there.Pair(x[1]).b
+
+
 CHANGES = {
     "a global of the module": (derived, "rate", 5.0),
     "a method": (derived, "Sub.step", lambda self, x: self.a + x),
@@ -118,6 +134,11 @@ CHANGES = {
     "an operator of a parameter": (given, "Parameters.__mul__", lambda self, x: self.b * x),
     "a method of a named tuple": (tuples, "Pair.total", lambda self, x: self.a * x),
     "a global of its module": (tuples, "rate", 5.0),
+    "a global of an imported module": (importing, "rate", 5.0),
+    "a function imported inside": (importing, "rated", lambda x: x * x),
+    "a default of a dataclass": (defaults, "Parameters.__init__.__defaults__", (7.0,)),
+    "a default of a named tuple": (defaults, "Pair.__new__.__defaults__", (7.0,)),
+    "a class imported inside": (importing, "Base.scale", 4.0),
 }
 
 
@@ -132,7 +153,7 @@ def test_a_change_is_noticed(models: Any, change: str) -> None:
     assert holds(function, found)
     assert watch.unchanged()
     owner, _, name = where.rpartition(".")
-    setattr(getattr(models, owner) if owner else models, name, value)
+    setattr(operator.attrgetter(owner)(models) if owner else models, name, value)
     assert not holds(function, found)
     assert not watch.unchanged()
 

@@ -24,7 +24,8 @@ from tests.derive.programs import B1, F4, F8, K, N
 ENTRIES = tuple(e for e in ELEMENTWISE.values() if e.differentiable)
 NUMERIC = tuple(e for e in ENTRIES if e.op.name != "where")
 KINKS = {
-    "absolute": [(0.0,)], "maximum": [(1.0, 1.0)], "minimum": [(1.0, 1.0)], "hypot": [(0.0, 0.0)],
+    "absolute": [(0.0,)], "maximum": [(1.0, 1.0)], "minimum": [(1.0, 1.0)],
+    "larger": [(1.0, 1.0)], "smaller": [(1.0, 1.0)], "hypot": [(0.0, 0.0)],
     "power": [(0.0, 2.0), (3.0, 0.0), (0.0, 1.0), (-2.0, 3.0)],
 }  # fmt: skip
 
@@ -84,6 +85,10 @@ def slope(entry: Elementwise, point: tuple[float, ...], k: int) -> Any:
         ("absolute", (0.0,), (0.0,)),
         ("maximum", (1.0, 1.0), (0.5, 0.5)),
         ("minimum", (1.0, 1.0), (0.5, 0.5)),
+        ("larger", (1.0, 1.0), (0.5, 0.5)),
+        ("larger", (2.0, np.nan), (1.0, 0.0)),
+        ("smaller", (1.0, 1.0), (0.5, 0.5)),
+        ("smaller", (2.0, np.nan), (1.0, 0.0)),
         ("hypot", (0.0, 0.0), (0.0, 0.0)),
         ("power", (0.0, 2.0), (0.0, 0.0)),
         ("power", (3.0, 0.0), (0.0, np.log(3.0))),

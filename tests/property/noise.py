@@ -17,8 +17,9 @@ from codegen_ad.ir.node import Kind
 from tests.end_to_end.checks import assert_close
 
 EXACT = (
-    "absolute", "cast", "ceil", "floor", "floor_divide", "max", "maximum", "min", "minimum",
-    "negative", "remainder", "rint", "sign", "stop_gradient", "tap", "trunc", "where",
+    "absolute", "cast", "ceil", "floor", "floor_divide", "larger", "max", "maximum", "min",
+    "minimum", "negative", "remainder", "rint", "sign", "smaller", "stop_gradient", "tap", "trunc",
+    "where",
 )  # fmt: skip
 """What chooses among numbers, or finds one that is there, rounds nothing."""
 

@@ -14,7 +14,7 @@ from codegen_ad.frontend.arrays.pointwise import BY_NAME, ENTRIES, apply, comput
 from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
 from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
-from codegen_ad.frontend.containers import copies
+from codegen_ad.frontend.containers import copies, row_types
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.sizes.requirements import decide
 from codegen_ad.frontend.sizes.run_time import is_run_time, least
@@ -132,7 +132,7 @@ def _filled(m: Machine, item: Value, number: Dim) -> Value:
     array = m.fresh(make.broadcast_to(m.b, m.node(item), (number,)))
     # What stands in a list of 0.0 is most often written over by numbers of arrays.
     weak = data.is_weak(item) and m.type_of(array).dtype is DType.INT64
-    return m.list_of_rows(Rows(array, weak, 0))
+    return m.list_of_rows(Rows(array, weak, ()))
 
 
 def _times(m: Machine, items: Sequence[Value], number: int) -> Value:
@@ -173,6 +173,11 @@ def _now(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Val
             and all(s is not None for s in sequences)
             and not any(isinstance(a, str) for a in args)
         ):
+            if any(lists) and not all(isinstance(a, List) for a in args):
+                m.refuse(
+                    f"`{m.text()}` joins a list with something else, which Python refuses.",
+                    "Make both lists: `list(a) + list(b)`.",
+                )
             joined = [*(sequences[0] or ()), *(sequences[1] or ())]
             return m.list_of(joined) if any(lists) else tuple(joined)
         if function is operator.mul and any(s is not None for s in sequences):
@@ -194,14 +199,21 @@ def _on_rows(m: Machine, function: Callable[..., Any], args: Sequence[Value]) ->
         )
     like = next(m.store[a.cell] for a in lists if isinstance(m.store[a.cell], Rows))
     parts = [a for a in lists if isinstance(m.store[a.cell], Rows) or m.store[a.cell]]
+    row_types.check_kinds(m, parts, (list, *like.lists))
+    nodes = [m.node(part) for part in parts]
     array = m.fresh(make.concatenate(m.b, m.promote(*parts), 0))
+    weak, mixed = like.weak, row_types.mixes(n.array.dtype for n in nodes)
     for part in parts:
         rows = m.store[part.cell]
         if isinstance(rows, Rows):
             copies.hold_rows(m, array, [rows.array])
+            weak, mixed = weak and rows.weak, mixed or rows.mixed
         else:
             copies.hold(m, array, rows)
-    return m.list_of_rows(replace(like, array=array, before=None, last=None))
+            weak = weak and all(data.is_weak(v) for v in rows)
+            mixed = mixed or row_types.mixes(n.array.dtype for n in map(m.node, rows))
+    found = replace(like, array=array, weak=weak, mixed=mixed, before=None, last=None)
+    return m.list_of_rows(found)
 
 
 def _on_sizes(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value | None:

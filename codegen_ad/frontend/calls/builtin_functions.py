@@ -16,7 +16,7 @@ from codegen_ad.frontend.calls.extremes import EXTREMES
 from codegen_ad.frontend.calls.inherited import place_of, super_
 from codegen_ad.frontend.calls.outside import has_attribute
 from codegen_ad.frontend.calls.sorting import sorted_
-from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.containers import row_types, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches, comprehensions
 from codegen_ad.frontend.control.counting import enumerate_, len_, range_, reversed_, zip_
@@ -95,7 +95,7 @@ def _list(m: Any, args: Args, _: Named) -> Value:
     if args and isinstance(args[0], Array | Range) and m.try_items(args[0]) is None:
         node = m.node(args[0])
         if node.array.rank == 1:
-            return m.list_of_rows(Rows(m.fresh(node), isinstance(args[0], Range), 0))
+            return m.list_of_rows(Rows(m.fresh(node), isinstance(args[0], Range), ()))
     return m.list_of(m.items(args[0], "argument of list") if args else [])
 
 
@@ -141,7 +141,7 @@ def _sum(m: Any, args: Args, kwargs: Named) -> Value:
     if items is None and isinstance(args[0], Nested):
         return comprehensions.reduced(m, Outside(operator.add, ()), args[0], start)
     if items is None:
-        rows.refuse_lists(m, args[0], "sum", "joins them")
+        row_types.refuse_lists(m, args[0], "sum", "joins them")
         if isinstance(args[0], Array):  # item by item integers go round where np.sum widens them
             not_wrapping([m.type_of(args[0])])
         found = m.call(Outside(np.sum, ()), [args[0]], {"axis": 0})
@@ -169,7 +169,7 @@ def _all(m: Any, args: Args, _: Named) -> Value:
 def _quantified(m: Any, value: Value, *, stop: bool) -> Value:
     items = m.try_items(value)
     if items is None or isinstance(value, Array):
-        rows.refuse_lists(m, value, "any" if stop else "all", "asks whether they have items")
+        row_types.refuse_lists(m, value, "any" if stop else "all", "asks whether they have items")
         return m.call(Outside(np.any if stop else np.all, ()), [value], {})
     found: Value = not stop
     for item in items:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -44,12 +44,8 @@ def construct(
     if path:
         m.classes[cls] = path
     if _is_named_tuple(cls):
-        defaults = {
-            k: import_(m, v, (*path, ("attribute", "_field_defaults"), ("item", k)))
-            for k, v in cls._field_defaults.items()
-        }
-        given = dict(zip(cls._fields, args, strict=False))
-        whole = {**defaults, **given, **kwargs}
+        whole = dict(zip(cls._fields, args, strict=False)) | dict(kwargs)
+        whole = _defaults(m, cls.__new__, _part(path, "__new__"), whole) | whole
         _check(m, cls, cls._fields, whole, len(args) <= len(cls._fields))
         return cls._make(whole[f] for f in cls._fields)
     if not dataclasses.is_dataclass(cls):
@@ -57,6 +53,11 @@ def construct(
     fields = [f for f in dataclasses.fields(cls) if f.init]
     positional = [f.name for f in fields if not f.kw_only]
     whole = dict(zip(positional, args, strict=False)) | dict(kwargs)
+    factories = {f.name for f in fields if f.default_factory is not dataclasses.MISSING}
+    maker, there = cls.__init__, _part(path, "__init__")
+    if hasattr(maker, "__wrapped__"):
+        maker, there = cast("Any", maker).__wrapped__, _part(there, "__wrapped__")
+    whole = _defaults(m, maker, there, {*whole, *factories}) | whole
     for f in dataclasses.fields(cls):
         if f.name in whole:
             continue
@@ -74,6 +75,23 @@ def construct(
     if hasattr(cls, "__post_init__"):
         m.call(inherited.method(m, cls, "__post_init__"), (made,), {})
     return made
+
+
+def _part(path: Provenance, name: str) -> Provenance:
+    """Where an attribute is found, if its owner can be found again."""
+    return (*path, ("attribute", name)) if path else ()
+
+
+def _defaults(m: Machine, maker: Any, path: Provenance, given: Collection[str]) -> dict[str, Value]:
+    """What the function that makes an object takes for the fields that are not given."""
+    code, values = maker.__code__, maker.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount - len(values) : code.co_argcount]
+    found: dict[str, Any] = dict(zip(names, values, strict=True)) | (maker.__kwdefaults__ or {})
+    return {
+        name: import_(m, value, (*path, ("default", name)) if path else ())
+        for name, value in found.items()
+        if name not in given
+    }
 
 
 def _made_by_init(

@@ -9,15 +9,17 @@ from typing import Any
 
 import numpy as np
 
+from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.arrays.arithmetic import compare_sizes
 from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
-from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.containers import row_types
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comparisons import compare, is_sequence
 from codegen_ad.frontend.values import Array, Outside, Record
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
+from codegen_ad.ops import make
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
@@ -28,7 +30,7 @@ def _extreme(name: str, keep_first: Callable[..., Any], beats: ast.cmpop) -> Cal
         key = kwargs.get("key")
         items = list(args) if len(args) > 1 else m.try_items(args[0])
         if items is None:
-            rows.refuse_lists(m, args[0], name, "compares them item by item")
+            row_types.refuse_lists(m, args[0], name, "compares them item by item")
             if "default" in kwargs:
                 m.refuse(
                     f"`{name}` with `default=` needs items whose number is known.",
@@ -39,8 +41,7 @@ def _extreme(name: str, keep_first: Callable[..., Any], beats: ast.cmpop) -> Cal
                     f"`{name}` with `key=` needs items whose number is known.",
                     f"Find the place first: `items[np.arg{name}(keys)]`.",
                 )
-            reduce = np.max if name == "max" else np.min
-            return m.call(Outside(reduce, ()), [args[0]], {})
+            return _of_elements(m, name, args[0])
         if not items and "default" in kwargs:
             return kwargs["default"]
         if not items:
@@ -67,7 +68,30 @@ def _better(m: Any, name: str, keep_first: Callable[..., Any], best: Value, item
     for value in (best, item):
         if isinstance(value, Array) and m.type_of(value).rank:
             m.refuse(f"`{name}` of arrays has no meaning in NumPy.", f"Use np.{name}imum(a, b).")
-    return elementwise(m, BY_NAME[f"{name}imum"], [best, item])
+    kinds = [data.dtype_of(m, value) for value in (best, item)]
+    floating = any(kind is not None and kind.is_float for kind in kinds)
+    spelled = _KEEPS_FIRST[name] if floating else f"{name}imum"
+    return elementwise(m, BY_NAME[spelled], [best, item])
+
+
+def _of_elements(m: Any, name: str, items: Value) -> Value:
+    """The extreme element of a vector: NaN where that comes first, and passed over later."""
+    asked = np.max if name == "max" else np.min
+    held = row_types.rows_of(m, items)
+    x = m.node(items) if isinstance(items, Array) or held is not None else None
+    if x is not None and x.array.rank > 1:
+        m.refuse(
+            f"`{name}` of arrays compares them as wholes, which has no meaning in NumPy.",
+            f"For the extreme of all elements, use `np.{name}(np.array(items))`.",
+        )
+    if x is None or not x.array.dtype.is_float:
+        return m.call(Outside(asked, ()), [items], {})
+    worst = make.constant(m.b, -np.inf if name == "max" else np.inf, x.array.dtype)
+    lost = make.apply(m.b, "isnan", x)
+    found = m.node(m.call(Outside(asked, ()), [m.fresh(make.where(m.b, lost, worst, x))], {}))
+    first = m.node(m.row(m.fresh(x), 0))
+    chosen = make.where(m.b, make.apply(m.b, "isnan", first), first, found)
+    return m.fresh(chosen, weak=held is not None and held.weak)
 
 
 def _first_that_none_beats(m: Any, items: Args, key: Value, beats: ast.cmpop) -> Value:
@@ -87,6 +111,9 @@ def _first_that_none_beats(m: Any, items: Args, key: Value, beats: ast.cmpop) ->
 def _key(m: Any, key: Value, item: Value) -> Value:
     return item if key is None else m.call(key, [item], {})
 
+
+_KEEPS_FIRST = {"max": "larger", "min": "smaller"}
+"""What Python's `max` and `min` are called in programs, where numbers may be NaN."""
 
 EXTREMES: dict[Any, Callable[..., Value]] = {
     max: _extreme("max", operator.ge, ast.Gt()),

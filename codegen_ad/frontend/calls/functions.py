@@ -217,5 +217,7 @@ def _local_names(tree: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
+        if isinstance(node, ast.alias):
+            found.add(node.asname or node.name.partition(".")[0])
         todo.extend(ast.iter_child_nodes(node))
     return frozenset(found)

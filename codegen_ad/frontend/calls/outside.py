@@ -28,7 +28,7 @@ from codegen_ad.ir.types import ArrayType
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
-_TRUSTED = frozenset({"numpy", "scipy", "math", "operator", "functools", "builtins", "typing"})
+TRUSTED = frozenset({"numpy", "scipy", "math", "operator", "functools", "builtins", "typing"})
 
 
 def lookup(m: Machine, name: str) -> Value:
@@ -192,8 +192,8 @@ def _is_library_part(found: object, path: Provenance) -> bool:
     if len(path) < 2 or path[-1][0] != "attribute":
         return False
     if isinstance(found, ModuleType):
-        return found.__name__.partition(".")[0] in _TRUSTED
+        return found.__name__.partition(".")[0] in TRUSTED
     if isinstance(found, FunctionType | BuiltinFunctionType | np.ufunc | type):
         module = getattr(found, "__module__", None) or "builtins"
-        return module.partition(".")[0] in _TRUSTED
+        return module.partition(".")[0] in TRUSTED
     return False

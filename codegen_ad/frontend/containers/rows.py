@@ -13,45 +13,33 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.frontend.arrays import data, indexing, views
 from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.containers import copies
+from codegen_ad.frontend.containers.row_types import (
+    ONE_SHAPE,
+    check_kinds,
+    mixes,
+    refuse_mixed,
+    refuse_unlike,
+    rows_of,
+    type_in,
+)
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import checks, states
+from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.control.sides import Side
-from codegen_ad.frontend.values import Array, Cell, Growth, List, Rows
+from codegen_ad.frontend.values import Array, Cell, Growth, List, Range, Rows
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.dims import ZERO, Dim, as_dim
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import ArrayType, DType
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.movement import Span
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
-_ONE_SHAPE = (
-    "The items of a list whose length is not known must be numbers or arrays of one shape.",
-    "Append to one list for each kind of item, or make arrays before the loop.",
-)
-
-
-def rows_of(m: Machine, value: Value) -> Rows | None:
-    """What a list of symbolic length holds, else None."""
-    held = m.store.get(value.cell) if isinstance(value, List) else None
-    return held if isinstance(held, Rows) else None
-
 
 def new(m: Machine, array: Array, like: Rows) -> List:
     """A list of the rows of an array."""
     return m.list_of_rows(replace(like, array=array, growth=None, added=0, before=None))
-
-
-def refuse_lists(m: Machine, value: Value, function: str, what: str) -> None:
-    """Refuse to take the items of a list of unknown length for numbers where they are lists."""
-    held = rows_of(m, value)
-    if held is not None and held.lists:
-        m.refuse(
-            f"`{function}` of lists {what}, and how many there are is not known.",
-            "Make an array of the list, `np.array(items)`, and ask NumPy for what you mean.",
-        )
 
 
 # Reading ------------------------------------------------------------------------------------------
@@ -123,7 +111,7 @@ def between(m: Machine, array: Array, start: int, stop: Dim) -> List:
     spans = (Span(as_dim(start), 1, stop - start), *map(make.whole, kind.shape[1:]))
     copy = m.fresh(m.read(cast("Array", m.view(array, views.Sliced(spans)))))
     copies.hold_rows(m, copy, [array])
-    return m.list_of_rows(Rows(copy, weak=False, lists=0))
+    return m.list_of_rows(Rows(copy, weak=False, lists=()))
 
 
 def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
@@ -144,9 +132,14 @@ def picked(m: Machine, items: Sequence[Value], index: Array) -> Value | None:
 
 
 def _item(m: Machine, rows: Rows, row: Array) -> Value:
-    if rows.lists:
-        return new(m, row, replace(rows, lists=rows.lists - 1))
-    return replace(row, weak=rows.weak, boxed=False)
+    refuse_mixed(m, rows)
+    if not rows.lists:
+        return replace(row, weak=rows.weak, boxed=False)
+    inner = replace(rows, lists=rows.lists[1:])
+    if rows.lists[0] is list:
+        return new(m, row, inner)
+    count = m.type_of(row).shape[0].value
+    return tuple(_item(m, inner, cast("Array", m.row(row, i))) for i in range(count))
 
 
 def _get_growing(m: Machine, rows: Rows, index: Value) -> Value:
@@ -216,19 +209,22 @@ def _offset(place: Node, counter: Node) -> int | None:
 def append(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
     """`list.append(value)`."""
     node = m.node(value, "item of the list")
+    check_kinds(m, [value], rows.lists)
     growth = rows.growth
     if growth is None:
         whole = m.read(rows.array)
-        longer = joined(m, rows, [whole, make.expand_dims(m.b, node, 0)])
+        longer = joined(m, [rows], [whole, make.expand_dims(m.b, node, 0)])
         copies.hold(m, longer.array, [value])
         copies.hold_rows(m, longer.array, [rows.array])
-        m.store[cell] = replace(longer, before=rows, last=value)
+        weak = longer.weak and data.is_weak(value)
+        m.store[cell] = replace(longer, weak=weak, before=rows, last=value)
         return
-    if node.array.rank != len(growth.item.shape) or depth(m, value) != rows.lists:
-        m.refuse(*_ONE_SHAPE)
+    if node.array.rank != len(growth.item.shape):
+        m.refuse(*ONE_SHAPE)
     for have, want in zip(node.array.shape, growth.item.shape, strict=True):
         if have != want:
             m.equate(want, have, m.text())
+    growth.mixed = growth.mixed or mixes((growth.found, node.array.dtype))
     growth.found = data.promoted(growth.found, node.array.dtype)
     growth.weak = growth.weak and data.is_weak(value)
     place = _count(m, rows)
@@ -247,32 +243,29 @@ def extend(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
             append(m, cell, cast("Rows", m.store[cell]), item)
         return
     data.rows_node(m, rows)
-    longer = joined(m, rows, [m.read(rows.array), m.node(value)])
     inner = rows_of(m, value)
+    if inner is not None or rows.lists:
+        check_kinds(m, [value], (list, *rows.lists))
+    alike = [rows] if inner is None else [rows, inner]
+    longer = joined(m, alike, [m.read(rows.array), m.node(value)])
+    if inner is None and not isinstance(value, Range):
+        longer = replace(longer, weak=False)
     others = [inner.array] if inner is not None else [value] if isinstance(value, Array) else []
     copies.hold_rows(m, longer.array, [rows.array, *others])
     m.store[cell] = longer
 
 
-def joined(m: Machine, like: Rows, nodes: Sequence[Node]) -> Rows:
-    """The rows of several arrays, one after the other."""
+def joined(m: Machine, lists: Sequence[Rows], nodes: Sequence[Node]) -> Rows:
+    """The rows of several arrays, one after the other: those of lists, and others like them."""
+    dtypes = [n.array.dtype for n in nodes]
     parts = m.promote(*(m.fresh(n) for n in nodes))
     for part in parts[1:]:
         if part.array.rank != parts[0].array.rank:
-            m.refuse(*_ONE_SHAPE)
-    return replace(like, array=m.fresh(make.concatenate(m.b, parts, 0)))
-
-
-def depth(m: Machine, value: Value) -> int:
-    """How many lists are around each other in an item."""
-    if isinstance(value, List | tuple):
-        value = cast("Value", value)
-        rows = rows_of(m, value)
-        if rows is not None:
-            return 1 + rows.lists
-        inside = m.try_items(value) or []
-        return 1 + max((depth(m, v) for v in inside), default=0)
-    return 0
+            m.refuse(*ONE_SHAPE)
+    array = m.fresh(make.concatenate(m.b, parts, 0))
+    mixed = mixes(dtypes) or any(r.mixed for r in lists)
+    weak = all(r.weak for r in lists)
+    return replace(lists[0], array=array, weak=weak, mixed=mixed, before=None, last=None)
 
 
 # In loops -----------------------------------------------------------------------------------------
@@ -289,52 +282,26 @@ def growth_of(m: Machine, before: Any, after: Any, side: Side) -> Growth | None:
         value = end[-1]
     else:
         return None
-    found = _type_in(m, value, side)
+    found = type_in(m, value, side)
     if found is None:
-        m.refuse(*_ONE_SHAPE)
+        m.refuse(*ONE_SHAPE)
     item, weak, lists = found
+    mixed = False
     if isinstance(before, Rows):
         weak = weak and before.weak
         dtypes = [m.type_of(before.array).dtype]
+        mixed = before.mixed
+        if before.lists != lists:
+            refuse_unlike(m)
     else:
         first = cast("tuple[Value, ...]", before)
         dtypes = [d for v in first if (d := data.dtype_of(m, v)) is not None]
         weak = weak and all(data.is_weak(v) for v in first)
+        check_kinds(m, first, lists)
+    mixed = mixed or mixes([item.dtype, *dtypes])
     for dtype in dtypes:
         item = item.with_dtype(data.promoted(item.dtype, dtype))
-    return Growth(item, weak, lists)
-
-
-def _type_in(m: Machine, value: Value, side: Side) -> tuple[ArrayType, bool, int] | None:
-    """Type of an item, whether it is a Python number, and how many lists are around it."""
-    if isinstance(value, List) and isinstance(side.store[value.cell], Rows):
-        rows: Rows = side.store[value.cell]
-        inner = _type_in(m, rows.array, side)
-        return None if inner is None else (inner[0], rows.weak, 1 + rows.lists)
-    form = states.form_of(m, value, side)
-    return _type_of_form(m, form)
-
-
-def _type_of_form(m: Machine, form: states.Form) -> tuple[ArrayType, bool, int] | None:
-    match form:
-        case states.Leaf(kind, weak, _):
-            return kind, weak, 0
-        case states.Items(kind, _, items) if kind in (List, tuple) and items:
-            parts = [_type_of_form(m, i) for i in items]
-            known = [p for p in parts if p is not None]
-            first = known[0] if known else None
-            if first is None or any(p is None or p[0].shape != first[0].shape for p in parts):
-                return None
-            dtype = first[0].dtype
-            for p in known:
-                dtype = data.promoted(dtype, p[0].dtype)
-            shape = (as_dim(len(items)), *first[0].shape)
-            return ArrayType(dtype, shape), all(p[1] for p in known), 1 + first[2]
-        case states.Known(value):
-            dtype = data.dtype_of(m, value)
-            return None if dtype is None else (ArrayType(dtype), data.is_weak(value), 0)
-        case _:
-            return None
+    return Growth(item, weak, lists, mixed)
 
 
 def install(m: Machine, scope: Scope, cell: Cell, growth: Growth, trip: Dim, counter: Node) -> Node:
@@ -347,7 +314,7 @@ def install(m: Machine, scope: Scope, cell: Cell, growth: Growth, trip: Dim, cou
     node = scope.input(label, growth.item.with_shape((start + trip, *growth.item.shape)))
     array = m.fresh(node, label=label)
     copies.hold(m, array, () if isinstance(before, Rows) else before)
-    m.store[cell] = Rows(array, growth.weak, growth.lists, growth)
+    m.store[cell] = Rows(array, growth.weak, growth.lists, growth.mixed, growth)
     return node
 
 
@@ -361,7 +328,7 @@ def initial(m: Machine, before: Any, growth: Growth, trip: Dim) -> Node:
     else:
         first = data.stacked(m, cast("tuple[Value, ...]", before), "items of the list")
     if first.array.rank != 1 + len(item.shape):
-        m.refuse(*_ONE_SHAPE)
+        m.refuse(*ONE_SHAPE)
     for have, want in zip(first.array.shape[1:], item.shape, strict=True):
         if have != want:
             m.equate(want, have, m.text())
@@ -392,4 +359,4 @@ def output(side: Side, cell: Cell) -> Node:
 
 def finished(m: Machine, node: Node, growth: Growth) -> Rows:
     """The list after the loop."""
-    return Rows(m.fresh(node), growth.weak, growth.lists)
+    return Rows(m.fresh(node), growth.weak, growth.lists, growth.mixed)

@@ -115,6 +115,8 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
         both: list[Any] = [left, right]
         one, other = (m.try_items(v) if is_sequence(v) else None for v in both)
         if one is not None and other is not None:
+            if isinstance(left, List) is not isinstance(right, List):
+                return _unlike(m, op)
             if isinstance(op, _ORDERS):
                 return _ordered_items(m, op, one, other)
             equal = _equal_items(m, one, other)
@@ -124,6 +126,13 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
         one, other = (getattr(v, "object", v) for v in (left, right))
         return bool(one == other) is isinstance(op, ast.Eq)
     return operate(m, OPERATORS[type(op)], [left, right])
+
+
+def _unlike(m: Machine, op: ast.cmpop) -> bool:
+    """A list compared with a tuple: they are never equal, and have no order."""
+    if isinstance(op, _ORDERS):
+        m.fails(TypeError("a list and a tuple have no order"))
+    return isinstance(op, ast.NotEq)
 
 
 def _compare_objects(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
