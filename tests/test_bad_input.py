@@ -182,6 +182,9 @@ def test_generator():
 
 def test_loss_that_returns_an_array():
     assert message_of(NotDifferentiable, gradient(residuals, W, X)) == (
+        f"{HERE}:{line_of(residuals, 0)}, in residuals\n"
+        "    def residuals(w, X):\n"
+        "    ^^^^^^^^^^^^^^^^^^^^\n"
         "residuals() returns f8[n], and a gradient needs one number.\n"
         "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."
     )
@@ -189,6 +192,9 @@ def test_loss_that_returns_an_array():
 
 def test_loss_that_returns_two_numbers():
     assert message_of(NotDifferentiable, gradient(returns_two, W)) == (
+        f"{HERE}:{line_of(returns_two, 0)}, in returns_two\n"
+        "    def returns_two(w):\n"
+        "    ^^^^^^^^^^^^^^^^^^^\n"
         "returns_two() returns f8, f8, and a gradient needs one number.\n"
         "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."
     )
@@ -196,6 +202,9 @@ def test_loss_that_returns_two_numbers():
 
 def test_loss_that_returns_nothing():
     assert message_of(NotDifferentiable, gradient(returns_nothing, W)) == (
+        f"{HERE}:{line_of(returns_nothing, 0)}, in returns_nothing\n"
+        "    def returns_nothing(w):\n"
+        "    ^^^^^^^^^^^^^^^^^^^^^^^\n"
         "returns_nothing() returns no numbers, and a gradient needs one number.\n"
         "Return a sum or a mean, or use vjp(..., cotangent=g) or jacobian(...)."
     )
@@ -203,6 +212,9 @@ def test_loss_that_returns_nothing():
 
 def test_loss_that_returns_an_integer():
     assert message_of(NotDifferentiable, gradient(returns_a_place, W)) == (
+        f"{HERE}:{line_of(returns_a_place, 0)}, in returns_a_place\n"
+        "    def returns_a_place(w):\n"
+        "    ^^^^^^^^^^^^^^^^^^^^^^^\n"
         "returns_a_place() returns i8, which has no derivative.\nReturn a floating point number."
     )
 
