@@ -38,7 +38,7 @@ from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.plan.turns import take_turns
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.runtime.fixed import wanted
-from codegen_ad.signature import ArrayForm, Signature, leaves
+from codegen_ad.signature import ArrayForm, Signature, leaves, path_text
 from codegen_ad.sizing import read_for
 from codegen_ad.sparsity.plans import Subject
 from codegen_ad.stages import Stages, metadata
@@ -128,6 +128,7 @@ def run(
         blas=blas,
         swept=not on_device,
         single=not on_device and options.math == "vector" and _is_contiguous(signature, reading),
+        orders=_orders(signature),
     )
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
     if on_device and mode.startswith("fit:"):
@@ -234,6 +235,12 @@ def _is_contiguous(signature: Signature, reading: Reading) -> bool:
     given = (form.layout for _, form in leaves(signature) if isinstance(form, ArrayForm))
     captured = any(x.captured and x.node.array.shape for x in reading.leaves)
     return not captured and all(layout.startswith("C") for layout in given)
+
+
+def _orders(signature: Signature) -> dict[str, str]:
+    """The orders in which arrays lie, by the names of the kernel's parameters."""
+    arrays = ((p, form) for p, form in leaves(signature) if isinstance(form, ArrayForm))
+    return {path_text(path): form.layout[:1] for path, form in arrays}
 
 
 def _each(reading: Reading, mode: str) -> list[int] | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from codegen_ad.errors import InternalError
 from codegen_ad.ir.builder import Input
@@ -29,7 +30,7 @@ from codegen_ad.plan.tidying import (
     scalars,
     tidy,
 )
-from codegen_ad.plan.tiling import matrix_vectors, step_products, tiles
+from codegen_ad.plan.tiling import columns, matrix_vectors, step_products, tiles
 from codegen_ad.plan.units import Keep, Marks, stored_whole
 
 ATTEMPTS = 400
@@ -48,6 +49,7 @@ def plan(
     single: bool = False,
     reserved: frozenset[str] = frozenset(),
     small: Collection[str] = (),
+    orders: Mapping[str, str] = MappingProxyType({}),
 ) -> Kernel:
     """Plan a program as one kernel.
 
@@ -64,6 +66,7 @@ def plan(
     single : whether plain loops over rows use vectors, so that they may add up float32 in tiles.
     reserved : names that the file needs for itself.
     small : symbols of sizes that are constants of the file, so that loops over them are best.
+    orders : the orders in which arrays lie, by the names of inputs: C, F, or A for any.
     """
     marks = Marks()
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
@@ -82,6 +85,7 @@ def plan(
                 single,
                 reserved,
                 small,
+                orders,
             )
         except NeedsStorage as cause:
             if cause.node in marks.full:
@@ -118,6 +122,7 @@ def _attempt(
     single: bool,
     reserved: frozenset[str],
     small: Collection[str],
+    orders: Mapping[str, str],
 ) -> Kernel:
     root = Scope(None, is_region=True)
     known = frozenset(s.symbol for s in sizes)
@@ -128,12 +133,14 @@ def _attempt(
     p.names.reserved |= reserved
     sizes = list(sizes)
     parameters: list[Parameter] = []
+    lying: dict[str, str] = {}
     counts = set(_counts(program.outputs)) | reserved
     for number, node in enumerate(program.inputs):
         assert isinstance(node.params, Input)
         type = node.array
         own = names.usable(node.params.name, counts)
         parameters.append(Parameter(own, type.dtype, type.shape, type.rank))
+        lying[own] = orders.get(node.params.name, "C")
         for axis, dim in enumerate(type.shape):
             if not known.issuperset(dim.symbols()):
                 sizes.append(AxisSize(f"{own}_{axis}", number, axis))
@@ -175,6 +182,7 @@ def _attempt(
     reuse.reuse(kernel, p.names, program.notes)
     if tiled:
         tiles.tile(kernel, p.names, rows, blas)
+        columns.copy_columns(kernel, p.names, counting, lying)
     if tiled and blas:
         step_products.collect_steps(kernel, p.names)
     if tiled:

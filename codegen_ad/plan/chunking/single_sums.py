@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Sequence
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.chunking.fresh import Fresh
 from codegen_ad.plan.chunking.row_loops import is_over_rows, scalars_of, total_of
 from codegen_ad.plan.element import identity
@@ -19,19 +18,17 @@ from codegen_ad.plan.kernel import (
     Accumulate,
     Apply,
     Assign,
-    Expr,
     For,
     Kernel,
-    Let,
     Statement,
-    Store,
     Tiles,
     Var,
     copied,
 )
 from codegen_ad.plan.sizes import substitute
-from codegen_ad.plan.tidying.rename import expressions, rename_statement
+from codegen_ad.plan.tidying.rename import rename_statement
 from codegen_ad.plan.tidying.uses import changed, exposed
+from codegen_ad.plan.tiling.columns import is_arithmetic
 from codegen_ad.plan.tiling.rows import accesses
 
 ROWS = 128
@@ -68,9 +65,7 @@ def _sums(loop: For) -> list[str]:
 
 def _uses_vectors(loop: For) -> bool:
     """Whether a loop is arithmetic alone, and reads neighbours in memory one after another."""
-    if not all(isinstance(s, Let | Assign | Accumulate | Store) for s in loop.body):
-        return False
-    if any(_is_scalar(e) for s in loop.body for e in expressions(s)):
+    if not is_arithmetic(loop):
         return False
     own, row = changed(loop.body), Dim.symbol(loop.variable)
     for _, at, _ in accesses(loop.body):
@@ -79,14 +74,6 @@ def _uses_vectors(loop: For) -> bool:
         if not own.isdisjoint(others) or (loop.variable in others and not is_fixed):
             return False
     return True
-
-
-def _is_scalar(expr: Expr) -> bool:
-    """Whether an expression calls what computes one number at a time."""
-    if not isinstance(expr, Apply):
-        return False
-    calls = expr.op != "cast" and ELEMENTWISE[BY_NAME[expr.op]].carried
-    return calls or any(map(_is_scalar, expr.args))
 
 
 def _in_tiles(loop: For, sums: Sequence[str], names: Fresh) -> Iterator[Statement]:
