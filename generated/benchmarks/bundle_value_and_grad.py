@@ -365,7 +365,7 @@ def bundle_value_and_grad_rows(
                 handed[25, row] = -d_v_0
                 handed[26, row] = -d_v_1
                 handed[27, row] = -d_v_2
-            # What rows add at places of their own, row after row.
+            # What rows write at places of their own, row after row.
             for row in range(rows):
                 # line 8: errors = reprojection(cameras[which[:, 0]], points[which[:, 1]], weights,…
                 which_0 = places[1, row]

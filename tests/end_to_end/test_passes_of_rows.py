@@ -223,6 +223,37 @@ def test_the_first_row_that_fails_is_reported(
         run(*args)
 
 
+def two_for_each(t, who, y):
+    """Rows fill one array at several places."""
+    z = t[who] * y
+    both = np.stack([np.exp(-(z**2)) * np.sin(z), np.tanh(z) + np.log1p(z**2)], axis=1)
+    return np.concatenate([both.ravel(), y * np.cos(z)])
+
+
+def last_one_stays(t, who, y):
+    """Several rows write at one place: the last one is what stays."""
+    out = np.zeros_like(t)
+    for k in range(len(y)):
+        z = t[who[k]] * y[k]
+        out[who[k]] = np.exp(-z) * np.sin(z) + np.tanh(z) * y[k]
+    return out
+
+
+@pytest.mark.parametrize("function", [two_for_each, last_one_stays])
+def test_arrays_are_filled_in_the_order_of_rows(function: Any) -> None:
+    _, t, who, _, y = arguments(ability, 150)
+    found = differentiate(function, wrt="t")
+    if function is two_for_each:
+        assert passes.REMARK in text_of(function, (t, who, y), ("t",), "value")
+    for n in (1, 64, 150):
+        expected = function(t, who[:n], y[:n])
+        np.testing.assert_allclose(found.value(t, who[:n], y[:n]), expected, rtol=1e-12)
+    direction, step = np.random.default_rng(2).normal(size=G), 1e-6
+    up, down = (function(t + h * direction, who, y) for h in (step, -step))
+    _, tangent = found.jvp(t, who, y, tangent=direction)
+    np.testing.assert_allclose(tangent, (up - down) / (2 * step), rtol=1e-5, atol=1e-7)
+
+
 def test_what_does_little_with_what_it_picks_stays_one_loop() -> None:
     """Passes would cost more than vectors gain."""
 

@@ -2,7 +2,7 @@
 
 A loop that checks an index, or adds at a place from data, uses vectors for nothing in it. So a tile
 of rows is gone through three times: the first pass checks indices and picks what they point at, the
-second one is arithmetic alone and uses vectors, the third one adds at the places, row after row.
+second one is arithmetic alone and uses vectors, the third one writes at the places, row after row.
 What a row hands on from pass to pass is a column of one array: where there are many arrays, LLVM
 would have to compare each two of them before it uses vectors, and gives up.
 
@@ -59,7 +59,7 @@ number handed on. Linear models 1.35 and 1.7 (2.5), pairs of bodies 1.15 (2.4), 
 REMARK = "each in passes, so that arithmetic uses vectors"
 FIRST = "Indices are checked, and what they point at is picked."
 SECOND = "Arithmetic."
-THIRD = "What rows add at places of their own, row after row."
+THIRD = "What rows write at places of their own, row after row."
 
 
 def in_passes(rows: Rows, loop: For, names: Names, size: int) -> list[Statement] | None:
@@ -193,6 +193,7 @@ def _parted(rows: Rows, body: Sequence[Statement], names: Names, *, alone: bool)
 
     early = _needed(body, [k for k, s in enumerate(body) if is_read(s) or _is_check(s)])
     late = {n for s in body if _adds_elsewhere(rows, s) or alone for n in _arrays_of(s)}
+    late |= rows.filled
     parts = _Parts(rows, changed, alone)
     for position, statement in enumerate(body):
         made = copied(statement)

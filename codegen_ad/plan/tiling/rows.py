@@ -63,6 +63,7 @@ class Rows:
     tables : arrays that are read along the rows, with the axis for these.
     written : the tables that are written: a row touches its own part alone.
     totals : variables and buffers around the loop that rows add to.
+    filled : arrays that rows write at any places and do not read: the order of rows decides.
     """
 
     variable: str
@@ -74,6 +75,7 @@ class Rows:
     tables: dict[str, int] = field(default_factory=dict[str, int])
     written: set[str] = field(default_factory=set[str])
     totals: set[str] = field(default_factory=set[str])
+    filled: set[str] = field(default_factory=set[str])
 
     def varies(self, names: Iterable[str]) -> bool:
         """Whether any of these names differs from row to row."""
@@ -145,8 +147,13 @@ def loads(expr: Expr) -> Iterator[tuple[str, tuple[Dim, ...]]]:
             pass
 
 
-def rows_of(loop: For, arrays: dict[str, Array], around: Surroundings) -> Rows | None:
-    """What the rows of a loop share, or None if they are not independent but for sums."""
+def rows_of(
+    loop: For, arrays: dict[str, Array], around: Surroundings, *, ordered: bool = False
+) -> Rows | None:
+    """What the rows of a loop share, or None if they are not independent but for sums.
+
+    If `ordered`, they may fill arrays, too: all writes to one of these will be made row after row.
+    """
     rows = Rows(loop.variable, arrays, around)
     inner = list(walk(loop.body))
     if not all(isinstance(s, UNDERSTOOD) for s in inner):
@@ -164,7 +171,7 @@ def rows_of(loop: For, arrays: dict[str, Array], around: Surroundings) -> Rows |
                 return None
             case _:
                 pass
-    if not _sort_buffers(rows, loop):
+    if not _sort_buffers(rows, loop, ordered=ordered):
         return None
     _find_varying(rows, loop.body, within=False)
     return rows
@@ -176,7 +183,7 @@ def let_vary(rows: Rows, names: set[str], body: list[Statement]) -> None:
     _find_varying(rows, body, within=False)
 
 
-def _sort_buffers(rows: Rows, loop: For) -> bool:
+def _sort_buffers(rows: Rows, loop: For, *, ordered: bool) -> bool:
     """Tell temporaries, tables and totals apart; False if some array is none of these."""
     changed = {n for s in walk(loop.body) for n in written(s) if n not in rows.variables}
     row = Dim.symbol(rows.variable)
@@ -196,6 +203,9 @@ def _sort_buffers(rows: Rows, loop: For) -> bool:
         else:
             filled = any(isinstance(s, Fill) and s.buffer == name for s in walk(loop.body))
             axis = None if filled else _own_axis([at for at, _ in places], row)
+            if axis is None and ordered and all(_only_stores(s, name) for s in walk(loop.body)):
+                rows.filled.add(name)
+                continue
             if axis is None:
                 return False
             rows.tables[name] = axis
@@ -204,6 +214,15 @@ def _sort_buffers(rows: Rows, loop: For) -> bool:
         if name not in changed and name in rows.arrays and row in at:
             rows.tables.setdefault(name, at.index(row))
     return True
+
+
+def _only_stores(statement: Statement, name: str) -> bool:
+    """Whether a statement stores elements of an array, if it does anything with it."""
+    if isinstance(statement, Store) and statement.buffer == name:
+        return name not in names_in(statement.expr)
+    if name in written(statement):
+        return False
+    return not any(name in names_in(e) for e in expressions(statement))
 
 
 def _own_axis(places: list[tuple[Dim, ...]], row: Dim) -> int | None:

@@ -88,7 +88,7 @@ def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statemen
         return None
     around = surroundings_of(kernel, loop)
     arrays = arrays_of(kernel)
-    rows = rows_of(loop, arrays, around)
+    rows = rows_of(loop, arrays, around, ordered=is_flat)
     if rows is None:
         return None
     if is_flat:
