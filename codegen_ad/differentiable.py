@@ -127,10 +127,10 @@ class Differentiable(Generic[P, R]):
             value = self.value(*args, **kwargs)
 
             def pullback(g: Any) -> Any:
-                return self._run("vjp", args, kwargs, g)[1]
+                return self._call("vjp", args, kwargs, g)[1]
 
             return value, pullback
-        return self._run("vjp", args, kwargs, cotangent)
+        return self._call("vjp", args, kwargs, cotangent)
 
     @inside("jvp")
     def jvp(self, *args: Any, tangent: Any, **kwargs: Any) -> tuple[Any, Any]:
@@ -147,7 +147,7 @@ class Differentiable(Generic[P, R]):
         product : structured like it (like its first part with `has_aux`), with None for what is not
             floating point.
         """
-        return self._run("jvp", args, kwargs, tangent)
+        return self._call("jvp", args, kwargs, tangent)
 
     @inside("jacobian")
     def jacobian(self, *args: Any, mode: str = "auto", sparse: bool = False, **kwargs: Any) -> Any:
@@ -169,7 +169,7 @@ class Differentiable(Generic[P, R]):
         """
         kind = _with_option("jacobian", mode)
         if not sparse:
-            return self._run(kind, args, kwargs)
+            return self._call(kind, args, kwargs)
         if self._sparse is None:
             self._sparse = sparse_of(self.__wrapped__, self.options, self.kernels)
         return self._sparse(kind, args, kwargs)
@@ -188,7 +188,7 @@ class Differentiable(Generic[P, R]):
         For several things in `wrt`, or a structure, nested: structured like it, and in place of
         each array a structure of the second derivatives in that array and each other one.
         """
-        return self._run(_with_option("hessian", mode), args, kwargs)
+        return self._call(_with_option("hessian", mode), args, kwargs)
 
     @inside("hvp")
     def hvp(self, *args: Any, tangent: Any = None, **kwargs: Any) -> Any:
@@ -209,7 +209,7 @@ class Differentiable(Generic[P, R]):
             if not args:
                 raise InvalidArgument("hvp(*args, v) takes the arguments and then the vector")
             *args, tangent = args  # type: ignore[assignment]
-        return self._run("hvp", args, kwargs, tangent)
+        return self._call("hvp", args, kwargs, tangent)
 
     @inside("elementwise_grad")
     def elementwise_grad(self, *args: Any, **kwargs: Any) -> Any:
@@ -218,7 +218,7 @@ class Differentiable(Generic[P, R]):
         This is the gradient of the sum of the result, as in autograd: what is said above holds
         where each element of the result depends on the one at its place alone.
         """
-        return self._run("elementwise_grad", args, kwargs)
+        return self._call("elementwise_grad", args, kwargs)
 
     def taps(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """The gradients of the value in the intermediate values named by `taps=`, by name."""
@@ -342,6 +342,17 @@ class Differentiable(Generic[P, R]):
                 f"arguments like those you will use: {name}.source(...)"
             )
         return latest
+
+    def _call(
+        self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any], direction: Any = None
+    ) -> Any:
+        """A derivative from memory where there was a call like this one, or by the long way."""
+        if not kwargs and self._kernels is not None:
+            given = args if direction is None else (*args, direction)
+            call = self._kernels.fast(mode, given, len(given) - len(args))
+            if call is not None:
+                return call(*given)
+        return self._run(mode, args, kwargs, direction)
 
     def _run(
         self, mode: str, args: Sequence[Any], kwargs: Mapping[str, Any], direction: Any = None

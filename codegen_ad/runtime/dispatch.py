@@ -151,24 +151,33 @@ class Kernels:
         variants.add(prepared.compiled.metadata, prepared)
         return prepared
 
-    def fast(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
-        """The remembered call for positional arguments like these, if nothing has changed."""
+    def fast(
+        self, mode: str, args: Sequence[Any], directions: int = 0
+    ) -> Callable[..., Any] | None:
+        """The remembered call for positional arguments like these, if nothing has changed.
+
+        The last of them may be `directions`: a cotangent or tangent, which is none of the
+        function's own.
+        """
         key = plain_key(mode, args)
         if key is None:
-            return self._fast_nested(mode, args)
+            return self._fast_nested(mode, args, directions)
         found = self._plain.get(key)
         if found is None:
             return None
         watch, call, is_whole = found
         return call if watch.unchanged() and (is_whole or self.binder.is_current()) else None
 
-    def _fast_nested(self, mode: str, args: Sequence[Any]) -> Callable[..., Any] | None:
+    def _fast_nested(
+        self, mode: str, args: Sequence[Any], directions: int
+    ) -> Callable[..., Any] | None:
         known = nested_key(mode, args) if self._nested else None
         if known is None:
             return None
         key, leaves = known
         found = self._nested.get(key)
-        if found is None or not found[0].unchanged() or not self._has_same_defaults(args):
+        own = args[: len(args) - directions]
+        if found is None or not found[0].unchanged() or not self._has_same_defaults(own):
             return None
         call = found[1]
         return lambda *args: call(args, leaves)

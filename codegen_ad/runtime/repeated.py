@@ -112,5 +112,13 @@ def left_out(given: Sequence[Any], leaves: Sequence[Any]) -> tuple[Any, ...] | N
     return rest if all(map(_is_taken_as_it_is, given, leaves)) else None
 
 
+def are_taken_as_they_are(given: Sequence[Any], leaves: Sequence[Any]) -> bool:
+    """Whether a kernel takes the arrays and numbers of a direction as they are given."""
+    return len(given) == len(leaves) and all(
+        _is_taken_as_it_is(x, leaf) or (type(x) is float and type(leaf) is float64)
+        for x, leaf in zip(given, leaves, strict=True)
+    )
+
+
 def _is_taken_as_it_is(given: object, leaf: object) -> bool:
     return given is leaf or (type(given) is float64 and type(leaf) is float64)

@@ -14,7 +14,12 @@ from codegen_ad.runtime.arguments import rebuild
 from codegen_ad.runtime.compiled import flat, rebuild_output
 from codegen_ad.runtime.dispatch import Kernels, Prepared
 from codegen_ad.runtime.foreign import is_on_device
-from codegen_ad.runtime.repeated import left_out, nested_key, plain_key
+from codegen_ad.runtime.repeated import (
+    are_taken_as_they_are,
+    left_out,
+    nested_key,
+    plain_key,
+)
 from codegen_ad.runtime.structures import directions, mapped
 from codegen_ad.signature import ArrayForm, ScalarForm
 
@@ -35,7 +40,9 @@ def run(
     """
     arguments = kernels.binder.bind(args, kwargs)
     prepared, leaves = kernels.prepare(mode, arguments)
-    if prepared.compiled.metadata["cotangents"]:
+    count = len(leaves)
+    is_directed = bool(prepared.compiled.metadata["cotangents"])
+    if is_directed:
         leaves += directions(prepared, mode, leaves, direction)
     if mode == "taps":
         data = prepared.compiled.metadata
@@ -44,8 +51,11 @@ def run(
         return {n.removeprefix("d_"): g for n, g in zip(names, values, strict=True)}
     finish = _finisher(prepared, mode)
     result = finish(prepared.compiled.call(leaves), arguments)
-    if not kwargs and mode in ("value", "value_and_grad"):
+    if not kwargs and not is_directed:
         _remember(kernels, prepared, mode, args, leaves, finish)
+    elif not kwargs and direction is not None:
+        taken = leaves[:count], leaves[count:]
+        _remember_directed(kernels, prepared, mode, args, direction, taken, finish)
     return result
 
 
@@ -105,6 +115,45 @@ def _remember(
         )
 
 
+def _remember_directed(
+    kernels: Kernels,
+    prepared: Prepared,
+    mode: str,
+    args: Sequence[Any],
+    direction: Any,
+    taken: tuple[Sequence[Any], Sequence[Any]],
+    finish: Finish,
+) -> None:
+    """The same for a call with a direction, which comes last; `taken` are its leaves and others."""
+    binder = kernels.binder
+    own, both = nested_key(mode, args), nested_key(mode, (*args, direction))
+    if own is None or both is None or binder.static or binder.is_open:
+        return
+    behind = both[1][len(own[1]) :]
+    if left_out(own[1], taken[0]) != () or not are_taken_as_they_are(behind, taken[1]):
+        return
+    names = binder.names[: len(args)]
+    if not binder.roots <= set(names):
+        return
+    run = prepared.compiled.run_for([*taken[0], *taken[1]])
+    key = plain_key(mode, (*args, direction))
+    if key is None:
+        kernels.remember_nested(
+            both[0],
+            args,
+            prepared,
+            lambda args, given: finish(run(*given), dict(zip(names, args, strict=False))),
+        )
+        return
+    short = _shortcut(prepared, mode, run)
+    kernels.remember(
+        key,
+        args,
+        prepared,
+        short or (lambda *args: finish(run(*args), dict(zip(names, args, strict=False)))),
+    )
+
+
 def _call_with(function: Callable[..., Any], rest: Sequence[Any], *given: Any) -> Any:
     return function(*given, *rest)
 
@@ -128,12 +177,18 @@ def _shortcut(
     wrt = cast("list[str]", data["wrt"])
     if not all(isinstance(forms.get(name), ArrayForm | ScalarForm) for name in wrt):
         return None
-    if len(wrt) == 1:
+    if not data["values"]:
+        return function if len(wrt) == 1 else None
+    if mode == "jvp" and data["floats"] != [0]:
+        return None
+    if mode == "jvp" or len(wrt) == 1:
         return function if typed is None else partial(_typed_pair, function, typed)
 
     def call(*args: Any) -> Any:
         value, *found = function(*args)
-        return value if typed is None else typed(value), tuple(found)
+        if typed is not None and not getattr(value, "ndim", 0):
+            value = typed(value)
+        return value, tuple(found)
 
     return call
 
@@ -145,9 +200,9 @@ def _value(function: Callable[..., Any], typed: Any, *args: Any) -> Any:
 
 
 def _typed_pair(function: Callable[..., Any], typed: Any, *args: Any) -> Any:
-    """A number in its dtype, and a gradient."""
-    value, gradient = function(*args)
-    return typed(value), gradient
+    """The same with a derivative."""
+    value, derivative = function(*args)
+    return value if getattr(value, "ndim", 0) else typed(value), derivative
 
 
 def _finisher(prepared: Prepared, mode: str) -> Finish:

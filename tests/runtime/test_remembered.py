@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import differentiate
+from codegen_ad.errors import InvalidArgument
 from codegen_ad.runtime.repeated import nested_key, plain_key
 
 ROWS = np.arange(12.0).reshape(3, 4)
@@ -323,3 +325,72 @@ def test_a_change_outside_is_seen_by_the_next_call(
         assert f.value_and_grad(x)[0] == function(x)
     monkeypatch.undo()
     assert f.value_and_grad(x)[0] == before
+
+
+def test_every_derivative_is_answered_from_memory() -> None:
+    @differentiate
+    def squares(p, x):  # type: ignore[no-untyped-def]
+        return np.sum((p[0] * np.exp(-p[1] * x)) ** 2)
+
+    @differentiate
+    def curve(p, x):  # type: ignore[no-untyped-def]
+        return p[0] * np.exp(-p[1] * x)
+
+    asked: list[tuple[Any, str, Callable[..., Any], int]] = [
+        (curve, "vjp", lambda p, x, v, u: curve.vjp(p, x, cotangent=u), 3),
+        (curve, "jvp", lambda p, x, v, u: curve.jvp(p, x, tangent=v), 2),
+        (curve, "jacobian", lambda p, x, v, u: curve.jacobian(p, x), 0),
+        (curve, "jacobian:reverse", lambda p, x, v, u: curve.jacobian(p, x, mode="reverse"), 0),
+        (squares, "hessian", lambda p, x, v, u: squares.hessian(p, x), 0),
+        (squares, "hvp", lambda p, x, v, u: squares.hvp(p, x, v), 2),
+        (squares, "hvp", lambda p, x, v, u: squares.hvp(p, x, tangent=v), 2),
+        (squares, "vjp", lambda p, x, v, u: squares.vjp(p, x, cotangent=u[0]), 1),
+    ]
+    for function, mode, call, size in asked:
+        for seed in range(3):
+            p, v, x, u = np.split(np.random.default_rng(seed).normal(size=10), [2, 4, 7])
+            direction = {0: (), 1: (u[0],), 2: (v,), 3: (u,)}[size]
+            found = call(p, x, v, u)
+            given = (p, x, *direction)
+            assert function.kernels.fast(mode, given, len(direction)) is not None, mode
+            function.kernels._plain.clear()
+            for one, other in zip(found, call(p, x, v, u), strict=True):
+                np.testing.assert_array_equal(one, other)
+                assert type(one) is type(other)
+
+
+def test_directions_of_another_kind_are_converted_each_time() -> None:
+    @differentiate(wrt=("p", "x"))
+    def curve(p, x):  # type: ignore[no-untyped-def]
+        return p["a"] * np.exp(-p["b"] * x)
+
+    x = np.arange(3.0)
+    p = {"a": 2.0, "b": 0.5}
+    expected = curve.vjp(p, x, cotangent=np.ones(3))
+    for given in (np.ones(3, int), [1, 1, 1], np.ones(3, np.float32), np.ones((3, 2))[:, 0]):
+        for _ in range(2):
+            value, (slopes, slope) = curve.vjp(p, x, cotangent=given)
+            np.testing.assert_array_equal(value, expected[0])
+            np.testing.assert_array_equal(slope, expected[1][1])
+            assert slopes == expected[1][0]
+    for _ in range(2):
+        _, all_of_it = curve.jvp(p, x, tangent=({"a": 1.0, "b": 1.0}, np.ones(3)))
+        _, of_x = curve.jvp(p, x, tangent=({"a": 0.0, "b": 0.0}, np.ones(3)))
+        _, by_none = curve.jvp(p, x, tangent=(None, np.ones(3)))
+        np.testing.assert_array_equal(of_x, by_none)
+        assert not np.array_equal(all_of_it, of_x)
+        with pytest.raises(InvalidArgument, match="shape"):
+            curve.jvp(p, x, tangent=(p, np.ones(4)))
+
+
+def test_directions_behind_defaults() -> None:
+    @differentiate
+    def curve(p, x, power=2.0):  # type: ignore[no-untyped-def]
+        return p * x**power
+
+    x = np.arange(1.0, 4.0)
+    for _ in range(3):
+        np.testing.assert_allclose(curve.jvp(2.0, x, tangent=1.0)[1], x**2)
+        np.testing.assert_allclose(curve.jvp(2.0, x, 3.0, tangent=1.0)[1], x**3)
+        np.testing.assert_allclose(curve.jvp(2.0, x, tangent=3.0)[1], 3 * x**2)
+        np.testing.assert_allclose(curve.vjp(2.0, x, cotangent=x)[1], np.sum(x**3))
