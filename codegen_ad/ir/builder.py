@@ -149,6 +149,10 @@ class Builder:
         for scope in reversed(self._scopes):
             found = scope.table.get(key)
             if found is not None:
+                if not self._gradient:
+                    # What a value and its gradient share is the value's: rules for gradients drop
+                    # products with zero, which are NaN where the other factor is infinite.
+                    self.notes.gradients.discard(found)
                 return found
         if self._sized and op.kind is Kind.SIZE and (held := self._held(op, args, params)):
             return held
@@ -325,11 +329,12 @@ class Builder:
                 new[node] = node
                 continue
             args = tuple(new[a] for a in node.args)
-            with self.at(self.notes.origins.get(node) or self._origin):
+            is_gradient = node in self.notes.gradients
+            with self.at(self.notes.origins.get(node) or self._origin, gradient=is_gradient):
                 sizes = [new[s] for s in node.sizes]
                 found = None if foreign and not sizes else sizes
                 made = self.node(node.op, args, node.params, found)
-            self.notes.copy(node, made)
+            self.notes.copy_text(node, made)
             new[node] = made
         return [new[o] for o in outputs]
 

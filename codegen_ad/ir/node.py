@@ -172,12 +172,16 @@ class Notes:
     names: dict[Node, str] = field(default_factory=dict[Node, str])
     gradients: set[Node] = field(default_factory=set[Node])
 
-    def copy(self, source: Node, target: Node) -> None:
-        """Let `target` inherit what is known of `source`, unless it has notes of its own."""
+    def copy_text(self, source: Node, target: Node) -> None:
+        """Let `target` inherit line and name of `source`, unless it has its own."""
         if source in self.origins:
             self.origins.setdefault(target, self.origins[source])
         if source in self.names:
             self.names.setdefault(target, self.names[source])
+
+    def copy(self, source: Node, target: Node) -> None:
+        """The same, and that `source` is part of a gradient."""
+        self.copy_text(source, target)
         if source in self.gradients and target is not source:
             self.gradients.add(target)
 

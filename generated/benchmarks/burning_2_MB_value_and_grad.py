@@ -269,8 +269,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 d_u_9 = d_u[i + 2, k + 2]
                 # line 4: for _ in range(steps):
                 u_16 = kept_u[u_15, i + 2, k + 2]
+                # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-1])
+                part_4 = rate * u_16
+                part_5 = 1.0 - u_16
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
-                d_part_1 = d_u_9 - d_u_9 * (rate * u_16) + d_u_9 * (1.0 - u_16) * rate
+                d_part_1 = d_u_9 - d_u_9 * part_4 + d_u_9 * part_5 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 d_u_2[i + 2, k + 2] = (
                     (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2]) * c
@@ -305,11 +308,12 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 if 1 <= place_3 < n - 1 and 1 <= k < d - 1:
                     # line 4: for _ in range(steps):
                     u_17 = kept_u[u_15, place_3, k]
+                    # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
+                    part_6 = rate * u_17
+                    part_7 = 1.0 - u_17
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
                     d_part_2 = (
-                        d_u_place_3_k
-                        - d_u_place_3_k * (rate * u_17)
-                        + d_u_place_3_k * (1.0 - u_17) * rate
+                        d_u_place_3_k - d_u_place_3_k * part_6 + d_u_place_3_k * part_7 * rate
                     )
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_2[place_3, k] += d_part_2 + d_spread_1 * d_u_place_3_k
@@ -328,8 +332,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     raise IndexError("line 4: index is out of bounds for axis 0")
                 # line 4: for _ in range(steps):
                 u_19 = kept_u[u_18, i + 2, 1]
+                # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-1])
+                part_8 = rate * u_19
+                part_9 = 1.0 - u_19
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
-                d_part_3 = d_u_1_1 - d_u_1_1 * (rate * u_19) + d_u_1_1 * (1.0 - u_19) * rate
+                d_part_3 = d_u_1_1 - d_u_1_1 * part_8 + d_u_1_1 * part_9 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 d_u_2[i + 2, 1] = (
                     (d_u[i + 2, 2] + d_u[i + 3, 1] + d_u[i + 1, 1]) * c
@@ -338,8 +345,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 d_u_10 = d_u[i + 2, d - 2]
                 # line 4: for _ in range(steps):
                 u_20 = kept_u[u_18, i + 2, d - 2]
+                # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-1])
+                part_10 = rate * u_20
+                part_11 = 1.0 - u_20
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
-                d_part_4 = d_u_10 - d_u_10 * (rate * u_20) + d_u_10 * (1.0 - u_20) * rate
+                d_part_4 = d_u_10 - d_u_10 * part_10 + d_u_10 * part_11 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 d_u_2[i + 2, d - 2] = (
                     (d_u[i + 2, d - 3] + d_u[i + 3, d - 2] + d_u[i + 1, d - 2]) * c

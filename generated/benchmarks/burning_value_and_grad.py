@@ -123,8 +123,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 for l in range(d - 4):
                     d_u_2 = d_u[k + 2, l + 2]
                     u_4 = u_steps[back_steps_1 - i - 1, k + 2, l + 2]
+                    # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
+                    part_2 = rate * u_4
+                    part_3 = 1.0 - u_4
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_part_1 = d_u_2 - d_u_2 * (rate * u_4) + d_u_2 * (1.0 - u_4) * rate
+                    d_part_1 = d_u_2 - d_u_2 * part_2 + d_u_2 * part_3 * rate
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_1[k + 2, l + 2] = (
                         (d_u[k + 2, l + 3] + d_u[k + 2, l + 1] + d_u[k + 3, l + 2] + d_u[k + 1, l + 2]) * c
@@ -158,11 +161,12 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     if 1 <= place_2 < n - 1 and 1 <= l < d - 1:
                         u_place_2_l = u_steps[back_steps_1 - i - 1, place_2, l]
+                        # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1,…
+                        part_4 = rate * u_place_2_l
+                        part_5 = 1.0 - u_place_2_l
                         # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] *…
                         d_part_2 = (
-                            d_u_place_2_l
-                            - d_u_place_2_l * (rate * u_place_2_l)
-                            + d_u_place_2_l * (1.0 - u_place_2_l) * rate
+                            d_u_place_2_l - d_u_place_2_l * part_4 + d_u_place_2_l * part_5 * rate
                         )
                         # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u…
                         d_u_1[place_2, l] += d_part_2 + d_spread_1 * d_u_place_2_l
@@ -174,8 +178,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_1[k + 2, 0] = d_u[k + 2, 0] + d_spread_0
                     u_1_1 = u_steps[back_steps_1 - i - 1, k + 2, 1]
+                    # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
+                    part_6 = rate * u_1_1
+                    part_7 = 1.0 - u_1_1
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_part_3 = d_u_1_1 - d_u_1_1 * (rate * u_1_1) + d_u_1_1 * (1.0 - u_1_1) * rate
+                    d_part_3 = d_u_1_1 - d_u_1_1 * part_6 + d_u_1_1 * part_7 * rate
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_1[k + 2, 1] = (
                         (d_u[k + 2, 2] + d_u[k + 3, 1] + d_u[k + 1, 1]) * c
@@ -183,8 +190,11 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     )
                     d_u_3 = d_u[k + 2, d - 2]
                     u_5 = u_steps[back_steps_1 - i - 1, k + 2, d - 2]
+                    # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
+                    part_8 = rate * u_5
+                    part_9 = 1.0 - u_5
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_part_4 = d_u_3 - d_u_3 * (rate * u_5) + d_u_3 * (1.0 - u_5) * rate
+                    d_part_4 = d_u_3 - d_u_3 * part_8 + d_u_3 * part_9 * rate
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_1[k + 2, d - 2] = (
                         (d_u[k + 2, d - 3] + d_u[k + 3, d - 2] + d_u[k + 1, d - 2]) * c

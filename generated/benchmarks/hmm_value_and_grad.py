@@ -213,32 +213,32 @@ def hmm_value_and_grad(logits, emission, start, seen):
             d_total_2 = -1.0 / scale_1
             # gradient of line 20: alpha = alpha / scale
             d_scale = d_total_2 - d_alpha_4 * d_total_1
-            # gradient of line 18: alpha = (alpha @ A) * B[:, seen[t]]
-            d_alpha_5 = seen[-first + q - step - 1]
-            if d_alpha_5 < 0:
-                d_alpha_5 += d
-            if d_alpha_5 < 0 or d_alpha_5 >= d:
+            # line 18: alpha = (alpha @ A) * B[:, seen[t]]
+            alpha_7 = seen[-first + q - step - 1]
+            if alpha_7 < 0:
+                alpha_7 += d
+            if alpha_7 < 0 or alpha_7 >= d:
                 raise IndexError("line 18: index is out of bounds for axis 1")
             for i in range(n):
                 # gradient of line 20: alpha = alpha / scale
-                d_alpha_6 = d_alpha_1[i] * d_total_1
+                d_alpha_5 = d_alpha_1[i] * d_total_1
                 # gradient of line 19: scale = alpha.sum()
-                d_alpha = d_alpha_6 + d_scale
+                d_alpha = d_alpha_5 + d_scale
                 # gradient of line 18: alpha = (alpha @ A) * B[:, seen[t]]
-                d_alpha_block[step, i] = d_alpha * B_3[i, d_alpha_5]
-                d_alpha_3[i, d_alpha_5] += d_alpha * alpha_2[-first + q - step - 1, i]
+                d_alpha_block[step, i] = d_alpha * B_3[i, alpha_7]
+                d_alpha_3[i, alpha_7] += d_alpha * alpha_2[-first + q - step - 1, i]
             for i in range(n):
-                d_alpha_7 = 0.0
+                d_alpha_6 = 0.0
                 d_alpha_block_1[step, i] = alpha[i]
-                d_alpha_7_other = 0.0
+                d_alpha_6_other = 0.0
                 # Two sums take turns, so that fewer additions wait for each other.
                 for j in range(n):
-                    d_alpha_7, d_alpha_7_other = (
-                        d_alpha_7_other,
-                        d_alpha_7 + d_alpha_block[step, j] * A_3[i, j],
+                    d_alpha_6, d_alpha_6_other = (
+                        d_alpha_6_other,
+                        d_alpha_6 + d_alpha_block[step, j] * A_3[i, j],
                     )
-                d_alpha_7 = d_alpha_7 + d_alpha_7_other
-                d_alpha_1[i] = d_alpha_7
+                d_alpha_6 = d_alpha_6 + d_alpha_6_other
+                d_alpha_1[i] = d_alpha_6
         add_outer_products(d_alpha_2, d_alpha_block_1, d_alpha_block, steps, product)
     d_logits = np.empty((n, n))
     d_emission = np.empty((n, d))

@@ -90,117 +90,121 @@ def lotka_volterra_value_and_grad(p, start, seen, dt):
         # gradient of line 19: total += (u - seen[t, 0]) ** 2 + (v - seen[t, 1]) ** 2
         d_total_1 = d_total * 2.0
         d_v_1 = d_v + d_total_1 * total_2[-j + k - 1]
-        # gradient of line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
-        d_u_1 = dt / 6.0
+        # line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
+        u_3 = dt / 6.0
         # gradient of line 18: v = v + dt / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
-        d_v4 = d_v_1 * d_u_1
+        d_v4 = d_v_1 * u_3
         v_2 = v_steps[-j + k - 1]
         p_2_1 = p[2]
-        u_3 = u_steps[-j + k - 1]
-        # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_part_1 = dt / 2.0
+        u_4 = u_steps[-j + k - 1]
+        # line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
+        part_8 = dt / 2.0
         p_0_1 = p[0]
         p_1_1 = p[1]
-        # gradient of line 5 of slope: return (
-        d_u1_1 = p_1_1 * u_3
-        u1_1 = p_0_1 * u_3 - d_u1_1 * v_2
-        # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_part_2 = u_3 + d_part_1 * u1_1
-        # gradient of line 5 of slope: return (
-        d_u1_2 = p_1_1 * d_part_2
-        d_u1_3 = p_2_1 * u_3
+        # line 5 of slope: return (
+        u1_1 = p_1_1 * u_4
+        u1_2 = p_0_1 * u_4 - u1_1 * v_2
+        # line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
+        part_9 = u_4 + part_8 * u1_2
+        # line 5 of slope: return (
+        u1_3 = p_1_1 * part_9
+        u1_4 = p_2_1 * u_4
         p_3_1 = p[3]
-        v1_1 = d_u1_3 * v_2 - p_3_1 * v_2
-        # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_part_3 = v_2 + d_part_1 * v1_1
+        v1_1 = u1_4 * v_2 - p_3_1 * v_2
+        # line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
+        part_10 = v_2 + part_8 * v1_1
+        # line 5 of slope: return (
+        u2_1 = p_0_1 * part_9 - u1_3 * part_10
+        # line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
+        part_11 = u_4 + part_8 * u2_1
+        # line 5 of slope: return (
+        u1_5 = p_2_1 * part_11
+        u1_6 = p_2_1 * part_9
+        v2_1 = u1_6 * part_10 - p_3_1 * part_10
+        # line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
+        part_12 = v_2 + part_8 * v2_1
+        # line 5 of slope: return (
+        v3_1 = u1_5 * part_12 - p_3_1 * part_12
+        # line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
+        part_13 = v_2 + dt * v3_1
         # gradient of line 5 of slope: return (
-        u2_1 = p_0_1 * d_part_2 - d_u1_2 * d_part_3
-        # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
-        d_part_4 = u_3 + d_part_1 * u2_1
-        # gradient of line 5 of slope: return (
-        d_u1_4 = p_2_1 * d_part_4
-        d_u1_5 = p_2_1 * d_part_2
-        v2_1 = d_u1_5 * d_part_3 - p_3_1 * d_part_3
-        # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
-        d_part_5 = v_2 + d_part_1 * v2_1
-        # gradient of line 5 of slope: return (
-        v3_1 = d_u1_4 * d_part_5 - p_3_1 * d_part_5
-        # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
-        d_part_6 = v_2 + dt * v3_1
-        # gradient of line 5 of slope: return (
-        d_u1_6 = d_v4 * d_part_6
+        d_u1_1 = d_v4 * part_13
         # gradient of line 18: v = v + dt / 6 * (v1 + 2 * v2 + 2 * v3 + v4)
         d_v_2 = d_v4 * 2.0
-        # gradient of line 5 of slope: return (
-        d_u1_7 = p_1_1 * d_part_4
-        u3_1 = p_0_1 * d_part_4 - d_u1_7 * d_part_5
-        # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
-        d_part_7 = u_3 + dt * u3_1
+        # line 5 of slope: return (
+        u1_7 = p_1_1 * part_11
+        u3_1 = p_0_1 * part_11 - u1_7 * part_12
+        # line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
+        part_14 = u_4 + dt * u3_1
+        # line 5 of slope: return (
+        u1_8 = p_2_1 * part_14
         # gradient of line 19: total += (u - seen[t, 0]) ** 2 + (v - seen[t, 1]) ** 2
-        d_u_2 = d_u + d_total_1 * total_1[-j + k - 1]
+        d_u_1 = d_u + d_total_1 * total_1[-j + k - 1]
         # gradient of line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
-        d_u4 = d_u_2 * d_u_1
+        d_u4 = d_u_1 * u_3
+        # line 5 of slope: return (
+        u1_9 = p_1_1 * part_14
         # gradient of line 5 of slope: return (
-        d_u1_8 = d_v4 * (p_2_1 * d_part_7) - d_v4 * p_3_1 - d_u4 * (p_1_1 * d_part_7)
+        d_u1_2 = d_v4 * u1_8 - d_v4 * p_3_1 - d_u4 * u1_9
         # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
-        d_v3 = d_v_2 + d_u1_8 * dt
+        d_v3 = d_v_2 + d_u1_2 * dt
         # gradient of line 5 of slope: return (
-        d_u1_9 = d_v3 * d_part_5
-        d_u1_10 = d_u4 * d_part_6
-        d_u1_11 = d_u1_6 * p_2_1 - d_u1_10 * p_1_1 + d_u4 * p_0_1
+        d_u1_3 = d_v3 * part_12
+        d_u1_4 = d_u4 * part_13
+        d_u1_5 = d_u1_1 * p_2_1 - d_u1_4 * p_1_1 + d_u4 * p_0_1
         # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
-        d_part_8 = d_u1_11 * dt
+        d_part_1 = d_u1_5 * dt
         # gradient of line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
-        d_u_3 = d_u4 * 2.0
-        d_u3 = d_part_8 + d_u_3
+        d_u_2 = d_u4 * 2.0
+        d_u3 = d_part_1 + d_u_2
         # gradient of line 5 of slope: return (
-        d_u1_12 = d_v3 * d_u1_4 - d_v3 * p_3_1 - d_u3 * d_u1_7
+        d_u1_6 = d_v3 * u1_5 - d_v3 * p_3_1 - d_u3 * u1_7
         # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
-        d_v2 = d_v_2 + d_u1_12 * d_part_1
+        d_v2 = d_v_2 + d_u1_6 * part_8
         # gradient of line 5 of slope: return (
-        d_u1_13 = d_v2 * d_part_3
-        d_u1_14 = d_u3 * d_part_5
-        d_u1_15 = d_u1_9 * p_2_1 - d_u1_14 * p_1_1 + d_u3 * p_0_1
+        d_u1_7 = d_v2 * part_10
+        d_u1_8 = d_u3 * part_12
+        d_u1_9 = d_u1_3 * p_2_1 - d_u1_8 * p_1_1 + d_u3 * p_0_1
         # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
-        d_part_9 = d_u1_15 * d_part_1
+        d_part_2 = d_u1_9 * part_8
         # gradient of line 17: u = u + dt / 6 * (u1 + 2 * u2 + 2 * u3 + u4)
-        d_u2 = d_part_9 + d_u_3
+        d_u2 = d_part_2 + d_u_2
         # gradient of line 5 of slope: return (
-        d_u1_16 = d_v2 * d_u1_5 - d_v2 * p_3_1 - d_u2 * d_u1_2
+        d_u1_10 = d_v2 * u1_6 - d_v2 * p_3_1 - d_u2 * u1_3
         # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_v1 = d_v4 + d_u1_16 * d_part_1
+        d_v1 = d_v4 + d_u1_10 * part_8
         # gradient of line 5 of slope: return (
-        d_u1_17 = d_v1 * v_2
-        d_p_3 += -d_u1_6 - d_u1_9 - d_u1_13 - d_u1_17
-        d_p_2 += d_u1_6 * d_part_7 + d_u1_9 * d_part_4 + d_u1_13 * d_part_2 + d_u1_17 * u_3
-        d_u1_18 = d_u2 * d_part_3
-        d_u1_19 = d_u1_13 * p_2_1 - d_u1_18 * p_1_1 + d_u2 * p_0_1
+        d_u1_11 = d_v1 * v_2
+        d_p_3 += -d_u1_1 - d_u1_3 - d_u1_7 - d_u1_11
+        d_p_2 += d_u1_1 * part_14 + d_u1_3 * part_11 + d_u1_7 * part_9 + d_u1_11 * u_4
+        d_u1_12 = d_u2 * part_10
+        d_u1_13 = d_u1_7 * p_2_1 - d_u1_12 * p_1_1 + d_u2 * p_0_1
         # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_u1 = d_u4 + d_u1_19 * d_part_1
+        d_u1 = d_u4 + d_u1_13 * part_8
         # gradient of line 5 of slope: return (
-        d_u1_20 = d_u1 * v_2
-        d_p_1 += -(d_u1_10 * d_part_7) - d_u1_14 * d_part_4 - d_u1_18 * d_part_2 - d_u1_20 * u_3
-        d_p_0 += d_u4 * d_part_7 + d_u3 * d_part_4 + d_u2 * d_part_2 + d_u1 * u_3
+        d_u1_14 = d_u1 * v_2
+        d_p_1 += -(d_u1_4 * part_14) - d_u1_8 * part_11 - d_u1_12 * part_9 - d_u1_14 * u_4
+        d_p_0 += d_u4 * part_14 + d_u3 * part_11 + d_u2 * part_9 + d_u1 * u_4
         # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
-        d_part_10 = d_u_2 + d_u1_11
+        d_part_3 = d_u_1 + d_u1_5
         # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
-        d_part_11 = d_part_10 + d_u1_15
+        d_part_4 = d_part_3 + d_u1_9
         # gradient of line 5 of slope: return (
-        d_u1_21 = d_part_11 + d_u1_17 * p_2_1
+        d_u1_15 = d_part_4 + d_u1_11 * p_2_1
         # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_part_12 = d_u1_21 + d_u1_19
+        d_part_5 = d_u1_15 + d_u1_13
         # gradient of line 5 of slope: return (
-        d_u_4 = d_part_12 - d_u1_20 * p_1_1 + d_u1 * p_0_1
+        d_u_3 = d_part_5 - d_u1_14 * p_1_1 + d_u1 * p_0_1
         # gradient of line 16: u4, v4 = slope(u + dt * u3, v + dt * v3)
-        d_part_13 = d_v_1 + d_u1_8
+        d_part_6 = d_v_1 + d_u1_2
         # gradient of line 15: u3, v3 = slope(u + dt / 2 * u2, v + dt / 2 * v2)
-        d_part_14 = d_part_13 + d_u1_12
+        d_part_7 = d_part_6 + d_u1_6
         # gradient of line 14: u2, v2 = slope(u + dt / 2 * u1, v + dt / 2 * v1)
-        d_part_15 = d_part_14 + d_u1_16
+        d_part_8 = d_part_7 + d_u1_10
         # gradient of line 5 of slope: return (
-        d_v_3 = d_part_15 - d_v1 * p_3_1 + d_v1 * d_u1_3 - d_u1 * d_u1_1
+        d_v_3 = d_part_8 - d_v1 * p_3_1 + d_v1 * u1_4 - d_u1 * u1_1
         # gradient of line 12: for t in range(len(seen)):
-        d_u, d_v = d_u_4, d_v_3
+        d_u, d_v = d_u_3, d_v_3
     d_p = np.empty(4)
     d_p[0] = d_p_0
     d_p[1] = d_p_1

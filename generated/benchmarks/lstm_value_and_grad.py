@@ -216,83 +216,84 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 ingate = 1.0 / (1.0 + forget_3[i])
                 # line 24: cell = cell * forget + ingate * change
                 state_1[weight_3, i] = cell[i] * forget + ingate * change[i]
-        d_logs_1 = 0.0
+        logs_3 = 0.0
         for i in range(k):
             # line 17: for layer in range(layers):
             x_4 = x[i]
             x_1[t, i] = x_4
-            # gradient of line 27: prediction = x * extra[1] + extra[2]
+            # line 27: prediction = x * extra[1] + extra[2]
             prediction = x_4 * extra[1, i] + extra[2, i]
-            # gradient of line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
-            d_logs_2 = vector_exp(prediction)
-            logs_1[t, i] = d_logs_2
-            d_logs_1 = plus(d_logs_1, d_logs_2)
-        d_total_2 = 0.0
-        d_logs_3 = d_logs_1 + 2.0
-        logs_2[t] = d_logs_3
-        d_logs_4 = math.log(d_logs_3)
+            # line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
+            logs_4 = vector_exp(prediction)
+            logs_1[t, i] = logs_4
+            logs_3 = plus(logs_3, logs_4)
+        total_1 = 0.0
+        logs_5 = logs_3 + 2.0
+        logs_2[t] = logs_5
+        logs_6 = math.log(logs_5)
         for i in range(k):
-            # gradient of line 27: prediction = x * extra[1] + extra[2]
+            # line 27: prediction = x * extra[1] + extra[2]
             prediction = x[i] * extra[1, i] + extra[2, i]
-            # gradient of line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
-            logs = prediction - d_logs_4
-            # gradient of line 29: total += (sequence[t + 1] * logs).sum()
-            d_total_2 = plus(d_total_2, sequence[t + 1, i] * logs)
-        total += d_total_2
+            # line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
+            logs = prediction - logs_6
+            # line 29: total += (sequence[t + 1] * logs).sum()
+            total_1 = plus(total_1, sequence[t + 1, i] * logs)
+        total += total_1
     # line 30: return -total / ((n - 1) * b)
     value_1 = float(k * n - k)
     value = -(total / value_1)
     # gradient of line 30: return -total / ((n - 1) * b)
     d_total = -1.0 / value_1
     for j in range(max(n - 1, 0)):
-        d_logs_5 = 0.0
+        d_logs_1 = 0.0
         for i in range(k):
             # gradient of line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
-            d_logs_5 = plus(d_logs_5, sequence[-j + n - 1, i])
-        d_logs_6 = d_logs_5 * d_total / logs_2[-j + n - 2]
+            d_logs_1 = plus(d_logs_1, sequence[-j + n - 1, i])
+        d_logs_2 = d_logs_1 * d_total / logs_2[-j + n - 2]
         for i in range(k):
             # gradient of line 29: total += (sequence[t + 1] * logs).sum()
             d_logs = d_total * sequence[-j + n - 1, i]
             # gradient of line 28: logs = prediction - np.log(np.exp(prediction).sum() + 2)
-            d_prediction[i] = d_logs - d_logs_6 * logs_1[-j + n - 2, i]
+            d_prediction[i] = d_logs - d_logs_2 * logs_1[-j + n - 2, i]
         for i in range(k):
             # gradient of line 27: prediction = x * extra[1] + extra[2]
             d_x[i] = d_prediction[i] * extra[1, i]
         for i in range(p // 2):
             # gradient of line 26: state[2 * layer], state[2 * layer + 1] = x, cell
-            d_weight_1 = 2 * (p // 2) - 2 * i - 1
-            if d_weight_1 < 0:
-                d_weight_1 += r
-            if d_weight_1 < 0 or d_weight_1 >= r:
+            weight_5 = 2 * (p // 2) - 2 * i - 1
+            if weight_5 < 0:
+                weight_5 += r
+            if weight_5 < 0 or weight_5 >= r:
                 raise IndexError("line 26: index is out of bounds for axis 0")
             for l in range(k):
-                d_part_1[l] = d_total_1[d_weight_1, l]
+                d_part_1[l] = d_total_1[weight_5, l]
             for l in range(k):
-                d_total_1[d_weight_1, l] = 0.0
-            d_weight_2 = 2 * (p // 2) - 2 * i - 2
-            if d_weight_2 < 0:
-                d_weight_2 += r
-            if d_weight_2 < 0 or d_weight_2 >= r:
+                d_total_1[weight_5, l] = 0.0
+            weight_6 = 2 * (p // 2) - 2 * i - 2
+            if weight_6 < 0:
+                weight_6 += r
+            if weight_6 < 0 or weight_6 >= r:
                 raise IndexError("line 26: index is out of bounds for axis 0")
             for l in range(k):
-                d_part_2[l] = d_total_1[d_weight_2, l]
+                d_part_2[l] = d_total_1[weight_6, l]
             # gradient of line 18: weight, bias = main[2 * layer], main[2 * layer + 1]
-            d_weight_3 = 2 * (p // 2) - 2 * i - 1
-            if d_weight_3 < 0:
-                d_weight_3 += p
-            if d_weight_3 < 0 or d_weight_3 >= p:
+            weight_7 = 2 * (p // 2) - 2 * i - 1
+            if weight_7 < 0:
+                weight_7 += p
+            if weight_7 < 0 or weight_7 >= p:
                 raise IndexError("line 18: index is out of bounds for axis 0")
-            d_weight_4 = 2 * (p // 2) - 2 * i - 2
-            if d_weight_4 < 0:
-                d_weight_4 += p
-            if d_weight_4 < 0 or d_weight_4 >= p:
+            # line 18: weight, bias = main[2 * layer], main[2 * layer + 1]
+            weight_8 = 2 * (p // 2) - 2 * i - 2
+            if weight_8 < 0:
+                weight_8 += p
+            if weight_8 < 0 or weight_8 >= p:
                 raise IndexError("line 18: index is out of bounds for axis 0")
             for l in range(k):
                 # gradient of line 26: state[2 * layer], state[2 * layer + 1] = x, cell
-                d_total_1[d_weight_2, l] = 0.0
+                d_total_1[weight_6, l] = 0.0
                 d_x_2 = d_x[l] + d_part_2[l]
                 recorded_l = forget_4[-j + n - 2, p // 2 - i - 1, l]
-                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 outgate_1 = 1.0 / (1.0 + recorded_l)
                 recorded_l_1 = x_2[-j + n - 2, p // 2 - i - 1, l]
                 # gradient of line 25: x = outgate * np.tanh(cell)
@@ -300,71 +301,72 @@ def lstm_value_and_grad(main, extra, state, sequence):
                 # gradient of line 24: cell = cell * forget + ingate * change
                 d_forget = d_cell * cell_steps_steps[-j + n - 2, p // 2 - i - 1, l]
                 recorded_l_2 = forget_5[-j + n - 2, p // 2 - i - 1, l]
-                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 forget_8 = 1.0 / (1.0 + recorded_l_2)
+                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 d_forget_1 = d_forget * (forget_8 * forget_8) * recorded_l_2
-                d_main[d_weight_3, l] += d_forget_1
+                d_main[weight_7, l] += d_forget_1
                 # gradient of line 25: x = outgate * np.tanh(cell)
                 d_outgate = d_x_2 * recorded_l_1
                 # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 d_forget_2 = d_outgate * (outgate_1 * outgate_1) * recorded_l
-                d_main[d_weight_3, 2 * k + l] += d_forget_2
+                d_main[weight_7, 2 * k + l] += d_forget_2
                 # gradient of line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                d_part_3 = d_forget_1 * main[d_weight_4, l]
+                d_part_3 = d_forget_1 * main[weight_8, l]
                 # gradient of line 22: outgate = sigmoid(x * weight[2 * b : 3 * b] + bias[2 * b : 3…
-                d_x_1[l] = d_part_3 + d_forget_2 * main[d_weight_4, 2 * k + l]
+                d_x_1[l] = d_part_3 + d_forget_2 * main[weight_8, 2 * k + l]
                 recorded_l_3 = forget_6[-j + n - 2, p // 2 - i - 1, l]
-                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 ingate_1 = 1.0 / (1.0 + recorded_l_3)
                 # gradient of line 24: cell = cell * forget + ingate * change
                 d_change = d_cell * ingate_1
                 change_steps_l = change_steps_steps[-j + n - 2, p // 2 - i - 1, l]
                 # gradient of line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
                 d_change_1 = d_change * (1.0 - change_steps_l * change_steps_l)
-                d_main[d_weight_3, 3 * k + l] += d_change_1
+                d_main[weight_7, 3 * k + l] += d_change_1
                 # gradient of line 24: cell = cell * forget + ingate * change
                 d_ingate = d_cell * change_steps_l
                 # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 d_forget_3 = d_ingate * (ingate_1 * ingate_1) * recorded_l_3
-                d_main[d_weight_3, k + l] += d_forget_3
+                d_main[weight_7, k + l] += d_forget_3
                 hidden_steps_l = hidden_steps_steps[-j + n - 2, p // 2 - i - 1, l]
                 # gradient of line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
-                d_main[d_weight_4, 3 * k + l] += d_change_1 * hidden_steps_l
+                d_main[weight_8, 3 * k + l] += d_change_1 * hidden_steps_l
                 # gradient of line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b…
-                d_main[d_weight_4, k + l] += d_forget_3 * hidden_steps_l
+                d_main[weight_8, k + l] += d_forget_3 * hidden_steps_l
                 x_steps_l = x_steps_steps[-j + n - 2, p // 2 - i - 1, l]
                 # gradient of line 20: forget = sigmoid(x * weight[:b] + bias[:b])
-                d_main[d_weight_4, l] += d_forget_1 * x_steps_l
+                d_main[weight_8, l] += d_forget_1 * x_steps_l
                 # gradient of line 22: outgate = sigmoid(x * weight[2 * b : 3 * b] + bias[2 * b : 3…
-                d_main[d_weight_4, 2 * k + l] += d_forget_2 * x_steps_l
+                d_main[weight_8, 2 * k + l] += d_forget_2 * x_steps_l
             for l in range(k):
                 # gradient of line 26: state[2 * layer], state[2 * layer + 1] = x, cell
                 d_x_2 = d_x[l] + d_part_2[l]
-                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 outgate_1 = 1.0 / (1.0 + forget_4[-j + n - 2, p // 2 - i - 1, l])
                 recorded_l_1 = x_2[-j + n - 2, p // 2 - i - 1, l]
                 # gradient of line 25: x = outgate * np.tanh(cell)
                 d_cell = d_part_1[l] + d_x_2 * outgate_1 * (1.0 - recorded_l_1 * recorded_l_1)
                 recorded_l_3 = forget_6[-j + n - 2, p // 2 - i - 1, l]
-                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 ingate_1 = 1.0 / (1.0 + recorded_l_3)
                 # gradient of line 24: cell = cell * forget + ingate * change
                 d_change = d_cell * ingate_1
                 change_steps_l = change_steps_steps[-j + n - 2, p // 2 - i - 1, l]
                 # gradient of line 23: change = np.tanh(hidden * weight[3 * b :] + bias[3 * b :])
                 d_change_2 = (
-                    d_change * (1.0 - change_steps_l * change_steps_l) * main[d_weight_4, 3 * k + l]
+                    d_change * (1.0 - change_steps_l * change_steps_l) * main[weight_8, 3 * k + l]
                 )
                 # gradient of line 24: cell = cell * forget + ingate * change
                 d_ingate = d_cell * change_steps_l
                 # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 d_forget_3 = d_ingate * (ingate_1 * ingate_1) * recorded_l_3
                 # gradient of line 21: ingate = sigmoid(hidden * weight[b : 2 * b] + bias[b : 2 * b…
-                d_total_1[d_weight_2, l] += d_change_2 + d_forget_3 * main[d_weight_4, k + l]
-                # gradient of line 2 of sigmoid: return 1 / (1 + np.exp(-x))
+                d_total_1[weight_6, l] += d_change_2 + d_forget_3 * main[weight_8, k + l]
+                # line 2 of sigmoid: return 1 / (1 + np.exp(-x))
                 forget_8 = 1.0 / (1.0 + forget_5[-j + n - 2, p // 2 - i - 1, l])
                 # gradient of line 24: cell = cell * forget + ingate * change
-                d_total_1[d_weight_1, l] += d_cell * forget_8
+                d_total_1[weight_5, l] += d_cell * forget_8
             # gradient of line 17: for layer in range(layers):
             d_x, d_x_1 = d_x_1, d_x
         for i in range(k):

@@ -17,13 +17,13 @@ Cost for each of m*m*n_x_0 - m*n*n_x_0: 2 operations; 0 bytes read, 0 written.
 Cost for each of d*n*n_x_0: 2 operations; 0 bytes read, 0 written.
 Library calls: dot, dot, dot, dot, dot.
 Stored: first_1[n], second_1[m - n], first[n], second[m - n], d_second_1[m - n], d_first_1[n],
-d_second_block[64, m], d_first_2[n], d_first_block[64, d], second_2[m - n], first_2[n], second_3[m -
-n, m - n], first_3[n, n], first_4[n, d - n], second_4[m - n, n], first_5[n_x_0, n],
-first_steps[n_x_0, n], first_steps_1[n_x_0, n], first_6[n], second_5[n_x_0, m - n],
-second_steps[n_x_0, m - n], second_steps_1[n_x_0, m - n], second_6[m - n], total_1[n_x_0, s],
-d_total_1[n_x_0, m - n], d_second[m - n], first_7[n], d_first_block_1[64, m - n],
-d_first_block_2[64, s], product[s, m - n], d_second_block_1[64, m - n], product_1[m - n, m],
-d_second_4[n_x_0, n], d_first[n], d_first_block_3[64, n], product_2[n, d].
+second_block[64, m], d_first_2[n], first_block[64, d], second_2[m - n], first_2[n], second_3[m - n,
+m - n], first_3[n, n], first_4[n, d - n], second_4[m - n, n], first_5[n_x_0, n], first_steps[n_x_0,
+n], first_steps_1[n_x_0, n], first_6[n], second_5[n_x_0, m - n], second_steps[n_x_0, m - n],
+second_steps_1[n_x_0, m - n], second_6[m - n], total_1[n_x_0, s], d_total_1[n_x_0, m - n],
+d_second[m - n], first_7[n], d_first_block[64, m - n], d_first_block_1[64, s], product[s, m - n],
+d_second_block[64, m - n], product_1[m - n, m], d_second_4[n_x_0, n], d_first[n],
+d_first_block_2[64, n], product_2[n, d].
 """
 
 import numpy as np
@@ -162,9 +162,9 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     second = np.empty(m - n)
     d_second_1 = np.empty(m - n)
     d_first_1 = np.empty(n)
-    d_second_block = np.empty((64, m))
+    second_block = np.empty((64, m))
     d_first_2 = np.empty(n)
-    d_first_block = np.empty((64, d))
+    first_block = np.empty((64, d))
     second_2 = np.zeros(m - n)
     first_2 = np.zeros(n)
     d_W = np.zeros((n, d))
@@ -256,10 +256,10 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
         first_7[i] = first_6[i]
     # gradient of line 13: return total / len(x)
     d_total = 1.0 / value_1
-    d_first_block_1 = np.empty((64, m - n))
-    d_first_block_2 = np.empty((64, s))
+    d_first_block = np.empty((64, m - n))
+    d_first_block_1 = np.empty((64, s))
     product = np.empty((s, m - n))
-    d_second_block_1 = np.empty((64, m - n))
+    d_second_block = np.empty((64, m - n))
     product_1 = np.empty((m - n, m))
     # In blocks of 64 steps; their outer products are added behind each block.
     for base in range(0, n_x_0, 64):
@@ -268,7 +268,7 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
             # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
             d_total_2 = d_total * 2.0
             for i in range(s):
-                d_first_block_2[step, i] = total_1[-base + n_x_0 - step - 1, i]
+                d_first_block_1[step, i] = total_1[-base + n_x_0 - step - 1, i]
             for i in range(m - n):
                 d_second_2 = d_second[i] + d_total_1[-base + n_x_0 - step - 1, i] * d_total_2
                 second_i = second_6[i]
@@ -277,7 +277,7 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 # gradient of line 9: for t in range(len(x)):
                 second_6[i] = second_steps[-base + n_x_0 - step - 1, i]
                 # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-                d_first_block_1[step, i] = d_total_2 * second_i
+                d_first_block[step, i] = d_total_2 * second_i
             for i in range(n):
                 # gradient of line 9: for t in range(len(x)):
                 d_first_1[i] = first_steps[-base + n_x_0 - step - 1, i]
@@ -289,19 +289,19 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
                 second_5[base + step, i] = d_second_3
                 d_c[i] += d_second_3
             for i in range(n):
-                d_second_block[step, i] = first_7[i]
+                second_block[step, i] = first_7[i]
             for i in range(m - n):
                 # gradient of line 9: for t in range(len(x)):
-                d_second_block[step, i + n] = second_6[i]
+                second_block[step, i + n] = second_6[i]
             for i in range(m - n):
                 # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-                d_second_block_1[step, i] = d_second_1[i]
+                d_second_block[step, i] = d_second_1[i]
             # gradient of line 9: for t in range(len(x)):
             first_7, d_first_1 = d_first_1, first_7
         # gradient of line 12: total += ((V @ second - y[t]) ** 2).sum()
-        add_outer_products(d_V, d_first_block_2, d_first_block_1, steps, product)
+        add_outer_products(d_V, d_first_block_1, d_first_block, steps, product)
         # gradient of line 11: second = np.tanh(U @ np.concatenate([first, second]) + c)
-        add_outer_products(d_U, d_second_block_1, d_second_block, steps, product_1)
+        add_outer_products(d_U, d_second_block, second_block, steps, product_1)
     d_second_4 = np.empty((n_x_0, n))
     np.dot(second_5, second_4, out=d_second_4)
     d_first = np.empty(n)
@@ -311,7 +311,7 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
     d_b = np.empty(n)
     for i in range(n):
         d_b[i] = first_2[i]
-    d_first_block_3 = np.empty((64, n))
+    d_first_block_2 = np.empty((64, n))
     product_2 = np.empty((n, d))
     # In blocks of 64 steps; their outer products are added behind each block.
     for first_8 in range(0, n_x_0, 64):
@@ -331,12 +331,13 @@ def two_layers_value_and_grad(W, b, U, c, V, x, y):
             for i in range(n):
                 d_b[i] += d_first_2[i]
             for i in range(d - n):
-                d_first_block[step_1, i] = x[-first_8 + n_x_0 - step_1 - 1, i]
+                # line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
+                first_block[step_1, i] = x[-first_8 + n_x_0 - step_1 - 1, i]
             for i in range(n):
                 # gradient of line 9: for t in range(len(x)):
-                d_first_block[step_1, d + i - n] = first_6[i]
+                first_block[step_1, d + i - n] = first_6[i]
             for i in range(n):
                 # gradient of line 10: first = np.tanh(W @ np.concatenate([x[t], first]) + b)
-                d_first_block_3[step_1, i] = d_first_2[i]
-        add_outer_products(d_W, d_first_block_3, d_first_block, count, product_2)
+                d_first_block_2[step_1, i] = d_first_2[i]
+        add_outer_products(d_W, d_first_block_2, first_block, count, product_2)
     return value, d_W, d_b, d_U, d_c, d_V

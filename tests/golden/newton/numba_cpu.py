@@ -43,12 +43,16 @@ def newton_value_and_grad(a):
     d_a_1 = 0.0
     for j in range(trips_1):
         x_2 = x_steps[-j + trips_1 - 1]
+        # line 5: step = (x * x - a) / (2 * x)
+        step_1 = 2.0 * x_2
         # gradient of line 5: step = (x * x - a) / (2 * x)
-        d_step_1 = 2.0 * x_2
-        d_step_2 = d_x / d_step_1
-        d_step_3 = d_step_2 * x_2
-        d_x_1 = d_x + d_step_2 * ((x_2 * x_2 - a) / d_step_1) * 2.0 - d_step_3 - d_step_3
-        d_a_1 += d_step_2
+        d_step_1 = d_x / step_1
+        # line 5: step = (x * x - a) / (2 * x)
+        step_2 = (x_2 * x_2 - a) / step_1
+        # gradient of line 5: step = (x * x - a) / (2 * x)
+        d_step_2 = d_step_1 * x_2
+        d_x_1 = d_x + d_step_1 * step_2 * 2.0 - d_step_2 - d_step_2
+        d_a_1 += d_step_1
         # gradient of line 4: for _ in range(50):
         d_x = d_x_1
     d_a = d_x + d_a_1
