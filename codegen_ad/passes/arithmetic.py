@@ -13,6 +13,7 @@ from codegen_ad.passes.rewrite import Rule
 
 ROUNDING = frozenset({"rounding"})
 FINITE = frozenset({"finite", "rounding"})
+_SMALLEST = 2.0**-128
 
 
 def _op(*names: str) -> tuple[Op, ...]:
@@ -27,6 +28,11 @@ def is_op(node: Node, name: str) -> bool:
 def like(b: Builder, node: Node, value: Node) -> Node:
     """`value` in the shape of `node`."""
     return make.broadcast_to(b, value, node.array.shape)
+
+
+def is_moderate(value: float | None) -> bool:
+    """Whether a literal factor leaves a sum: not one that keeps its terms from overflowing."""
+    return value is not None and _SMALLEST <= abs(value) <= 1 / _SMALLEST
 
 
 def _fold(b: Builder, node: Node) -> Node | None:

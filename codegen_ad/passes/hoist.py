@@ -18,7 +18,7 @@ from codegen_ad.ir.node import Kind, Node, Program
 from codegen_ad.ops import BY_NAME, make
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.reduction import CONTRACT, SUM
-from codegen_ad.passes.arithmetic import ROUNDING
+from codegen_ad.passes.arithmetic import ROUNDING, is_moderate
 from codegen_ad.passes.rewrite import Rule, rewrite
 
 CHEAP = (Kind.CONSTANT, Kind.INPUT, Kind.ELEMENTWISE)
@@ -74,8 +74,9 @@ def _is_long(node: Node) -> bool:
 
 
 def _is_number(node: Node) -> bool:
-    """Whether a number is worth a product outside; 1 is not."""
-    return make.constant_value(node) != 1
+    """Whether a number is worth a product outside; 1 is not, nor what is there to scale terms."""
+    value = make.constant_value(node)
+    return value is None or (value != 1 and is_moderate(value))
 
 
 def _is_late(node: Node) -> bool:

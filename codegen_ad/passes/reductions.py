@@ -10,7 +10,7 @@ from codegen_ad.ir.node import Node
 from codegen_ad.ops import BY_NAME, make
 from codegen_ad.ops.movement import BROADCAST_TO
 from codegen_ad.ops.reduction import CONTRACT, MAX, MIN, PROD, SUM, Contract, Reduce
-from codegen_ad.passes.arithmetic import ROUNDING, like
+from codegen_ad.passes.arithmetic import ROUNDING, is_moderate, like
 from codegen_ad.passes.rewrite import Rule
 
 
@@ -88,7 +88,7 @@ def _sum_of_literal_multiple(b: Builder, node: Node) -> Node | None:
     if x.op is not BY_NAME["multiply"]:
         return None
     for factor, rest in (x.args, x.args[::-1]):
-        if make.constant_value(factor) is not None and rest.array.shape == x.array.shape:
+        if is_moderate(make.constant_value(factor)) and rest.array.shape == x.array.shape:
             number = factor if not factor.array.rank else factor.args[0]
             return make.multiply(b, number, make.sum_(b, rest, _axes(node)))
     return None

@@ -74,3 +74,16 @@ def test_python_keeps_the_first_number_where_nan_comes_later() -> None:
         np.testing.assert_array_equal(value, python_extremes.__wrapped__(x))
     _, gradient = python_extremes.value_and_grad(np.array([1.5, np.nan, 0.5]))
     np.testing.assert_array_equal(gradient[0], 12.0)
+
+
+@differentiate
+def scaled_terms(x: Any) -> Any:
+    return np.sum(0.3 * np.ldexp(1e-300 * x, np.arange(len(x)) + 1015)) + np.mean(
+        1e-290 * np.exp(x)
+    )
+
+
+def test_a_factor_that_keeps_terms_finite_stays_with_them() -> None:
+    """It left the sum, whose terms were infinite then."""
+    x = np.array([0.5, 1.2, 0.7, 709.0] * 3)
+    np.testing.assert_allclose(scaled_terms.value(x), scaled_terms.__wrapped__(x), rtol=1e-14)

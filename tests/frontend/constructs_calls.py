@@ -311,6 +311,15 @@ def generators(x: Any) -> Any:
     return sum(v * w for v, w in zip(x, powers, strict=True)) * max(v for v in x) + min(powers)
 
 
+@uses("methods of texts", "of texts that are known: `split`, `join`, `upper` and the like")
+def texts(x: Any) -> Any:
+    names, spec = "a b c", "0:1.5,2:3.0"
+    weights = dict(zip(names.split(), x, strict=False))
+    pairs = (part.split(":") for part in spec.split(","))
+    total = sum(float(weight) * x[int(place)] ** 2 for place, weight in pairs)
+    return total * weights["-".join(["a"]).lower()] * weights["c"]
+
+
 @uses("dicts", "with keys that are known")
 def dicts(x: Any) -> Any:
     p = {"w": x[:2], "b": x[2]}

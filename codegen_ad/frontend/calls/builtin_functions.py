@@ -214,7 +214,8 @@ def static_call(function: Callable[..., Any]) -> Callable[..., Value]:
         plain = [m.static(a, "argument") for a in args]
         named = {k: m.static(v, "argument") for k, v in kwargs.items()}
         try:
-            return function(*plain, **named)
+            found = function(*plain, **named)
+            return m.list_of(found) if isinstance(found, list) else found
         except Exception as error:
             m.fails(error)
 
