@@ -9,8 +9,9 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   `arguments` (names and numba's types, in order; all arrays are C-contiguous), `rows` (how many
   there are, as text over the sizes, or None), `blocks` and `threads`. The signature is `void` of
   the types. With `rows`, a launch may take fewer blocks, `min(blocks, max(1, ceil(rows /
-  threads)))`: the bits are the same. With `kept`, the sizes in it may be no larger than the numbers
-  beside them. Compile with `launch_bounds=(threads, 1)`.
+  threads)))`: the bits are the same. With `least`, fewer rows than that take one block: the number
+  of rows then decides about the bits. With `kept`, the sizes in it may be no larger than the
+  numbers beside them. Compile with `launch_bounds=(threads, 1)`.
 - Arguments that are not in `ARRAYS` are the user's parameters, by name: arrays by reference,
   numbers by value. `ARRAYS` describes the others: `dtype`, `shape` (texts over the sizes) and
   `role`. "output" arrays are what the kernels return (a number in one element), "scratch" is
@@ -192,7 +193,7 @@ def _planned(kernel: Kernel, *, atomics: bool) -> DevicePlan | TeamPlan:
     except Refused:
         if any(is_product(s) for s in walk(kernel.body)):
             raise
-        return team_plan(kernel, atomics=atomics)
+        return team_plan(kernel, atomics=atomics, columns=True)
 
 
 def hardship(kernel: Kernel, *, atomics: bool = False) -> int:

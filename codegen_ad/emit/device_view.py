@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from codegen_ad.emit.breaking import WIDTH
 from codegen_ad.emit.device_lines import Failures
 from codegen_ad.emit.device_reduce import WARP
-from codegen_ad.emit.exchanges import Block, Grid
+from codegen_ad.emit.exchanges import GRID, Block, Grid
 from codegen_ad.emit.pass_lines import Partials, pass_lines
 from codegen_ad.emit.spell import spell, spell_text
 from codegen_ad.emit.team_lines import team_lines
@@ -17,9 +17,11 @@ from codegen_ad.emit.view import About, code_only, head, types_of
 from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
-from codegen_ad.plan.device.team import TeamPlan
+from codegen_ad.plan.device.team import TeamPlan, is_for_blocks, trips_of
+from codegen_ad.plan.device.waits import shares_of
 from codegen_ad.plan.device.whole import (
     BLOCKS,
+    LEAST,
     PRODUCT,
     SORT,
     SORT_BLOCKS,
@@ -34,8 +36,8 @@ from codegen_ad.plan.kernel import Parameter
 
 RESERVED = frozenset(
     (
-        "block", "blocks", "counter", "cuda", "lane", "last", "partial", "status", "stride", "sums",
-        "thread", "told", "totals", "turn", "u64", "warp",
+        "arrived", "block", "blocks", "counter", "cuda", "expected", "lane", "last", "meet",
+        "partial", "status", "stride", "sums", "thread", "told", "totals", "turn", "u64", "warp",
         "ALL", "KERNELS", "ARRAYS", "SIZES", "OUTPUTS", "FAILURES",
     )
 )  # fmt: skip
@@ -61,6 +63,7 @@ class PassView:
     blocks: int
     threads: int
     cooperative: bool = False
+    least: int = 0
     kept: str = ""
     template: str = ""
     like: str = ""
@@ -93,6 +96,7 @@ class DeviceView:
     barrier: tuple[str, ...] = ()
     products: tuple[ProductView, ...] = ()
     brought: tuple[str, ...] = ()
+    meets: bool = False
 
 
 def bringing(k: DeviceView, functions_for: Callable[[str], tuple[str, ...]]) -> DeviceView:
@@ -110,9 +114,14 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
     partials = Partials(taken)
     views: list[PassView] = []
     products: list[ProductView] = []
+    exchanged: list[Buffer] = []
     if isinstance(plan, TeamPlan):
-        lines = team_lines(plan, about.function, failures, Block(), taken)
-        views.append(_kernel(plan, kernel.name, lines, [], ("None", 1, THREADS)))
+        several = is_for_blocks(plan)
+        exchange = Grid(meets=True) if several else Block()
+        lines, exchanged = team_lines(plan, about.function, failures, exchange, taken)
+        grid = (_trips(plan), GRID, THREADS) if several else ("None", 1, THREADS)
+        view = _kernel(plan, kernel.name, lines, exchanged, grid)
+        views.append(replace(view, cooperative=several, least=LEAST if several else 0))
     else:
         kernels = [p for p in plan.passes if not _is_product(p)]
         for one in plan.passes:
@@ -129,7 +138,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
             lines = pass_lines(one, about.function, failures, partials)
             views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))
     used = {name for v in (*views, *products) for name, _ in v.arguments}
-    buffers = [*plan.buffers, *partials.buffers(), *_ENDS]
+    buffers = [*plan.buffers, *partials.buffers(), *exchanged, *_ENDS]
     arrays = tuple((b.name, array_text(b)) for b in buffers if b.name in used)
     return DeviceView(
         about.source,
@@ -145,6 +154,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         failures_text(failures),
         tuple(line.replace("arrived", "counter") for line in Grid().wait()),
         tuple(products),
+        meets=any("arrived" in dict(v.arguments) for v in views),
     )
 
 
@@ -155,8 +165,18 @@ _UNORDERED = (
 
 _ENDS = (
     Buffer("counter", ("1",), DType.INT32, "counter"),
+    Buffer("arrived", ("1",), DType.INT64, "barrier"),  # there may be many steps
     Buffer("status", ("1",), DType.INT32, "status"),
 )
+
+
+def _trips(plan: TeamPlan) -> str:
+    """How many trips the largest of the shared loops has, as the table has it."""
+    known = {s.symbol for s in plan.kernel.sizes} | {name for name, _ in plan.counts}
+    found = [t for t in map(trips_of, shares_of(plan.steps)) if known.issuperset(t.symbols())]
+    texts = list(dict.fromkeys(map(str, found)))
+    text = f"max({', '.join(texts)})" if len(texts) > 1 else "".join(texts)
+    return spell_text(text) if text else "None"
 
 
 def _grid(plan: DevicePlan, one: Pass) -> tuple[str, int, int]:
@@ -229,8 +249,16 @@ def _with_sizes(plan: DevicePlan | TeamPlan, lines: Sequence[str]) -> list[str]:
 def _order(plan: DevicePlan | TeamPlan) -> tuple[str, ...]:
     """In which order sums are taken, for the file's docstring."""
     if isinstance(plan, TeamPlan):
-        one = f"One block of {THREADS} threads runs all of it, and waits where it must."
-        return (one, *(_UNORDERED if plan.has_atomics else ()))
+        found = (f"One block of {THREADS} threads runs all of it, and waits where it must.",)
+        if is_for_blocks(plan):
+            found = (
+                f"Up to {GRID} blocks of {THREADS} threads run all of it, one where loops have",
+                f"fewer than {LEAST} trips, and wait for each other where they must.",
+            )
+            if any(s.totals for s in shares_of(plan.steps)):
+                order = "Order of sums: each thread its trips; then lanes in pairs, warps, blocks."
+                found = (*found, order)
+        return (*found, *(_UNORDERED if plan.has_atomics else ()))
     passes = [p for p in plan.passes if isinstance(p, Pass)]
     sorted_rows = (
         "Rows that add to places which data name are sorted by place; a warp adds up those of",

@@ -67,6 +67,10 @@ class Exchange(Protocol):
         """The arrays of a block through which sums go."""
         ...
 
+    def told(self, name: str, count: int, dtype: DType) -> list[str]:
+        """The array through which one thread tells all others numbers."""
+        ...
+
     def wait(self) -> list[str]:
         """All threads wait for each other, and see what the others wrote."""
         ...
@@ -77,6 +81,10 @@ class Exchange(Protocol):
 
     def buffers(self, partial: str, columns: int, dtype: DType) -> list[Buffer]:
         """The arrays of the device through which sums go."""
+        ...
+
+    def telling(self, name: str, count: int, dtype: DType) -> list[Buffer]:
+        """The array of the device through which one thread tells all others numbers."""
         ...
 
 
@@ -155,6 +163,10 @@ class Warp:
         """No arrays: lanes exchange what they hold."""
         return []
 
+    def told(self, name: str, count: int, dtype: DType) -> list[str]:
+        """An array of the block."""
+        return [f"{name} = cuda.shared.array({count}, np.{dtype.numpy_name})"]
+
     def wait(self) -> list[str]:
         """The barrier of a warp."""
         return ["cuda.syncwarp()"]
@@ -177,6 +189,10 @@ class Warp:
 
     def buffers(self, partial: str, columns: int, dtype: DType) -> list[Buffer]:
         """No arrays of the device."""
+        return []
+
+    def telling(self, name: str, count: int, dtype: DType) -> list[Buffer]:
+        """No array of the device."""
         return []
 
 
@@ -223,14 +239,14 @@ def _column(r: Reducer, sums: str, turn: str, column: str, rows: int, depth: int
         r.add(f"{p}own", f"{sums}[{turn}{p}row, {column}]", depth + 1)
 
 
-def _to_arrays(r: Reducer, rows: int) -> None:
+def _to_arrays(r: Reducer, turn: str, rows: int, threads: str = "thread < {count}") -> None:
     """Threads put the elements of arrays where they belong."""
     column = _arrays_from(r.group)
     for total in r.group.totals:
         if total.shape:
-            r.line(f"if thread < {total.count}:")
+            r.line(f"if {threads.format(count=total.count)}:")
             where = f"thread + {column}" if column else "thread"
-            _column(r, r.group.sums, "turn, ", where, rows, 1)
+            _column(r, r.group.sums, turn, where, rows, 1)
             _put(r, total, element(total.name, total.shape, "thread"), 1)
             column += total.count
 
@@ -256,6 +272,10 @@ class Block:
         shape = f"(2, {self.threads // WARP}, {columns})"
         return [f"{sums} = cuda.shared.array({shape}, np.{dtype.numpy_name})"]
 
+    def told(self, name: str, count: int, dtype: DType) -> list[str]:
+        """An array of the block."""
+        return [f"{name} = cuda.shared.array({count}, np.{dtype.numpy_name})"]
+
     def wait(self) -> list[str]:
         """The barrier of a block."""
         return ["cuda.syncthreads()"]
@@ -270,10 +290,14 @@ class Block:
     def _add(self, r: Reducer) -> None:
         rows = self.threads // WARP
         _from_rows(r, r.group.sums, "turn, ", rows)
-        _to_arrays(r, rows)
+        _to_arrays(r, "turn, ", rows)
 
     def buffers(self, partial: str, columns: int, dtype: DType) -> list[Buffer]:
         """No arrays of the device."""
+        return []
+
+    def telling(self, name: str, count: int, dtype: DType) -> list[Buffer]:
+        """No array of the device."""
         return []
 
 
@@ -282,7 +306,8 @@ class Grid:
     """All blocks of a grid, which run at once: each writes a row, and all add the rows of all.
 
     Between the two all blocks wait: they count themselves in the device's memory, and one thread of
-    each looks until all have come. A launch that is not cooperative would wait for ever.
+    each looks until all have come. A launch that is not cooperative would wait for ever. Where a
+    kernel `meets`, this is a function of the file's, which does without where there is one block.
     """
 
     threads: int = THREADS
@@ -291,6 +316,7 @@ class Grid:
     leader: str = "cuda.grid(1) == 0"
     first_warp: str = f"cuda.grid(1) < {WARP}"
     rows: int = 0
+    meets: bool = False
 
     def begin(self, *, sums: bool) -> list[str]:
         """The thread's place, and how many blocks must have come to the next barrier."""
@@ -305,8 +331,14 @@ class Grid:
         """Rows of the block's warps, and rows of what teams of threads add of all blocks."""
         return [f"{sums} = cuda.shared.array((2, {TEAMS}, {columns}), np.{dtype.numpy_name})"]
 
+    def told(self, name: str, count: int, dtype: DType) -> list[str]:
+        """No array of the block: it lies in the device's memory."""
+        return []
+
     def wait(self) -> list[str]:
         """The barrier of the grid."""
+        if self.meets:
+            return ["expected = meet(arrived, expected)"]
         return [
             "cuda.syncthreads()",
             "expected += blocks",
@@ -334,6 +366,10 @@ class Grid:
         """Two buffers with a row for each block."""
         return [Buffer(partial, ("2", str(GRID), str(columns)), dtype, "scratch")]
 
+    def telling(self, name: str, count: int, dtype: DType) -> list[Buffer]:
+        """The array that one thread writes."""
+        return [Buffer(name, (str(count),), dtype, "scratch")]
+
     def _teams(self, columns: int) -> int:
         return min(self.threads // above(columns), TEAMS)
 
@@ -356,4 +392,6 @@ class Grid:
         r.line(f"{r.group.sums}[1, {p}team, {p}column] = {p}own", 1)
 
     def _add(self, r: Reducer) -> None:
-        _from_rows(r, r.group.sums, "1, ", self._teams(columns_of(r.group)))
+        rows = self._teams(columns_of(r.group))
+        _from_rows(r, r.group.sums, "1, ", rows)
+        _to_arrays(r, "1, ", rows, "(block == 0) & (thread < {count})")

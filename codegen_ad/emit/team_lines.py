@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
@@ -23,9 +23,28 @@ from codegen_ad.plan.device.steps import (
     every,
 )
 from codegen_ad.plan.device.team import TeamPlan
+from codegen_ad.plan.device.waits import nest_of
 from codegen_ad.plan.device.whole import Buffer, Own
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import For, If, Statement, Var, While
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """The variables that say where a thread stands among columns and rows.
+
+    Attributes
+    ----------
+    bits, across : how many threads stand side by side, as a power of 2 and as a number.
+    column, row : where a thread begins.
+    rows : how many of them do, one below the other.
+    """
+
+    bits: str
+    across: str
+    column: str
+    row: str
+    rows: str
 
 
 class TeamWriter:
@@ -48,15 +67,20 @@ class TeamWriter:
         self.writer = writer
         self.exchange = exchange
         self.taken = taken
+        self.side_names = set(taken)
         self.prefix = free_prefix("sum_", taken)
         self.sums: dict[tuple[DType, int], tuple[str, str, int]] = {}
         self.told: dict[DType, tuple[str, int]] = {}
+        self.sizes = {s.symbol for plan in plans for s in plan.kernel.sizes}
+        self.sides: dict[Dim, Side] = {}
         self._own: dict[str, None] = {}
         for step in (s for plan in plans for s in every(plan.steps)):
             share = step.share if isinstance(step, Kept) else step
             if isinstance(share, Share):
                 self._named(groups(share.totals))
                 self._own |= {local_array(o): None for o in share.own}
+                if share.columns is not None:
+                    self._beside(share.columns.extent)
             if isinstance(step, Kept):
                 self._own |= {local_array(_kept(step, c)): None for c in step.columns}
             if isinstance(step, Alone):
@@ -89,15 +113,20 @@ class TeamWriter:
         for (dtype, _), (name, _, columns) in self.sums.items():
             lines += exchange.shared(name, columns, dtype)
         for dtype, (name, count) in self.told.items():
-            lines.append(f"{name} = cuda.shared.array({count}, np.{dtype.numpy_name})")
+            lines += exchange.told(name, count, dtype)
         for line in (*lines, *self._own):
             w.line(line, 0)
+        for extent in self.sides:
+            if self.sizes.issuperset(extent.symbols()):
+                self._side(extent, 0)
 
     def buffers(self) -> list[Buffer]:
         """The arrays of the device through which sums go."""
         found: list[Buffer] = []
         for (dtype, _), (_, partial, columns) in self.sums.items():
             found += self.exchange.buffers(partial, columns, dtype)
+        for dtype, (name, count) in self.told.items():
+            found += self.exchange.telling(name, count, dtype)
         return found
 
     def block(self, steps: Sequence[Step], depth: int) -> None:
@@ -177,7 +206,49 @@ class TeamWriter:
         for line in (*self.exchange.totals(reducers), *first):
             w.line(line, depth)
 
+    def _beside(self, extent: Dim) -> None:
+        """Names for how threads stand side by side in loops of so many columns."""
+        if extent not in self.sides:
+            ending = f"_{len(self.sides)}" if self.sides else ""
+            wishes = ("bits", "across", "column", "row", "rows")
+            self.sides[extent] = Side(*(fresh(f"{w}{ending}", self.side_names) for w in wishes))
+
+    def _side(self, extent: Dim, depth: int) -> None:
+        """Write where a thread stands: a power of 2 side by side, as many as there are columns."""
+        w, side = self.writer, self.sides[extent]
+        bits, most = side.bits, self.exchange.threads.bit_length() - 1
+        w.line("# Threads side by side take columns, others the next rows.", depth)
+        w.line(f"{bits} = 0", depth)
+        w.line(f"while ({bits} < {most}) & (1 << {bits} < {extent}):", depth)
+        w.line(f"{bits} += 1", depth + 1)
+        w.line(f"{side.across} = u64(1 << {bits})", depth)
+        thread, team = f"u64({self.exchange.thread})", f"u64({self.exchange.team})"
+        w.line(f"{side.column} = {thread} & ({side.across} - u64(1))", depth)
+        w.line(f"{side.row} = {thread} >> u64({bits})", depth)
+        w.line(f"{side.rows} = {team} >> u64({bits})", depth)
+
+    def _cells(self, loop: For, columns: For, depth: int) -> None:
+        """Write a nest whose outermost and innermost loop are shared out."""
+        w = self.writer
+        if not self.sizes.issuperset(columns.extent.symbols()):
+            self._side(columns.extent, depth)
+        side = self.sides[columns.extent]
+        *outer, _ = nest = nest_of(loop)
+        for number, one in enumerate(outer):
+            if number:
+                w.line(f"for {one.variable} in range({w.bound(one.extent)}):", depth + number)
+            else:
+                w.line(f"{one.variable} = {side.row}", depth)
+                w.line(f"while {one.variable} < {w.bound(one.extent)}:", depth)
+            w.unsigned.add(one.variable)
+        w.shared(columns, side.column, side.across, depth=depth + len(outer))
+        w.line(f"{loop.variable} += {side.rows}", depth + 1)
+        w.unsigned -= {one.variable for one in nest}
+
     def _loop(self, step: Share, depth: int) -> None:
+        if step.columns is not None:
+            self._cells(step.loop, step.columns, depth)
+            return
         start, stride = f"u64({self.exchange.thread})", f"u64({self.exchange.team})"
         self.writer.shared(step.loop, start, stride, step.again, depth)
 
@@ -249,14 +320,14 @@ class TeamWriter:
 
 def team_lines(
     plan: TeamPlan, function: str, failures: Failures, exchange: Exchange, taken: Set[str]
-) -> list[str]:
-    """The body of the one kernel."""
+) -> tuple[list[str], list[Buffer]]:
+    """The body of the one kernel, and the arrays through which its threads exchange numbers."""
     writer = DeviceWriter(function, failures)
     team = TeamWriter(writer, (plan,), exchange, taken)
     team.start()
     for step in plan.steps:
         team.step(step, 0)
-    return writer.lines
+    return writer.lines, team.buffers()
 
 
 def local_array(own: Own | Buffer) -> str:

@@ -9,7 +9,9 @@ Cost for each of trips_1*(n - 2)*(d - 2): 20 operations; 104 bytes read, 72 writ
 Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
 Stored: part_1[n - 2, d - 2], d_part_1[n, d], part_2[trips_1, n - 2, d - 2], u_1[n, d].
 Predicted cost relative to the value alone: 2.5.
-One block of 256 threads runs all of it, and waits where it must.
+Up to 128 blocks of 256 threads run all of it, one where loops have
+fewer than 2048 trips, and wait for each other where they must.
+Order of sums: each thread its trips; then lanes in pairs, warps, blocks.
 """
 
 import numpy as np
@@ -19,9 +21,37 @@ ALL = 0xFFFFFFFF
 u64 = np.uint64
 
 
+@cuda.jit(device=True)
+def meet(arrived, expected):
+    # All blocks wait for each other, and see what the others wrote.
+    cuda.syncthreads()
+    expected += cuda.gridDim.x
+    if (cuda.threadIdx.x == 0) & (cuda.gridDim.x > 1):
+        cuda.threadfence()
+        cuda.atomic.add(arrived, 0, 1)
+        while cuda.atomic.add(arrived, 0, 0) < expected:
+            pass
+        cuda.threadfence()
+    cuda.syncthreads()
+    return expected
+
+
 @cuda.jit
 def heat_value_and_grad(
-    u, target, c, steps, part_1, d_part_1, part_2, u_1, d_u, value_out, d_c_out, d_u_out
+    u,
+    target,
+    c,
+    steps,
+    part_1,
+    d_part_1,
+    part_2,
+    u_1,
+    d_u,
+    value_out,
+    d_c_out,
+    d_u_out,
+    partial,
+    arrived,
 ):
     n = target.shape[0]
     d = target.shape[1]
@@ -29,20 +59,41 @@ def heat_value_and_grad(
     lane = thread & 31
     warp = thread >> 5
     turn = 0
-    sums = cuda.shared.array((2, 8, 1), np.float64)
+    block = cuda.blockIdx.x
+    blocks = cuda.gridDim.x
+    expected = 0
+    sums = cuda.shared.array((2, 32, 1), np.float64)
+    # Threads side by side take columns, others the next rows.
+    bits = 0
+    while (bits < 8) & (1 << bits < d):
+        bits += 1
+    across = u64(1 << bits)
+    column = u64(cuda.grid(1)) & (across - u64(1))
+    row = u64(cuda.grid(1)) >> u64(bits)
+    rows = u64(cuda.gridsize(1)) >> u64(bits)
+    # Threads side by side take columns, others the next rows.
+    bits_1 = 0
+    while (bits_1 < 8) & (1 << bits_1 < d - 2):
+        bits_1 += 1
+    across_1 = u64(1 << bits_1)
+    column_1 = u64(cuda.grid(1)) & (across_1 - u64(1))
+    row_1 = u64(cuda.grid(1)) >> u64(bits_1)
+    rows_1 = u64(cuda.gridsize(1)) >> u64(bits_1)
     # line 4: for _ in range(steps):
     trips_1 = cuda.selp((steps >= 0) | (steps != steps), steps, 0)
-    l = u64(thread)
+    l = row
     while l < u64(n):
-        for m in range(u64(d)):
+        m = column
+        while m < u64(d):
             u_1[l, m] = u[l, m]
-        l += u64(256)
-    cuda.syncthreads()
+            m += across
+        l += rows
     for i in range(u64(trips_1)):
-        cuda.syncthreads()
-        j = u64(thread)
+        expected = meet(arrived, expected)
+        j = row_1
         while j < u64(n - 2):
-            for k in range(u64(d - 2)):
+            k = column_1
+            while k < u64(d - 2):
                 u_2 = u_1[j + u64(1), k + u64(1)]
                 # line 5: u[1:-1, 1:-1] += c * (
                 part_3 = (
@@ -54,24 +105,28 @@ def heat_value_and_grad(
                 )
                 part_2[i, j, k] = part_3
                 part_1[j, k] = u_2 + c * part_3
-            j += u64(256)
-        cuda.syncthreads()
-        j = u64(thread)
+                k += across_1
+            j += rows_1
+        expected = meet(arrived, expected)
+        j = row_1
         while j < u64(n - 2):
-            for k in range(u64(d - 2)):
+            k = column_1
+            while k < u64(d - 2):
                 u_1[j + u64(1), k + u64(1)] = part_1[j, k]
-            j += u64(256)
-        cuda.syncthreads()
+                k += across_1
+            j += rows_1
     value_1 = 0.0
-    cuda.syncthreads()
-    i = u64(thread)
+    expected = meet(arrived, expected)
+    i = row
     while i < u64(n):
-        for j in range(u64(d)):
+        j = column
+        while j < u64(d):
             # line 8: return 0.5 * ((u - target) ** 2).sum()
             value_2 = u_1[i, j] - target[i, j]
             d_u[i, j] = value_2
             value_1 += value_2 * value_2
-        i += u64(256)
+            j += across
+        i += rows
     sum_own = value_1
     sum_given = cuda.shfl_xor_sync(ALL, sum_own, 1)
     sum_own = sum_own + sum_given
@@ -84,34 +139,44 @@ def heat_value_and_grad(
     sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
     sum_own = sum_own + sum_given
     if lane < 1:
-        sums[turn, warp, lane] = sum_own
+        sums[0, warp, lane] = sum_own
     cuda.syncthreads()
-    sum_own = sums[turn, 0, 0]
-    for sum_row in range(1, 8):
-        sum_own += sums[turn, sum_row, 0]
+    if thread < 1:
+        sum_own = sums[0, 0, thread]
+        for sum_row in range(1, 8):
+            sum_own += sums[0, sum_row, thread]
+        partial[turn, block, thread] = sum_own
+    expected = meet(arrived, expected)
+    sum_column = thread & 0
+    sum_row = thread >> 0
+    if (sum_column < 1) & (sum_row < 32):
+        sum_team = sum_row
+        sum_own = 0.0
+        while sum_row < blocks:
+            sum_own += partial[turn, sum_row, sum_column]
+            sum_row += 32
+        sums[1, sum_team, sum_column] = sum_own
+    cuda.syncthreads()
+    sum_own = sums[1, 0, 0]
+    for sum_row in range(1, 32):
+        sum_own += sums[1, sum_row, 0]
     value_1 = sum_own
     turn = 1 - turn
-    cuda.syncthreads()
     value = 0.5 * value_1
     d_c = 0.0
     for j in range(u64(trips_1)):
-        cuda.syncthreads()
-        l = u64(thread)
-        while l < u64(n):
-            for m in range(u64(d)):
-                # gradient of line 5: u[1:-1, 1:-1] += c * (
-                d_part_1[l, m] = d_u[l, m]
-            l += u64(256)
-        cuda.syncthreads()
         d_part_2 = 0.0
-        i = u64(thread)
+        expected = meet(arrived, expected)
+        i = row_1
         while i < u64(n - 2):
-            for k in range(u64(d - 2)):
-                d_part_1[i + u64(1), k + u64(1)] = 0.0
+            k = column_1
+            while k < u64(d - 2):
+                # gradient of line 5: u[1:-1, 1:-1] += c * (
                 d_part_2 += (
                     d_u[i + u64(1), k + u64(1)] * part_2[u64(0) - j + u64(trips_1) - u64(1), i, k]
                 )
-            i += u64(256)
+                k += across_1
+            i += rows_1
         sum_own = d_part_2
         sum_given = cuda.shfl_xor_sync(ALL, sum_own, 1)
         sum_own = sum_own + sum_given
@@ -124,60 +189,70 @@ def heat_value_and_grad(
         sum_given = cuda.shfl_xor_sync(ALL, sum_own, 16)
         sum_own = sum_own + sum_given
         if lane < 1:
-            sums[turn, warp, lane] = sum_own
+            sums[0, warp, lane] = sum_own
         cuda.syncthreads()
-        sum_own = sums[turn, 0, 0]
-        for sum_row in range(1, 8):
-            sum_own += sums[turn, sum_row, 0]
+        if thread < 1:
+            sum_own = sums[0, 0, thread]
+            for sum_row in range(1, 8):
+                sum_own += sums[0, sum_row, thread]
+            partial[turn, block, thread] = sum_own
+        expected = meet(arrived, expected)
+        sum_column = thread & 0
+        sum_row = thread >> 0
+        if (sum_column < 1) & (sum_row < 32):
+            sum_team = sum_row
+            sum_own = 0.0
+            while sum_row < blocks:
+                sum_own += partial[turn, sum_row, sum_column]
+                sum_row += 32
+            sums[1, sum_team, sum_column] = sum_own
+        cuda.syncthreads()
+        sum_own = sums[1, 0, 0]
+        for sum_row in range(1, 32):
+            sum_own += sums[1, sum_row, 0]
         d_part_2 = sum_own
         turn = 1 - turn
-        cuda.syncthreads()
-        i = u64(thread)
-        while i < u64(n - 2):
-            for k in range(u64(d - 2)):
-                d_part_1[i + u64(1), k] += d_u[i + u64(1), k + u64(1)] * c
-            i += u64(256)
-        cuda.syncthreads()
-        i = u64(thread)
-        while i < u64(n - 2):
-            for k in range(u64(d - 2)):
-                d_part_1[i + u64(1), k + u64(2)] += d_u[i + u64(1), k + u64(1)] * c
-            i += u64(256)
-        cuda.syncthreads()
-        i = u64(thread)
-        while i < u64(n - 2):
-            for k in range(u64(d - 2)):
-                d_part_1[i, k + u64(1)] += d_u[i + u64(1), k + u64(1)] * c
-            i += u64(256)
-        cuda.syncthreads()
-        i = u64(thread)
-        while i < u64(n - 2):
-            for k in range(u64(d - 2)):
-                d_part_1[i + u64(2), k + u64(1)] += d_u[i + u64(1), k + u64(1)] * c
-            i += u64(256)
-        cuda.syncthreads()
         d_part_3 = -4.0 * c
-        i = u64(thread)
-        while i < u64(n - 2):
-            for k in range(u64(d - 2)):
-                d_u_1 = d_u[i + u64(1), k + u64(1)]
-                d_part_1[i + u64(1), k + u64(1)] += d_u_1 + d_part_3 * d_u_1
-            i += u64(256)
-        cuda.syncthreads()
+        l = row
+        while l < u64(n):
+            m = column
+            while m < u64(d):
+                d_part_1[l, m] = d_u[l, m]
+                if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
+                    if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
+                        d_part_1[l, m] = 0.0
+                if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
+                    if np.int64(m) < d - 2:
+                        d_part_1[l, m] += d_u[l, m + u64(1)] * c
+                if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
+                    if np.int64(m) >= 2:
+                        d_part_1[l, m] += d_u[l, m - u64(1)] * c
+                if np.int64(l) < n - 2:
+                    if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
+                        d_part_1[l, m] += d_u[l + u64(1), m] * c
+                if np.int64(l) >= 2:
+                    if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
+                        d_part_1[l, m] += d_u[l - u64(1), m] * c
+                if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
+                    if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
+                        d_u_1 = d_u[l, m]
+                        d_part_1[l, m] += d_u_1 + d_part_3 * d_u_1
+                m += across
+            l += rows
         d_c += d_part_2
         # gradient of line 4: for _ in range(steps):
         d_u, d_part_1 = d_part_1, d_u
-    if thread == 0:
+    if cuda.grid(1) == 0:
         # line 8: return 0.5 * ((u - target) ** 2).sum()
         value_out[0] = value
         d_c_out[0] = d_c
-    cuda.syncthreads()
-    l = u64(thread)
+    l = row
     while l < u64(n):
-        for m in range(u64(d)):
+        m = column
+        while m < u64(d):
             d_u_out[l, m] = d_u[l, m]
-        l += u64(256)
-    cuda.syncthreads()
+            m += across
+        l += rows
 
 
 KERNELS = {
@@ -195,10 +270,14 @@ KERNELS = {
             "value_out": "float64[::1]",
             "d_c_out": "float64[::1]",
             "d_u_out": "float64[:, ::1]",
+            "partial": "float64[:, :, ::1]",
+            "arrived": "int64[::1]",
         },
-        "rows": None,
-        "blocks": 1,
+        "rows": "max(d*n, d*n - 2*d - 2*n + 4)",
+        "blocks": 128,
         "threads": 256,
+        "least": 2048,
+        "cooperative": True,
     },
 }
 ARRAYS = {
@@ -210,6 +289,8 @@ ARRAYS = {
     "value_out": {"role": "output", "dtype": "float64", "shape": ("1",)},
     "d_c_out": {"role": "output", "dtype": "float64", "shape": ("1",)},
     "d_u_out": {"role": "output", "dtype": "float64", "shape": ("n", "d")},
+    "partial": {"role": "scratch", "dtype": "float64", "shape": ("2", "128", "1")},
+    "arrived": {"role": "barrier", "dtype": "int64", "shape": ("1",)},
 }
 SIZES = {
     "n": ("target", 0),

@@ -90,7 +90,6 @@ def horner_fit(
             for l in range(u64(32)):
                 # gradient of line 3: for k in range(len(w)):
                 d_w[l] = np.float32(0.0)
-        cuda.syncwarp()
         value_1 = np.float32(0.0)
         # line 5: return np.mean((value - y) ** 2)
         value_2 = np.float32(n)
@@ -141,7 +140,6 @@ def horner_fit(
             sum_own = sum_own + sum_given
             if lane == 0:
                 d_value_2[u64(sum_i)] = sum_own
-        cuda.syncwarp()
         # line 5: return np.mean((value - y) ** 2)
         inverse = np.float32(1.0) / value_2
         quotient = value_1 * inverse
@@ -150,6 +148,7 @@ def horner_fit(
             cuda.fma(cuda.fma(-quotient, value_2, value_1), inverse, quotient),
             quotient,
         )
+        cuda.syncwarp()
         if lane == 0:
             for i in range(u64(32)):
                 # gradient of line 4: value = value * x + w[k]

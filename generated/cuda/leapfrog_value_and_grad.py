@@ -42,7 +42,6 @@ def leapfrog_value_and_grad(
         for k in range(u64(2)):
             # gradient of line 4: for _ in range(steps):
             d_p[k] = 0.0
-    cuda.syncthreads()
     # line 4: for _ in range(steps):
     trips_1 = cuda.selp((steps >= 0) | (steps != steps), steps, 0)
     if thread == 0:
@@ -50,14 +49,13 @@ def leapfrog_value_and_grad(
             q_2[k] = q[k]
         for k in range(u64(2)):
             p_2[k] = p[k]
-    cuda.syncthreads()
     for i in range(u64(trips_1)):
+        cuda.syncthreads()
         q_0 = q_2[0]
         q_1_1 = q_2[1]
         if thread == 0:
             q_steps[i, 0] = q_0
             q_steps[i, 1] = q_1_1
-        cuda.syncthreads()
         # line 5: p -= dt / 2 * force(q)
         p_3 = dt / 2.0
         # line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
@@ -75,7 +73,6 @@ def leapfrog_value_and_grad(
         if thread == 0:
             q_1[0] = q_0_1
             q_1[1] = q_1_2
-        cuda.syncthreads()
         # line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
         value_3 = q_0_1 + 2.0 * q_0_1 * q_1_2
         value_4 = q_1_2 + q_0_1 * q_0_1 - q_1_2 * q_1_2
@@ -83,19 +80,19 @@ def leapfrog_value_and_grad(
             # line 7: p -= dt / 2 * force(q)
             p_1[0] = p_0 - p_3 * value_3
             p_1[1] = p_1_1 - p_3 * value_4
-        cuda.syncthreads()
         # line 4: for _ in range(steps):
         q_2, q_1, p_2, p_1 = q_1, q_2, p_1, p_2
+    cuda.syncthreads()
     q_3 = q_2[0]
     q_4 = q_2[1]
     if thread == 0:
         # gradient of line 8: return (q**2).sum()
         d_q[0] = 2.0 * q_3
         d_q[1] = 2.0 * q_4
-    cuda.syncthreads()
     # line 8: return (q**2).sum()
     value = q_3 * q_3 + q_4 * q_4
     for j in range(u64(trips_1)):
+        cuda.syncthreads()
         d_p_0 = d_p[0]
         d_p_1_1 = d_p[1]
         # gradient of line 5: p -= dt / 2 * force(q)
@@ -117,18 +114,15 @@ def leapfrog_value_and_grad(
         d_x_1 = d_q[1] + d_y
         # gradient of line 6: q += dt * p
         d_p_1_2 = d_p_1_1 + d_x_1 * dt
-        cuda.syncthreads()
         if thread == 0:
             d_p_1[0] = d_p_0_1
             d_p_1[1] = d_p_1_2
-        cuda.syncthreads()
         q_0_3 = q_steps[u64(0) - j + u64(trips_1) - u64(1), 0]
         q_1_4 = q_steps[u64(0) - j + u64(trips_1) - u64(1), 1]
         if thread == 0:
             # gradient of line 4: for _ in range(steps):
             d_q_1[0] = q_0_3
             d_q_1[1] = q_1_4
-        cuda.syncthreads()
         # gradient of line 5: p -= dt / 2 * force(q)
         d_p_5 = d_p_1_2 * d_p_2
         d_p_6 = d_p_0_1 * d_p_2
@@ -139,7 +133,6 @@ def leapfrog_value_and_grad(
             # gradient of line 2 of force: x, y = q
             d_q_2[0] = d_q_0 + d_x_2
             d_q_2[1] = d_x_1 + d_y_1
-        cuda.syncthreads()
         # gradient of line 4: for _ in range(steps):
         d_q, d_q_2, d_p, d_p_1, q_2, d_q_1 = d_q_2, d_q, d_p_1, d_p, d_q_1, q_2
     if thread == 0:
@@ -151,7 +144,6 @@ def leapfrog_value_and_grad(
         for k in range(u64(2)):
             # gradient of line 4: for _ in range(steps):
             d_p_out[k] = d_p[k]
-    cuda.syncthreads()
 
 
 KERNELS = {

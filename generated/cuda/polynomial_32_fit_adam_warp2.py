@@ -69,7 +69,6 @@ def loss_fit(
         w[lane, 0] = own
         cuda.syncwarp()
         value_1 = 0.0
-        cuda.syncwarp()
         for sum_i in range(u64(32)):
             for sum_j in range(u64(1)):
                 d_w_1_own[sum_i, sum_j] = 0.0
@@ -121,16 +120,15 @@ def loss_fit(
                 sum_own = sum_own + sum_given
                 if lane == 0:
                     d_w_1[u64(sum_i), u64(sum_j)] = sum_own
-        cuda.syncwarp()
         # line 2: return ((y - poly(x, w)) ** 2).mean()
         value_4 = np.float64(n)
         # gradient of line 2: return ((y - poly(x, w)) ** 2).mean()
         d_value_1 = 2.0 / value_4
+        cuda.syncwarp()
         if lane == 0:
             for i in range(u64(32)):
                 # gradient of line 5 of poly: return powers @ w
                 d_w[i, 0] = -(d_w_1[i, 0] * d_value_1)
-        cuda.syncwarp()
         # line 2: return ((y - poly(x, w)) ** 2).mean()
         inverse = 1.0 / value_4
         quotient = value_1 * inverse
@@ -139,6 +137,7 @@ def loss_fit(
             cuda.fma(cuda.fma(-quotient, value_4, value_1), inverse, quotient),
             quotient,
         )
+        cuda.syncwarp()
         norm = 0.0
         for at in range(32):
             norm += d_w[at, 0] * d_w[at, 0]

@@ -19,7 +19,7 @@ def arrays_of(file: KernelFile, sizes: Mapping[str, int]) -> Arrays:
     for name, what in file.names["ARRAYS"].items():
         shape = tuple(value(text, sizes) for text in what["shape"])
         found[name] = poison(shape, np.dtype(what["dtype"]))
-        if what["role"] in ("counter", "status"):
+        if what["role"] in ("counter", "status", "barrier"):
             found[name][...] = 0
     return found
 
@@ -41,7 +41,8 @@ def run(
 ) -> list[Any]:
     """The outputs of a file's kernels for arguments by name, the same in several orders.
 
-    At most `blocks` blocks are launched, so that a thread has several rows where there are many.
+    At most `blocks` blocks are launched, so that a thread has several rows where there are many; so
+    many are, where blocks wait for each other.
 
     Raises
     ------
@@ -66,7 +67,9 @@ def run(
     for name, kernel in file.names["KERNELS"].items():
         multiply(name)
         grid = kernel["blocks"]
-        if kernel["rows"] is not None:
+        if "least" in kernel:
+            grid = blocks
+        elif kernel["rows"] is not None:
             rows = value(kernel["rows"], sizes)
             grid = min(grid, blocks, max(1, -(-rows // kernel["threads"])))
         values = [known[a] for a in kernel["arguments"]]

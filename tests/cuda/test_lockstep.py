@@ -141,6 +141,47 @@ def test_sums_in_the_order_of_arrival_are_found() -> None:
         agree(kernels, "kernel", 3, 32, [x, np.zeros(1)])
 
 
+BLOCKS_MEET = """
+@cuda.jit(device=True)
+def meet(arrived, expected):
+    cuda.syncthreads()
+    expected += cuda.gridDim.x
+    if cuda.threadIdx.x == 0:
+        cuda.threadfence()
+        cuda.atomic.add(arrived, 0, 1)
+        while cuda.atomic.add(arrived, 0, 0) < expected:
+            pass
+        cuda.threadfence()
+    cuda.syncthreads()
+    return expected
+
+def kernel(writer, x, out, arrived):
+    block, expected = cuda.blockIdx.x, 0
+    for step in range(3):
+        if (block == writer) & (cuda.threadIdx.x == 0):
+            x[0] = step
+        expected = meet(arrived, expected)  # one has written
+        if (block != writer) & (cuda.threadIdx.x == 0):
+            out[step] = x[0]
+        expected = meet(arrived, expected)  # the other has read
+"""
+
+
+@pytest.mark.parametrize("writer", [0, 1])
+def test_a_barrier_of_one_direction_is_missed_in_each_order(writer: int) -> None:
+    """Who waits for another block learns what it did before, not what it went on to do."""
+    text = HEAD + BLOCKS_MEET
+    arguments = [writer, np.zeros(1), np.zeros(3), np.zeros(1, np.int32)]
+    found = agree(load(text), "kernel", 2, 32, arguments)
+    assert list(found[2]) == [0, 1, 2]
+    for what in ("one has written", "the other has read"):
+        mutated = load(text.replace(f"expected = meet(arrived, expected)  # {what}", "pass"))
+        for order in lockstep.ORDERS:
+            fresh = [writer, np.zeros(1), np.zeros(3), np.zeros(1, np.int32)]
+            with pytest.raises(RaceFound):
+                launch(mutated, "kernel", 2, 32, fresh, order=order)
+
+
 # One construct each -------------------------------------------------------------------------------
 
 

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from codegen_ad.plan.device.team import (
-    Alone,
-    Around,
-    Share,
-    Step,
-    TeamPlan,
-    Uniform,
-    Wait,
-    repeated_plan,
-)
+from codegen_ad.plan.device.steps import Alone, Around, Share, Step, Uniform, Wait
+from codegen_ad.plan.device.team import TeamPlan, repeated_plan
 from codegen_ad.plan.device.thread import is_small
+from codegen_ad.plan.device.waits import shares_of
 from codegen_ad.plan.kernel import Accumulate, Allocate, Kernel, Load, Store, copied, walk
 
 
@@ -35,7 +28,7 @@ def lanes_plan(kernel: Kernel) -> TeamPlan | None:
         return None
     plan = repeated_plan(replace(kernel, body=[copied(s) for s in kernel.body]), ())
     steps = tuple(_by_all(plan.steps))
-    shares = list(_shares(steps))
+    shares = list(shares_of(steps))
     if not shares or any(_writes_parts(share) for share in shares):
         return None
     return replace(plan, steps=steps)
@@ -53,15 +46,6 @@ def _by_all(steps: Iterable[Step]) -> Iterator[Step]:
                 yield Around(statement, tuple(tuple(_by_all(b)) for b in blocks))
             case _:
                 yield step
-
-
-def _shares(steps: Sequence[Step]) -> Iterator[Share]:
-    for step in steps:
-        if isinstance(step, Share):
-            yield step
-        elif isinstance(step, Around):
-            for block in step.blocks:
-                yield from _shares(block)
 
 
 def _writes_parts(share: Share) -> bool:

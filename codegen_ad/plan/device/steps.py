@@ -23,6 +23,8 @@ class Share:
     `atomic` are the arrays to which threads add in any order.
     With `held`, lanes keep the totals instead, one in each, in a variable for each 32 of them.
     `again` is an index, 0, at which trips read what all of them share (`registers.py`).
+    `columns` is a loop that stands alone in it, with others between the two or none: its trips are
+    shared out, too.
     """
 
     loop: For
@@ -31,6 +33,7 @@ class Share:
     atomic: frozenset[str] = frozenset()
     held: tuple[str, ...] = ()
     again: str = ""
+    columns: For | None = None
 
     @property
     def words_of_row(self) -> int:

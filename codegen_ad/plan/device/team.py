@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.arrays import (
     NOTHING,
@@ -22,18 +23,20 @@ from codegen_ad.plan.device.arrays import (
     with_results,
 )
 from codegen_ad.plan.device.atomics import atomic_sums
+from codegen_ad.plan.device.gathers import Gathers
 from codegen_ad.plan.device.longest import with_longest
 from codegen_ad.plan.device.loops import (
     Refused,
+    Shared,
     defined,
     is_wide,
-    read,
     shared,
     touches_memory,
 )
-from codegen_ad.plan.device.outside import Uses, header
-from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform, Wait, every
-from codegen_ad.plan.device.whole import Buffer, Total, identity
+from codegen_ad.plan.device.outside import Uses
+from codegen_ad.plan.device.steps import Alone, Around, Share, Step, Uniform, every
+from codegen_ad.plan.device.waits import Waits, nest_of, shares_of
+from codegen_ad.plan.device.whole import LEAST, Buffer, Total, identity
 from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -71,8 +74,14 @@ class TeamPlan:
         return any(isinstance(s, Share) and s.atomic for s in every(self.steps))
 
 
-def team_plan(kernel: Kernel, *, atomics: bool = False) -> TeamPlan:
-    """The kernel as steps of one team; with `atomics`, sums at places of data have no order.
+def team_plan(kernel: Kernel, *, atomics: bool = False, columns: bool = False) -> TeamPlan:
+    """The kernel as steps of one team.
+
+    Parameters
+    ----------
+    atomics : whether sums at places of data have no order.
+    columns : whether loops that stand in shared loops may be shared out, too. Such a team is one
+        whose threads wait for each other where they add up sums.
 
     Raises
     ------
@@ -82,7 +91,9 @@ def team_plan(kernel: Kernel, *, atomics: bool = False) -> TeamPlan:
     taken = names_of(kernel)
     names, results = with_results(kernel, taken)
     body = [*by_element(kernel, taken), *results]
-    return _planned(kernel, body, names, taken, set(), atomics=atomics)
+    if columns:
+        body = Gathers(body, {s.symbol for s in kernel.sizes}, taken).block(body)
+    return _planned(kernel, body, names, taken, atomics=atomics, columns=columns)
 
 
 def repeated_plan(kernel: Kernel, results: Sequence[Let], *, atomics: bool = False) -> TeamPlan:
@@ -101,9 +112,7 @@ def repeated_plan(kernel: Kernel, results: Sequence[Let], *, atomics: bool = Fal
     taken = names_of(kernel)
     arrays = tuple(o for o in kernel.outputs if isinstance(o, str))
     body = [*by_element(kernel, taken), *results]
-    # What one run reads, the next one may write, and its arrays are read between the two.
-    again = set(arrays).union(*(read(s) for s in body))
-    return _planned(kernel, body, arrays, taken, again, atomics=atomics)
+    return _planned(kernel, body, arrays, taken, atomics=atomics, again=True)
 
 
 def _planned(
@@ -111,12 +120,13 @@ def _planned(
     body: list[Statement],
     names: tuple[str, ...],
     taken: set[str],
-    again: set[str],
     *,
     atomics: bool,
+    columns: bool = False,
+    again: bool = False,
 ) -> TeamPlan:
     body, outputs = _not_exchanged(body, names, taken)
-    planner = _Team(kernel, body, atomics=atomics)
+    planner = _Team(kernel, body, atomics=atomics, columns=columns)
     steps = planner.block(body)
     private = planner.private
     buffers = tuple(
@@ -126,10 +136,9 @@ def _planned(
     )
     buffers, most = with_longest(buffers, kernel, taken)
     counts = counts_of(buffers, kernel, most)
-    waiting = _Waits(again)
-    return TeamPlan(
-        kernel, tuple(waiting.block(steps)), kernel.parameters, buffers, outputs, counts
-    )
+    waits = Waits(planner.arrays.keys(), planner.sizes, sums_wait=columns)
+    made = waits.repeated(steps, outputs) if again else waits.block(steps)
+    return TeamPlan(kernel, tuple(made), kernel.parameters, buffers, outputs, counts)
 
 
 def _not_exchanged(
@@ -154,9 +163,12 @@ def _not_exchanged(
 class _Team:
     """Sorts statements into steps."""
 
-    def __init__(self, kernel: Kernel, body: list[Statement], *, atomics: bool) -> None:
+    def __init__(
+        self, kernel: Kernel, body: list[Statement], *, atomics: bool, columns: bool
+    ) -> None:
         self.uses = Uses(body)
         self.atomics = atomics
+        self.columns = columns
         self.parameters = {p.name for p in kernel.parameters if p.rank}
         self.sizes = {s.symbol for s in kernel.sizes}
         self.arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
@@ -189,14 +201,35 @@ class _Team:
         return [replace(s, told=self._told(s)) if isinstance(s, Alone) else s for s in steps]
 
     def _share(self, loop: For) -> Share | None:
-        outside = self.uses.outside(loop)
-        atomic = atomic_sums(loop, self.arrays, outside) if self.atomics else frozenset[str]()
-        try:
-            found = shared(loop, outside, self.arrays, self.parameters, atomic)
-        except Refused:
+        found = self._shared(loop, self.uses.outside(loop))
+        if found is None:
             return None
         self.private |= {o.name for o in found.own}
-        return Share(loop, found.totals, found.own, found.atomic)
+        columns = self._columns(loop, found)
+        return Share(loop, found.totals, found.own, found.atomic, columns=columns)
+
+    def _shared(self, loop: For, outside: set[str]) -> Shared | None:
+        """What threads that share out a loop add up and keep; None where they can't."""
+        atomic = atomic_sums(loop, self.arrays, outside) if self.atomics else frozenset[str]()
+        try:
+            return shared(loop, outside, self.arrays, self.parameters, atomic)
+        except Refused:
+            return None
+
+    def _columns(self, loop: For, found: Shared) -> For | None:
+        """The innermost loop of a nest, if its trips may be shared out together with the others."""
+        *middle, inner = nest_of(loop)[1:] or [loop]
+        if not self.columns or inner is loop or not is_wide(inner):
+            return None
+        around = {loop.variable, *(m.variable for m in middle)}
+        if not around.isdisjoint(inner.extent.symbols()):
+            return None
+        # Trips of both loops may go side by side if those of each may, whatever the others are.
+        outside = self.uses.outside(inner) - {m.variable for m in middle}
+        body = inner.body
+        for m in reversed(middle):
+            body = [replace(m, body=body)]
+        return inner if self._shared(replace(inner, body=body), outside) == found else None
 
     def _is_for_all(self, statement: Statement) -> bool:
         """Whether all threads take a loop or branch: for work to share, or to exchange arrays."""
@@ -259,58 +292,12 @@ def _is_together(statement: Statement) -> bool:
     return isinstance(statement, Assign)
 
 
-# Where threads wait -------------------------------------------------------------------------------
+def trips_of(share: Share) -> Dim:
+    """How many threads a shared loop has work for."""
+    return share.loop.extent * (ONE if share.columns is None else share.columns.extent)
 
 
-class _Waits:
-    """Sets waits: behind everything that writes, and before it where something has read."""
-
-    def __init__(self, reads: set[str]) -> None:
-        self.reads = set(reads)
-
-    def block(self, steps: Sequence[Step]) -> list[Step]:
-        """The steps with waits between them."""
-        found: list[Step] = []
-        for step in steps:
-            match step:
-                case Uniform(statement):
-                    self.reads |= read(statement)
-                    if isinstance(statement, Assign) and self.reads & set(statement.names):
-                        self.reads |= set(statement.names)
-                    found.append(step)
-                case Around(statement, blocks_):
-                    if isinstance(statement, For | While):
-                        # The next trip may write what the one before has read.
-                        self.reads |= read(statement)
-                    else:
-                        self.reads |= header(statement)
-                    before = set(self.reads)
-                    after: set[str] = set()
-                    inner: list[tuple[Step, ...]] = []
-                    for block in blocks_:
-                        self.reads = set(before)
-                        inner.append(tuple(self.block(block)))
-                        after |= self.reads
-                    self.reads = before | after
-                    found.append(Around(statement, tuple(inner)))
-                case Share(loop):
-                    self._writing(found, step, [loop])
-                case Alone(statements):
-                    self._writing(found, step, statements)
-                case Wait() | Kept():
-                    found.append(step)
-        return found
-
-    def _writing(self, found: list[Step], step: Step, statements: Sequence[Statement]) -> None:
-        writes = {n for s in statements for n in defined(s)}
-        reads = {n for s in statements for n in read(s)}
-        is_writing = any(touches_memory(s) for s in statements)
-        if is_writing and writes & self.reads:
-            found.append(Wait())
-            self.reads.clear()
-        found.append(step)
-        if is_writing:
-            found.append(Wait())
-            self.reads.clear()
-        else:
-            self.reads |= reads
+def is_for_blocks(plan: TeamPlan) -> bool:
+    """Whether several blocks may share the work: a loop has, or may have, as many trips."""
+    trips = map(trips_of, shares_of(plan.steps))
+    return any(not t.is_constant or t.value >= LEAST for t in trips)

@@ -33,6 +33,10 @@ SORT_DIGITS = 256
 """Its blocks, which wait for each other and count digits of eight bits. The order that comes out
 does not depend on them."""
 
+LEAST = 2048
+"""A team of one block is as fast for fewer trips: a barrier of several blocks takes as long as a
+block takes for about so many. By the model of one warp, to be measured."""
+
 LARGEST_OWN = 128
 """Arrays of at most so many elements may be private to a thread."""
 

@@ -22,7 +22,7 @@ from codegen_ad.runtime.cuda.loaded import LoadedKernel
 from codegen_ad.runtime.cuda.passing import Passing
 from codegen_ad.runtime.cuda.repeat import Repeat
 from codegen_ad.runtime.cuda.table import DeviceFile, Kernel, value
-from codegen_ad.runtime.cuda.workspace import Workspace
+from codegen_ad.runtime.cuda.workspace import CLEARED, Workspace
 from codegen_ad.runtime.foreign import access_of, is_on_device
 
 ImageOf = Callable[[Kernel, tuple[int, int]], Image]
@@ -53,6 +53,7 @@ class DeviceProgram:
     ----------
     types : of the kernels' parameters, by name.
     own : names of the arrays that a workspace keeps.
+    cleared : names of those that are zero before each call.
     status : name of the array in which kernels leave what they find wrong; None without one.
     """
 
@@ -72,6 +73,7 @@ class DeviceProgram:
         }
         roles = {name: what.role for name, what in file.arrays.items()}
         self.own = tuple(name for name, role in roles.items() if role != "output")
+        self.cleared = tuple(name for name, role in roles.items() if role in CLEARED)
         self.status = next((name for name, role in roles.items() if role == "status"), None)
         self._passing = Passing(driver, device)
         self._plans: dict[tuple[int, ...], Plan] = {}

@@ -121,8 +121,8 @@ class Repeat:
                 address = kind.address(made)
                 for words, place in places:
                     words[place] = address
-            if program.status is not None:
-                workspace.own(program.status, self._plan.shapes[program.status])
+            for name in program.cleared:
+                workspace.own(name, self._plan.shapes[name])
             for launch in laid.launches:
                 driver.launch(*launch)
             program.raise_failure(workspace, stream)

@@ -74,6 +74,7 @@ class Kernel:
     cooperative : whether the grid has barriers, so that all its blocks must run at once.
     fastmath : whether all of its arithmetic may be approximate.
     shared : bytes of shared memory whose size the launch gives.
+    least : for fewer rows there is one block.
     kept : sizes of data whose rows threads keep, with the least and the largest that each may be.
     """
 
@@ -87,6 +88,7 @@ class Kernel:
     fastmath: bool = False
     shared: int = 0
     kept: tuple[tuple[str, tuple[int, int]], ...] = ()
+    least: int = 0
 
     @property
     def launch_bounds(self) -> tuple[int, int]:
@@ -98,6 +100,8 @@ class Kernel:
         if self.rows is None:
             return self.blocks
         rows = value(self.rows, sizes)
+        if rows < self.least:
+            return 1
         return min(self.blocks, max(1, -(-rows // self.threads)))
 
     @property
@@ -142,7 +146,7 @@ class Array:
     Attributes
     ----------
     role : "output", "scratch", "counter" (zero before the first launch, and after each), or
-        "status" (zero before each call).
+        "status" and "barrier" (zero before each call).
     dtype : of its elements.
     shape : texts over the sizes.
     """
@@ -253,4 +257,5 @@ def _kernel(name: str, entry: Mapping[str, Any]) -> Kernel:
         bool(entry.get("fastmath", False)),
         int(entry.get("shared", 0)),
         tuple(cast("Mapping[str, tuple[int, int]]", entry.get("kept", {})).items()),
+        int(entry.get("least", 0)),
     )

@@ -15,6 +15,9 @@ from codegen_ad.runtime.cuda.arrays import DeviceArray, Shape, View
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.table import Array
 
+CLEARED = ("status", "barrier")
+"""What arrays are for that are zero before each call."""
+
 
 class Workspace:
     """The arrays of one program, on one stream of one device.
@@ -45,7 +48,7 @@ class Workspace:
         what = self._arrays[name]
         array, is_new = self._array(name, shape, what.dtype)
         # A counter is zero again after each launch.
-        if array.nbytes and (what.role == "status" or (what.role == "counter" and is_new)):
+        if array.nbytes and (what.role in CLEARED or (what.role == "counter" and is_new)):
             self._driver.fill(array.address, 0, array.nbytes, self._stream)
         return self._views[name]
 

@@ -95,19 +95,23 @@ class Device:
 
     def syncthreads(self) -> None:
         """Barrier of the block."""
-        self.machine.pause(Wait("block", "syncthreads", line()))
+        self._meet("syncthreads")
 
     def syncthreads_count(self, predicate: Any) -> int:
         """Barrier of the block, which counts."""
-        return self.machine.pause(Wait("block", "syncthreads_count", line(), value=predicate))
+        return self._meet("syncthreads_count", predicate)
 
     def syncthreads_and(self, predicate: Any) -> int:
         """Barrier of the block, which tells whether the predicate holds in every thread."""
-        return self.machine.pause(Wait("block", "syncthreads_and", line(), value=predicate))
+        return self._meet("syncthreads_and", predicate)
 
     def syncthreads_or(self, predicate: Any) -> int:
         """Barrier of the block, which tells whether the predicate holds in any thread."""
-        return self.machine.pause(Wait("block", "syncthreads_or", line(), value=predicate))
+        return self._meet("syncthreads_or", predicate)
+
+    def _meet(self, operation: str, value: Any = None) -> Any:
+        at, *callers = lines()
+        return self.machine.pause(Wait("block", operation, at, value=value, callers=(*callers,)))
 
     def syncwarp(self, mask: int = FULL) -> None:
         """Barrier of the warp."""
@@ -292,7 +296,15 @@ def device_now(device: Device) -> Callable[[], Any]:
 
 def line() -> int:
     """The line of the kernel that calls what calls this."""
+    return lines()[0]
+
+
+def lines() -> list[int]:
+    """The same, and the lines of the functions of its file that are being called."""
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and frame.f_globals["__name__"] == __name__:
         frame = frame.f_back
-    return frame.f_lineno
+    names, found = frame.f_globals, [frame.f_lineno]
+    while (frame := frame.f_back) is not None and frame.f_globals is names:
+        found.append(frame.f_lineno)
+    return found

@@ -101,7 +101,7 @@ class Machine:
 
     def _run(self, chance: random.Random | None) -> None:
         warps_of_grid = [warp for block in self._grid for warp in block.warps()]
-        idle = 0
+        idle, tried = 0, False
         while True:
             runnable = [w for w in warps_of_grid if any(t.ready for t in w)]
             while runnable:
@@ -112,15 +112,21 @@ class Machine:
             threads = [t for block in self._grid for t in block.threads]
             if all(t.done for t in threads):
                 return
+            turns = [t for t in threads if t.wait is not None and t.wait.kind == "turn"]
+            if turns and not tried:
+                # Who spins looks again before others go on: later it would see what they did next,
+                # as if it had waited for that, too, and a barrier that is missing would not show.
+                tried = True
+                for thread in turns:
+                    thread.wait = None
+                continue
+            tried = False
             if self._release():
                 idle = 0
                 continue
-            turns = [t for t in threads if t.wait is not None and t.wait.kind == "turn"]
             if not turns or idle > PATIENCE:
                 raise Deadlock(f"no thread can go on: {described(threads)}")
             idle += 1
-            for thread in turns:
-                thread.wait = None
 
     def _chosen(self, runnable: Sequence[list[Thread]], chance: random.Random | None) -> Any:
         if chance is not None:
@@ -164,7 +170,7 @@ class Machine:
         waiting = [t for t in threads if t.wait is not None and t.wait.kind == kind]
         if not waiting:
             return False
-        places = {(t.wait.operation, t.wait.line) for t in waiting if t.wait is not None}
+        places = {(w.operation, w.line, w.callers) for t in waiting if (w := t.wait) is not None}
         if len(waiting) != len(threads) or len(places) > 1:
             if any(t.wait is not None and t.wait.kind == "turn" for t in threads):
                 return False  # these may yet come

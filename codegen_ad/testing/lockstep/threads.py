@@ -32,6 +32,7 @@ class Wait:
     kind : "block", "grid", "warp" or "turn"; the last lets others go first and waits for nobody.
     operation : which barrier, exchange or vote it is.
     line : of the kernel's source.
+    callers : the lines that called the function in which it stands, the nearest first.
     mask : the lanes that take part, of a warp's operation.
     value, argument : what the thread brings.
     """
@@ -42,9 +43,11 @@ class Wait:
     mask: int = 0
     value: Any = None
     argument: Any = None
+    callers: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.operation} in line {self.line}"
+        called = "".join(f", called in line {line}" for line in self.callers)
+        return f"{self.operation} in line {self.line}{called}"
 
 
 @dataclass(slots=True, eq=False)
