@@ -95,21 +95,23 @@ def leapfrog_value_and_grad(
         cuda.syncthreads()
         d_p_0 = d_p[0]
         d_p_1_1 = d_p[1]
-        # gradient of line 5: p -= dt / 2 * force(q)
-        d_p_2 = dt / 2.0
+        # line 5: p -= dt / 2 * force(q)
+        p_4 = dt / 2.0
         # gradient of line 7: p -= dt / 2 * force(q)
-        d_p_3 = d_p_1_1 * d_p_2
+        d_p_2 = d_p_1_1 * p_4
         q_0_2 = q_2[0]
-        d_p_4 = d_p_0 * d_p_2
+        d_p_3 = d_p_0 * p_4
         q_1_3 = q_2[1]
         # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
-        d_x = -2.0 * d_p_3 * q_0_2 - d_p_4 + -2.0 * (d_p_4 * q_1_3)
+        d_x = -2.0 * d_p_2 * q_0_2 - d_p_3 + -2.0 * (d_p_3 * q_1_3)
         # gradient of line 2 of force: x, y = q
         d_q_0 = d_q[0] + d_x
         # gradient of line 6: q += dt * p
         d_p_0_1 = d_p_0 + d_q_0 * dt
+        # line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
+        value_5 = 2.0 * q_0_2
         # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
-        d_y = d_p_3 * 2.0 * q_1_3 - d_p_3 - d_p_4 * (2.0 * q_0_2)
+        d_y = d_p_2 * 2.0 * q_1_3 - d_p_2 - d_p_3 * value_5
         # gradient of line 2 of force: x, y = q
         d_x_1 = d_q[1] + d_y
         # gradient of line 6: q += dt * p
@@ -124,11 +126,14 @@ def leapfrog_value_and_grad(
             d_q_1[0] = q_0_3
             d_q_1[1] = q_1_4
         # gradient of line 5: p -= dt / 2 * force(q)
-        d_p_5 = d_p_1_2 * d_p_2
-        d_p_6 = d_p_0_1 * d_p_2
+        d_p_4 = d_p_1_2 * p_4
+        d_p_5 = d_p_0_1 * p_4
         # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
-        d_x_2 = -2.0 * d_p_5 * q_0_3 - d_p_6 + -2.0 * (d_p_6 * q_1_4)
-        d_y_1 = d_p_5 * 2.0 * q_1_4 - d_p_5 - d_p_6 * (2.0 * q_0_3)
+        d_x_2 = -2.0 * d_p_4 * q_0_3 - d_p_5 + -2.0 * (d_p_5 * q_1_4)
+        # line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
+        value_6 = 2.0 * q_0_3
+        # gradient of line 3 of force: return np.array([x + 2 * x * y, y + x**2 - y**2])
+        d_y_1 = d_p_4 * 2.0 * q_1_4 - d_p_4 - d_p_5 * value_6
         if thread == 0:
             # gradient of line 2 of force: x, y = q
             d_q_2[0] = d_q_0 + d_x_2
