@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.chunking.row_loops import is_over_rows
 from codegen_ad.plan.cost import weights
 from codegen_ad.plan.kernel import (
@@ -37,7 +36,7 @@ from codegen_ad.plan.sizes import substitute
 from codegen_ad.plan.tidying.rename import expressions
 from codegen_ad.plan.tidying.uses import changed
 from codegen_ad.plan.tiling.placing import put
-from codegen_ad.plan.tiling.rows import Array, accesses, arrays_of
+from codegen_ad.plan.tiling.rows import Array, accesses, arrays_of, is_scalar
 from codegen_ad.plan.tiling.tile_buffers import move
 
 TILE = 64
@@ -125,15 +124,7 @@ def is_arithmetic(loop: For) -> bool:
     """Whether a loop computes numbers by what vectors can do, and nothing else."""
     if not all(isinstance(s, Let | Assign | Accumulate | Store) for s in loop.body):
         return False
-    return not any(_is_scalar(e) for s in loop.body for e in expressions(s))
-
-
-def _is_scalar(expr: Expr) -> bool:
-    """Whether an expression calls what computes one number at a time."""
-    if not isinstance(expr, Apply):
-        return False
-    calls = expr.op != "cast" and ELEMENTWISE[BY_NAME[expr.op]].carried
-    return calls or any(map(_is_scalar, expr.args))
+    return not any(is_scalar(e) for s in loop.body for e in expressions(s))
 
 
 def _always(loop: For) -> Iterator[Expr]:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field, replace
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
-from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.cost import weights
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -44,7 +43,7 @@ from codegen_ad.plan.provisional import Names
 from codegen_ad.plan.sizes import substitute
 from codegen_ad.plan.tidying.rename import expressions, rename_statement, written
 from codegen_ad.plan.tiling.distribute import STREAMS
-from codegen_ad.plan.tiling.rows import Rows, accesses, assigned, names_of
+from codegen_ad.plan.tiling.rows import Rows, accesses, assigned, is_scalar, names_of
 
 FLAT = (Let, Assign, Accumulate, Store, If, Check, CheckRange)
 
@@ -72,7 +71,7 @@ def in_passes(rows: Rows, loop: For, names: Names, size: int) -> list[Statement]
     parts = _parted(rows, loop.body, names, alone=False)
     if parts is not None and parts.streams() > STREAMS:
         parts = _parted(rows, loop.body, names, alone=True)
-    if parts is None or any(map(_is_scalar, walk(parts.second))):
+    if parts is None or any(map(_is_branch_or_scalar, walk(parts.second))):
         return None
     handed = parts.handed()
     arithmetic = sum(weight for _, weight in weights(parts.second))
@@ -89,16 +88,9 @@ def may_take_turns(body: Sequence[Statement]) -> bool:
     )
 
 
-def _is_scalar(statement: Statement) -> bool:
+def _is_branch_or_scalar(statement: Statement) -> bool:
     """Whether a statement is a branch, or calls what computes one number at a time."""
-    return isinstance(statement, If) or any(map(_is_called, expressions(statement)))
-
-
-def _is_called(expr: Expr) -> bool:
-    if not isinstance(expr, Apply):
-        return False
-    calls = expr.op != "cast" and ELEMENTWISE[BY_NAME[expr.op]].carried
-    return calls or any(map(_is_called, expr.args))
+    return isinstance(statement, If) or any(map(is_scalar, expressions(statement)))
 
 
 def _takes_turns(rows: Rows, body: Sequence[Statement]) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
+from codegen_ad.ops import BY_NAME, ELEMENTWISE
 from codegen_ad.plan.kernel import (
     Accumulate,
     Allocate,
@@ -287,3 +288,11 @@ def _follow(rows: Rows, body: list[Statement], *, within: bool) -> None:
                 rows.varying.update(n for n in assigned(statement) if n in own)
             case _:
                 pass
+
+
+def is_scalar(expr: Expr) -> bool:
+    """Whether an expression calls what computes one number at a time."""
+    if not isinstance(expr, Apply):
+        return False
+    calls = expr.op != "cast" and ELEMENTWISE[BY_NAME[expr.op]].carried
+    return calls or any(map(is_scalar, expr.args))
