@@ -101,10 +101,10 @@ def test_a_jacobian_of_residuals_reads_the_data_once() -> None:
     tree = ast.parse(found.derivatives.source(mode="jacobian"))
     loops = {f.name: innermost(f) for f in ast.walk(tree) if isinstance(f, ast.FunctionDef)}
     (name,) = (name for name, own in loops.items() if own)  # chunks of rows, one loop in each
-    (loop,) = loops[name]
-    text = ast.unparse(loop)
-    assert "x[i, 0]" in text
-    assert all(f"d_w[i, {k}] =" in text for k in range(3))
+    copying, computing = map(ast.unparse, loops[name])  # in each tile of rows
+    assert all(copying.count(f"= x[first + row, {k}]") == 1 for k in range(2))
+    assert "x[" not in computing
+    assert all(computing.count(f"d_w[first + row, {k}] =") == 1 for k in range(3))
 
 
 def innermost(function: ast.FunctionDef) -> list[ast.For]:

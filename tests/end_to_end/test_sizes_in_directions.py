@@ -14,6 +14,7 @@ from codegen_ad.backends.reference import evaluate
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, inputs_of, stages_of
 from tests.property import vector_modes
+from tests.property.simulator import Simulator
 
 
 def _steps(x, t, b):
@@ -71,9 +72,9 @@ def test_products_and_jacobians(function: Any, parameters: int) -> None:
     case = Case(function, _arguments, wrt=("x", "b"))
     args = _arguments(parameters)
     places = [0, 2]
-    vector_modes.check(case, case, args, places, seed=1)
+    vector_modes.check(case, case, args, places, 1, Simulator())
     if function is of_one_number:
-        vector_modes.check_number(case, args, places, seed=1)
+        vector_modes.check_number(case, args, places, 1, Simulator())
 
 
 @pytest.mark.parametrize("parameters", [3, 19], ids=["by columns", "by a matrix"])
