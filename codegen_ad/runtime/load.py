@@ -1,10 +1,10 @@
 """Import kernel files as real modules, and live with damage to numba's machine code.
 
-numba keeps machine code in `__pycache__` beside the kernel and trusts what it finds there: a cut or
-overwritten `.nbi` or `.nbc` file surfaces as EOFError, UnpicklingError, UnicodeDecodeError,
-RuntimeError or whatever else unpickling runs into, in the middle of the first call. Such an error
-is known here by where it was raised, never by its type. This module never imports numba: the
-kernel does.
+numba keeps machine code in `__pycache__` beside the kernel and trusts what it finds there. A file
+that changed is found by its seal (`runtime.sealed`); where the seal cannot be reached, EOFError,
+UnpicklingError or whatever else unpickling runs into surfaces in the middle of the first call. Such
+an error is known here by where it was raised, never by its type.
+This module never imports numba: the kernel does.
 
 Two processes that compile the same function for the same argument types at once are safe: numba
 replaces its files in one step, and both write the same. For *different* argument types they are
@@ -29,6 +29,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from codegen_ad.errors import CacheWarning, CodegenError, InternalError
 from codegen_ad.runtime.entrances import compile_entrance
+from codegen_ad.runtime.sealed import seal
 from codegen_ad.runtime.store import Entry
 
 PACKAGE = "codegen_ad_kernels"
@@ -160,6 +161,8 @@ def _make_ready(function: Callable[..., object], args: tuple[object, ...]) -> No
     """Compile a function or load its code, without running it, and check what has been loaded."""
     if not isinstance(function, _Dispatcher) or function.overloads:
         return
+    code: Any = function
+    seal((function, *code.py_func.__globals__.values()))
     types = tuple(function.typeof_pyval(arg) for arg in args)
     compile_entrance(function, types)
     if types not in function.overloads:

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import struct
 import subprocess
 import sys
 import textwrap
@@ -182,6 +183,22 @@ def test_damaged_machine_code_is_rebuilt_with_one_warning(compiled, kind, how):
     assert warning.startswith("CacheWarning machine code of cached kernel")
     assert warning.endswith("it will be rebuilt")
     assert run(folder) == ["12.0 0"]
+
+
+@pytest.mark.slow
+def test_one_bit_of_a_number_in_the_machine_code_is_noticed(tmp_path):
+    """numba would run it, and the answer would be another."""
+    source = KERNEL.replace("2.0 * x", "0.7 * x")
+    Store(tmp_path).save("total", "a" * 64, "b" * 64, source, {})
+    assert run(tmp_path) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
+    (path,) = (tmp_path / "__pycache__").glob("*.total-*.nbc")
+    content = path.read_bytes()
+    place = content.index(struct.pack("<d", 0.7)) + 6
+    path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+    answer, warning = run(tmp_path)
+    assert answer == f"{0.7 + 1.4 + 0.7 * 3} 1"
+    assert f"{path.name} is not the file that was saved" in warning
+    assert run(tmp_path) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
 
 
 @pytest.mark.slow
