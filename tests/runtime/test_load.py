@@ -187,7 +187,7 @@ def test_damaged_machine_code_is_rebuilt_with_one_warning(compiled, kind, how):
 
 @pytest.mark.slow
 def test_one_bit_of_a_number_in_the_machine_code_is_noticed(tmp_path):
-    """numba would run it, and the answer would be another."""
+    """Without its seal it would run, and the answer would be another."""
     source = KERNEL.replace("2.0 * x", "0.7 * x")
     Store(tmp_path).save("total", "a" * 64, "b" * 64, source, {})
     assert run(tmp_path) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
