@@ -208,7 +208,16 @@ class Differentiable(Generic[P, R]):
         if tangent is None:
             if not args:
                 raise InvalidArgument("hvp(*args, v) takes the arguments and then the vector")
-            *args, tangent = args  # type: ignore[assignment]
+            *given, tangent = args
+            try:
+                return self._call("hvp", given, kwargs, tangent)
+            except InvalidArgument as error:
+                if self.kernels.binder.fits(given, kwargs):
+                    raise
+                raise InvalidArgument(
+                    f"{error}\nhvp(*args, v) takes the function's arguments and then the vector, "
+                    "or the vector as tangent=v."
+                ) from None
         return self._call("hvp", args, kwargs, tangent)
 
     @inside("elementwise_grad")

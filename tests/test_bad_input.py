@@ -440,3 +440,17 @@ def test_an_integer_of_more_than_64_bits():
     assert message_of(InvalidArgument, lambda: differentiate(power).grad(W, 2**70)) == (
         "k is 1180591620717411303424, which does not fit into 64 bits: pass a float"
     )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x: f.hvp(x),
+        lambda f, x: f.hvp(x, v=x),
+        lambda f, x: f.hvp(x, x, vector=x),
+    ],
+)
+def test_hvp_says_where_the_vector_goes(call: Any) -> None:
+    cubes = differentiate(lambda x: (x**3).sum())
+    with pytest.raises(InvalidArgument, match="or the vector as tangent=v"):
+        call(cubes, np.ones(3))

@@ -93,6 +93,14 @@ class Binder:
         bound.apply_defaults()
         return dict(bound.arguments)
 
+    def fits(self, args: Sequence[object], kwargs: Mapping[str, object]) -> bool:
+        """Whether the function can be called with these arguments."""
+        try:
+            self.signature.bind(*args, **kwargs)
+        except TypeError:
+            return False
+        return True
+
     def is_current(self) -> bool:
         """Whether the function's defaults are those of the signature."""
         positional, keyword = self._defaults()

@@ -78,3 +78,12 @@ def mask_of_integers_times_a_fraction(x: Any, i: Any) -> Any:
 def slice_of_integers_times_a_fraction(x: Any, i: Any) -> Any:
     i[1:3] *= 0.5
     return (x * i).sum()
+
+
+def whole_view_is_the_array(x: Any) -> Any:
+    y = x[:]
+    return 1.0 if y is x else 2.0
+
+
+def list_and_range(x: Any) -> Any:
+    return x[0] * sum([1] + range(3))  # noqa: RUF005

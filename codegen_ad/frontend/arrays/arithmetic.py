@@ -74,6 +74,7 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
                 return found
         else:
             return _now(m, function, args)
+    _check_ranges(m, args)
     if function is operator.mul and any(isinstance(a, List | tuple) for a in args):
         found = _repeated(m, args)
         if found is not None:
@@ -98,6 +99,16 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
             "Multiply or divide by a power of 2: `i * 2**k`, `i // 2**k`.",
         )
     return elementwise(m, ENTRIES[function], args)
+
+
+def _check_ranges(m: Machine, args: Sequence[Value]) -> None:
+    """Refuse operators on a range; beside an array NumPy makes an array of it."""
+    ranges = any(isinstance(a, Range) for a in args)
+    if ranges and not any(isinstance(a, Array) and not data.is_weak(a) for a in args):
+        m.refuse(
+            f"`{m.text()}` computes with a range, which Python refuses.",
+            "Make an array or a list of it: `np.arange(n)`, `list(range(n))`.",
+        )
 
 
 def _repeated(m: Machine, args: Sequence[Value]) -> Value | None:

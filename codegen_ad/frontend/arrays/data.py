@@ -11,6 +11,7 @@ import numpy as np
 from codegen_ad.errors import ShapeMismatch
 from codegen_ad.frontend.arrays import views
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import growth
 from codegen_ad.frontend.values import Array, Cell, Complex, List, Maybe, Range, Rows, Unbound
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.dims import ONE, ZERO, Dim, as_dim
@@ -30,6 +31,7 @@ def node_of(m: Machine, value: Value, what: str = "argument") -> Node:
         case Array():
             return m.read(value)
         case Dim():
+            growth.check_size(m, value)
             return make.size(b, value)
         case Range(start, length, step):
             return m.iota(start, length, step)

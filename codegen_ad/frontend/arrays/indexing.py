@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -58,6 +58,8 @@ def get(m: Machine, array: Array, index: Value) -> Value:
         return m.fresh(make.transpose(m.b, gathered, inverse(order)))
     view = _basic(m, array, parts)
     if m.type_of(view).rank or (_has_ellipsis(index) and view.boxed):
+        if view is array:
+            view = replace(view)  # another object than the array itself
         return view  # NumPy gives an array for `x[0, ...]`, a number for `x[0]`
     element = m.read(view)
     forget_known(m, element, before)

@@ -63,6 +63,10 @@ def _reduce(m: Any, args: Args, _: Named) -> Value:
         return reduced(m, function, iterable, start[0])
     if items is None and not start and isinstance(iterable, Array | Range):
         m.require(m.type_of(m.fresh(m.node(iterable))).shape[0], 1, m.text())
+        if isinstance(iterable, Range):
+            begin, length, step = iterable.start, iterable.length, iterable.step
+            begun = begin.value if begin.is_constant else begin
+            return reduced(m, function, Range(begin + step, length - 1, step), begun)
         first, rest = subscript(m, iterable, 0), subscript(m, iterable, slice(1, None))
         return reduced(m, function, rest, first)
     if items is None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import maybe, states
+from codegen_ad.frontend.control import growth, maybe, states
 from codegen_ad.frontend.control.aliases import Knots
 from codegen_ad.frontend.control.mismatch import mismatch
 from codegen_ad.frontend.control.rounds import (
@@ -28,6 +28,7 @@ from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array, Cell, Rows, Unbound
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import ArrayType, DType
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
@@ -105,8 +106,8 @@ class CarriedLoop:
                     m.b.notes.names.setdefault(m.store[cell], m.label(cell))
             else:
                 m.store[cell] = held_from(m, form, nodes)
-        for cell, growth in self.run.grown.items():
-            m.store[cell] = rows.finished(m, next(nodes), growth)
+        for cell, grown in self.run.grown.items():
+            m.store[cell] = rows.finished(m, next(nodes), grown)
         made = dict(carried_cells(self.names, self.cells, self.run.grown, m.frame.env, m.store))
         tangled, certain = self.side.tangled, self.certain
         self.knots.finish(m, made, self.run.ends(), self.run.entries(), tangled, certain=certain)
@@ -296,12 +297,13 @@ def _finished(run: Run, plan: Plan) -> CarriedLoop:
         else:
             initial += contents_nodes(m, form, run.entry_store[cell], None)
             outputs += contents_nodes(m, form, side.store[cell], side)
-    for cell, growth in run.grown.items():
+    for cell, grown in run.grown.items():
         assert run.body.trip is not None
-        initial.append(rows.initial(m, run.entry_store[cell], growth, run.body.trip))
+        initial.append(rows.initial(m, run.entry_store[cell], grown, run.body.trip))
         if m.label(cell) and initial[-1].args:
             m.b.notes.names.setdefault(initial[-1], m.label(cell))
         outputs.append(rows.output(side, cell))
+    growth.watch(m, dict(_integers(run, outputs)))
     flags = tuple(f for f in _FLAGS if isinstance(side.env.get(f), Array) or f in run.names)
     index = () if run.index is None else (run.index,)
     certain = _carries_arrays(run.names) and run.body.at_least_one()
@@ -309,6 +311,15 @@ def _finished(run: Run, plan: Plan) -> CarriedLoop:
         m, run, plan.knots, run.names, run.cells, side, run.inputs, initial, outputs, run.unbound,
         flags, index, run.lost, certain,
     )  # fmt: skip
+
+
+def _integers(run: Run, outputs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """The Python integers that are carried: what they are at the start and the end of a trip."""
+    forms = (*run.names.values(), *run.cells.values())
+    found = [leaf for form in forms for leaf in ((None,) if form is None else leaves(form))]
+    for leaf, start, end in zip(found, run.inputs, outputs, strict=False):
+        if leaf is not None and leaf.weak and leaf.type == ArrayType(DType.INT64):
+            yield start, end
 
 
 def _carries_arrays(names: dict[str, Form]) -> bool:

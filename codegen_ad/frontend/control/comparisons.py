@@ -101,7 +101,7 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
         return _compare_with_none(m, op, left, right)
     match op:
         case ast.Is() | ast.IsNot():
-            same = _identical(left, right)
+            same = _identical(m, left, right)
             return same if isinstance(op, ast.Is) else not same
         case ast.In() | ast.NotIn():
             there = _contains(m, left, right)
@@ -110,6 +110,8 @@ def compare(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Value:
             pass
     if isinstance(left, Record) or isinstance(right, Record):
         return _compare_objects(m, op, left, right)
+    if isinstance(left, Range) and isinstance(right, Range) and isinstance(op, ast.Eq | ast.NotEq):
+        left, right = tuple(m.items(left, "operand")), tuple(m.items(right, "operand"))
     data = (Array, Range, Dim)
     if not (isinstance(left, data) or isinstance(right, data)):
         both: list[Any] = [left, right]
@@ -157,7 +159,7 @@ def _compare_objects(m: Machine, op: ast.cmpop, left: Value, right: Value) -> Va
     if isinstance(op, ast.NotEq):
         return branches.negated(m, compare(m, ast.Eq(), left, right))
     if isinstance(op, ast.Eq):
-        return _identical(left, right)
+        return _identical(m, left, right)
     return operate(m, OPERATORS[type(op)], [left, right])
 
 
@@ -212,7 +214,16 @@ def is_sequence(value: object) -> bool:
     return isinstance(value, tuple | List) and not isinstance(value, Complex)
 
 
-def _identical(left: Value, right: Value) -> bool:
+def _identical(m: Machine, left: Value, right: Value) -> bool:
+    if isinstance(left, Array) and isinstance(right, Array) and left is not right:
+        one, other = left.cell, right.cell
+        if one is other or other in m.tangled.get(one, ()):
+            m.refuse(
+                "Whether these are one array or two views of one is not known when the function "
+                "is read.",
+                "Compare what you mean: a flag that is set where the name is bound.",
+            )
+        return False
     if isinstance(left, Outside) and isinstance(right, Outside):
         return left.object is right.object
     if isinstance(left, Array | List | Dict | Record):

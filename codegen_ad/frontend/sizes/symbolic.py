@@ -53,7 +53,8 @@ class Facts:
     all iterations are written out, of `peeled` ones the first; those of `tested` test their
     conditions inside, because these change something, and how often `counted` ones run is a size.
     The conditions of `picked` comprehensions come before their elements. `long` are lists of one
-    number, repeated, that are written at places which data tell: they are kept as arrays.
+    number, repeated, that are written at places which data tell: they are kept as arrays. In
+    `growing` loops, integers may become larger than 64 bits.
     `guesses` are equalities that hold as long
     as they are True, until the reading finds that they cannot. The places of the `visited` accesses
     are checked explicitly, because nothing that is left of the program looks at them.
@@ -77,6 +78,7 @@ class Facts:
     picked: set[object] = field(default_factory=set[object])
     maybe: set[object] = field(default_factory=set[object])
     long: set[object] = field(default_factory=set[object])
+    growing: set[object] = field(default_factory=set[object])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False
     shown: list[DType] = field(default_factory=list[DType])
