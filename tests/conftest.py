@@ -180,11 +180,16 @@ def golden(request: pytest.FixtureRequest) -> Golden:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--update-golden`."""
+    """Add `--update-golden` and `--thorough`."""
     parser.addoption(
         "--update-golden",
         action="store_true",
         help="rewrite golden files, remove orphans, list both, and fail: a person accepts the diff",
+    )
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        help="also what the marks `every` and `thorough` leave out, in about twice the time",
     )
 
 
@@ -202,9 +207,37 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ[CACHE_VARIABLE] = str(folder)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that no worker is left with it while the others are done."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only a thorough run does, and begin with what takes long.
+
+    What takes long comes first, so that no worker is left with it while the others are done.
+    """
+    named = any("::" in arg for arg in config.args)
+    if not (named or config.getoption("--thorough")):
+        _leave_out(config, items)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+def _leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect tests marked `thorough`, and of those marked `every(n)` all but each n-th.
+
+    Tests of golden files all run: only then can be told which files nothing makes any more.
+    """
+    seen: dict[str, int] = {}
+    kept: list[pytest.Item] = []
+    for item in items:
+        every = item.get_closest_marker("every")
+        left_out = item.get_closest_marker("thorough") is not None
+        if every is not None:
+            test = item.nodeid.partition("[")[0]
+            place = seen[test] = seen.get(test, -1) + 1
+            left_out = left_out or place % every.args[0] != 0
+        if not left_out or "golden" in getattr(item, "fixturenames", ()):
+            kept.append(item)
+    if len(kept) < len(items):
+        stay = set(map(id, kept))
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in stay])
+        items[:] = kept
 
 
 def pytest_collection_finish() -> None:

@@ -63,6 +63,7 @@ def curvatures_and_matrices(w: Any, x: Any) -> Any:
     return total + np.sum(jacobian**2) + np.sum(sines * energy(w, x))
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("function", [slopes_of_energy, curvatures_and_matrices])
 def test_every_derivative_inside_of_a_function(function: Any) -> None:

@@ -157,6 +157,7 @@ def test_a_hessian_in_several_parameters_is_nested() -> None:
     np.testing.assert_allclose(product[1], vu @ (v[0] * u) + vv @ u[:2], rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_hvp_of_a_long_vector() -> None:
     def f(x: Any) -> Any:
         return np.sum(np.exp(-(np.diff(x) ** 2))) + np.prod(np.cos(x[:3]))

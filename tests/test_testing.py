@@ -81,6 +81,7 @@ def row(report: CheckReport, where: str) -> Any:
     return found
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("function", "args", "wrt"),
     [

@@ -245,9 +245,9 @@ def test_a_folder_that_others_may_write_to_is_refused(
     assert list(folder.iterdir()) == []
 
 
-def test_twenty_processes_at_once(shop: Workshop):
+def test_eight_processes_at_once(shop: Workshop):
     """All start on an empty cache, and all get the right answer without a word."""
-    processes = [shop.start() for _ in range(20)]
+    processes = [shop.start() for _ in range(8)]
     found = [finished(process) for process in processes]
     assert all(is_right(one) for one in found)
     assert all(one["warnings"] == [] for one in found)

@@ -110,6 +110,7 @@ def _function(cases: Sequence[Case]) -> tuple[Callable[..., Any], list[str]]:
     return space["group"], names
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("number", range(len(GROUPS)))
 def test_group(number: int) -> None:
     cases, layout = GROUPS[number], LAYOUTS[number % len(LAYOUTS)]

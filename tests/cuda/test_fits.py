@@ -194,6 +194,7 @@ TEAMS = [
 ]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(("team", "function", "x0", "data"), TEAMS)
 def test_models(
     team: str, function: Any, x0: Any, data: Any,

@@ -195,6 +195,7 @@ STEPS: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
 }
 
 
+@pytest.mark.every(2)
 @pytest.mark.slow
 @pytest.mark.parametrize("name", STEPS)
 def test_steps_of_many_kinds(name: str) -> None:

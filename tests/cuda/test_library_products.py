@@ -51,6 +51,7 @@ NETWORK = normal(40, 30), normal(30, 7), normal(15, 40), normal(15, 7)
 WORDS = normal(40, 9), normal(9, 20), RANDOM.integers(0, 40, 15), normal(15, 20)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("function", "arguments", "mode"),
     [

@@ -223,6 +223,7 @@ def bends(p: Any, x: Any, y: Any) -> Any:
     return (p * np.sin(np.outer(x, 1.0 + np.arange(len(p))) + 0.1 * p)).sum(axis=1) - y
 
 
+@pytest.mark.every(2)
 @pytest.mark.usefixtures("team")
 @pytest.mark.parametrize("count", [6, 10])
 def test_large_matrices_lie_in_memory(device: SimulatedDriver, count: int) -> None:

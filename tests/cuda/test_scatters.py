@@ -90,6 +90,7 @@ CASES: tuple[tuple[Any, tuple[str, ...], str, tuple[Any, ...]], ...] = (
 )  # fmt: skip
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(("function", "wrt", "mode", "arguments"), CASES)
 def test_sums_at_places_are_those_of_the_processor(
     function: Any, wrt: tuple[str, ...], mode: str, arguments: tuple[Any, ...]

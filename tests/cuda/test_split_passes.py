@@ -62,6 +62,7 @@ CASES: tuple[tuple[Any, tuple[Any, ...]], ...] = (
 )
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("function", "arguments", "mode"),
     [*((*case, "value_and_grad") for case in CASES), *((*case, "hvp") for case in CASES[:3])],

@@ -118,6 +118,7 @@ def gradient(case: Callable[..., Node], asked: Any) -> tuple[Program, Program, C
     return made, derived, checkpoints
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.__name__)
 def test_gradients_are_the_same_bit_for_bit(case: Callable[..., Node]) -> None:
     x = rng.uniform(0.2, 1.5, 4)

@@ -158,6 +158,7 @@ def test_what_only_some_rows_read_is_not_copied() -> None:
         assert [type(s) for s in kernel.body if isinstance(s, For | Tiles)] == [expected]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("order", ["C", "F", "A"])
 @pytest.mark.parametrize("loss", [*LOSSES, cheap, joined], ids=lambda f: f.__name__)
 def test_every_number_of_rows_gives_the_same(loss, order: str) -> None:

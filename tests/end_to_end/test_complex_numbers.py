@@ -68,6 +68,7 @@ def signals(x, y):
     return np.sum(np.abs(np.fft.rfft(z.real)) ** 2) + z[1].imag
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("n", [1, 2, 7, 12, 53, 64])
 def test_compiled_transforms(n: int):
     rng = np.random.default_rng(n)

@@ -81,6 +81,7 @@ FUNCTIONS = (
 )  # fmt: skip
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_the_value_is_that_of_the_way_taken(function: Any) -> None:
     """Large and small numbers at each place that is asked: every way out."""

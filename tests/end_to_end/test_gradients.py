@@ -64,6 +64,7 @@ def test_there_are_enough_cases_and_each_has_its_name():
     assert len(BY_NAME) == len(CASES) >= 60
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_compiled(case: Case):
     """The kernel, compiled, and the optimised program as the reference backend runs it."""
@@ -129,6 +130,7 @@ FORMS = [np.asfortranarray, strided, backwards, read_only, swapped, unaligned]
 FORM_CASES = ["least_squares_mean", "reshaped", "solved_columns", "large_products", "views_share"]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
 @pytest.mark.parametrize("name", FORM_CASES)
 def test_forms_of_input(name: str, form: Callable[..., Any]):

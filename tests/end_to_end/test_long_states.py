@@ -91,6 +91,7 @@ def test_along_a_direction(function):
             np.testing.assert_allclose(along, ahead.imag / TINY, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_single_precision_and_strides():
     u = rng.random((8, 40)).astype(np.float32)[:, ::2]
     wanted = differentiate(plate).grad(u.astype(float), 0.05, 30)

@@ -108,6 +108,7 @@ def test_functions_give_what_loops_give(function: Any, monkeypatch: pytest.Monke
         np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_compiled_products_are_right() -> None:
     """Against differences, from arrays with gaps, in single precision, with empty matrices."""
     found = differentiate(both_ways, wrt=("A", "B", "c"))

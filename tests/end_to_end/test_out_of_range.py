@@ -41,6 +41,7 @@ MODES: dict[str, Callable[..., Any]] = {
 }
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("case", OUTSIDE)
 def test_places_outside_are_refused(case: str, mode: str) -> None:

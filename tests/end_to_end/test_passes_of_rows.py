@@ -115,6 +115,7 @@ def without(*_: Any) -> None:
     """No loop in passes."""
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("mode", ["value_and_grad", "value"])
 @pytest.mark.parametrize("case", CASES, ids=NAMES)
 def test_passes_give_what_one_loop_gives(
@@ -141,6 +142,7 @@ def test_passes_give_what_one_loop_gives(
 COMPILED = [c for c in CASES if c[0] in (own_and_other, kinds, many)]
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("case", COMPILED, ids=[c[0].__name__ for c in COMPILED])
 def test_compiled_passes_are_right(case: Any) -> None:
     """Against differences."""
@@ -152,6 +154,7 @@ def test_compiled_passes_are_right(case: Any) -> None:
     np.testing.assert_allclose(value, function(*args), rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_single_precision_strides_and_other_derivatives() -> None:
     found = differentiate(ability, wrt=("t", "d"))
     args = arguments(ability, 130, "f4")

@@ -64,6 +64,7 @@ def swept(x, p):
     return b * (np.sum(np.sin(a)) + np.sum(np.sin(b)) + np.sum(np.sin(x)))
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", [written, scaled, gathered, branched, carried])
 @pytest.mark.parametrize("size", [12, 70])
 def test_sums_that_rows_share(function: Any, size: int) -> None:

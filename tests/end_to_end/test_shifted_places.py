@@ -117,6 +117,7 @@ def case_of(function: Any) -> Case:
     return Case(function, lambda n, rng: (), tuple(names))
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize(
     ("function", "args"), CASES, ids=[f"{f.__name__}-{np.shape(a[-1])}" for f, a in CASES]
 )

@@ -66,6 +66,7 @@ def _checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODEGEN_AD_CHECK", "1")
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("parameters", [3, 19], ids=["written out", "in a loop"])
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_products_and_jacobians(function: Any, parameters: int) -> None:
@@ -77,6 +78,7 @@ def test_products_and_jacobians(function: Any, parameters: int) -> None:
         vector_modes.check_number(case, args, places, 1, Simulator())
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("parameters", [3, 19], ids=["by columns", "by a matrix"])
 @pytest.mark.parametrize("function", [used_inside, of_the_result, of_several_results, compared])
 def test_normal_equations(function: Any, parameters: int) -> None:

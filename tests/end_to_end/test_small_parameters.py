@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
 from codegen_ad import differentiate
 
@@ -28,6 +29,7 @@ def unpacked(p: Any, x: Any) -> Any:
     return (table**2).sum() * (a + b * c + d * e)
 
 
+@pytest.mark.thorough
 def test_axes_that_a_vector_makes_constant_stay_loops() -> None:
     found = differentiate(steps, wrt=("A", "start"))
     value, _ = found.value_and_grad(A, START, X)

@@ -110,6 +110,7 @@ def with_arrays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scalars, "LARGEST", 0)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_values_and_gradients(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     case = case_of(function)

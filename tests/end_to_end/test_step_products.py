@@ -121,6 +121,7 @@ def wrt_of(function: Any) -> tuple[str, ...]:
     return names[:-2] if function is two_layers else names[:-1]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", CASES, ids=lambda f: f.__name__)
 def test_blocks_give_what_steps_give(function: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     args = arguments(function, 70)
@@ -169,6 +170,7 @@ def test_single_precision() -> None:
     np.testing.assert_allclose(gradients[0], wide[0], rtol=2e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_second_derivatives() -> None:
     """A product of the Hessian and a vector against differences of gradients."""
     found = differentiate(turned, wrt=("A",))

@@ -66,6 +66,7 @@ def halves(x, v, mass, steps):
     return (x**2).sum() + kept.sum()
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", [planets, attention, nested, alternating, halves])
 @pytest.mark.parametrize(("rows", "steps"), [(3, 5), (67, 3), (5, 0)])
 def test_steps_of_pairs(function: Any, rows: int, steps: int) -> None:

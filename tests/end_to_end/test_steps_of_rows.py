@@ -184,6 +184,7 @@ def case_of(function: Any, args: Any = None) -> Case:
     return Case(function, lambda n, rng: args, ("p", "x"))
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_values_and_gradients(function: Any) -> None:
     for steps, rows in ((STEPS, 70), (23, 64), (STEPS, 20)):

@@ -113,6 +113,7 @@ def test_compiled_products_are_right() -> None:
         assert not flat(found.value_and_grad(*arguments(distances, n, d))).any()
 
 
+@pytest.mark.thorough
 def test_single_precision() -> None:
     """Sums over rows stay in double precision."""
     found = differentiate(stacked, wrt=wrt_of(stacked))

@@ -65,6 +65,7 @@ CASES: list[tuple[Callable[..., Any], int, tuple[Any, ...]]] = [
 ]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(("function", "count", "data"), CASES)
 def test_fits_are_the_loop_written_out(
     function: Callable[..., Any], count: int, data: tuple[Any, ...]

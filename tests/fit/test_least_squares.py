@@ -114,6 +114,7 @@ def test_what_no_parameter_changes_is_computed_once() -> None:
     np.testing.assert_allclose(found.x, expected.x, rtol=1e-7)
 
 
+@pytest.mark.thorough
 def test_many_parameters_are_an_array_of_columns() -> None:
     """Sizes that are known only at run time, a matrix product, and more than 16 parameters."""
     data = rng.normal(size=(200, 30))
@@ -129,6 +130,7 @@ def test_many_parameters_are_an_array_of_columns() -> None:
     np.testing.assert_allclose(found.covariance, inverse, rtol=1e-5, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_single_precision_stops_where_it_can_go_no_further() -> None:
     x, y = X.astype(np.float32), Y.astype(np.float32)
     found = least_squares(decay, np.array([1, 1, 0], dtype=np.float32), (x, y))

@@ -22,6 +22,7 @@ from codegen_ad import differentiate
 from codegen_ad.errors import InvalidArgument
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("case", SIZES, ids=lambda c: f"{c[0].__name__}-{c[1].shape}")
 def test_sizes_that_compare_either_way(case: tuple[Any, ...]) -> None:
     check_in_reference(*case)

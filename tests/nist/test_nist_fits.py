@@ -47,6 +47,7 @@ def residuals_of(model: Callable[..., Any]) -> Any:
     return differentiate(residuals)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", HARD)
 def test_fits_reach_the_certified_results(name: str) -> None:
     data = problem(name)

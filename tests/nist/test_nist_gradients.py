@@ -31,6 +31,7 @@ def test_all_data_sets_are_there() -> None:
     assert {path.stem for path in FOLDER.glob("*.dat")} == set(MODELS) == set(REFERENCE)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("name", MODELS)
 def test_gradients_at_both_starts(name: str) -> None:
     data = problem(name)

@@ -183,6 +183,7 @@ def test_random_programs(data: st.DataObject):
     run(text, data.draw(st.integers(4, 7)), data.draw(st.integers(0, 100)), Depth(simulate_every=3))
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("seed", range(5))
 def test_random_programs_compiled(seed: int):
     assert run(text_of(10_000 + seed, 4), 5, seed, Depth(compiled=True)).kind != "refused"
@@ -193,6 +194,7 @@ def test_programs_that_were_wrong(seed: int, statements: int):
     run(text_of(seed, statements), 4 + seed % 4, seed)
 
 
+@pytest.mark.every(3)
 @pytest.mark.parametrize("path", WIDE_FOUND, ids=lambda p: p.stem)
 def test_wide_programs_that_were_wrong(path: Path):
     seed = int(path.stem)

@@ -97,6 +97,7 @@ def test_the_numbers_are_right_whichever_kernel_runs(monkeypatch: pytest.MonkeyP
     assert made_for(general.kernels, *arguments(5)) == {}
 
 
+@pytest.mark.thorough
 def test_views() -> None:
     A, start, seen = arguments(6)
     wide = np.zeros((12, 18))

@@ -159,6 +159,7 @@ def compiled(tmp_path_factory):
     return folder, {path: path.read_bytes() for path in (folder / "__pycache__").iterdir()}
 
 
+@pytest.mark.every(3)
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["empty", "cut", "garbage", "zeros", "bitcode"])
 @pytest.mark.parametrize("kind", [".nbi", ".nbc"])

@@ -46,6 +46,7 @@ def missing(program: Program, inputs: dict[str, Any], name: str) -> bool:
     return False
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_entry_is_missing_of_any_function_of_numpy(part: int) -> None:
     found: list[tuple[str, str]] = []

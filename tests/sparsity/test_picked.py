@@ -39,6 +39,7 @@ def as_forward(function: Any, *args: Any, count: int, rtol: float = 1e-13) -> No
         assert (a.indices == b.indices).all()
 
 
+@pytest.mark.thorough
 def test_points_that_many_springs_share() -> None:
     """An element that is picked twice in a row has the sum of both derivatives."""
 
