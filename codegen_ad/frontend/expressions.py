@@ -14,7 +14,7 @@ from codegen_ad.frontend.arrays.access import attribute, subscript
 from codegen_ad.frontend.arrays.arithmetic import OPERATORS, operate
 from codegen_ad.frontend.calls.ignored import is_told, leave_out
 from codegen_ad.frontend.calls.outside import lookup
-from codegen_ad.frontend.containers import iterators, sets
+from codegen_ad.frontend.containers import filling, iterators, sets
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import branches
 from codegen_ad.frontend.control.comparisons import comparison
@@ -95,7 +95,7 @@ def _evaluate(m: Machine, node: ast.expr) -> Value:
         case ast.Tuple(elts=elts):
             return tuple(_spread(m, elts, perhaps))
         case ast.List(elts=elts):
-            return m.list_of(_spread(m, elts))
+            return filling.written(m, node, _spread(m, elts))
         case ast.Dict(keys=keys, values=values):
             return _dict(m, keys, values)
         case ast.Lambda(args=args):

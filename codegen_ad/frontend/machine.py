@@ -70,6 +70,9 @@ class Machine:
     tangled: dict[Cell, dict[Cell, str]] = field(default_factory=dict[Cell, dict[Cell, str]])
     foreign: dict[Cell, str] = field(default_factory=dict[Cell, str])
     repeated: dict[Cell, object] = field(default_factory=dict[Cell, object])
+    written: dict[Cell, object] = field(default_factory=dict[Cell, object])
+    fillings: dict[Cell, Any] = field(default_factory=dict[Cell, Any])
+    trips: list[Dim | None] = field(default_factory=list["Dim | None"])
     frames: list[Frame] = field(default_factory=list[Frame])
     spots: list[ast.expr | ast.stmt] = field(default_factory=list[ast.expr | ast.stmt])
     dependencies: dict[Provenance, None] = field(default_factory=dict[Provenance, None])
@@ -239,6 +242,15 @@ class Machine:
             yield
         finally:
             self.rolled.pop()
+
+    @contextmanager
+    def counting(self, trips: Dim | None) -> Generator[None]:
+        """What is read happens so many times at most, as far as that is known."""
+        self.trips.append(trips)
+        try:
+            yield
+        finally:
+            self.trips.pop()
 
     def short_loop(self) -> object:
         """The key of the innermost loop if its length is known and small, else None."""

@@ -21,6 +21,7 @@ from codegen_ad.frontend.calls import calling, functions
 from codegen_ad.frontend.calls.derived import name_of
 from codegen_ad.frontend.calls.nested import Transform
 from codegen_ad.frontend.calls.outside import import_
+from codegen_ad.frontend.containers import filling
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.machine import Machine
@@ -194,6 +195,7 @@ class _Attempt:
             value = self._derivative(env)
         else:
             value = functions.enter(m, self.function, (), self.tree, self.source, env)
+        filling.settle(m)
         missing = [t for t in m.taps if t not in m.tapped]
         if missing:
             raise NotDifferentiable(

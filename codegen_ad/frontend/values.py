@@ -75,6 +75,8 @@ class Growth:
     `item` is the type of an item, inside of `lists`. The iteration number `counter` finds
     `start` items before those of the loop. `found` is the dtype that all items met have in common.
     An item that is in `outer` at the start of an iteration may be the item of several of them.
+
+    Of a list that some paths only make longer, `filled` holds how many items there are.
     """
 
     item: ArrayType
@@ -85,6 +87,7 @@ class Growth:
     counter: Any = None
     found: DType = DType.FLOAT64
     outer: frozenset[Cell] = frozenset()
+    filled: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,16 @@ import pytest
 
 from codegen_ad import differentiate
 from codegen_ad.errors import UnsupportedSyntax
-from tests.end_to_end import lists, shared_lists
+from tests.end_to_end import filled_lists, lists, shared_lists
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, numeric_gradients, plain_value
 
-FUNCTIONS = [f for f in vars(lists).values() if isinstance(f, FunctionType)]
+FUNCTIONS = [
+    f
+    for m in (lists, filled_lists)
+    for f in vars(m).values()
+    if isinstance(f, FunctionType) and f.__module__ == m.__name__
+]
 SHARED = [f for f in vars(shared_lists).values() if isinstance(f, FunctionType)]
 
 
@@ -49,6 +54,51 @@ def test_second_derivative_of_a_recurrence() -> None:
         at = np.eye(20)[k] * step
         column = (f.grad(x + at) - f.grad(x - at)) / (2 * step)
         np.testing.assert_allclose(hessian[k], column, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("function", [filled_lists.kept, filled_lists.stack, filled_lists.rows])
+def test_second_derivative_of_what_is_kept(function: Any) -> None:
+    x = np.linspace(0.21, 1.13, 20)
+    f = differentiate(lambda v: function(np.sin(v)))
+    hessian, step = f.hessian(x), 1e-6
+    for k in (3, 12, 19):
+        at = np.eye(20)[k] * step
+        column = (f.grad(x + at) - f.grad(x - at)) / (2 * step)
+        np.testing.assert_allclose(hessian[k], column, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(f.jvp(x, tangent=x)[1], f.grad(x) @ x, rtol=1e-12)
+
+
+def test_what_a_list_does_not_hold_is_an_error() -> None:
+    def last(x: Any) -> Any:
+        found = []
+        for v in x:
+            if v > 1:
+                found.append(v)
+        return found[-1]
+
+    def taken(x: Any) -> Any:
+        found = []
+        for v in x:
+            if v > 1:
+                found.append(v)
+        return found.pop()
+
+    for function, message in ((last, "list index out of range"), (taken, "pop from empty list")):
+        f = differentiate(function)
+        assert f.value_and_grad(np.array([0.5, 3.0, 0.2]))[0] == 3.0
+        with pytest.raises(IndexError, match=message):
+            f.grad(np.full(3, 0.5))
+
+
+def test_the_truth_of_a_list_of_unknown_length() -> None:
+    def chosen(x: Any) -> Any:
+        found = [v for v in x if v > 1]
+        return (x[0] if found else x[1]) + (2.0 if not found else 3.0)
+
+    f = differentiate(chosen)
+    for x in (np.array([0.1, 0.2, 0.3]), np.array([0.1, 0.2, 1.3])):
+        assert f.value(x) == chosen(x)
+        assert f.grad(x).tolist() == [float(x[2] > 1), float(x[2] < 1), 0.0]
 
 
 def test_a_position_that_is_not_there_yet_is_an_index_error() -> None:

@@ -42,19 +42,10 @@ def list_changes_in_a_list(x: Any) -> Any:
 
 
 def list_grows_on_one_path(x: Any) -> Any:
-    found = []
+    found = [2 * v for v in x[:3]]
     for v in x:
         if v > 0:
             found.append(v)
-    return np.array(found).sum()
-
-
-def list_grows_until_a_break(x: Any) -> Any:
-    found = []
-    for v in x:
-        found.append(v)
-        if v > 3:
-            break
     return np.array(found).sum()
 
 
@@ -62,14 +53,6 @@ def list_grows_in_while(x: Any) -> Any:
     found = [x[0]]
     while found[-1] < 100:
         found.append(found[-1] * 2)
-    return sum(found)
-
-
-def list_grows_by_two(x: Any) -> Any:
-    found = []
-    for v in x:
-        found.append(v)
-        found.append(2 * v)
     return sum(found)
 
 
@@ -209,7 +192,7 @@ def appended_arrays_and_numbers(x: Any, a: Any) -> Any:
 
 
 def list_not_by_one_item(x: Any) -> Any:
-    found = [0.0]
+    found = list(x[:1])
     for v in x:
         if v > 0:
             found.append(v)
@@ -217,6 +200,65 @@ def list_not_by_one_item(x: Any) -> Any:
             found.append(v)
             found.append(v)
     return sum(found)
+
+
+def list_from_a_call_grows_on_one_path(x: Any) -> Any:
+    found = list(x[:2])
+    for v in x:
+        if v > 0:
+            found.append(v)
+    return sum(found)
+
+
+def list_filled_by_a_whole_array(x: Any) -> Any:
+    found = []
+    for v in x:
+        if v > 0:
+            found.append(v)
+            found.extend(x)
+    return sum(found)
+
+
+def list_filled_with_arrays_that_change(x: Any) -> Any:
+    found = []
+    place = np.zeros(2)
+    for v in x:
+        if v > 0:
+            place[0] = v
+            found.append(place)
+    return sum(p[0] for p in found)
+
+
+def list_of_comprehension_left_early(x: Any) -> Any:
+    found = [v for v in x]  # noqa: C416
+    for v in x:
+        found.append(v)
+        if v > 3:
+            break
+    return sum(found)
+
+
+def list_changes_while_gone_through(x: Any) -> Any:
+    found = []
+    for v in x:
+        if v > 0:
+            found.append(v)
+    for v in found:
+        if v > 2:
+            found.append(v / 2)
+    return sum(found)
+
+
+def list_filled_in_trips_of_another(x: Any) -> Any:
+    found, lengths = [], []
+    for v in x:
+        if v > 0:
+            found.append(v)
+    for _ in found:
+        for _ in range(len(found)):
+            if x[0] > 0:
+                lengths.append(1.0)
+    return sum(lengths)
 
 
 def list_made_again(x: Any) -> Any:

@@ -29,15 +29,6 @@ def loop_over_mixed_items(x: Any) -> Any:
     return total
 
 
-def list_grows_unless_continued(x: Any) -> Any:
-    kept = []
-    for v in x:
-        if v < 0:
-            continue
-        kept.append(v)
-    return np.array(kept)[:3] @ x[:4]
-
-
 def lambda_without_an_argument(x: Any) -> Any:
     square = lambda v, w: v * w  # noqa: E731
     return square(x)

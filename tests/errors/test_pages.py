@@ -22,6 +22,7 @@ ELSEWHERE = {
     "raises an exception for these arguments.": "a net: decisions on data catch what they raise",
     "A position in a list must be an integer.": "lists that arrays subscript are written out",
     "and booleans have no derivative": "parameters are looked at before",
+    "This list does not grow by one item in every iteration.": "lists in the text are kept apart",
     "of a size that only the run knows: its": "the pattern is looked at before",
 }
 """What no page can show, and why: words of the message, for each."""

@@ -146,6 +146,18 @@ def grown(x: Any, n: Any) -> Any:
     return total * len(weights)
 
 
+@uses("`if c: items.append(v)`", "in counted loops; `pop()`, `clear()`")
+def kept(x: Any) -> Any:
+    large, stack = [], []
+    for i, v in enumerate(x):
+        if v > 0.8:
+            large.append((i, v**2))
+        while stack and stack[-1] > v:
+            stack.pop()
+        stack.append(v)
+    return sum(i * v for i, v in large) * len(large) + np.array(stack).sum() * stack[-1]
+
+
 @uses("lists of tuples", "as long as the data; an item is a tuple")
 def tuples(x: Any) -> Any:
     path = [(0.0, x[0])]

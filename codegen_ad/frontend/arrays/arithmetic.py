@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import special_methods
@@ -223,8 +222,7 @@ def _on_rows(m: Machine, function: Callable[..., Any], args: Sequence[Value]) ->
             copies.hold(m, array, rows)
             weak = weak and all(data.is_weak(v) for v in rows)
             mixed = mixed or row_types.mixes(n.array.dtype for n in map(m.node, rows))
-    found = replace(like, array=array, weak=weak, mixed=mixed, before=None, last=None)
-    return m.list_of_rows(found)
+    return m.list_of_rows(Rows(array, weak, like.lists, mixed))
 
 
 def _on_sizes(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
@@ -98,12 +98,21 @@ DTYPES = {d.value: d for d in DType}
 
 def rows_node(m: Machine, rows: Rows) -> Node:
     """All items of a list whose length is not known, as one array."""
+    if rows.growth is not None and rows.growth.filled is not None:
+        from codegen_ad.frontend.containers.filling import settled
+
+        rows = settled(m, rows)
     if rows.growth is not None:
-        m.refuse(
-            "This uses a whole list that the loop around it is still making longer.",
-            "Use it after the loop, or single items of it: `items[-1]`.",
-        )
+        refuse_whole(m)
     return m.read(rows.array)
+
+
+def refuse_whole(m: Machine) -> NoReturn:
+    """Refuse what needs all items of a list while it gets longer."""
+    m.refuse(
+        "This uses a whole list that the loop around it is still making longer.",
+        "Use it after the loop, or single items of it: `items[-1]`.",
+    )
 
 
 def stacked(m: Machine, items: Sequence[Value], what: str) -> Node:

@@ -221,7 +221,11 @@ def _lengths(m: Machine, value: Value) -> list[Any]:
             return [_lengths(m, p) for p in parts]
         case Dict() | DictView():
             return list(m.store[value.cell])
-        case List(cell) if not isinstance(m.store[cell], Rows):
+        case List(cell) if isinstance(m.store[cell], Rows):
+            growth = m.store[cell].growth
+            filled = None if growth is None else growth.filled
+            return [m.store[cell], None if filled is None else m.store[filled]]
+        case List(cell):
             return [len(m.store[cell])]
         case _:
             return []

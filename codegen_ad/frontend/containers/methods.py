@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen_ad.errors import UnknownFunction
 from codegen_ad.frontend import binding
-from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.containers import filling, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
     Cell,
@@ -108,6 +108,13 @@ def _rows_method(m: Machine, owner: List, held: Rows, name: str, args: Args) -> 
             rows.extend(m, owner.cell, held, args[0])
         case "copy", 0:
             return rows.get(m, held, slice(None))
+        case "pop", 0 if rows.can_pop(m, owner.cell, held):
+            return rows.pop(m, held)
+        case "clear", 0:
+            m.store[owner.cell] = ()
+            if rows.is_filled(held):
+                m.store[owner.cell] = held
+                filling.clear(m, held)
         case _:
             m.refuse(
                 f"`{name}` of a list whose length is not known is not translated.",

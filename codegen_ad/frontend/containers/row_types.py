@@ -90,6 +90,8 @@ def type_in(m: Machine, value: Value, side: Side) -> tuple[ArrayType, bool, Kind
     """Type of an item, whether it is a Python number, and what is around it."""
     if isinstance(value, List) and isinstance(side.store[value.cell], Rows):
         rows: Rows = side.store[value.cell]
+        if rows.growth is not None:
+            return None
         inner = type_in(m, rows.array, side)
         return None if inner is None else (inner[0], rows.weak, (list, *rows.lists))
     return _type_of_form(m, states.form_of(m, value, side))

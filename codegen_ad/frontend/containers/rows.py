@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.arrays import data, indexing, views
 from codegen_ad.frontend.arrays.arithmetic import simplest
-from codegen_ad.frontend.containers import copies
+from codegen_ad.frontend.containers import copies, filling
 from codegen_ad.frontend.containers.row_types import (
     ONE_SHAPE,
     check_kinds,
@@ -27,7 +27,7 @@ from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.control.sides import Side
 from codegen_ad.frontend.values import Array, Cell, Growth, List, Range, Rows
 from codegen_ad.ir.builder import Scope
-from codegen_ad.ir.dims import ZERO, Dim, as_dim
+from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
@@ -42,6 +42,11 @@ def new(m: Machine, array: Array, like: Rows) -> List:
     return m.list_of_rows(replace(like, array=array, growth=None, added=0, before=None))
 
 
+def is_filled(held: object) -> bool:
+    """Whether this is what a list holds that only some paths make longer."""
+    return isinstance(held, Rows) and held.growth is not None and held.growth.filled is not None
+
+
 # Reading ------------------------------------------------------------------------------------------
 
 
@@ -54,8 +59,7 @@ def length(m: Machine, rows: Rows) -> Value:
 
 def length_dim(m: Machine, rows: Rows) -> Dim:
     """How many items there are."""
-    data.rows_node(m, rows)
-    return m.type_of(rows.array).shape[0]
+    return data.rows_node(m, rows).array.shape[0]
 
 
 def item_at(m: Machine, rows: Rows, index: Node | int) -> Value:
@@ -73,6 +77,8 @@ def items(m: Machine, rows: Rows) -> list[Value] | None:
 
 def get(m: Machine, rows: Rows, index: Value) -> Value:
     """`list[index]`."""
+    whole: bool = isinstance(index, slice)
+    rows = filling.settled(m, rows) if whole else rows
     if rows.growth is not None:
         return _get_growing(m, rows, index)
     found = cast("Array", indexing.get(m, rows.array, index))
@@ -156,7 +162,7 @@ def _get_growing(m: Machine, rows: Rows, index: Value) -> Value:
     count = _count(m, rows)
     if isinstance(index, int) and index < 0:
         place = make.add(b, count, place)
-    offset = _offset(place, growth.counter)
+    offset = _offset(place, growth.counter) if growth.filled is None else None
     if offset is None or offset < 0 or not _is_below(offset, growth.start + rows.added):
         zero = make.constant(b, 0, DType.INT64)
         negative = make.apply(b, "less", place, zero)
@@ -181,6 +187,8 @@ def _count(m: Machine, rows: Rows) -> Node:
     """How many items a growing list has."""
     growth = rows.growth
     assert growth is not None
+    if growth.filled is not None:
+        return filling.count(m, growth)
     more = growth.start + rows.added
     if more == as_dim(0):
         return growth.counter
@@ -232,7 +240,29 @@ def append(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
     base = m.store[rows.array.cell]
     m.store[rows.array.cell] = views.write(m.b, base, (views.Indexed((0,), (place,)),), node)
     copies.hold(m, rows.array, [value], growth.outer)
-    m.store[cell] = replace(rows, added=rows.added + 1)
+    if growth.filled is not None:
+        filling.add(m, growth, 1)
+    else:
+        m.store[cell] = replace(rows, added=rows.added + 1)
+
+
+def can_pop(m: Machine, cell: Cell, rows: Rows) -> bool:
+    """Whether the last item can be taken away; reading starts again with a list where it could."""
+    growth = rows.growth
+    if growth is not None and growth.filled is None:
+        filling.begin_with(m, cell, growth.item, growth.weak, growth.lists, mixed=growth.mixed)
+    return is_filled(rows)
+
+
+def pop(m: Machine, rows: Rows) -> Value:
+    """`list.pop()`: the last item, which is taken away."""
+    growth = rows.growth
+    assert growth is not None
+    empty = make.apply(m.b, "equal", _count(m, rows), make.constant(m.b, 0, DType.INT64))
+    checks.refuse_when(m, empty, "IndexError", "pop from empty list")
+    found = get(m, rows, -1)
+    filling.add(m, growth, -1)
+    return found
 
 
 def extend(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
@@ -243,6 +273,8 @@ def extend(m: Machine, cell: Cell, rows: Rows, value: Value) -> None:
             append(m, cell, cast("Rows", m.store[cell]), item)
         return
     data.rows_node(m, rows)
+    if rows.growth is not None:
+        data.refuse_whole(m)
     inner = rows_of(m, value)
     if inner is not None or rows.lists:
         check_kinds(m, [value], (list, *rows.lists))
@@ -265,7 +297,7 @@ def joined(m: Machine, lists: Sequence[Rows], nodes: Sequence[Node]) -> Rows:
     array = m.fresh(make.concatenate(m.b, parts, 0))
     mixed = mixes(dtypes) or any(r.mixed for r in lists)
     weak = all(r.weak for r in lists)
-    return replace(lists[0], array=array, weak=weak, mixed=mixed, before=None, last=None)
+    return Rows(array, weak, lists[0].lists, mixed)
 
 
 # In loops -----------------------------------------------------------------------------------------
@@ -319,28 +351,14 @@ def install(m: Machine, scope: Scope, cell: Cell, growth: Growth, trip: Dim, cou
 
 
 def initial(m: Machine, before: Any, growth: Growth, trip: Dim) -> Node:
-    """The array of a growing list before the loop: the first items, and room for the others."""
-    b, item = m.b, growth.item
-    if isinstance(before, tuple) and not before:
-        return make.full(b, (trip, *item.shape), 0, item.dtype)
-    if isinstance(before, Rows):
-        first = m.read(before.array)
-    else:
-        first = data.stacked(m, cast("tuple[Value, ...]", before), "items of the list")
-    if first.array.rank != 1 + len(item.shape):
-        m.refuse(*ONE_SHAPE)
-    for have, want in zip(first.array.shape[1:], item.shape, strict=True):
-        if have != want:
-            m.equate(want, have, m.text())
-    count, *rest = first.array.shape
-    room = make.full(b, (count + trip, *item.shape), 0, item.dtype)
-    spans = (Span(ZERO, 1, count), *map(make.whole, rest))
-    return make.update(b, room, make.cast(b, first, item.dtype), spans)
+    """The array of a growing list before the loop."""
+    return filling.room(m, before, growth, trip)
 
 
-def ended(m: Machine, growth: Growth, held: Any) -> bool:
+def ended(m: Machine, cell: Cell, growth: Growth, held: Any) -> bool:
     """Check what an iteration did to a growing list; True if its items need another dtype."""
     if not isinstance(held, Rows) or held.growth is not growth or held.added != 1:
+        filling.begin_with(m, cell, growth.item, growth.weak, growth.lists, mixed=growth.mixed)
         m.refuse(
             "This list does not grow by one item in every iteration.",
             "Write into an array that is made before the loop: `np.zeros(n)`.",

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays.arithmetic import compare_sizes
 from codegen_ad.frontend.arrays.pointwise import truth
+from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks, maybe, sides
 from codegen_ad.frontend.control.merging import ABSENT, Merge
 from codegen_ad.frontend.values import (
     Array,
     Complex,
+    List,
     Maybe,
     Outside,
     Record,
+    Rows,
     Unbound,
 )
 from codegen_ad.ir.dims import ZERO, Dim
@@ -61,6 +64,8 @@ def decide(m: Machine, value: Value) -> bool | Node:
             zero = make.zeros_like(m.b, real)
             nonzero = [make.apply(m.b, "not_equal", part, zero) for part in (real, imag)]
             return decide(m, m.fresh(make.apply(m.b, "logical_or", *nonzero)))
+        case List(cell) if isinstance(m.store[cell], Rows):
+            return decide(m, rows.length(m, m.store[cell]))
         case _:
             items = m.try_items(value)
             return bool(items) if items is not None else bool(value)
@@ -93,6 +98,23 @@ def negated(m: Machine, value: Value) -> Value:
     return not found
 
 
+def _is_test(spots: Sequence[ast.expr | ast.stmt]) -> bool:
+    """Whether only the truth of the expression in the last of these places is asked for."""
+    node = spots[-1]
+    around = next((s for s in reversed(spots) if s is not node), None)
+    match around:
+        case (
+            ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) | ast.Assert(test=test)
+        ):
+            return test is node
+        case ast.UnaryOp(op=ast.Not()):
+            return True
+        case ast.BoolOp():
+            return _is_test(spots[: spots.index(around) + 1])
+        case _:
+            return False
+
+
 def connective(m: Machine, values: Sequence[ast.expr], *, stop: bool) -> Value:
     """`a and b and …`, or with `stop` `a or b or …`; later parts are computed only if needed."""
     first, *rest = values
@@ -103,6 +125,8 @@ def connective(m: Machine, values: Sequence[ast.expr], *, stop: bool) -> Value:
         found = decide(m, value)
     if not isinstance(found, Node):
         return value if found is stop else connective(m, rest, stop=stop)
+    if isinstance(value, List) and _is_test(m.spots):
+        value = m.fresh(found, weak=True)
 
     def later() -> None:
         m.frame.env["%chosen"] = connective(m, rest, stop=stop)
@@ -187,7 +211,7 @@ def branch(
         maybe.narrow(m, condition, holds=True)
         then()
         return
-    merge = Merge(m, first, second, outer=set(m.store))
+    merge = Merge(m, first, second, condition, outer=set(m.store))
     names = dict.fromkeys([*m.frame.env, *first.env, *second.env])
     env = {name: merge.name(name) for name in names}
     for cell in list(m.store):
@@ -195,7 +219,7 @@ def branch(
     for side in (first, second):
         for cell, partners in side.tangled.items():
             m.tangled.setdefault(cell, {}).update(partners)
-    merge.finish(condition)
+    merge.finish()
     m.frame.env = {k: v for k, v in env.items() if v is not ABSENT}
     for name, value in m.frame.env.items():
         if isinstance(value, Array) and not name.startswith("%") and value.cell in merge.made:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from codegen_ad.frontend.containers import rows
+from codegen_ad.frontend.containers import filling, rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import growth, maybe, states
 from codegen_ad.frontend.control.aliases import Knots
@@ -121,10 +121,11 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
     """Run the body until what it carries is known."""
     plan = Plan()
     last: Side | None = None
-    before = frozenset(m.log.accesses)
+    before, added = frozenset(m.log.accesses), dict(m.fillings)
     for _ in range(_ROUNDS):
-        m.log.accesses = set(before)
-        run = Run(m, body, plan)
+        m.log.accesses, m.fillings = set(before), dict(added)
+        with m.counting(body.most if body.trip is None else body.trip):
+            run = Run(m, body, plan)
         changed = [
             _see_name(m, body, plan, run, name, end)
             for name, end in run.side.env.items()
@@ -244,11 +245,14 @@ def _see_cell(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:
     """What the end of a run says about a storage; True if that is news."""
     held = run.side.store.get(cell)
     if cell in plan.grown:
-        return rows.ended(m, plan.grown[cell], held)
+        return rows.ended(m, cell, plan.grown[cell], held)
     if held is None or (held is run.store.get(cell) and cell not in plan.cells):
         return False
     if cell not in plan.cells and _grows(m, body, plan, run, cell):
         return True
+    _, length = m.rolled[-1]
+    if length is None or length > MOST_UNROLLED:
+        filling.begin(m, cell, run.entry_store[cell], held, run.side)
     wanted = _cell_form(m, run.entry_store[cell], held, plan.cells.get(cell), run.side)
     if cell in plan.cells and plan.cells[cell] == wanted:
         return False
@@ -271,10 +275,8 @@ def _grows(m: Machine, body: Body, plan: Plan, run: Run, cell: Cell) -> bool:
         m.facts.counted.add(key)
         raise Restart
     if body.trip is None or left:
-        m.refuse(
-            "How long a list gets in this loop depends on data.",
-            "Write into an array that is made before the loop, `np.zeros(most)`, and count.",
-        )
+        filling.begin(m, cell, before, run.side.store[cell], run.side)
+        filling.refuse_length(m)
     plan.grown[cell] = growth
     return True
 
@@ -364,12 +366,17 @@ def _items(held: Any) -> dict[Any, Value]:
 
 
 def _read_elsewhere(m: Machine, loop: ast.stmt, name: str) -> bool:
-    """Whether the name is read in the function outside of this loop."""
+    """Whether the name is read in the function after this loop, or in another trip around it."""
+    tree = m.frame.tree
+    if tree is None:
+        return True
     inside = set(ast.walk(loop))
     if isinstance(loop, ast.For | ast.While):
         inside -= {n for s in loop.orelse for n in ast.walk(s)}
-    tree = m.frame.tree
-    return tree is None or any(
+    around = [n for n in ast.walk(tree) if isinstance(n, ast.For | ast.While) and n is not loop]
+    again = any(loop in ast.walk(n) for n in around) or not hasattr(loop, "end_lineno")
+    return any(
         isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) and n not in inside
+        and (again or n.lineno >= loop.lineno)
         for n in ast.walk(tree)
-    )
+    )  # fmt: skip

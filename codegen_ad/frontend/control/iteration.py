@@ -9,7 +9,7 @@ from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.counting import length_of
-from codegen_ad.frontend.sizes.run_time import polynomial
+from codegen_ad.frontend.sizes.run_time import is_certain, least, polynomial
 from codegen_ad.frontend.values import (
     Array,
     Complex,
@@ -75,6 +75,15 @@ def last_of(m: Machine, iterable: Value) -> Dim | None:
     if start is None or stop is None:
         return None
     return (stop - start if iterable.step > 0 else start - stop) - 1
+
+
+def most_of(m: Machine, iterable: DynamicRange) -> Dim | None:
+    """How many iterations there are at most, whatever the loops around it are at, if known."""
+    last = last_of(m, iterable)
+    if last is None:
+        return None
+    most = -least(m, -last) + 1
+    return most if is_certain(m, most) else most + 1 if is_certain(m, most + 1) else None
 
 
 def item_of(m: Machine, iterable: Value, index: Node) -> Value:

@@ -255,8 +255,9 @@ def _loop(
             check()
 
     certain = _certain(m, None if isinstance(iterable, DynamicRange) else trip_dim, node)
+    most = iteration.most_of(m, iterable) if isinstance(iterable, DynamicRange) else None
     with m.rolling(key, length):
-        loop = settle(m, Body(body, node, certain, inside, trip_dim))
+        loop = settle(m, Body(body, node, certain, inside, trip_dim, most))
     if not loop.flags:
         inputs, outputs, captured = loop.close()
         with b.at(None):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.containers import filling
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import maybe, states
 from codegen_ad.frontend.control.aliases import Joined, tangle_joined
@@ -16,6 +17,7 @@ from codegen_ad.frontend.values import (
     Array,
     Cell,
     Dict,
+    Growth,
     List,
     Maybe,
     Record,
@@ -25,7 +27,7 @@ from codegen_ad.frontend.values import (
     remade,
 )
 from codegen_ad.ir.dims import Dim
-from codegen_ad.ir.node import Node
+from codegen_ad.ir.node import Kind, Node, toposort
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.control import BRANCH, Branch
@@ -44,6 +46,7 @@ class Merge:
     m: Machine
     then: Side
     otherwise: Side
+    condition: Node
     outputs: list[tuple[Node, Node, Cell]] = field(default_factory=list[tuple[Node, Node, Cell]])
     pairs: dict[tuple[Cell, Cell], Cell] = field(default_factory=dict[tuple[Cell, Cell], Cell])
     made: set[Cell] = field(default_factory=set[Cell])
@@ -224,6 +227,8 @@ class Merge:
         elif isinstance(one, bool):  # whether an iterator has been gone through
             m.store[cell] = True
         else:
+            if _asks_data(m, self.condition):
+                filling.begin_on_one_side(m, cell, (one, self.then), (other, self.otherwise))
             m.store[cell] = self._contents(one, other, "an item")
 
     def _contents(self, one: Any, other: Any, name: str) -> Any:
@@ -279,8 +284,9 @@ class Merge:
             case List(cell) | Dict(cell) | Record(_, cell):
                 held: Any = side.store[cell]
                 if isinstance(held, Rows):
-                    array = self._with_zeros(side, held.array)
-                    return m.list_of_rows(replace(held, array=cast("Array", array)))
+                    array = cast("Array", self._with_zeros(side, held.array))
+                    growth = held.growth and self._filled_with_zeros(side, held.growth)
+                    return m.list_of_rows(replace(held, array=array, growth=growth))
                 keys, parts = (list(held), held.values()) if hasattr(held, "keys") else (None, held)
                 made = [self._with_zeros(side, v) for v in parts]
                 new = Cell()
@@ -296,6 +302,17 @@ class Merge:
             case _:
                 return value
 
+    def _filled_with_zeros(self, side: Side, growth: Growth) -> Growth:
+        """How long a list is that one path has filled, and that has no items on the other."""
+        if growth.filled is None:
+            return growth
+        number, none = side.store[growth.filled], make.constant(self.m.b, 0, DType.INT64)
+        cell = Cell("count")
+        self._output(*((number, none) if side is self.then else (none, number)), cell)
+        found = replace(growth, filled=cell)
+        self.m.fillings[cell] = replace(self.m.fillings[growth.filled], growth=found)
+        return found
+
     def _output(self, one: Node, other: Node, cell: Cell) -> None:
         if one is other:
             self.m.store[cell] = one
@@ -304,7 +321,7 @@ class Merge:
         self.outputs.append((one, other, cell))
         self.made.add(cell)
 
-    def finish(self, condition: Node) -> None:
+    def finish(self) -> None:
         """Make the branch, and put its results where they belong."""
         paths = (self.then.tangled, self.otherwise.tangled)
         tangle_joined(self.m, self.joined, paths, self.outer)
@@ -316,9 +333,15 @@ class Merge:
         outer = list(dict.fromkeys([*captured, *more]))
         with b.at(None):  # each node keeps the line it came from
             params = Branch(b.enclose((), ones, outer), b.enclose((), others, outer))
-        node = b.node(BRANCH, (condition, *outer), params)
+        node = b.node(BRANCH, (self.condition, *outer), params)
         for result, (_, _, cell) in zip(b.results(node), self.outputs, strict=True):
             self.m.store[cell] = result
+
+
+def _asks_data(m: Machine, condition: Node) -> bool:
+    """Whether a condition is about more than which iteration of a loop it is."""
+    inputs = [n for n in toposort((condition,)) if n.op.kind is Kind.INPUT]
+    return any(n not in m.log.counters for n in inputs)
 
 
 def _same(one: Value, other: Value) -> bool:

@@ -29,7 +29,7 @@ class Body:
     """A loop's body: runs one iteration in an open scope, the state being bound already.
 
     `enter` makes the number of the iteration, where there is one, and `trip` is their number, where
-    sizes tell it.
+    sizes tell it, or `most` a bound of it.
     """
 
     run: Callable[[Node | None], None]
@@ -37,6 +37,7 @@ class Body:
     at_least_one: Callable[[], bool]
     enter: Callable[[Scope], Node] | None = None
     trip: Dim | None = None
+    most: Dim | None = None
 
 
 def held_from(m: Machine, form: Form, nodes: Iterator[Node]) -> Any:
@@ -128,6 +129,8 @@ class Run:
             self.store = dict(m.store)
             for growth in self.grown.values():
                 growth.outer = frozenset(self.store)
+            for added in m.fillings.values():
+                added.growth.outer = frozenset(self.store)
             plan.knots.enter(m, self.cells_of(self.start, self.store), self.entries())
             try:
                 body.run(index)
@@ -177,6 +180,8 @@ def carried_cells(
         held = store.get(cell)
         if isinstance(held, Rows):
             yield (cell, 0), held.array.cell
+    rooms = {h.array.cell for h in store.values() if rows.is_filled(h)}
+    yield from (((cell, 0), cell) for cell, form in cells.items() if form is None and cell in rooms)
 
 
 def _cells_of(

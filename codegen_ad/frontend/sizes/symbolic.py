@@ -54,7 +54,8 @@ class Facts:
     conditions inside, because these change something, and how often `counted` ones run is a size.
     The conditions of `picked` comprehensions come before their elements. `long` are lists of one
     number, repeated, that are written at places which data tell: they are kept as arrays. In
-    `growing` loops, integers may become larger than 64 bits.
+    `growing` loops, integers may become larger than 64 bits. Of the lists that some paths only
+    append to, which are `filled`, it is known what their items are, and how many at most.
     `guesses` are equalities that hold as long
     as they are True, until the reading finds that they cannot. The places of the `visited` accesses
     are checked explicitly, because nothing that is left of the program looks at them.
@@ -79,6 +80,7 @@ class Facts:
     maybe: set[object] = field(default_factory=set[object])
     long: set[object] = field(default_factory=set[object])
     growing: set[object] = field(default_factory=set[object])
+    filled: dict[object, Any] = field(default_factory=dict[object, Any])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False
     shown: list[DType] = field(default_factory=list[DType])
