@@ -217,26 +217,25 @@ def heat_value_and_grad(
         while l < u64(n):
             m = column
             while m < u64(d):
-                d_part_1[l, m] = d_u[l, m]
+                d_part_1_here = d_u[l, m]
                 if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
                     if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
-                        d_part_1[l, m] = 0.0
-                if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
+                        d_part_1_here = 0.0
                     if np.int64(m) < d - 2:
-                        d_part_1[l, m] += d_u[l, m + u64(1)] * c
-                if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
+                        d_part_1_here += d_u[l, m + u64(1)] * c
                     if np.int64(m) >= 2:
-                        d_part_1[l, m] += d_u[l, m - u64(1)] * c
+                        d_part_1_here += d_u[l, m - u64(1)] * c
                 if np.int64(l) < n - 2:
                     if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
-                        d_part_1[l, m] += d_u[l + u64(1), m] * c
+                        d_part_1_here += d_u[l + u64(1), m] * c
                 if np.int64(l) >= 2:
                     if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
-                        d_part_1[l, m] += d_u[l - u64(1), m] * c
+                        d_part_1_here += d_u[l - u64(1), m] * c
                 if (np.int64(l) >= 1) & (np.int64(l) < n - 1):
                     if (np.int64(m) >= 1) & (np.int64(m) < d - 1):
                         d_u_1 = d_u[l, m]
-                        d_part_1[l, m] += d_u_1 + d_part_3 * d_u_1
+                        d_part_1_here += d_u_1 + d_part_3 * d_u_1
+                d_part_1[l, m] = d_part_1_here
                 m += across
             l += rows
         d_c += d_part_2

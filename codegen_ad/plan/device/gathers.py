@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.types import DType
@@ -29,6 +30,7 @@ from codegen_ad.plan.kernel import (
     Load,
     Statement,
     Store,
+    Var,
     While,
     copied,
     walk,
@@ -210,12 +212,16 @@ class Gathers:
         return found
 
     def _sweep(self, array: Allocate, terms: Sequence[_Term]) -> Statement:
-        """One sweep over an array, in which each place takes its terms in order."""
+        """One sweep over an array, in which each place takes its terms in order.
+
+        What the place will hold stands in a variable, which is stored once.
+        """
         names = letters(len(array.shape), self.taken)
-        body: list[Statement] = []
+        places = tuple(Dim.symbol(name) for name in names)
+        held = Var(fresh(f"{array.buffer}_here", self.taken), array.dtype)
+        found: list[tuple[tuple[Expr, ...], list[Statement]]] = []
         given: set[str] = set()
         for term in terms:
-            places = [Dim.symbol(n) - first for n, first in zip(names, term.first, strict=True)]
             inner: list[Statement] = term.body
             for let in inner[:-1]:
                 assert isinstance(let, Let)
@@ -223,30 +229,60 @@ class Gathers:
                     other = fresh(let.name, self.taken)
                     _rename(inner, let.name, other)
                 given.add(let.name)
-            values = {v.variable: p for v, p in zip(term.loops, places, strict=True)}
+            values = {
+                v.variable: place - first
+                for v, place, first in zip(term.loops, places, term.first, strict=True)
+            }
             for statement in inner:
                 substitute(statement, values)
-            note = inner[-1].note
-            for condition in reversed(_conditions(names, term, array)):
-                inner = [If(condition, inner, [], note)]
-            body += inner
-        loops = terms[0].loops
-        made = zip(loops, names, array.shape, strict=True)
+            inner[-1] = _taken_into(held, inner[-1])
+            found.append((_conditions(places, term, array), inner))
+        if found[0][0] or not isinstance(found[0][1][-1], Assign):
+            begun = Load(array.buffer, places, array.dtype)
+            found.insert(0, ((), [Assign((held.name,), (begun,), found[0][1][-1].note)]))
+        body = _guarded(found)
+        body.append(Store(array.buffer, places, held, terms[-1].body[-1].note))
+        made = zip(terms[0].loops, names, array.shape, strict=True)
         return _around([replace(v, variable=n, extent=e) for v, n, e in made], body)
 
 
-def _conditions(names: Sequence[str], term: _Term, array: Allocate) -> list[Expr]:
+def _taken_into(held: Var, statement: Statement) -> Statement:
+    """What writes to a place of an array, writing to a variable."""
+    match statement:
+        case Store(expr=expr, note=note):
+            return Assign((held.name,), (expr,), note)
+        case Accumulate(how=how, expr=expr, note=note):
+            return Accumulate(held, how, expr, note)
+        case _:
+            raise AssertionError(statement)
+
+
+def _guarded(
+    found: Sequence[tuple[tuple[Expr, ...], list[Statement]]], depth: int = 0
+) -> list[Statement]:
+    """Statements under conditions; those that follow each other ask for one in common once."""
+    made: list[Statement] = []
+    for condition, group in groupby(found, lambda pair: pair[0][depth : depth + 1]):
+        if condition:
+            inner = _guarded(list(group), depth + 1)
+            made.append(If(condition[0], inner, [], inner[-1].note))
+        else:
+            made += [s for _, body in group for s in body]
+    return made
+
+
+def _conditions(places: Sequence[Dim], term: _Term, array: Allocate) -> tuple[Expr, ...]:
     """Whether a term has something for a place, for each axis where it may have nothing."""
     found: list[Expr] = []
-    for name, first, loop, size in zip(names, term.first, term.loops, array.shape, strict=True):
-        place, end = Index(Dim.symbol(name)), first + loop.extent
+    for place, first, loop, size in zip(places, term.first, term.loops, array.shape, strict=True):
+        end = first + loop.extent
         tests: list[Expr] = []
         if first != ZERO:
-            tests.append(Apply("greater_equal", (place, Index(first)), DType.BOOL))
+            tests.append(Apply("greater_equal", (Index(place), Index(first)), DType.BOOL))
         if end != size:
-            tests.append(Apply("less", (place, Index(end)), DType.BOOL))
+            tests.append(Apply("less", (Index(place), Index(end)), DType.BOOL))
         found += [Apply("logical_and", tuple(tests), DType.BOOL)] if len(tests) == 2 else tests
-    return found
+    return tuple(found)
 
 
 def _rename(body: Sequence[Statement], name: str, other: str) -> None:
