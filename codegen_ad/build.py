@@ -35,6 +35,7 @@ from codegen_ad.plan.fixed import fixable, in_products
 from codegen_ad.plan.free import names_of
 from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
+from codegen_ad.plan.tidying.flatten import flatten
 from codegen_ad.plan.turns import take_turns
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.runtime.fixed import wanted
@@ -129,6 +130,7 @@ def run(
         swept=not on_device,
         single=not on_device and options.math == "vector" and _is_contiguous(signature, reading),
         orders=_orders(signature),
+        least=_least(reading),
     )
     reserved = numba_cuda.RESERVED if on_device else frozenset[str]()
     if on_device and mode.startswith("fit:"):
@@ -189,6 +191,8 @@ def run(
             kernel = planned(optimized, name=kernel.name, sizes=sizes, small=fixed)
             counted = cost(kernel, value if mode != "value" else None, segmented)
         take_turns(kernel, fixed)
+        bodies = [kernel.body] if parts is None else [part.body for part in parts.parts]
+        flatten(kernel, bodies, _orders(signature))
         text = numba_cpu.source(
             kernel, about, counted, vectorise=vectorise, parts=parts, fixed=fixed
         )
@@ -241,6 +245,16 @@ def _orders(signature: Signature) -> dict[str, str]:
     """The orders in which arrays lie, by the names of the kernel's parameters."""
     arrays = ((p, form) for p, form in leaves(signature) if isinstance(form, ArrayForm))
     return {path_text(path): form.layout[:1] for path, form in arrays}
+
+
+def _least(reading: Reading) -> dict[str, int]:
+    """The least that sizes are in a call for which the kernel is meant, by their symbols."""
+    found: dict[str, int] = {}
+    for needed in reading.requirements:
+        size, least = needed.first.name, needed.second
+        if needed.kind == "at_least" and size is not None and least.is_constant:
+            found[size] = max(least.value, found.get(size, 0))
+    return found
 
 
 def _each(reading: Reading, mode: str) -> list[int] | None:

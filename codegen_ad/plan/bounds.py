@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import Dim, FloorDivision
 from codegen_ad.plan.scope import Scope
 
 
@@ -21,16 +21,30 @@ def is_at_least(scope: Scope, dim: Dim, least: int) -> bool:
     for around in scope.all_outward():
         dim = dim.substitute(around.sizes)
         for name, size in around.extents.items():
-            dim = _smallest(dim, name, size)
+            dim = smallest(dim, name, size)
     return dim.is_constant and dim.value >= least
 
 
-def _smallest(dim: Dim, name: str, size: Dim) -> Dim:
+def smallest(dim: Dim, name: str, size: Dim) -> Dim:
+    """The least that `dim` is for a variable of `range(size)`; as it is where that isn't known."""
+    if not _is_linear(dim, name):
+        return dim
     at_start = dim.substitute({name: Dim.constant(0)})
     slope = dim.substitute({name: Dim.constant(1)}) - at_start
     if not slope.is_constant:
         return dim
     return at_start if slope.value >= 0 else dim.substitute({name: size - 1})
+
+
+def _is_linear(dim: Dim, name: str) -> bool:
+    return all(
+        monomial.count(name) <= 1 and not any(name in _divided(atom) for atom in monomial)
+        for monomial, _ in dim.terms
+    )
+
+
+def _divided(atom: str | FloorDivision) -> set[str]:
+    return set() if isinstance(atom, str) else set(atom.numerator.symbols())
 
 
 def _largest_of(scope: Scope, x: Dim, y: Dim) -> Dim | None:

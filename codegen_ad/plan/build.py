@@ -25,6 +25,7 @@ from codegen_ad.plan.tidying import (
     in_place,
     in_records,
     interchange,
+    promote,
     reuse,
     rooms,
     scalars,
@@ -50,6 +51,7 @@ def plan(
     reserved: frozenset[str] = frozenset(),
     small: Collection[str] = (),
     orders: Mapping[str, str] = MappingProxyType({}),
+    least: Mapping[str, int] = MappingProxyType({}),
 ) -> Kernel:
     """Plan a program as one kernel.
 
@@ -67,6 +69,7 @@ def plan(
     reserved : names that the file needs for itself.
     small : symbols of sizes that are constants of the file, so that loops over them are best.
     orders : the orders in which arrays lie, by the names of inputs: C, F, or A for any.
+    least : the least that sizes are, by their symbols; of others it is 0.
     """
     marks = Marks()
     ranks = {d: i for i, d in enumerate(dict.fromkeys(d for d in outer if d != ONE))}
@@ -86,6 +89,7 @@ def plan(
                 reserved,
                 small,
                 orders,
+                least,
             )
         except NeedsStorage as cause:
             if cause.node in marks.full:
@@ -123,6 +127,7 @@ def _attempt(
     reserved: frozenset[str],
     small: Collection[str],
     orders: Mapping[str, str],
+    least: Mapping[str, int],
 ) -> Kernel:
     root = Scope(None, is_region=True)
     known = frozenset(s.symbol for s in sizes)
@@ -188,6 +193,7 @@ def _attempt(
     if tiled:
         matrix_vectors.take_out(kernel, p.names, rows, small)
         scalars.take_apart(kernel, p.names, program.notes)
+        promote.promote(kernel, p.names, least)
     tidy.tidy(kernel)
     if tiled:
         in_records.write_into_records(kernel, p.names)

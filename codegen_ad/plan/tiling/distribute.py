@@ -123,6 +123,27 @@ def is_along_rows(rows: Rows, loop: For) -> bool:
     return True
 
 
+def along_picked(rows: Rows, body: Sequence[Statement]) -> bool:
+    """Whether loops in the loops of a row go along rows of arrays that the row's data pick.
+
+    They use vectors themselves. With the rows of a tile innermost every element would come from
+    another place, and go there.
+    """
+    nested = (s for loop in body if isinstance(loop, For) for s in walk(loop.body))
+    return any(isinstance(s, For) and _goes_along_picked(rows, s) for s in nested)
+
+
+def _goes_along_picked(rows: Rows, loop: For) -> bool:
+    if loop.extent.is_constant or loop.carried:
+        return False
+    picking = (rows.varying & rows.variables.keys()) - {loop.variable}
+    return any(
+        at[-1] == Dim.symbol(loop.variable)
+        and not picking.isdisjoint(s for d in at[:-1] for s in d.symbols())
+        for _, at, _ in accesses(loop.body)
+    )
+
+
 def distribute(rows: Rows, statements: Sequence[Statement], depth: int = 0) -> list[Item]:
     """The statements of a row as passes over the rows of a tile; `depth` loops stand around."""
     work = _Distribution(rows, depth)

@@ -36,6 +36,7 @@ from codegen_ad.plan.tiling.distribute import (
     Group,
     Item,
     Once,
+    along_picked,
     distribute,
     groups,
     pays,
@@ -93,6 +94,8 @@ def _tiled(kernel: Kernel, names: Names, loop: For, blas: bool) -> list[Statemen
         return None
     if is_flat:
         return in_passes(rows, loop, names, TILE)
+    if along_picked(rows, loop.body):
+        return None
     found = with_products(loop, rows, names) if blas else None
     if found is not None:
         loop = found.loop
