@@ -21,6 +21,7 @@ from codegen_ad.plan.kernel import (
     Assign,
     Expr,
     For,
+    Grow,
     Kernel,
     Let,
     Load,
@@ -73,6 +74,8 @@ def whole_arrays(kernel: Kernel, orders: Mapping[str, str]) -> dict[str, Shape]:
                 others |= {buffer, source}
             case Assign(names=names):
                 others.update(names)  # arrays that change their names
+            case Grow(buffers=buffers):
+                others.update(buffers)
             case _:
                 pass
     return {name: shape for name, shape in found.items() if name not in others}
@@ -107,7 +110,7 @@ def _apart(loop: For) -> list[For] | None:
     that one.
     """
     inner = [s for s in loop.body if isinstance(s, For)]
-    others = [s for s in loop.body if not isinstance(s, For)]
+    others: list[Statement] = [s for s in loop.body if not isinstance(s, For)]
     if len(inner) != 1 or not all(isinstance(s, SIMPLE) for s in others):
         return None
     if not others:
