@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 _HELPER = "Write the function without it, or keep that part outside and pass its result in."
 
+_YIELD = "Write `yield value` as a statement of its own, and pass arguments for what is sent."
+
 STATEMENTS: dict[type[ast.stmt], tuple[str, str]] = {
     ast.Try: (
         "`try` is not translated: compiled code ends at the first exception.",
@@ -29,8 +31,8 @@ STATEMENTS: dict[type[ast.stmt], tuple[str, str]] = {
 
 EXPRESSIONS: dict[type[ast.expr], tuple[str, str]] = {
     ast.Await: ("`await` is not translated.", _HELPER),
-    ast.Yield: ("A generator (`yield`) is not translated.", "Return a list or an array."),
-    ast.YieldFrom: ("A generator (`yield from`) is not translated.", "Return a list or an array."),
+    ast.Yield: ("The value of a `yield` is not translated: nothing is sent here.", _YIELD),
+    ast.YieldFrom: ("The value of a `yield from` is not translated.", _YIELD),
     ast.Starred: ("A starred expression is not translated here.", "Write the items out."),
 }
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from codegen_ad.errors import CodegenError, UnsupportedSyntax
 from codegen_ad.frontend import binding
 from codegen_ad.frontend.arrays import data
-from codegen_ad.frontend.calls import outer
+from codegen_ad.frontend.calls import generators, outer
 from codegen_ad.frontend.calls.ignored import text_of_data, with_
 from codegen_ad.frontend.calls.imports import import_modules, import_parts
 from codegen_ad.frontend.containers import iterators
@@ -97,6 +97,8 @@ def _statement(m: Machine, node: ast.stmt, rest: Sequence[ast.stmt]) -> bool:
         case ast.AnnAssign(target=target, value=value):
             if value is not None:
                 binding.bind(m, target, m.evaluate(m, value))
+        case ast.Expr(value=ast.Yield() | ast.YieldFrom() as value) if "%items" in m.frame.env:
+            generators.give(m, value)
         case ast.Expr(value=value):
             if not isinstance(value, ast.Constant):
                 iterators.check_kept(m, m.evaluate(m, value))

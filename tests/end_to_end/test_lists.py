@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import isgeneratorfunction
 from types import FunctionType
 from typing import Any
 
@@ -10,15 +11,15 @@ import pytest
 
 from codegen_ad import differentiate
 from codegen_ad.errors import UnsupportedSyntax
-from tests.end_to_end import filled_lists, lists, shared_lists
+from tests.end_to_end import filled_lists, generators, lists, shared_lists
 from tests.end_to_end.cases import Case
 from tests.end_to_end.checks import assert_close, interpreted, numeric_gradients, plain_value
 
 FUNCTIONS = [
     f
-    for m in (lists, filled_lists)
+    for m in (lists, filled_lists, generators)
     for f in vars(m).values()
-    if isinstance(f, FunctionType) and f.__module__ == m.__name__
+    if isinstance(f, FunctionType) and f.__module__ == m.__name__ and not isgeneratorfunction(f)
 ]
 SHARED = [f for f in vars(shared_lists).values() if isinstance(f, FunctionType)]
 

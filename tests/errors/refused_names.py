@@ -136,6 +136,53 @@ def generator(x: Any) -> Any:
     yield x
 
 
+def generator_that_is_sent_to(x: Any) -> Any:
+    def given() -> Any:
+        factor = yield x[0]
+        yield factor * x[1]
+
+    return sum(given())
+
+
+def generator_from_within(x: Any) -> Any:
+    def given() -> Any:
+        return (yield from x)
+
+    return sum(given())
+
+
+def generator_of_lists(x: Any) -> Any:
+    def given() -> Any:
+        state = [x[0]]
+        yield state
+        state.append(x[1])
+        yield state
+
+    return sum(len(state) * state[0] for state in given())
+
+
+def generator_of_an_array_that_changes(x: Any) -> Any:
+    def given() -> Any:
+        state = np.zeros(2)
+        yield state
+        state[0] = x[0]
+        yield state
+
+    return sum(state[0] for state in given())
+
+
+def generator_reads_what_changes(x: Any) -> Any:
+    total = 0.0
+
+    def given() -> Any:
+        for v in x:
+            yield v * total
+
+    for v in given():
+        total = total + 1.0 + v
+    return total
+
+
 def set_of_data(x: Any) -> Any:
     return x * len({x[0], x[1]})
 

@@ -158,6 +158,17 @@ def kept(x: Any) -> Any:
     return sum(i * v for i, v in large) * len(large) + np.array(stack).sum() * stack[-1]
 
 
+@uses("`yield`, `yield from`", "in helpers; run to the end where they are called")
+def given(x: Any) -> Any:
+    def pairs(n: int) -> Any:
+        for i in range(n):
+            for j in range(i):
+                yield i, x[i] * x[j]
+        yield from ((0, v) for v in x[:2])
+
+    return sum((i + 1) * v for i, v in pairs(len(x)))
+
+
 @uses("lists of tuples", "as long as the data; an item is a tuple")
 def tuples(x: Any) -> Any:
     path = [(0.0, x[0])]

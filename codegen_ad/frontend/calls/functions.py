@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnknownFunction, UnsupportedSyntax
+from codegen_ad.frontend.calls import generators
 from codegen_ad.frontend.calls.outer import give_back, seen
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
@@ -91,12 +92,18 @@ def _run(m: Machine, frame: Frame, tree: ast.FunctionDef | ast.Lambda) -> Value:
         if isinstance(tree, ast.Lambda):
             with m.b.at(m.origin(tree.body)):
                 return m.evaluate(m, tree.body)
-        m.execute(m, tree.body)
-        give_back(frame)
+        if generators.is_generator(tree):
+            return generators.run(m, frame, tree, lambda: _execute(m, frame, tree))
+        _execute(m, frame, tree)
         with m.spot(tree.body[-1]):
             return result(m)
     finally:
         m.frames.pop()
+
+
+def _execute(m: Machine, frame: Frame, tree: ast.FunctionDef) -> None:
+    m.execute(m, tree.body)
+    give_back(frame)
 
 
 def call_function(

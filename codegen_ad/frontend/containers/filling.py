@@ -104,6 +104,12 @@ def begin(m: Machine, cell: Cell, before: object, after: object, side: Side) -> 
 
     Of what it held `before`, `after` is longer or shorter.
     """
+    if isinstance(after, Rows) and after.growth is None:
+        found = type_in(m, after.array, side)
+        if found is not None:
+            item, weak = found[0].with_shape(found[0].shape[1:]), after.weak
+            begin_with(m, cell, item, weak, after.lists, mixed=after.mixed)
+        return
     if not isinstance(before, tuple) or not isinstance(after, tuple):
         return
     start, end = cast("tuple[Value, ...]", before), cast("tuple[Value, ...]", after)

@@ -8,7 +8,8 @@ computed too early is refused. Lists, dicts and arrays are read as they are gone
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend.arrays import data
@@ -53,8 +54,25 @@ def made(
 
 def generated(m: Machine, of: Value, expression: ast.expr, *, acts: bool) -> Once:
     """The iterator of a generator, which looks at its names in every step."""
-    roots = _named(expression, m.frame).values()
+    roots = named(expression, m.frame).values()
     return _new(m, of, roots, _here(m, expression), computed=True, acts=acts)
+
+
+def computed_from(
+    m: Machine,
+    of: Value,
+    roots: Iterable[Value],
+    frame: Frame | None,
+    names: Collection[str],
+    *,
+    acts: bool,
+) -> Once:
+    """The iterator of items that are made of these values and of names in a frame."""
+    env: dict[str, Value] = {}
+    if frame is not None:
+        env = {name: value for name, value in frame.env.items() if name in names}
+    once = _new(m, of, roots, env, computed=True, acts=acts)
+    return replace(once, frame=frame) if frame is not None else once
 
 
 def _here(m: Machine, node: ast.AST) -> dict[str, Value]:
@@ -71,10 +89,13 @@ def _here(m: Machine, node: ast.AST) -> dict[str, Value]:
     return {name: m.frame.env[name] for name in names if name in m.frame.env}
 
 
-def watch(m: Machine) -> Callable[[], bool]:
-    """Look at names and storages; what is returned tells whether something has changed them."""
-    frames = [m.frame]
-    while frames[-1].parent is not None:
+def watch(m: Machine, *, around: Sequence[Frame] = ()) -> Callable[[], bool]:
+    """Look at names and storages; what is returned tells whether something has changed them.
+
+    The names are those that the present frame sees, or those `around` it.
+    """
+    frames = list(around) or [m.frame]
+    while frames[-1].parent is not None and not around:
         frames.append(frames[-1].parent)
     names = [(frame, dict(frame.env)) for frame in frames]
     quiet = {m.log.code, *m.log.cells}  # which check has failed
@@ -92,7 +113,7 @@ def watch(m: Machine) -> Callable[[], bool]:
     return changed
 
 
-def _named(node: ast.AST, frame: Frame | None) -> dict[str, Value]:
+def named(node: ast.AST, frame: Frame | None) -> dict[str, Value]:
     """What the names in an expression or a function stand for where it is."""
     names = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
     found: dict[str, Value] = {}
@@ -137,7 +158,7 @@ def _cells(m: Machine, roots: Iterable[Value]) -> Iterator[Cell]:
             if isinstance(cell, Cell):
                 yield cell
             closure = isinstance(value, Closure)
-            inside = _named(value.node, value.frame) if closure else {}
+            inside = named(value.node, value.frame) if closure else {}
             todo.extend(inside.values() if closure else data.parts_of(m, value))
 
 

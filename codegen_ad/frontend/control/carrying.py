@@ -124,7 +124,7 @@ def settle(m: Machine, body: Body) -> CarriedLoop:
     before, added = frozenset(m.log.accesses), dict(m.fillings)
     for _ in range(_ROUNDS):
         m.log.accesses, m.fillings = set(before), dict(added)
-        with m.counting(body.most if body.trip is None else body.trip):
+        with m.counting(body.trip if body.most is None else body.most):
             run = Run(m, body, plan)
         changed = [
             _see_name(m, body, plan, run, name, end)
