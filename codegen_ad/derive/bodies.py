@@ -10,6 +10,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from codegen_ad.derive.integers import Iteration, Known, iteration
 from codegen_ad.derive.regions import Named
 from codegen_ad.derive.structured import (
     Checkpoints,
@@ -23,7 +24,7 @@ from codegen_ad.derive.structured import (
     used,
 )
 from codegen_ad.ir.builder import RESULT, Builder
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ZERO, Dim
 from codegen_ad.ir.node import Node, Region, toposort
 from codegen_ad.ir.types import ArrayType, DType
 from codegen_ad.ops import make
@@ -60,6 +61,15 @@ class View:
     def captured(self) -> tuple[Node, ...]:
         """The captured values as the body takes them."""
         return self.params.body.inputs[self.first + self.params.carried :]
+
+    def iteration(self, known: Known, after: Dim = ZERO) -> Iteration:
+        """What is known in any iteration from `after` on, by what is known around the loop."""
+        sizes = {s for a in self.args for d in a.array.shape for s in d.symbols()}
+        sizes |= {a.array.size for a in self.args if a.array.size is not None}
+        known = replace(known, fixed=known.fixed | sizes | {*self.params.length.symbols()})
+        return iteration(
+            known, self.params, self.trip if self.is_counted else None, self.args, after
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,7 @@ def adjoint_body(
     captured: Sequence[int],
     stacked: Sequence[int],
     pull: Pull,
+    known: Known,
     checkpoints: Checkpoints | None = None,
 ) -> tuple[Body, View]:
     """The body of the adjoint, on inputs of its own, and the loop that it stands for.
@@ -198,7 +209,9 @@ def adjoint_body(
         for k, stack in zip(stacked, stacks, strict=True)
     ]
     targets = [*(own_carried[k] for k in live), *(own_captured[k] for k in captured)]
-    pulled, settled = pull(b, seeds, targets, images, checkpoints)
+    now = view.iteration(known)
+    inside = now.inside(*args, index=index)
+    pulled, settled = pull(b, seeds, targets, images, checkpoints, inside)
     complete = [full(b, t, g) for t, g in zip(targets, pulled, strict=True)]
     primal = dict(zip(order, settled, strict=True))
     originals = {image: original for original, image in reversed(primal.items())}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from codegen_ad.derive.integers import side
 from codegen_ad.derive.structured import (
     Cotangents,
     Pull,
@@ -43,7 +44,7 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
     starts = [full(b, captured[k], given.so_far[1 + k]) for k in wanted]
     outer = [*captured, *gs, *starts]
 
-    def pull_side(region: Region) -> _Side:
+    def pull_side(region: Region, *, holds: bool) -> _Side:
         with b.scope():
             inputs = placeholders(b, outer)
             values, start = inputs[: len(captured)], inputs[len(captured) + len(gs) :]
@@ -54,14 +55,15 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
                 if given.so_far[1 + k] is not None
             ]
             seeds += zip(outputs, inputs[len(captured) :], strict=False)
-            pulled, _ = pull(b, seeds, [values[k] for k in wanted], (), given.checkpoints)
+            known = side(given.known, node, values, holds=holds)
+            pulled, _ = pull(b, seeds, [values[k] for k in wanted], (), given.checkpoints, known)
             return _Side(
                 inputs,
                 [full(b, captured[k], g) for k, g in zip(wanted, pulled, strict=True)],
                 [g is not None and g is not s for g, s in zip(pulled, start, strict=True)],
             )
 
-    sides = [pull_side(region) for region in branch.regions]
+    sides = [pull_side(branch.then, holds=True), pull_side(branch.otherwise, holds=False)]
     changed = [k for k in range(len(wanted)) if any(side.changed[k] for side in sides)]
     # A cotangent that both sides hand on does not wait for the branch.
     handed = {k: _handed_on(sides, k) for k in changed}

@@ -60,6 +60,7 @@ def custom_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
             [own[k] for k in wanted],
             (),
             None,
+            given.known,
         )
         for k, g in zip(wanted, pulled, strict=True):
             if g is None:

@@ -54,15 +54,17 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         if given.of_results[k] is not None
     ]
     with b.scope():
-        body, longer = adjoint_body(b, view, moving, captured, stacked, pull)
-        body, found_again = without_records(b, longer, body, b.results(node))
+        body, longer = adjoint_body(b, view, moving, captured, stacked, pull, given.known)
+        body, found_again = without_records(b, longer, body, b.results(node), given.known)
     sparing = given.checkpoints is not None and given.checkpoints.option is not None
     records = to_record(body, sparing=sparing)
     if given.checkpoints is not None and not records.values and any(n.regions for n in body.nodes):
         # This loop is run again as a whole, so the loops inside are the outermost that record.
         with b.scope():
-            body, longer = adjoint_body(b, view, moving, captured, stacked, pull, given.checkpoints)
-            body, found_again = without_records(b, longer, body, b.results(node))
+            body, longer = adjoint_body(
+                b, view, moving, captured, stacked, pull, given.known, given.checkpoints
+            )
+            body, found_again = without_records(b, longer, body, b.results(node), given.known)
         records = to_record(body, sparing=sparing)
 
     of_results = given.of_results

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from codegen_ad.derive.branches import branch_pullback
 from codegen_ad.derive.calls import custom_pullback, several_pullback
+from codegen_ad.derive.integers import Known
 from codegen_ad.derive.loops import loop_pullback
 from codegen_ad.derive.masked import Masks
 from codegen_ad.derive.scalar import known, partials
@@ -101,6 +102,7 @@ def pull(
     wrt: Sequence[Node],
     primal: Sequence[Node] = (),
     checkpoints: Checkpoints | None = None,
+    known_integers: Known | None = None,
 ) -> tuple[list[Node | None], list[Node]]:
     """The cotangents of `wrt`, given those of other nodes, and `primal` again.
 
@@ -108,7 +110,7 @@ def pull(
     one. `primal` comes back because its loops may have to record more.
     """
     order = toposort(output for output, _ in seeds)
-    sweep = _Sweep(b, active(order, wrt), checkpoints)
+    sweep = _Sweep(b, active(order, wrt), checkpoints, known_integers or Known())
     for output, g in seeds:
         sweep.give(output, g)
     for node in reversed(order):
@@ -129,11 +131,12 @@ class _Sweep:
     """The cotangents so far, on the way from the outputs to the inputs."""
 
     def __init__(
-        self, b: Builder, active: set[Node], checkpoints: Checkpoints | None = None
+        self, b: Builder, active: set[Node], checkpoints: Checkpoints | None, integers: Known
     ) -> None:
         self.b = b
         self.active = active
         self.checkpoints = checkpoints
+        self.integers = integers
         self.adjoints: dict[Node, Node] = {}
         self.results: dict[Node, list[Node | None]] = {}
         self.replaced: list[Replacement] = []
@@ -207,6 +210,7 @@ class _Sweep:
                 for a, once in zip(node.args, alone, strict=True)
             ],
             self.checkpoints,
+            self.integers,
         )
         pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:

@@ -1,318 +1,275 @@
 """Which reads of what a loop carries find the same value in what the loop leaves behind.
 
-A row is all elements with one index along one axis. An iteration writes one, a step further than
-the iteration before, all along the same axis and the same way. What is read is still there at the
-end unless a later write goes there: rows that writes have passed stay. Where rows are is known as
-polynomials of the number of iterations, of indices of loops and ranges inside, and of sizes.
+A carried array has a version for each write: what an iteration finds, and what each write makes of
+it, be it in a loop or branch inside. What is read of a version is still there at the end if no
+write that comes later, in this iteration or in another one, goes to its place. Places are compared
+for any two iterations of all loops around (`integers.py`): two are apart if along one axis, or by
+the sum or difference of two, the one is always larger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
 
-from codegen_ad.derive.bodies import View
-from codegen_ad.ir.builder import RESULT, Result
-from codegen_ad.ir.dims import ONE, ZERO, Dim
-from codegen_ad.ir.node import Kind, Node, Region, toposort
-from codegen_ad.ops import make
-from codegen_ad.ops.affine import affine
-from codegen_ad.ops.constants import IOTA, RUN_SIZE, RunSize
-from codegen_ad.ops.control import Branch, Loop, While
-from codegen_ad.ops.movement import BROADCAST_TO, RESHAPE, SLICE, Spans
-
-_I = "%i"
-"""The number of iterations before the present one."""
+from codegen_ad.derive.bodies import Body, View
+from codegen_ad.derive.integers import Known, iteration, side
+from codegen_ad.derive.versions import Part, before, chain_of, demanded, inside
+from codegen_ad.ir.builder import Result
+from codegen_ad.ir.dims import ZERO, Dim
+from codegen_ad.ir.node import Kind, Node
+from codegen_ad.ops.control import Loop, While
+from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
+from codegen_ad.ops.movement import SLICE, Span, Spans
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What is known of integers at a place in the loop's body.
+class Places:
+    """Elements of an array: their place along each leading axis, where it is known."""
 
-    Attributes
-    ----------
-    values : scalars.
-    sizes : what the symbols of run-time sizes stand for.
-    lengths : symbols of indices, which are at least 0 and below these.
-    facts : what is at least 0, because of the branches around the place.
-    """
+    along: tuple[Dim | None, ...]
+    known: Known
 
-    values: Mapping[Node, Dim]
-    sizes: Mapping[str, Dim]
-    lengths: dict[str, Dim] = field(default_factory=dict[str, Dim])
-    facts: tuple[Dim, ...] = ()
-
-    def of(self, node: Node) -> Dim | None:
-        """A scalar, if it is known."""
-        found = affine(node, self.values)
-        return None if found is None else found.substitute(self.sizes)
-
-    def index(self, length: Dim) -> Dim:
-        """A new index, from 0 up to a length."""
-        name = f"%j{len(self.lengths)}"
-        self.lengths[name] = length
-        return Dim.symbol(name)
-
-    def places(self, node: Node) -> Dim | None:
-        """All elements of an array of indices, by indices of their own where they differ."""
-        if node.op in (RESHAPE, BROADCAST_TO):
-            return self.places(node.args[0])
-        if node.op is IOTA:
-            return self.index(node.array.shape[0].substitute(self.sizes))
-        if node.array.shape and node.op.name in ("add", "subtract"):
-            x, y = map(self.places, node.args)
-            if x is None or y is None:
-                return None
-            return x + y if node.op.name == "add" else x - y
-        return None if node.array.shape else self.of(node)
-
-    def is_at_least(self, dim: Dim, bound: int) -> bool:
-        """Whether that is certain, for all values of indices and sizes."""
-        return any(self._is_at_least(d, bound) for d in (dim, *(dim - f for f in self.facts)))
-
-    def _is_at_least(self, dim: Dim, bound: int) -> bool:
-        # An index of an inner loop may run up to one of an outer loop, which is older.
-        for name, length in reversed([*self.lengths.items()]):
-            slope = sum(c for monomial, c in dim.terms if monomial == (name,))
-            rest = dim - slope * Dim.symbol(name)
-            if name in rest.symbols():
-                return False
-            dim = rest + slope * (length - 1) if slope < 0 else rest
-        least = sum(coefficient for monomial, coefficient in dim.terms if not monomial)
-        return least >= bound and all(
-            coefficient >= 0 and all(isinstance(a, str) and a[0] != "%" for a in monomial)
-            for monomial, coefficient in dim.terms
-            if monomial
+    def are_apart(self, other: Places) -> bool:
+        """Whether no element is among the others."""
+        both = replace(
+            self.known,
+            facts=tuple(dict.fromkeys((*self.known.facts, *other.known.facts))),
+            apart=(*self.known.apart, *other.known.apart),
+        )
+        found = [
+            (x, y)
+            for x, y in zip(self.along, other.along, strict=False)
+            if x is not None and y is not None and _counted(both, x, y)
+        ]
+        if any(both.are_apart(x, y) for x, y in found):
+            return True
+        # Tables of intervals are filled by their length, others along diagonals.
+        pairs = [*combinations(found, 2)]
+        return any(both.are_apart(x - v, y - w) for (x, y), (v, w) in pairs) or any(
+            both.are_apart(x + v, y + w) for (x, y), (v, w) in pairs
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """The row that a write goes to: `place` as a polynomial of `_I`, and what that grows by."""
-
-    axis: int
-    place: Dim
-    step: int
+def _counted(known: Known, *places: Dim) -> bool:
+    """Whether all count from the start: what is negative counts from the end."""
+    return all(known.is_at_least(place, 0) for place in places)
 
 
-class Staying:
-    """The reads of a loop's body that find the same at the end.
+Versions = Mapping[Node, Sequence[Places]]
+"""The versions of an array in a region, each with where later writes go."""
 
-    `counters` are the carried integers that are known, by position, with their first values.
+
+class Table:
+    """A carried array of a loop, of which the versions are known.
+
+    `position` is where it is carried, and `known` what is known where the loop stands.
     """
 
-    def __init__(self, view: View, counters: Mapping[int, Dim]) -> None:
-        self._view = view
-        values = {view.carried[k]: first + Dim.symbol(_I) for k, first in counters.items()}
-        if view.index is not None:
-            values[view.index] = Dim.symbol(_I)
-        self._body = _Known(values, {}, {_I: view.params.length})
+    def __init__(self, view: View, body: Body, position: int, known: Known) -> None:
+        own = view.carried[position]
+        chain = chain_of(view.params.body.outputs[position], own)
+        self.is_known = chain is not None and len(chain) > 1
+        self.versions: Versions = {}
+        self.kept: Sequence[Node] = ()
+        """Those made by a write of a value that stays."""
+        if chain is None or not self.is_known:
+            return
+        now = view.iteration(known)
+        later = view.iteration(known, now.index + 1)
+        inputs = (*view.carried, *view.captured)
+        after = _writes(chain, later.inside(*inputs, index=view.index))
+        primal = now.inside(*inputs, index=view.index)
+        found = None if after is None else _versions(chain, primal, after)
+        self.is_known = found is not None
+        if found is not None:
+            images = {x: o for x, o in body.originals.items() if o in found}
+            images[body.carried[position]] = own
+            self.versions = {x: found[o] for x, o in images.items()}
+            kept = {o for o in found if o.op is SCATTER and _keeps(o, primal, found[o])}
+            self.kept = [x for x, o in images.items() if o in kept]
+        self._known = now.inside(*body.carried, *body.captured, index=body.index)
 
-    def read_from(self, node: Node) -> int | None:
-        """The position of the carried array that a gather or slice reads from, if it stays."""
-        for k, own in enumerate(self._view.carried):
-            writes = _writes(self._view.params.body.outputs[k], own)
-            if writes is None or node.args[0] not in (own, *writes):
-                continue
-            sources = {source: number for number, source in enumerate((own, *writes))}
-            known = _inside(self._body, node.sizes)
-            stays = self._stays(node, known, sources[node.args[0]], writes)
-            return k if stays else None
-        return None
+    def all_stay(self, outputs: Sequence[Node], given: Collection[Node]) -> bool:
+        """Whether all that the outputs need of the array stays, if they are `given` values."""
+        return _all_stay(outputs, self._known, self.versions, given)
 
-    def whole(self) -> Iterator[tuple[int, Sequence[Node]]]:
-        """The positions of carried arrays all of whose reads stay, and the writes that make them.
+    def stays(self, node: Node) -> bool:
+        """Whether what one node reads stays; it makes no version."""
+        parts = inside(node, self.versions)
+        if any(part.yields is not None for part in parts or ()):
+            return False
+        return _fits(node, [], self._known, self.versions)
 
-        Reads may be inside of loops and branches in the body.
-        """
-        outputs = self._view.params.body.outputs
-        for k, own in enumerate(self._view.carried):
-            writes = _writes(outputs[k], own)
-            if not writes:
-                continue
-            others = [o for m, o in enumerate(outputs) if m != k]
-            if any(o is own or o in writes for o in others):
-                continue
-            region = Region((), outputs)
-            sources = {source: number for number, source in enumerate((own, *writes))}
-            if self._all_stay(region, self._body, sources, writes):
-                yield k, writes
 
-    def _all_stay(
-        self, region: Region, known: _Known, sources: Mapping[Node, int], writes: Sequence[Node]
-    ) -> bool:
-        """Whether a region only reads `sources`, made by so many writes each, and all stays."""
-        order = toposort(region.outputs)
-        known = _inside(known, order)
-        for node in order:
-            if not any(a in sources for a in node.args):
-                continue
-            if node in writes:
-                fits = not any(a in sources for a in node.args[1:])
-            elif node.regions:
-                fits = self._all_stay_inside(node, known, sources, writes)
-            else:
-                is_read = not any(a in sources for a in node.args[1:])
-                fits = is_read and self._stays(node, known, sources[node.args[0]], writes)
-            if not fits:
-                return False
+# Versions ----------------------------------------------------------------------------------------
+
+
+def _versions(
+    chain: Sequence[Node], known: Known, after: Sequence[Places]
+) -> dict[Node, Sequence[Places]] | None:
+    """The versions of a chain with what is written later, if writes behind it go to `after`."""
+    found: dict[Node, Sequence[Places]] = {}
+    for node in reversed(chain):
+        found[node] = after
+        if node is not chain[0]:
+            own = _writes_of(node, known)
+            if own is None:
+                return None
+            after = (*own, *after)
+    return found
+
+
+def _writes(chain: Sequence[Node], known: Known) -> list[Places] | None:
+    """Where the writes of a chain go."""
+    found = [_writes_of(node, known) for node in chain[1:]]
+    return None if None in found else [place for own in found for place in own or ()]
+
+
+def _writes_of(node: Node, known: Known) -> list[Places] | None:
+    """Where the writes of one link of a chain go, those in its regions too."""
+    if node.op in (SCATTER, UPDATE):
+        return [_written(node, known)]
+    found: list[Places] = []
+    for part in inside(node.args[0], (before(node),)) or ():
+        if part.yields is not None:
+            own = _writes(part.chain, _entered(node.args[0], part, known)[0])
+            if own is None:
+                return None
+            found += own
+    return found
+
+
+def _entered(node: Node, part: Part, known: Known, after: Dim = ZERO) -> tuple[Known, Dim | None]:
+    """What is known in a region, and a loop's index, which is `after` or more."""
+    params = node.params
+    if not isinstance(params, Loop | While):
+        return side(known, node, part.inputs, holds=part.holds), None
+    is_counted = isinstance(params, Loop)
+    now = iteration(known, params, node.args[0] if is_counted else None, part.args, after)
+    index = part.region.inputs[0] if is_counted else None
+    return now.inside(*part.inputs, index=index), now.index
+
+
+# Reads -------------------------------------------------------------------------------------------
+
+
+def _keeps(write: Node, known: Known, later: Sequence[Places]) -> bool:
+    """Whether what a write puts at one place stays."""
+    _, value, *indices = write.args
+    if value.op.kind in (Kind.INPUT, Kind.CONSTANT, Kind.GATHER):
+        return False  # at hand in another way
+    places = [known.places(i) for i in indices]
+    is_one = not any(i.array.shape for i in indices) and not _accumulates(write)
+    return is_one and _is_spared(places, known, later)
+
+
+def _accumulates(write: Node) -> bool:
+    return isinstance(write.params, Scatter | Update) and write.params.accumulate
+
+
+def _all_stay(
+    outputs: Sequence[Node], known: Known, versions: Versions, given: Collection[Node] = ()
+) -> bool:
+    if any(o in versions for o in outputs):
+        return False
+    order = demanded(outputs, {*versions, *given})
+    return all(
+        _fits(node, [] if node in outputs else _readers(node, order), known, versions)
+        for node in order
+        if any(a in versions for a in node.args)
+    )
+
+
+def _readers(node: Node, order: Sequence[Node]) -> list[Node]:
+    return [n for n in order if node in n.args]
+
+
+def _fits(node: Node, readers: Sequence[Node], known: Known, versions: Versions) -> bool:
+    """Whether a node only reads of a version what stays; `readers` are all that look at it."""
+    if node.regions:
+        return _fits_inside(node, known, versions)
+    later = versions.get(node.args[0])
+    if later is None or any(a in versions for a in node.args[1:]):
+        return False
+    places = _read(node, known)
+    if places is None:
+        return False
+    if _is_spared(places, known, later):
         return True
-
-    def _all_stay_inside(
-        self, node: Node, known: _Known, sources: Mapping[Node, int], writes: Sequence[Node]
-    ) -> bool:
-        """The same for the regions of a loop or branch, which capture what they read."""
-        params = node.params
-        inner = replace(known, lengths=dict(known.lengths))
-        if isinstance(params, Loop):
-            trips = known.of(_or_none(node.args[0]))
-            index = inner.index(params.length if trips is None else trips)
-            taken, of_index = node.args[1:], {params.body.inputs[0]: index}
-            regions = [(params.body, params.body.inputs[1:], ())]
-            carried = params.carried
-        elif isinstance(params, While):
-            taken, of_index, carried = node.args, {}, params.carried
-            regions = [(r, r.inputs, ()) for r in params.regions]
-        elif isinstance(params, Branch):
-            taken, of_index, carried = node.args[1:], {}, 0
-            facts = tuple(_facts(node.args[0], known))
-            regions = [(params.then, params.then.inputs, facts)]
-            regions.append((params.otherwise, params.otherwise.inputs, ()))
-        else:
+    if node.op.kind is not Kind.GATHER or any(i.array.shape for i in node.args[1:]):
+        return False
+    for reader in readers:
+        more = _read(reader, known) if [a is node for a in reader.args].index(True) == 0 else None
+        if more is None or not _is_spared([*places, *more], known, later):
             return False
-        if any(a in sources for a in taken[:carried]):
+    return bool(readers)
+
+
+def _fits_inside(node: Node, known: Known, versions: Versions) -> bool:
+    """The same for a node with regions."""
+    parts = inside(node, versions)
+    if parts is None:
+        return False
+    for part in parts:
+        here, index = _entered(node, part, known)
+        own = {x: versions[a] for x, a in zip(part.inputs, part.args, strict=True) if a in versions}
+        if part.yields is not None:
+            after = _after(node, part.yields, versions)
+            if after is not None and index is not None:
+                again = _writes(part.chain, _entered(node, part, known, index + 1)[0])
+                after = None if again is None else (*again, *after)
+            made = None if after is None else _versions(part.chain, here, after)
+            if made is None:
+                return False
+            own.update(made)
+        if not _all_stay(part.outputs, here, own):
             return False
-        for region, inputs, facts in regions:
-            values, own = dict(of_index), dict[Node, int]()
-            for a, x in [*zip(taken, inputs, strict=True)][carried:]:
-                place = known.of(a) if not a.array.shape else None
-                if a in sources:
-                    own[x] = sources[a]
-                elif place is not None:
-                    values[x] = place
-            # What has several names in here is not looked into.
-            if any(o in own for o in region.outputs):
-                return False
-            here = replace(inner, values=values, facts=(*known.facts, *facts))
-            if not self._all_stay(region, here, own, writes):
-                return False
-        return True
-
-    def _stays(self, node: Node, known: _Known, done: int, writes: Sequence[Node]) -> bool:
-        """Whether later writes, and those after the first `done`, spare what a node reads."""
-        known = replace(known, lengths=dict(known.lengths))
-        found = _read(node, known)
-        if found is None:
-            return False
-        axis, place = found
-        if not known.is_at_least(place, 0):
-            return False
-        for number, write in enumerate(writes):
-            row = self._row(write)
-            if row is None or row.axis != axis:
-                return False
-            least = 0 if number < done else 1
-            if not known.is_at_least((row.place - place) * row.step, least):
-                return False
-        return True
-
-    def _row(self, write: Node) -> _Row | None:
-        """The row of each iteration that a write goes to; None if it may count from the end."""
-        axis, node = _picking(write.args[2:])
-        place = None if node.array.shape else self._body.of(node)
-        if place is None or not self._body.is_at_least(place, 0):
-            return None
-        step = place.substitute({_I: ONE}) - place.substitute({_I: ZERO})
-        return _Row(axis, place, step.value) if step in (ONE, -ONE) else None
+    return True
 
 
-def _writes(last: Node, first: Node) -> list[Node] | None:
-    """The writes that make `last` of `first`, in order; None if it is made in another way."""
-    found: list[Node] = []
-    node = last
-    while node is not first:
-        if node.op.kind is not Kind.SCATTER:
-            return None
-        found.append(node)
-        node = node.args[0]
-    return found[::-1]
-
-
-def _read(node: Node, known: _Known) -> tuple[int, Dim] | None:
-    """The axis along which a gather or a slice picks rows, and which these are."""
-    if node.op.kind is Kind.GATHER:
-        axis, index = _picking(node.args[1:])
-        place = known.places(index)
-        return None if place is None else (axis, place)
-    if node.op is not SLICE or not isinstance(node.params, Spans):
-        return None
-    whole = node.args[0].array.shape
-    for axis, span in enumerate(node.params.spans):
-        if span.start != ZERO or span.step != 1 or span.length != whole[axis]:
-            start = span.start.substitute(known.sizes)
-            return axis, start + known.index(span.length.substitute(known.sizes)) * span.step
+def _after(node: Node, number: int, versions: Versions) -> Sequence[Places] | None:
+    """What is written after a node made a version; None if that is another array's."""
+    for version, later in versions.items():
+        if version.args == (node,) and version.params == Result(number):
+            return later
     return None
 
 
-def _picking(places: Sequence[Node]) -> tuple[int, Node]:
-    """The first index that does not run along a whole axis, and which it is."""
-    return next(((a, i) for a, i in enumerate(places) if not _is_whole(i)), (0, places[0]))
+def _is_spared(along: Sequence[Dim | None], known: Known, later: Sequence[Places]) -> bool:
+    return all(Places(tuple(along), known).are_apart(write) for write in later)
 
 
-def _is_whole(index: Node) -> bool:
-    """Whether an index runs along an axis, as in `x[:, t]`."""
-    return (index.args[0] if index.op is RESHAPE else index).op is IOTA
+def _read(node: Node, known: Known) -> list[Dim | None] | None:
+    """The places that a gather or a slice reads."""
+    if node.op.kind is Kind.GATHER:
+        return [known.places(i) for i in node.args[1:]]
+    if node.op is SLICE and isinstance(node.params, Spans):
+        return _spanned(node.params.spans, node, known)
+    return None
 
 
-def _inside(known: _Known, nodes: Sequence[Node]) -> _Known:
-    """What is known where the sizes among some values of a region have been computed."""
-    sizes = dict(known.sizes)
-    for node in nodes:
-        if node.op is RUN_SIZE and isinstance(node.params, RunSize):
-            value = known.of(node.args[0])
-            if value is not None:
-                sizes[node.params.symbol] = value
-    return replace(known, sizes=sizes)
+def _written(node: Node, known: Known) -> Places:
+    """The places that one write goes to."""
+    if isinstance(node.params, Update):
+        return Places(tuple(_spanned(node.params.spans, node, known)), known)
+    target, value, *indices = node.args
+    along = [known.places(i) for i in indices]
+    # A row with some elements replaced is a write to these.
+    if isinstance(value.params, Update) and not any(i.array.shape for i in indices):
+        row = value.args[0]
+        if row.op.kind is Kind.GATHER and row.args == (target, *indices):
+            along += _spanned(value.params.spans, value, known)
+    return Places(tuple(along), known)
 
 
-def _or_none(trips: Node) -> Node:
-    """A number of trips that may be negative, where that means none."""
-    if trips.op.name == "maximum" and make.constant_value(trips.args[1]) == 0:
-        return trips.args[0]
-    return trips
-
-
-def _facts(condition: Node, known: _Known) -> Iterator[Dim]:
-    """What is at least 0 where a condition holds."""
-    if condition.op.name == "logical_and":
-        for part in condition.args:
-            yield from _facts(part, known)
-        return
-    if condition.op is RESULT:
-        yield from _facts_of_and(condition, known)
-        return
-    more = {"greater": -1, "greater_equal": 0}.get(condition.op.name)
-    less = {"less": -1, "less_equal": 0}.get(condition.op.name)
-    if more is None and less is None:
-        return
-    x, y = (None if a.array.shape else known.of(a) for a in condition.args)
-    if x is not None and y is not None:
-        yield x - y + more if more is not None else y - x + (less or 0)
-
-
-def _facts_of_and(condition: Node, known: _Known) -> Iterator[Dim]:
-    """The same for `a and b`, which is a branch: `b` if `a` holds, else `a`."""
-    branch = condition.args[0]
-    if not isinstance(branch.params, Branch) or not isinstance(condition.params, Result):
-        return
-    then, otherwise = branch.params.regions
-    number = condition.params.index
-    last = otherwise.outputs[number]
-    captured = dict(zip(otherwise.inputs, branch.args[1:], strict=True))
-    if captured.get(last) is not branch.args[0] and make.constant_value(last) is not False:
-        return
-    yield from _facts(branch.args[0], known)
-    inputs = zip(then.inputs, branch.args[1:], strict=True)
-    found = {x: None if a.array.shape else known.of(a) for x, a in inputs}
-    values = {x: place for x, place in found.items() if place is not None}
-    yield from _facts(then.outputs[number], replace(known, values=values))
+def _spanned(spans: Sequence[Span], node: Node, known: Known) -> list[Dim | None]:
+    """The places of the spans of a slice or an update."""
+    found: list[Dim | None] = []
+    for span, length in zip(spans, node.args[0].array.shape, strict=True):
+        is_whole = span.start == ZERO and span.step == 1 and span.length == length
+        start = known.size(span.start, node)
+        steps = known.index(known.size(span.length, node))
+        found.append(None if is_whole else start + steps * span.step)
+    return found

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from codegen_ad.derive.integers import Known
 from codegen_ad.ir.builder import Builder, Input
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node, Origin, Region, toposort
@@ -65,7 +66,7 @@ def _line(origin: Origin | None) -> str:
 
 
 Pull = Callable[
-    [Builder, Sequence[Seed], Sequence[Node], Sequence[Node], Checkpoints | None],
+    [Builder, Sequence[Seed], Sequence[Node], Sequence[Node], Checkpoints | None, Known],
     tuple[list[Node | None], list[Node]],
 ]
 """`derive.reverse.pull`, handed to the rules, which call it on regions."""
@@ -81,12 +82,14 @@ class Cotangents:
     wanted : whether the cotangent of an argument is asked for.
     so_far : the cotangent that an argument has from elsewhere, to be added to; or None.
     checkpoints : how loops outside of recorded ones are checkpointed; None where they are not.
+    known : what is known of integers where the node stands.
     """
 
     of_results: Sequence[Node | None]
     wanted: Sequence[bool]
     so_far: Sequence[Node | None]
     checkpoints: Checkpoints | None = None
+    known: Known = field(default_factory=Known)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ Cost for each of (n - 1)*k: 19 operations, 1 exp; 144 bytes read, 64 written.
 Cost for each of (n - 1)*(p//2)*k: 94 operations, 3 exp, 2 tanh; 400 bytes read, 256 written.
 Stored: x[k], forget_1[k], cell[k], forget_2[k], hidden[k], forget_3[k], change[k], d_prediction[k],
 d_x[k], d_part_1[k], d_part_2[k], d_x_1[k], d_total_1[r, k], x_1[n - 1, k], logs_1[n - 1, k],
-logs_2[n - 1], x_steps_steps[n - 1, (p//2), k], forget_4[n - 1, (p//2), k], cell_steps_steps[n - 1,
-(p//2), k], forget_5[n - 1, (p//2), k], hidden_steps_steps[n - 1, (p//2), k], forget_6[n - 1,
-(p//2), k], change_steps_steps[n - 1, (p//2), k], x_2[n - 1, (p//2), k], state_1[r, k].
+logs_2[n - 1], x_steps_steps[n - 1, (p//2), k], forget_4[n - 1, (p//2), k], x_2[n - 1, (p//2), k],
+cell_steps_steps[n - 1, (p//2), k], forget_5[n - 1, (p//2), k], hidden_steps_steps[n - 1, (p//2),
+k], forget_6[n - 1, (p//2), k], change_steps_steps[n - 1, (p//2), k], state_1[r, k].
 Predicted cost relative to the value alone: 1.8.
 """
 
@@ -117,12 +117,12 @@ def lstm_value_and_grad(main, extra, state, sequence):
     logs_2 = np.empty(max(n - 1, 0))
     x_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
     forget_4 = np.empty((max(n - 1, 0), p // 2, k))
+    x_2 = np.empty((max(n - 1, 0), p // 2, k))
     cell_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
     forget_5 = np.empty((max(n - 1, 0), p // 2, k))
     hidden_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
     forget_6 = np.empty((max(n - 1, 0), p // 2, k))
     change_steps_steps = np.empty((max(n - 1, 0), p // 2, k))
-    x_2 = np.empty((max(n - 1, 0), p // 2, k))
     state_1 = np.empty((r, k))
     # line 15: for t in range(n - 1):
     for i in range(r):
