@@ -45,8 +45,8 @@ for over enumerate | `for` over `enumerate` > products_counted
 for over reversed | `for` over `reversed` > reversed_number
 for over tuples | `for` over tuples and lists > loop_over_mixed_items
 while | `while` > endless_while while_guard
-break | `break`, `continue` | `break` out of `while True` > list_grows_until_a_break
-continue | `break`, `continue` > list_grows_unless_continued
+break | `break`, `continue` | `break` out of `while True` > list_of_comprehension_left_early
+continue | `break`, `continue` > array_grows_unless_continued
 else on loops | `else` of a loop > not_found
 early return | `return` early, and in loops > return_on_some_paths after_return
 nested loops, bounds of data | nested loops | `for` over a `range` of data > nested
@@ -64,7 +64,7 @@ default and keyword arguments | default and keyword arguments, `*args`, `**kwarg
 methods of a plain class | plain classes | methods and attributes of objects outside > property_set
 functools.partial | `functools.partial` > partial_with_too_many
 tuples | tuples > tuple_written too_few_to_unpack
-lists built in loops | lists that grow in loops | lists in `for i in range(n)` > list_grows_by_two
+lists built in loops | lists that grow in loops | lists in `for i in range(n)` > list_grows_in_while
 list comprehensions | list and dict comprehensions > items_of_two_shapes
 generators in sum, max, min | generators in `sum`, `max`, `min` > largest_of_nothing
 dicts | dicts | structures as arguments > missing_key

@@ -306,3 +306,12 @@ def raises_on_all_paths_in_a_loop(x: Any) -> Any:
         else:
             raise ValueError("negative")
     raise ValueError("none")
+
+
+def array_grows_unless_continued(x: Any) -> Any:
+    y = x[:1]
+    for v in x:
+        if v > 0:
+            continue
+        y = np.append(y, v)
+    return y.sum()

@@ -323,3 +323,10 @@ def list_among_long_tuples(x: Any) -> Any:
     rows = [(v, 2 * v) for v in x]
     rows.append([x[0], x[1]])
     return sum(a * b for a, b in rows)
+
+
+def choice_of_lists(x: Any) -> Any:
+    large, small = [], []
+    for v in x:
+        (large if v > 1 else small).append(v)
+    return np.sum(np.array(large)) - np.sum(np.array(small))

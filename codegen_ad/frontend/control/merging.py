@@ -154,10 +154,14 @@ class Merge:
                     )
             case _:
                 pass
+        first, second = self._words(self.then, one), self._words(self.otherwise, other)
+        instead = "Give it values of one kind, for example numbers, on both paths."
+        if first == second and isinstance(one, List | Dict | Record):
+            second = "another one"
+            instead = "Write `if` and `else`, and in each what is done with the one that is meant."
         return Unbound(
-            f"`{name}` is {self._words(self.then, one)} on one path and "
-            f"{self._words(self.otherwise, other)} on another, and is read here.",
-            instead="Give it values of one kind, for example numbers, on both paths.",
+            f"`{name}` is {first} on one path and {second} on another, and is read here.",
+            instead=instead,
             key=maybe.key_of(self.m.frame, name) if one is None or other is None else None,
             differs=True,
         )
