@@ -172,8 +172,8 @@ def test_generator():
         f"{HERE}:{line_of(generator)}, in generator\n"
         "    yield w\n"
         "    ^^^^^^^\n"
-        "A generator (`yield`) is not translated.\n"
-        "Return a list or an array."
+        "The function returns an iterator, which compiled code cannot.\n"
+        "Return numbers and arrays, in tuples, lists, dicts or dataclasses."
     )
 
 
