@@ -179,6 +179,7 @@ def edit(path: Path) -> None:
     path.write_bytes(content.replace(b"2.0", b"9.0") if path.suffix == ".py" else content[::-1])
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("kind", "damage"),
     [
@@ -258,6 +259,7 @@ def test_eight_processes_at_once(shop: Workshop):
 # What a kernel depends on -------------------------------------------------------------------------
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("old", "new", "scale"),
     [

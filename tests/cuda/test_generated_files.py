@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import re
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -53,9 +56,17 @@ def test_each_file_is_simulated_by_a_test() -> None:
 
 
 def examined() -> list[Findings]:
-    return [f for path in GENERATED for f in examine(path)]
+    """What the files take; compilers work on several at once, in processes of their own."""
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        return [f for found in pool.map(examined_file, GENERATED) for f in found]
 
 
+def examined_file(path: Path) -> list[Findings]:
+    """The same for one file, as a list: what processes give each other is no generator."""
+    return list(examine(path))
+
+
+@pytest.mark.slow
 def test_generated_files_keep_their_bounds(request: pytest.FixtureRequest) -> None:
     found = examined()
     assert not [p for f in found for p in problems(f)]

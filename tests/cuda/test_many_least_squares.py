@@ -64,6 +64,7 @@ def decay(p: Any, x: Any, y: Any) -> Any:
     return p[0] * np.exp(-p[1] * x) + p[2] - y
 
 
+@pytest.mark.every(2)
 @pytest.mark.usefixtures("team")
 def test_fits_are_those_of_the_processor(device: SimulatedDriver) -> None:
     data = DATA.copy()
@@ -172,6 +173,7 @@ def test_single_precision_stays_single(device: SimulatedDriver) -> None:
     assert (abs(found.x - expected.x) <= 0.01 * expected.errors).all()
 
 
+@pytest.mark.every(2)
 @pytest.mark.usefixtures("team")
 def test_numbers_and_matrices_are_fitted(device: SimulatedDriver) -> None:
     @differentiate(wrt=("height", "base"))

@@ -151,6 +151,7 @@ def test_a_stack_is_a_loop_over_matrices() -> None:
     assert re.search(svd + r"        if found\[3\]:", value.text)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(
     ("function", "args", "message"),
     [

@@ -90,6 +90,7 @@ def test_compiled_transforms(n: int):
     assert_close(gradient, numeric, rtol=2e-6, what="gradient")
 
 
+@pytest.mark.thorough
 def test_second_derivatives_of_a_spectrum():
     found = differentiate(complex_cases.filtered)
     x, y = X, ARGUMENTS["y"]

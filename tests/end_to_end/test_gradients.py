@@ -77,6 +77,7 @@ def test_compiled(case: Case):
         assert_close(output, other, rtol=ROUNDING[case.dtype], what="reference")
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_other_sizes(case: Case):
     """The kernels for other numbers of rows, run as text by Python."""

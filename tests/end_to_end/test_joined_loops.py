@@ -124,6 +124,7 @@ def both(x, y, u):
     return smooth(x, y, 0.3) + three(x[2:]) * plate(u)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize(("dtype", "step"), [("f4", 1), ("f8", -2)])
 def test_compiled_in_every_layout(dtype: str, step: int) -> None:
     f = differentiate(both, wrt=("x", "u"))

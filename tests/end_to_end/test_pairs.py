@@ -80,6 +80,7 @@ def test_against_the_reference(function: Any) -> None:
         np.testing.assert_allclose(d_m, expected[2], rtol=1e-9, atol=1e-10)
 
 
+@pytest.mark.thorough
 def test_compiled() -> None:
     """Against differences; second derivatives, single precision, and rows that are not adjacent."""
     f = differentiate(nbody, wrt="x")

@@ -191,6 +191,7 @@ def test_the_order_of_sums_at_places_is_that_of_the_rows() -> None:
     np.testing.assert_array_equal(found.grad(np.zeros(G), who, y), expected)
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("threads", [2, 3])
 def test_threads_change_no_bit(threads: int) -> None:
     args = arguments(bundle, 30_000)
@@ -242,6 +243,7 @@ def last_one_stays(t, who, y):
     return out
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", [two_for_each, last_one_stays])
 def test_arrays_are_filled_in_the_order_of_rows(function: Any) -> None:
     _, t, who, _, y = arguments(ability, 150)

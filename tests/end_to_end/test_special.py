@@ -47,6 +47,7 @@ def test_losses_with_special_functions() -> None:
     check(probit, (0, 2), 0.5, np.abs(y) + 0.1, 9 * y)
 
 
+@pytest.mark.thorough
 def test_second_derivatives() -> None:
     hessian = codegen_ad.hessian(phases, argnums=0)
     angles = np.array([0.1, 2.0, -1.0])

@@ -138,6 +138,7 @@ def test_blocks_give_what_steps_give(function: Any, monkeypatch: pytest.MonkeyPa
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.thorough
 def test_compiled_blocks_are_right() -> None:
     """Against differences and NumPy; from arrays that are not contiguous; without steps."""
     found = differentiate(two_layers, wrt=wrt_of(two_layers))
@@ -160,6 +161,7 @@ def test_what_is_not_finite_stays_so() -> None:
     assert all(np.isnan(g).all() for g in gradients)
 
 
+@pytest.mark.thorough
 def test_single_precision() -> None:
     found = differentiate(turned, wrt=wrt_of(turned))
     single = arguments(turned, 200, "f4")

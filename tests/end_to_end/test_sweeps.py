@@ -156,6 +156,7 @@ def test_arrays_without_neighbours(size: int) -> None:
     np.testing.assert_array_equal(next(leaves_in(gradients))[1], np.zeros(size))
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_compiled_in_every_layout(dtype: str) -> None:
     whole = plain((14, 12)).astype(dtype)

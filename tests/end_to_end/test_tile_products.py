@@ -100,6 +100,7 @@ def test_products_give_what_loops_give(function: Any, monkeypatch: pytest.Monkey
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_compiled_products_are_right() -> None:
     """Against differences; from arrays in another order; without rows, and without columns."""
     found = differentiate(distances, wrt=wrt_of(distances))

@@ -54,6 +54,7 @@ def test_functions_give_what_loops_give(function: Any, monkeypatch: pytest.Monke
         np.testing.assert_allclose(found, expected, rtol=1e-11, atol=1e-12)
 
 
+@pytest.mark.thorough
 def test_compiled_products_are_right() -> None:
     """Against differences; on many chunks, with gaps and Fortran's order, in float32."""
     found = differentiate(spreads, wrt=CASES[spreads])

@@ -130,6 +130,7 @@ def test_tiles_give_what_rows_give(case: Any, monkeypatch: pytest.MonkeyPatch) -
 COMPILED = [c for c in CASES if c[0] in (softmax, table)]
 
 
+@pytest.mark.every(2)
 @pytest.mark.parametrize("case", COMPILED, ids=[c[0].__name__ for c in COMPILED])
 def test_compiled_tiles_are_right(case: Any) -> None:
     """Against differences."""
@@ -141,6 +142,7 @@ def test_compiled_tiles_are_right(case: Any) -> None:
     np.testing.assert_allclose(value, function(*args), rtol=1e-12)
 
 
+@pytest.mark.thorough
 def test_tiles_of_single_precision_and_of_strided_rows() -> None:
     case = next(c for c in CASES if c[0] is weighted)
     found = differentiate(weighted, wrt=case[2])

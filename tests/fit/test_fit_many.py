@@ -94,6 +94,7 @@ def lines(peak: Any, base: Any, x: Any, data: Any) -> Any:
     return (model - data["y"]) / data["sigma"]
 
 
+@pytest.mark.thorough
 def test_structures_and_numbers_have_an_axis_over_fits() -> None:
     x = np.linspace(-3.0, 3.0, 20)
     height, place = rng.uniform(1, 2, size=7), rng.uniform(-1, 1, size=7)

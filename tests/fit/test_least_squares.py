@@ -75,6 +75,7 @@ def spectrum(peaks: Any, base: Any, x: Any, y: Any, weight: Any) -> Any:
     return (model - y) / weight, 0.001 * base
 
 
+@pytest.mark.thorough
 def test_parameters_may_be_of_any_structure() -> None:
     """Several arguments, tuples, numbers, a matrix; several arrays of residuals."""
     x = np.linspace(-3, 6, 60)

@@ -142,6 +142,7 @@ def test_ctrl_c_returns_the_best_point_so_far() -> None:
     assert result.fun <= line(np.zeros(2), X, Y)
 
 
+@pytest.mark.thorough
 def test_small_parameters_are_scalars_inside_and_large_ones_arrays() -> None:
     def loss(w: Any, x: Any, y: Any) -> Any:
         return np.mean((x @ w - y) ** 2)

@@ -27,7 +27,7 @@ def test_there_are_many_and_each_has_its_name() -> None:
     assert len(BY_NAME) == len(MODELS) >= 60
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
 def test_by_its_text(model: Model) -> None:
     """Value and products both ways; with the Hessian where that takes no more than a moment."""

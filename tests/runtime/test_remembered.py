@@ -196,6 +196,7 @@ def test_static_values_are_never_taken_for_others() -> None:
                 np.testing.assert_array_equal(gradient, x * factor)
 
 
+@pytest.mark.thorough
 def test_what_is_remembered_holds_no_arguments() -> None:
     @differentiate
     def loss(p, x):  # type: ignore[no-untyped-def]

@@ -75,6 +75,7 @@ def test_arrays_of_several_lengths() -> None:
     as_forward(edges, rng.random((9, 7)), count=1)
 
 
+@pytest.mark.thorough
 def test_loops_take_the_products_in_turn() -> None:
     @differentiate(wrt=("x", "y"))
     def steps(x: Any, y: Any, which: Any) -> Any:

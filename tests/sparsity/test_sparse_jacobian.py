@@ -40,6 +40,7 @@ def band(x: Any) -> Any:
     return r
 
 
+@pytest.mark.thorough
 def test_a_band_takes_few_products_of_any_length() -> None:
     for n in (40, 20_000):
         x = rng.random(n)
