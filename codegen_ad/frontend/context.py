@@ -121,6 +121,10 @@ class Context(Protocol):
         """Let the kernel raise what NumPy would where the condition holds."""
         ...
 
+    def whole(self, x: Node) -> Node:
+        """A float as an integer of Python, which it raises for where there is none."""
+        ...
+
     def visited(self, index: Node, extent: Dim, axis: int = 0) -> Node:
         """Positions in an axis of size `extent` that NumPy refuses if they lie outside.
 

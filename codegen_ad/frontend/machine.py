@@ -17,7 +17,7 @@ from codegen_ad.frontend import statics, words
 from codegen_ad.frontend.arrays import data, masks, views, visits, wrapping
 from codegen_ad.frontend.containers import sequences
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import checks, maybe
+from codegen_ad.frontend.control import checks, maybe, wholes
 from codegen_ad.frontend.control.checks import Log
 from codegen_ad.frontend.sizes import requirements, run_time
 from codegen_ad.frontend.sizes.run_time import RunTime, is_run_time
@@ -302,6 +302,10 @@ class Machine:
     def refuse_when(self, condition: Node, exception: str, message: str) -> None:
         """Let the kernel raise what NumPy would where the condition holds."""
         checks.refuse_when(self, condition, exception, message)
+
+    def whole(self, x: Node) -> Node:
+        """A float as an integer of Python, which it raises for where there is none."""
+        return wholes.converted(self, x)
 
     def visited(self, index: Node, extent: Dim, axis: int = 0) -> Node:
         """Positions in an axis that NumPy refuses if they lie outside."""

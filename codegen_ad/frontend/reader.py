@@ -23,7 +23,7 @@ from codegen_ad.frontend.calls.nested import Transform
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.containers import filling
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import checks
+from codegen_ad.frontend.control import checks, wholes
 from codegen_ad.frontend.machine import Machine
 from codegen_ad.frontend.output import OutputTree, flatten
 from codegen_ad.frontend.sizes.naming import size_symbols, taken_names
@@ -208,13 +208,16 @@ class _Attempt:
         ):
             outputs, names, output = flatten(m, value, {leaf.name for leaf in self.leaves})
         self._captured()
+        failures = checks.finish(m)
+        checked = () if failures is None else (failures.code, *failures.values)
+        wholes.settle(m, (*outputs, *checked))
         program = Program(
             self.name,
             tuple(leaf.node for leaf in self.leaves),
             tuple(outputs),
             tuple(names),
             m.b.notes,
-            checks.finish(m),
+            failures,
         )
         return Reading(
             program,

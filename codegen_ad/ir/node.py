@@ -166,11 +166,15 @@ class Access:
 
 @dataclass(slots=True)
 class Notes:
-    """What is known about nodes beside the program. Losing it all leaves the same program."""
+    """What is known about nodes beside the program. Losing it all leaves the same program.
+
+    `converted` are integers that the user's function makes of floats, and where.
+    """
 
     origins: dict[Node, Origin] = field(default_factory=dict[Node, Origin])
     names: dict[Node, str] = field(default_factory=dict[Node, str])
     gradients: set[Node] = field(default_factory=set[Node])
+    converted: dict[Node, frozenset[object]] = field(default_factory=dict[Node, frozenset[object]])
 
     def copy_text(self, source: Node, target: Node) -> None:
         """Let `target` inherit line and name of `source`, unless it has its own."""
@@ -178,6 +182,9 @@ class Notes:
             self.origins.setdefault(target, self.origins[source])
         if source in self.names:
             self.names.setdefault(target, self.names[source])
+        if source in self.converted:
+            held = self.converted.get(target, frozenset())
+            self.converted[target] = held | self.converted[source]
 
     def copy(self, source: Node, target: Node) -> None:
         """The same, and that `source` is part of a gradient."""

@@ -16,6 +16,8 @@ from codegen_ad.ir.types import DType, Shape
 # The tables write their adjoints with this module, so it takes whole modules and looks inside late.
 from codegen_ad.ops import constants, indexing, movement, reduction, unary
 
+_WHOLE = frozenset({"trunc", "floor", "ceil", "rint"})
+
 
 def constant(b: Builder, value: float | int | bool, dtype: DType = DType.FLOAT64) -> Node:
     """A scalar literal of this dtype."""
@@ -55,6 +57,10 @@ def cast(b: Builder, x: Node, dtype: DType) -> Node:
     value = constant_value(x)
     if value is not None and not x.array.shape:
         return constant(b, value, dtype)
+    if x in b.notes.converted and dtype.is_float and x.op is unary.CAST:
+        (real,) = x.args  # NaN and infinity, which have no integer, stay
+        whole = real if real.op.name in _WHOLE else apply(b, "trunc", real)
+        return add(b, cast(b, whole, dtype), constant(b, 0.0, dtype))
     return b.node(unary.CAST, (x,), unary.Cast(dtype))
 
 

@@ -140,7 +140,7 @@ def counted(x: Any) -> Any:
     for v in x:
         k = (k + 1) % 7
         total += k
-        s += v * (2 * total + k)
+        s += v * (2 * k + total)
     return s
 
 

@@ -76,5 +76,13 @@ def whole_view_is_the_array(x: Any) -> Any:
     return 1.0 if y is x else 2.0
 
 
+def power_with_a_modulus(x: Any) -> Any:
+    return x[0] * pow(int(x[1]), 3, 7)
+
+
+def power_of_one(x: Any) -> Any:
+    return x[0] * pow(x[1])  # pyright: ignore[reportCallIssue]
+
+
 def list_and_range(x: Any) -> Any:
     return x[0] * sum([1] + range(3))  # noqa: RUF005

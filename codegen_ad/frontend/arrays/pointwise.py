@@ -9,7 +9,7 @@ import numpy as np
 
 from codegen_ad.frontend.arrays import data, wrapping
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import growth
+from codegen_ad.frontend.control import growth, wholes
 from codegen_ad.frontend.values import Array, is_number
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node, TypeMismatch
@@ -90,8 +90,10 @@ def elementwise(
         nodes = _without_booleans(m, name, nodes, weak=weak)
         if not weak and name in _SMALL_OF_BOOLEANS:
             return m.fresh(make.cast(m.b, m.read(apply(m, entry, nodes)), DType.INT8))
+    if weak:
+        wholes.check_division(m, name, nodes)
     found = apply(m, entry, nodes, weak=weak)
-    if weak and growth.is_open(m):
+    if weak and growth.is_checked(m, name, nodes):
         growth.check(m, name, nodes, m.read(found))
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from codegen_ad.frontend.arrays import data, wrapping
-from codegen_ad.frontend.arrays.pointwise import BY_NAME, apply, elementwise
+from codegen_ad.frontend.arrays.pointwise import BY_NAME, apply
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control import checks, growth
 from codegen_ad.ir.node import Node
@@ -23,16 +23,6 @@ LARGEST_PRODUCT = 64
 def power(m: Machine, base: Value, exponent: Value) -> Value:
     """`base ** exponent`: squares and whole powers of integers as products."""
     weak = data.is_weak(base) and data.is_weak(exponent)
-    if (
-        weak
-        and isinstance(exponent, int)
-        and 2 <= exponent <= LARGEST_PRODUCT
-        and growth.is_open(m)
-    ):
-        found = base
-        for _ in range(exponent - 1):
-            found = elementwise(m, BY_NAME["multiply"], [found, base])
-        return found
     if isinstance(exponent, int | float) and not isinstance(exponent, bool):
         node = m.node(base)
         dtype = data.common_dtype(m, [base, exponent])
@@ -43,6 +33,11 @@ def power(m: Machine, base: Value, exponent: Value) -> Value:
             whole = _whole_power(m, node, int(exponent))
             return m.fresh(make.cast(m.b, whole, dtype))
         node = make.cast(m.b, node, dtype)
+        if weak and dtype is DType.INT64 and exponent < 0:
+            node = make.cast(m.b, node, DType.FLOAT64)
+            dtype = DType.FLOAT64
+        if weak and dtype is DType.INT64 and 2 <= exponent <= LARGEST_PRODUCT:
+            growth.check_power(m, node, int(exponent))
         if exponent == 2:
             return m.fresh(make.apply(m.b, "square", node), weak=weak)
         if exponent == 1:

@@ -66,13 +66,11 @@ def _is_picked(index: Node) -> bool:
 
 def _is_inside(m: Machine, index: Node, extent: Dim) -> bool:
     """Whether the places are proved to lie within the axis."""
-    limits = _limits(m, index)
-    return (
-        limits is not None and is_certain(m, limits[0]) and is_certain(m, extent - ONE - limits[1])
-    )
+    ends = limits(m, index)
+    return ends is not None and is_certain(m, ends[0]) and is_certain(m, extent - ONE - ends[1])
 
 
-def _limits(m: Machine, index: Node) -> tuple[Dim, Dim] | None:
+def limits(m: Machine, index: Node) -> tuple[Dim, Dim] | None:
     """The smallest and the largest of the integers, as far as sizes and loops tell."""
     index = _itself(index)
     known = make.constant_value(index)
@@ -85,7 +83,7 @@ def _limits(m: Machine, index: Node) -> tuple[Dim, Dim] | None:
         return index.params.dim, index.params.dim
     if isinstance(index.params, Size) and index.op is IOTA:
         return ZERO, index.params.dim - ONE
-    parts = [_limits(m, a) for a in index.args] if index.op.name in _ARITHMETIC else []
+    parts = [limits(m, a) for a in index.args] if index.op.name in _ARITHMETIC else []
     ends = [p for p in parts if p is not None]
     if not ends or len(ends) < len(parts):
         return None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from codegen_ad.frontend.arrays.access import attribute
 from codegen_ad.frontend.arrays.arithmetic import operate
-from codegen_ad.frontend.arrays.pointwise import BY_NAME, elementwise
+from codegen_ad.frontend.arrays.pointwise import BY_NAME, compute, elementwise
 from codegen_ad.frontend.arrays.wrapping import signed
 from codegen_ad.frontend.calls.extremes import EXTREMES
 from codegen_ad.frontend.calls.inherited import place_of, super_
@@ -18,7 +19,7 @@ from codegen_ad.frontend.calls.outside import has_attribute
 from codegen_ad.frontend.calls.sorting import sorted_
 from codegen_ad.frontend.containers import row_types, rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control import branches, comprehensions
+from codegen_ad.frontend.control import branches, comprehensions, wholes
 from codegen_ad.frontend.control.counting import enumerate_, len_, range_, reversed_, zip_
 from codegen_ad.frontend.values import (
     Array,
@@ -112,7 +113,10 @@ def _dict(m: Any, args: Args, kwargs: Named) -> Value:
 
 
 def _number(dtype: DType, kind: type) -> Callable[..., Value]:
-    def convert(m: Any, args: Args, _: Named) -> Value:
+    def convert(m: Any, args: Args, kwargs: Named) -> Value:
+        if len(args) > 1 or kwargs:
+            given = [m.static(a, "argument") for a in args]
+            return compute(m, partial(kind, **kwargs), given)
         value = args[0] if args else 0
         if isinstance(value, Dim) and dtype is DType.INT64:
             return value
@@ -129,7 +133,11 @@ def _number(dtype: DType, kind: type) -> Callable[..., Value]:
         if dtype is DType.BOOL:
             found = branches.decide(m, value)
             return found if isinstance(found, bool) else m.fresh(found, weak=True)
-        number = signed(m, node) if dtype is DType.INT64 else make.cast(m.b, node, dtype)
+        if dtype is DType.FLOAT64:
+            number = make.cast(m.b, node, dtype)
+        else:
+            is_float = node.array.dtype.is_float
+            number = wholes.converted(m, node) if is_float else signed(m, node)
         return m.fresh(number, weak=True)
 
     return convert
@@ -226,8 +234,16 @@ def _slice(_: Any, args: Args, __: Named) -> Value:
     return slice(*args)
 
 
-def _pow(m: Any, args: Args, _: Named) -> Value:
-    return operate(m, cast("Any", operator.pow), args)
+def _pow(m: Any, args: Args, kwargs: Named) -> Value:
+    given = dict(zip(("base", "exp", "mod"), args, strict=False)) | dict(kwargs)
+    if given.get("mod") is not None:
+        if all(isinstance(v, int) for v in given.values()):
+            return cast("int", compute(m, pow, tuple(given.values())))
+        m.refuse(
+            "`pow` with a modulus is not translated.",
+            "Write the product and its remainder: `base * base % m`, in a loop for a large power.",
+        )
+    return operate(m, cast("Any", operator.pow), [given["base"], given["exp"]])
 
 
 def _divmod(m: Any, args: Args, _: Named) -> Value:

@@ -128,6 +128,8 @@ def _call_outside(
     try:
         if any(isinstance(a, Once) for a in args) and _is_translated(found):
             args = [iterators.drawn(m, a, whole=found in _ALL_ITEMS) for a in args]
+        if found in _OF_PYTHON:
+            _bind(m, found, args, kwargs)
         own = special_methods.built_in(m, found, args)
         if own is not special_methods.MISSING:
             return own
@@ -207,6 +209,18 @@ def _call_outside(
         f"{sentence(m.describe(Outside(found, path)))} cannot be called.",
         "Call a function, a class of data or a method.",
     )
+
+
+def _bind(m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
+    """Refuse arguments that Python's function does not take."""
+    try:
+        called = inspect.signature(found)
+    except ValueError:
+        return  # Python does not tell: what takes anything, or looks at its arguments by itself
+    try:
+        called.bind(*args, **kwargs)
+    except TypeError as error:
+        m.fails(TypeError(f"{found.__name__}(): {error}"))
 
 
 def _is_translated(found: Any) -> bool:

@@ -3,6 +3,8 @@
 A loop makes an integer large by multiplying it by another one in every trip (`f *= k`) or by adding
 several carried ones up (`a, b = b, a + b`). What adds something else to a counter does not get
 there. Reading starts again with such a loop, and its arithmetic of Python integers is checked.
+Outside of such loops products are, and what adds a large constant, unless both sides are known to
+be small: counters, sizes, remainders, integers of 32 bits.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 _BITS = 62
 _LARGEST = 2**_BITS
 _OF_COUNTERS = 31
+_OF_TYPES = {DType.BOOL: 1} | {t: 8 * t.size for t in DType if t.wraps and t.size < 8}
 _OPERATIONS = frozenset({"add", "subtract", "multiply"})
 _SAME = frozenset({"add", "subtract", "negative", "absolute", "floor_divide", "remainder", "cast"})
 _EITHER = frozenset({"where", "minimum", "maximum"})
@@ -128,6 +131,17 @@ def is_open(m: Machine) -> bool:
     return bool(m.facts.growing) and any(key in m.facts.growing for key, _ in m.rolled)
 
 
+def is_checked(m: Machine, name: str, args: Sequence[Node]) -> bool:
+    """Whether this arithmetic of Python integers may need more than 64 bits."""
+    if is_open(m):
+        return True
+    bits = [_bits(m, a) for a in args if a.array.dtype is DType.INT64]
+    known = [n for n in bits if n is not None]
+    if len(known) < len(bits):
+        return name == "multiply" or any(n > _OF_COUNTERS for n in known)
+    return (sum(known) if name == "multiply" else max(known, default=0)) > _BITS
+
+
 def check(m: Machine, name: str, args: Sequence[Node], found: Node) -> None:
     """Raise where the result of a Python integer's arithmetic does not fit."""
     if name not in _OPERATIONS or found.array.rank or found.array.dtype is not DType.INT64:
@@ -140,8 +154,21 @@ def check(m: Machine, name: str, args: Sequence[Node], found: Node) -> None:
         real = make.multiply(b, *(make.cast(b, a, DType.FLOAT64) for a in args))
     else:
         real = make.cast(b, found, DType.FLOAT64)  # what is added fits, so the sum does
-    most = make.constant(b, float(_LARGEST), DType.FLOAT64)
-    large = make.apply(b, "greater", make.apply(b, "absolute", real), most)
+    _refuse_large(m, real)
+
+
+def check_power(m: Machine, base: Node, exponent: int) -> None:
+    """Raise where a Python integer to a whole power does not fit."""
+    bits = _bits(m, base)
+    if bits is None or bits * exponent > _BITS:
+        power = make.constant(m.b, exponent, DType.FLOAT64)
+        real = make.apply(m.b, "power", make.cast(m.b, base, DType.FLOAT64), power)
+        _refuse_large(m, real)
+
+
+def _refuse_large(m: Machine, real: Node) -> None:
+    most = make.constant(m.b, float(_LARGEST), DType.FLOAT64)
+    large = make.apply(m.b, "greater", make.apply(m.b, "absolute", real), most)
     text = f"an integer is larger than 2**{_BITS}: {_INSTEAD}"
     checks.refuse_when(m, large, "OverflowError", text)
 
@@ -156,13 +183,17 @@ def _bits(m: Machine, node: Node) -> int | None:
     name = node.op.name
     if name == "remainder":
         return _bits(m, node.args[1])
-    if name not in _OPERATIONS:
+    if name == "cast":
+        return _OF_TYPES.get(node.args[0].array.dtype) or _bits(m, node.args[0])
+    if name not in _OPERATIONS and name not in _SAME and name not in _EITHER:
         return None
-    parts = [_bits(m, a) for a in node.args]
+    parts = [_bits(m, a) for a in (node.args[1:] if name == "where" else node.args)]
     known = [p for p in parts if p is not None]
     if len(known) < len(parts):
         return None
-    return sum(known) if name == "multiply" else max(known) + 1
+    if name in _EITHER:
+        return max(known)
+    return sum(known) if name == "multiply" else max(known) + (name in _OPERATIONS)
 
 
 def check_size(m: Machine, size: Dim) -> None:

@@ -223,7 +223,7 @@ def whole(name: str) -> Handler:
     @signature(f"math.{name}: x")
     def handler(call: Call) -> Value:
         out = apply(call.b, name, _scalar(call, call.value("x")))
-        return call.ctx.fresh(make.cast(call.b, out, DType.INT64), weak=True)
+        return call.ctx.fresh(call.ctx.whole(out), weak=True)
 
     return handler
 
@@ -251,7 +251,7 @@ def builtin_round(call: Call) -> Value:
         given = call.node("number")
         if not given.array.dtype.is_float:
             return call.ctx.fresh(signed(call.ctx, given), weak=True)
-        return call.ctx.fresh(make.cast(b, apply(b, "rint", x), DType.INT64), weak=True)
+        return call.ctx.fresh(call.ctx.whole(apply(b, "rint", x)), weak=True)
     return call.ctx.call(Outside(np.round, ()), (call.value("number"), call.value("ndigits")), {})
 
 

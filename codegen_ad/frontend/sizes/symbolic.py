@@ -80,6 +80,7 @@ class Facts:
     maybe: set[object] = field(default_factory=set[object])
     long: set[object] = field(default_factory=set[object])
     growing: set[object] = field(default_factory=set[object])
+    whole: set[object] = field(default_factory=set[object])
     filled: dict[object, Any] = field(default_factory=dict[object, Any])
     trees: dict[object, Any] = field(default_factory=dict[object, Any])
     checks: bool = False
