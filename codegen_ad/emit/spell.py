@@ -10,6 +10,8 @@ import ast
 import math
 from collections.abc import Callable
 
+import numpy as np
+
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import BY_NAME, ELEMENTWISE
@@ -93,7 +95,28 @@ def tree(expr: Expr, *, vectorise: bool = False) -> ast.expr:
             if op == "cast" and args[0].dtype.wraps and dtype is DType.INT64:
                 # `int` keeps an integer unsigned, and numba makes floats of both kinds together.
                 return substituted("np.int64(x)", {"x": inner[0]})
+            if dtype is DType.INT64 and (found := _of_literals(op, args, inner)) is not None:
+                return found
             return _apply(op, inner, dtype, vectorised=vectorise)
+
+
+def _of_literals(op: str, args: tuple[Expr, ...], inner: list[ast.expr]) -> ast.expr | None:
+    """An operation on integers that are literals, which Python would compute with too many bits."""
+    entry = ELEMENTWISE.get(BY_NAME[op]) if op in BY_NAME else None
+    is_whole = entry is not None and len(entry.arguments) == len(args)
+    if not is_whole or not all(a.dtype is DType.INT64 for a in args):
+        return None
+    numbers: list[np.int64] = []
+    for part in inner:
+        match part:
+            case ast.Constant(int(value)):
+                numbers.append(np.int64(value))
+            case ast.UnaryOp(ast.USub(), ast.Constant(int(value))):
+                numbers.append(np.int64(-value))
+            case _:
+                return None
+    with np.errstate(all="ignore"):
+        return number(str(int(ELEMENTWISE[BY_NAME[op]].evaluate(*numbers))), DType.INT64)
 
 
 def spell_element(buffer: str, indices: tuple[Dim, ...]) -> str:

@@ -51,6 +51,9 @@ from codegen_ad.plan.sizes import bind
 _COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum",
             "any": "logical_or", "all": "logical_and"}  # fmt: skip
 
+_FAR = 2**62
+"""No array is so long."""
+
 
 @dataclass(slots=True)
 class Elements:
@@ -198,7 +201,10 @@ class Elements:
         assert isinstance(step, Pointwise)
         parts = [self.index(scope, a, p) for a, p in step.operands]
         known_parts = [p for p in parts if p is not None]
-        return rule(scope, *known_parts) if len(known_parts) == len(parts) else None
+        found = rule(scope, *known_parts) if len(known_parts) == len(parts) else None
+        # No place is that far; as numbers of 64 bits they may go round, which places do not.
+        is_near = found is not None and all(abs(c) < _FAR for _, c in found.terms)
+        return found if is_near else None
 
     def _gathered(
         self,
