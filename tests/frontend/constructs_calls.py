@@ -138,6 +138,35 @@ def nonlocals(x: Any) -> Any:
     return total
 
 
+def _smoother(rate: Any) -> Any:
+    level = None
+
+    def update(v: Any) -> Any:
+        nonlocal level
+        level = v if level is None else rate * v + (1 - rate) * level
+        return level
+
+    def now() -> Any:
+        return level
+
+    return update, now
+
+
+@uses("`nonlocal` in functions that are returned")
+def returned_nonlocals(x: Any) -> Any:
+    (slow, now), (fast, _) = _smoother(x[0]), _smoother(0.9)
+    slow(x[0])
+    fast(x[1])
+    total = 0.0
+    for v in x:
+        total += slow(v)
+        if v > 0.1:
+            total += fast(v**2) * now()
+        while total < 0.3:
+            total += now() ** 2 + 0.1
+    return total * now()
+
+
 @uses("`lambda`")
 def lambdas(x: Any) -> Any:
     square = lambda v, w=x[0]: v**2 * w  # noqa: E731

@@ -2,24 +2,48 @@
 
 The inner function works on copies, which go back when it returns, so that its branches and loops
 carry them like any other name. Other functions that it calls see the copies, and may change them.
+When the function around has returned, the names stand in a storage, which branches and loops carry.
 """
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from codegen_ad.frontend.values import Frame
+from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.values import Dict, Frame
 
 if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
+_KEPT = "%kept"
+MISSING = object()
+
+
+def bound(m: Machine, frame: Frame, name: str) -> Value:
+    """What a frame's name is bound to, also after the call; `MISSING` where it is not."""
+    if name in frame.env:
+        return frame.env[name]
+    kept = frame.env.get(_KEPT)
+    return m.store[kept.cell].get(name, MISSING) if isinstance(kept, Dict) else MISSING
+
+
+def keep(m: Machine, frame: Frame, tree: ast.FunctionDef) -> None:
+    """At the end of a call: what its inner functions bind lives on with them."""
+    inside = {n for part in ast.walk(tree) if isinstance(part, ast.Nonlocal) for n in part.names}
+    names = sorted(inside & (frame.env.keys() | frame.locals) - frame.shared.keys())
+    if names:
+        held = {name: frame.env.pop(name) for name in names if name in frame.env}
+        frame.env[_KEPT] = m.dict_of(held)
+
+
 def share(m: Machine, name: str) -> None:
     """`nonlocal name`."""
     owner = m.frame.parent
-    while owner is not None and name not in owner.env:
+    while owner is not None and bound(m, owner, name) is MISSING and name not in owner.locals:
         owner = owner.parent
     if owner is None:
         m.refuse(
@@ -27,25 +51,38 @@ def share(m: Machine, name: str) -> None:
             "effects there.",
             "Return the value instead.",
         )
-    _check(m, owner, name)
+    if _KEPT not in owner.env:
+        _check(m, owner, name)
     m.frame.shared[name] = owner
-    m.frame.env[name] = owner.env[name]
+    _show(m, m.frame, name)
 
 
-def give_back(frame: Frame) -> None:
+def give_back(m: Machine, frame: Frame) -> None:
     """What the names are bound to now is what they are for their owner."""
     for name, owner in frame.shared.items():
-        if name in frame.env:
+        if name not in frame.env:
+            continue
+        kept = owner.env.get(_KEPT)
+        if not isinstance(kept, Dict):
             owner.env[name] = frame.env[name]
+        elif frame.env[name] is not m.store[kept.cell].get(name, MISSING):
+            m.store[kept.cell] = {**m.store[kept.cell], name: frame.env[name]}
 
 
 @contextmanager
-def seen(frame: Frame) -> Generator[None]:
+def seen(m: Machine, frame: Frame) -> Generator[None]:
     """During a call, the function called sees the names and may bind them."""
-    give_back(frame)
+    give_back(m, frame)
     yield
-    for name, owner in frame.shared.items():
-        frame.env[name] = owner.env[name]
+    for name in frame.shared:
+        _show(m, frame, name)
+
+
+def _show(m: Machine, frame: Frame, name: str) -> None:
+    """What the owner of a name has it bound to, if to anything."""
+    value = bound(m, frame.shared[name], name)
+    if value is not MISSING:
+        frame.env[name] = value
 
 
 def _check(m: Machine, owner: Frame, name: str) -> None:

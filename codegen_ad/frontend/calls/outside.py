@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from codegen_ad.frontend.arrays.data import dtype_named
+from codegen_ad.frontend.calls import outer
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.maybe import missing
 from codegen_ad.frontend.values import (
@@ -35,8 +36,8 @@ def lookup(m: Machine, name: str) -> Value:
     """What a name is bound to, here or outside."""
     frame: Frame = m.frame
     while True:
-        if name in frame.env:
-            value = frame.env[name]
+        value = outer.bound(m, frame, name)
+        if value is not outer.MISSING:
             if isinstance(value, Unbound):
                 m.unbound(value)
             return value

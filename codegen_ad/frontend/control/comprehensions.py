@@ -196,7 +196,7 @@ def _run(
     m.frames.append(frame)
     try:
         loops.for_(m, loop)
-        nonlocals.give_back(frame)
+        nonlocals.give_back(m, frame)
         return frame.env[name]
     finally:
         m.frames.remove(frame)
@@ -247,7 +247,7 @@ def generate(m: Machine, node: Comprehension, given: Value) -> Iterator[None]:
     m.frames.append(frame)
     try:
         yield from _nested(m, node.generators, given)
-        nonlocals.give_back(frame)
+        nonlocals.give_back(m, frame)
     finally:
         if frame in m.frames:  # gone where the elements raise
             m.frames.remove(frame)
