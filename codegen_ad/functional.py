@@ -119,6 +119,11 @@ def jvp(
     function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]
 ) -> tuple[Any, Any]:
     """The value at `primals` and the derivative along `tangents`, one for each argument."""
+    for what, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, tuple | list):  # the rows of an array are no arguments
+            raise InvalidArgument(
+                f"jvp takes its {what} as a tuple or list, one for each argument: write (x,) for x"
+            )
     if len(primals) != len(tangents):
         raise InvalidArgument(
             f"jvp takes a tangent for each argument: there are {len(primals)} primals and "

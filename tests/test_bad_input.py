@@ -410,6 +410,9 @@ def test_cotangents_that_do_not_fit():
         "a cotangent has shape (3,), where (4,) is needed": np.ones(3),
         "a cotangent has shape (2, 4), where (4,) is needed": (Y, Y),
         "a cotangent has dtype complex128, where f8 is needed": Y * 1j,
+        "a cotangent is tuple of parts that make no array of f8: setting an array element with a "
+        "sequence. The requested array has an inhomogeneous shape after 1 dimensions. The detected "
+        "shape was (2,) + inhomogeneous part.": (Y, 1.0),
     }
     for text, cotangent in calls.items():
         call = lambda g=cotangent: compiled.vjp(W, X, cotangent=g)  # noqa: E731

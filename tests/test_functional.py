@@ -64,6 +64,12 @@ def test_vjp_and_jvp_are_adjoint() -> None:
     assert np.vdot(u, tangent) == pytest.approx(np.vdot(gw, dw) + np.vdot(gx, dx), rel=1e-12)
 
 
+@pytest.mark.parametrize(("primals", "tangents"), [(W, (W,)), ((W,), W), (W, W)])
+def test_the_rows_of_an_array_are_no_arguments(primals: Any, tangents: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"as a tuple or list.*: write \(x,\) for x"):
+        jvp(lambda a, b=1.0, c=1.0: a * b * c, primals, tangents)
+
+
 def test_a_cotangent_in_the_call() -> None:
     found = differentiate(model)
     u = rng.normal(size=20)

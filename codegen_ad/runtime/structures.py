@@ -81,10 +81,11 @@ def _checked(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) 
     if is_on_device(value):
         return _checked_there(value, dtype, wanted, what)
     # Sizes that only the run knows are checked by the kernel.
-    sizes: tuple[int, ...] = () if value is None else np.asarray(value).shape
+    found = None if value is None else _array(value, dtype, what)
+    sizes: tuple[int, ...] = () if found is None else found.shape
     given = sizes if len(sizes) == len(wanted) else (0,) * len(wanted)
     shape = tuple(g if w is None else w for g, w in zip(given, wanted, strict=True))
-    array: np.ndarray[Any, Any] = np.zeros(shape, dtype) if value is None else np.asarray(value)
+    array = np.zeros(shape, dtype) if found is None else found
     if array.dtype.kind not in "fiub":
         raise InvalidArgument(f"a {what} has dtype {array.dtype}, where {dtype} is needed")
     if array.shape != shape:
@@ -94,6 +95,16 @@ def _checked(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) 
         return array[()]
     array = np.ascontiguousarray(array)
     return array if array.flags.writeable else array.copy()
+
+
+def _array(value: Any, dtype: str, what: str) -> np.ndarray[Any, Any]:
+    """What is given as an array; lists of unequal lengths are none."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        raise InvalidArgument(
+            f"a {what} is {type(value).__name__} of parts that make no array of {dtype}: {error}"
+        ) from None
 
 
 def _checked_there(value: Any, dtype: str, wanted: tuple[int | None, ...], what: str) -> Any:

@@ -19,7 +19,7 @@ from codegen_ad.frontend.containers import parts
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.checks import Over
 from codegen_ad.frontend.control.states import form_of, nodes_of, rebuild
-from codegen_ad.frontend.values import Array, Bound, Cell, Derived, Outside, Provenance
+from codegen_ad.frontend.values import Array, Bound, Cell, Derived, List, Outside, Provenance
 from codegen_ad.ir.builder import Scope
 from codegen_ad.ir.node import Checks, Node, Program
 from codegen_ad.ir.types import DType
@@ -63,7 +63,18 @@ def marked(
 def _jvp(m: Machine, args: Sequence[Value], kwargs: Mapping[str, Value]) -> Value:
     names = ("function", "primals", "tangents")
     given = dict(zip(names, args, strict=False)) | dict(kwargs)
+    for name in names[1:]:
+        if not isinstance(given[name], tuple | List):  # the rows of an array are no arguments
+            m.refuse(
+                f"`jvp` takes its {name} as a tuple or list, one for each argument.",
+                "Write `(x,)` for one argument `x`.",
+            )
     primals, tangents = (m.items(given[n], n) for n in names[1:])
+    if len(primals) != len(tangents):
+        m.refuse(
+            f"`jvp` gets {len(primals)} primals and {len(tangents)} tangents.",
+            "Give a tangent for each argument.",
+        )
     found = replace(_derived(m, given["function"], "jvp"), wrt=tuple(range(len(primals))))
     tangent = tangents[0] if len(tangents) == 1 else tuple(tangents)
     return call(m, found, primals, {"tangent": tangent})
