@@ -93,6 +93,7 @@ from codegen_ad.backends.vector_math import (
     vector_log_ends,
     vector_log_part,
     vector_logaddexp,
+    vector_power_of_two,
     vector_scaled,
     vector_softplus,
     vector_split,
@@ -132,6 +133,7 @@ Functions = tuple[tuple[Callable[..., Any], str], ...]
 
 TABLE: Functions = (
     (plus, ANY_ORDER),
+    (vector_power_of_two, EXACT),
     (vector_scaled, EXACT),
     (vector_exp_parts, EXACT),
     (vector_exp, EXACT),

@@ -14,16 +14,16 @@ from codegen_ad.backends.vector_math import (
 
 def vector_cosh(x: float) -> float:
     """Return cosh(x) to 2 ulp."""
-    p, _, shifted = vector_exp_parts(abs(x))
-    half = vector_scaled(p, shifted - 1.0)
+    rest, shifted = vector_exp_parts(abs(x))
+    half = vector_scaled(1.0 + rest, shifted - 1.0)
     return half + 0.25 / half
 
 
 def vector_sinh(x: float) -> float:
     """Return sinh(x) to 2 ulp: by a polynomial up to 2."""
     size = abs(x)
-    p, _, shifted = vector_exp_parts(size)
-    half = vector_scaled(p, shifted - 1.0)
+    rest, shifted = vector_exp_parts(size)
+    half = vector_scaled(1.0 + rest, shifted - 1.0)
     far = half - 0.25 / half
     far = -far if x < 0.0 else far
     z = x * x if size < 2.0 else 0.0

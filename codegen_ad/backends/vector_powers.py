@@ -65,8 +65,8 @@ def vector_pow(x: float, y: float) -> float:
     rest = 0.0 if abs(product) > 1100.0 else rest
     product = 1100.0 if product > 1100.0 else product
     product = -1100.0 if product < -1100.0 else product
-    shifted = product + 6755399441055744.0
-    power = vector_exp2_part((product - (shifted - 6755399441055744.0)) + rest)
+    shifted = product + 6755399441057790.0
+    power = vector_exp2_part((product - (shifted - 6755399441057790.0)) + rest)
     result = vector_scaled(power, shifted)
     # Infinities and zeros, signs, and nan.
     result = (0.0 if y > 0.0 else np.inf) if size == 0.0 else result

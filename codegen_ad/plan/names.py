@@ -115,6 +115,7 @@ TAKEN = {
     "vector_log_part",
     "vector_logaddexp",
     "vector_pow",
+    "vector_power_of_two",
     "vector_scaled",
     "vector_sin",
     "vector_sinh",

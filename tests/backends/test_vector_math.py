@@ -248,7 +248,7 @@ def test_every_function_is_brought_and_used() -> None:
     assert all(used.count(f"{name}(") >= 2 for name in vector)
 
 
-EXP = ["vector_scaled", "vector_exp_parts", "vector_exp"]
+EXP = ["vector_power_of_two", "vector_exp_parts", "vector_exp"]
 LOG = ["vector_split", "vector_log_part", "vector_log_ends", "vector_log"]
 
 
