@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from codegen_ad.errors import UnknownFunction, UnsupportedSyntax
 from codegen_ad.frontend.calls import generators
-from codegen_ad.frontend.calls.outer import give_back, keep, seen
+from codegen_ad.frontend.calls.outer import keep, lend, seen
 from codegen_ad.frontend.calls.outside import import_
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.control.comprehensions import Comprehension
@@ -103,7 +103,7 @@ def _run(m: Machine, frame: Frame, tree: ast.FunctionDef | ast.Lambda) -> Value:
 
 def _execute(m: Machine, frame: Frame, tree: ast.FunctionDef) -> None:
     m.execute(m, tree.body)
-    give_back(m, frame)
+    lend(m, frame)
     keep(m, frame, tree)
 
 

@@ -51,6 +51,7 @@ def share(m: Machine, name: str) -> None:
             "effects there.",
             "Return the value instead.",
         )
+    owner = owner.shared.get(name, owner)  # it may have the name from further out itself
     if _KEPT not in owner.env:
         _check(m, owner, name)
     m.frame.shared[name] = owner
@@ -69,13 +70,22 @@ def give_back(m: Machine, frame: Frame) -> None:
             m.store[kept.cell] = {**m.store[kept.cell], name: frame.env[name]}
 
 
+def lend(m: Machine, frame: Frame) -> None:
+    """While the function does not run, its names are the owner's, which others may change."""
+    give_back(m, frame)
+    for name in frame.shared:
+        frame.env.pop(name, None)
+
+
 @contextmanager
 def seen(m: Machine, frame: Frame) -> Generator[None]:
     """During a call, the function called sees the names and may bind them."""
-    give_back(m, frame)
-    yield
-    for name in frame.shared:
-        _show(m, frame, name)
+    lend(m, frame)
+    try:
+        yield
+    finally:
+        for name in frame.shared:
+            _show(m, frame, name)
 
 
 def _show(m: Machine, frame: Frame, name: str) -> None:

@@ -41,7 +41,7 @@ def lookup(m: Machine, name: str) -> Value:
             if isinstance(value, Unbound):
                 m.unbound(value)
             return value
-        if name in frame.locals:
+        if name in frame.locals and name not in frame.shared:
             missing(m, frame, name)
         if frame.parent is None:
             break
