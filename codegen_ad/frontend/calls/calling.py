@@ -213,6 +213,8 @@ def _call_outside(
 
 def _bind(m: Machine, found: Any, args: Sequence[Value], kwargs: Mapping[str, Value]) -> None:
     """Refuse arguments that Python's function does not take."""
+    if isinstance(found, FunctionType):
+        return  # a getter of ours, called by `sorted`
     try:
         called = inspect.signature(found)
     except ValueError:
