@@ -47,6 +47,39 @@ def test_products_that_outgrow_64_bits_are_an_error(function: Any) -> None:
         f.grad(LARGE)
 
 
+def total(x: Any, n: Any) -> Any:
+    return x[0] * (n[0] + n[1])
+
+
+def total_of_items(x: Any, n: Any) -> Any:
+    return x[0] * (int(n[0]) - int(n[1]))
+
+
+def total_of_conversions(x: Any, n: Any) -> Any:
+    return np.sum(x) * (int(x[0] * n[0]) + int(x[1] * n[0]))
+
+
+LARGEST = 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("function", "ones", "many"),
+    [
+        (total, (5, 7), (LARGEST, LARGEST)),
+        (total, (2**61, -3), (-LARGEST - 1, -LARGEST - 1)),
+        (total_of_items, np.array([5, 7]), np.array([LARGEST, -LARGEST])),
+        (total_of_items, np.array([2**61, 2**60]), np.array([-LARGEST, LARGEST])),
+        (total_of_conversions, np.array([5]), np.array([2**61 + 2**60])),
+    ],
+)
+def test_sums_that_outgrow_64_bits_are_an_error(function: Any, ones: Any, many: Any) -> None:
+    f, x = differentiate(function), np.array([1.5, 1.25, -0.5])
+    assert f.value(x, ones) == function(x, ones)
+    assert abs(function(x, many)) > 2**62  # Python has integers of any size
+    with pytest.raises(OverflowError, match=r"larger than 2\*\*62"):
+        f.grad(x, many)
+
+
 def of_narrow_ones(x: Any, i: Any) -> Any:
     s = 0.0
     for k in range(len(i)):

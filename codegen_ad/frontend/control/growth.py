@@ -3,8 +3,8 @@
 A loop makes an integer large by multiplying it by another one in every trip (`f *= k`) or by adding
 several carried ones up (`a, b = b, a + b`). What adds something else to a counter does not get
 there. Reading starts again with such a loop, and its arithmetic of Python integers is checked.
-Outside of such loops products are, and what adds a large constant, unless both sides are known to
-be small: counters, sizes, remainders, integers of 32 bits.
+Outside of such loops products and sums are, unless they are known to be small: those of counters,
+sizes, remainders and integers of 32 bits, and sums with one of these.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def is_checked(m: Machine, name: str, args: Sequence[Node]) -> bool:
     bits = [_bits(m, a) for a in args if a.array.dtype is DType.INT64]
     known = [n for n in bits if n is not None]
     if len(known) < len(bits):
-        return name == "multiply" or any(n > _OF_COUNTERS for n in known)
+        return name == "multiply" or not known or any(n > _OF_COUNTERS for n in known)
     return (sum(known) if name == "multiply" else max(known, default=0)) > _BITS
 
 
@@ -149,12 +149,8 @@ def check(m: Machine, name: str, args: Sequence[Node], found: Node) -> None:
     bits = _bits(m, found)
     if bits is not None and bits <= _BITS:
         return
-    b = m.b
-    if name == "multiply":
-        real = make.multiply(b, *(make.cast(b, a, DType.FLOAT64) for a in args))
-    else:
-        real = make.cast(b, found, DType.FLOAT64)  # what is added fits, so the sum does
-    _refuse_large(m, real)
+    # The integers themselves have gone round where they are too large.
+    _refuse_large(m, make.apply(m.b, name, *(make.cast(m.b, a, DType.FLOAT64) for a in args)))
 
 
 def check_power(m: Machine, base: Node, exponent: int) -> None:
