@@ -4,6 +4,7 @@ What a sweep gathers for a derivative is mostly `d[i + 1] * c + d[i - 1] * c`, w
 same at all places. One product does. That may change the last digit of a derivative, never of a
 value: only products of the gradient are taken apart. Terms whose sum is beyond
 the largest number of their type give an infinite derivative, even if their factor is small.
+Literals are looked for first (`literal_factors.py`).
 """
 
 from __future__ import annotations
@@ -13,12 +14,11 @@ from dataclasses import dataclass, field
 
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops import BY_NAME, make
-from codegen_ad.plan.access import Point, Same, access, aligned
+from codegen_ad.plan.access import Same, access, aligned
 from codegen_ad.plan.kernel import Apply, Expr
+from codegen_ad.plan.literal_factors import Element, added, plus, shared_literals, written
 from codegen_ad.plan.planner import Planner
 from codegen_ad.plan.scope import Scope
-
-Element = tuple[Node, Point]
 
 
 @dataclass(slots=True)
@@ -32,6 +32,24 @@ class _Term:
 
 def total(p: Planner, scope: Scope, elements: Iterable[Element]) -> Expr:
     """The sum of elements, with one product for all those that a number multiplies."""
+    elements = list(elements)
+    shared, others = shared_literals(p, scope, elements)
+    if not shared:
+        return _by_number(p, scope, elements)
+    plain = [t.element for t in others if not t.factors and t.literal > 0]
+    whole = _by_number(p, scope, plain) if plain else None
+    for group in sorted(shared, key=lambda s: s.literal < 0):  # the sum begins with no minus
+        literal = group.literal if whole is None else abs(group.literal)
+        part = written(p, scope, group, literal)
+        whole = part if whole is None else plus(whole, part, group.literal)
+    assert whole is not None
+    for term in others:
+        if term.factors or term.literal < 0:
+            whole = added(p, scope, whole, term)
+    return whole
+
+
+def _by_number(p: Planner, scope: Scope, elements: Iterable[Element]) -> Expr:
     terms: list[_Term] = []
     by_factor: dict[Node, _Term] = {}
     for element in elements:

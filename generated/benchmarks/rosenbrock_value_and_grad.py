@@ -37,7 +37,7 @@ def rosenbrock_value_and_grad_rows(first, last, x, d_x, sums):
             x_i = x[i]
             value_3 = x_1 - x_i * x_i
             # gradient of line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum…
-            d_x[i + 1] = -2.0 * value_2 + -400.0 * value_1 * x_1 + 200.0 * value_3
+            d_x[i + 1] = 200.0 * (value_3 - 2.0 * value_1 * x_1) - 2.0 * value_2
         # line 3: return (100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2).sum()
         sums[chunk, 0] = value
 

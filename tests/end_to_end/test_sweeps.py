@@ -213,6 +213,32 @@ def test_a_number_multiplies_the_sum_of_its_terms() -> None:
     assert main.count("* c\n") + main.count("* c ") == 1, main
 
 
+def pulled(x):
+    """Literals that are equal, twice another, of either sign, and others that are none of these."""
+    steps = (3 * (x[1:] - x[:-1] ** 2) ** 2 - 1.5 * x[:-1] * x[1:] ** 2 + 7 * x[1:]).sum()
+    return steps - (x[2:] * x[:-2] ** 3).sum()
+
+
+def falling(x):
+    """All terms are taken away."""
+    return -(3 * x[1:] * x[:-1] + 6 * x[1:] ** 2 * x[:-1]).sum()
+
+
+@pytest.mark.parametrize(
+    ("function", "literals"),
+    [(rosenbrock, "200.0"), (pulled, "6.0 1.5"), (falling, "-3.0")],
+)
+def test_a_literal_multiplies_the_sum_of_its_terms(function: Any, literals: str) -> None:
+    """Terms whose literals are equal, or one twice the other, have one product with it."""
+    x = plain((9,))
+    f = differentiate(function)
+    for literal in literals.split():
+        assert f" {literal} * (" in str(f.source(x))
+    columns = np.eye(9) * 1e-30j
+    expected = [np.imag(function(x + h)) / 1e-30 for h in columns]
+    assert_close(f.grad(x), np.array(expected), rtol=1e-13, what="gradient")
+
+
 def averages(x):
     """Constants go into the places of a sweep, with no number before them."""
     return (x[1:] ** 2 + x[:-1] ** 2).sum() * 0.5
