@@ -37,6 +37,7 @@ from codegen_ad.plan.kernel import Kernel
 from codegen_ad.plan.outer import nesting, rows_of_data
 from codegen_ad.plan.tidying.flatten import flatten
 from codegen_ad.plan.turns import take_turns
+from codegen_ad.runtime.cuda.spills import spills
 from codegen_ad.runtime.dispatch import Built
 from codegen_ad.runtime.fixed import wanted
 from codegen_ad.signature import ArrayForm, Signature, leaves, path_text
@@ -179,7 +180,9 @@ def run(
             )
     elif on_device:
         with _placing(reading):
-            text = numba_cuda.source(kernel, about, counted, atomics=options.atomics)
+            text = numba_cuda.source(
+                kernel, about, counted, atomics=options.atomics, spilled=spills()
+            )
     else:
         counting = {s for d in rows for s in d.symbols()}
         parts = cut(kernel, counting)

@@ -45,10 +45,19 @@ def kernels_of(
         build,
         options=options.text(),
         templates=lambda: digest(f"numba_{options.target}"),
-        versions=versions,
+        versions=_planned_for if options.target == "cuda" else versions,
         inspect=_inspector(unchecked()) if options.check else None,
         threads=options.threads,
     )
+
+
+def _planned_for() -> dict[str, str]:
+    """What a kernel for a device depends on: versions, and what it is planned for."""
+    from codegen_ad.runtime.cuda.ahead import architecture
+    from codegen_ad.runtime.cuda.spills import planned_for
+    from codegen_ad.runtime.versions import versions
+
+    return {**versions(), "gpu": architecture(planned_for())}
 
 
 def device_source(

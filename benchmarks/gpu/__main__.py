@@ -36,7 +36,7 @@ from benchmarks.gpu import (
 from benchmarks.gpu.bundle import CHECKED, Bundle, build
 from benchmarks.gpu.device import Device, Prepared
 from benchmarks.report import Row, Section
-from codegen_ad.runtime.cuda.devices import SYSTEM
+from codegen_ad.runtime.cuda.devices import SYSTEM, using
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.table import DeviceFile
 
@@ -243,7 +243,8 @@ def dry(out: Path | None) -> int:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "bundle"
         write = partial(written, dry=True)
-        build(folder, platform.compile, platform.versions, ((9, 0),), points=DRY, fits=write)
+        with using(platform):
+            build(folder, platform.compile, platform.versions, ((9, 0),), points=DRY, fits=write)
         print(f"loops in CUDA C++: {written_in_c.write(folder, ((9, 0),)) or 'compiled'}")
         bundle = Bundle(folder, platform.versions, platform.compile)
         device = Device(simulated, is_dry=True, until=time.monotonic() + SECONDS)

@@ -45,12 +45,13 @@ ended (`fit.monitor.Status`, STOPPED while it has not), `counts` holds its itera
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Sequence, Set
+from collections.abc import Collection, Generator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 
 from codegen_ad.backends.brought import helpers
 from codegen_ad.backends.device_math import functions_for
+from codegen_ad.backends.sparing import Spilled, Written, sparing
 from codegen_ad.emit.device_fit_lines import reserved
 from codegen_ad.emit.device_fit_view import TEAMS, device_fit_view
 from codegen_ad.emit.device_many_lines import free_name
@@ -65,6 +66,7 @@ from codegen_ad.plan.device.fit import fit_plan, is_for_grid
 from codegen_ad.plan.device.loops import Refused, check_possible, is_product
 from codegen_ad.plan.device.passes import device_plan
 from codegen_ad.plan.device.team import TeamPlan, team_plan
+from codegen_ad.plan.device.thrift import NO_THRIFT, Thrift
 from codegen_ad.plan.device.whole import DevicePlan
 from codegen_ad.plan.kernel import Kernel, walk
 
@@ -90,18 +92,34 @@ STEPPING = (
 _INSTEAD = 'Leave target="cuda" out: it then runs on the processor.'
 
 
-def source(kernel: Kernel, about: About, cost: Cost, *, atomics: bool = False) -> str:
-    """The text of the kernels' file; with `atomics`, sums at places that data name have no order.
+def source(
+    kernel: Kernel,
+    about: About,
+    cost: Cost,
+    *,
+    atomics: bool = False,
+    spilled: Spilled | None = None,
+) -> str:
+    """The text of the kernels' file.
+
+    Parameters
+    ----------
+    atomics : whether sums at places that data name may be taken in any order.
+    spilled : the compiler that is asked what kernels spill; without one, estimates stand.
 
     Raises
     ------
     UnsupportedOnDevice
         If the kernel is not for many threads.
     """
+
+    def write(thrift: Mapping[int, Thrift], notes: tuple[str, ...]) -> Written:
+        plan = _planned(kernel, atomics=atomics, thrift=thrift)
+        k = bringing(device_view(plan, about, cost, notes), functions_for)
+        return Written(render(f"{NAME}/kernel.py.jinja", k=k), {v.name: v.loop for v in k.passes})
+
     with _refusing():
-        k = device_view(_planned(kernel, atomics=atomics), about, cost)
-        k = bringing(k, functions_for)
-    return render(f"{NAME}/kernel.py.jinja", k=k)
+        return sparing(write, spilled)
 
 
 def fit_source(
@@ -184,12 +202,14 @@ def _refusing() -> Generator[None]:
         raise UnsupportedOnDevice(message, origin=refused.statement.note.origin) from None
 
 
-def _planned(kernel: Kernel, *, atomics: bool) -> DevicePlan | TeamPlan:
+def _planned(
+    kernel: Kernel, *, atomics: bool, thrift: Mapping[int, Thrift] = NO_THRIFT
+) -> DevicePlan | TeamPlan:
     """Passes over the data where that is possible, else the work of one team of threads."""
     for statement in walk(kernel.body):
         check_possible(statement)
     try:
-        return device_plan(kernel, atomics=atomics)
+        return device_plan(kernel, atomics=atomics, thrift=thrift)
     except Refused:
         if any(is_product(s) for s in walk(kernel.body)):
             raise

@@ -130,7 +130,8 @@ class DeviceWriter(BlockWriter):
             self.line(
                 "# Zero, in a way that keeps numbers of all rows out of registers.", depth + 1
             )
-            self.line(f"{again} = {variable} >> u64(63)", depth + 1)
+            # One bit would do, but loops of one trip more at most are written out.
+            self.line(f"{again} = {variable} >> u64(60)", depth + 1)
             self.unsigned.add(again)
         self.block(loop.body, depth + 1)
         self.line(f"{variable} += {stride}", depth + 1)

@@ -53,7 +53,10 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class PassView:
-    """One kernel as text, and how it is launched; it may be one before it, on other arrays."""
+    """One kernel as text, and how it is launched; it may be one before it, on other arrays.
+
+    `loop` is the number of the plan's loop that it is a part of, or -1.
+    """
 
     name: str
     head: tuple[str, ...]
@@ -67,6 +70,7 @@ class PassView:
     kept: str = ""
     template: str = ""
     like: str = ""
+    loop: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,10 @@ def bringing(k: DeviceView, functions_for: Callable[[str], tuple[str, ...]]) -> 
     return replace(k, brought=brought, uses_math=uses_math)
 
 
-def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> DeviceView:
-    """The kernels as text for the template."""
+def device_view(
+    plan: DevicePlan | TeamPlan, about: About, cost: Cost, notes: Sequence[str] = ()
+) -> DeviceView:
+    """The kernels as text for the template; `notes` end the file's docstring."""
     failures = Failures()
     kernel = plan.kernel
     taken = names_of(kernel) | {b.name for b in plan.buffers}
@@ -136,7 +142,8 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
                     views.append(replace(view, like=next(same, "")))
                 continue
             lines = pass_lines(one, about.function, failures, partials)
-            views.append(_kernel(plan, name, lines, partials.buffers(), _grid(plan, one)))
+            view = _kernel(plan, name, lines, partials.buffers(), _grid(plan, one))
+            views.append(replace(view, loop=one.number))
     used = {name for v in (*views, *products) for name, _ in v.arguments}
     buffers = [*plan.buffers, *partials.buffers(), *exchanged, *_ENDS]
     arrays = tuple((b.name, array_text(b)) for b in buffers if b.name in used)
@@ -145,7 +152,7 @@ def device_view(plan: DevicePlan | TeamPlan, about: About, cost: Cost) -> Device
         about.summary,
         types_of(kernel),
         cost.lines(),
-        _order(plan),
+        (*_order(plan), *notes),
         any("math." in line for v in views for line in code_only(v.body)),
         tuple(views),
         arrays,

@@ -75,7 +75,7 @@ def loss_fit(
         i = u64(lane)
         while i < u64(n):
             # Zero, in a way that keeps numbers of all rows out of registers.
-            again = i >> u64(63)
+            again = i >> u64(60)
             x_i = x[i, 0]
             powers_1 = 1.0
             for j in range(u64(32)):

@@ -49,12 +49,14 @@ class Refused(Exception):
 class Shared:
     """A loop whose trips are independent, with what its threads add up and keep.
 
-    `atomic` are the arrays to whose elements they add as they come.
+    `atomic` are the arrays to whose elements they add as they come; `number` is the loop's, of
+    those that may be parted.
     """
 
     totals: tuple[Total, ...]
     own: tuple[Own, ...]
     atomic: frozenset[str] = frozenset()
+    number: int = -1
 
 
 def check_possible(statement: Statement) -> None:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.device.loops import Shared, defined, is_scattered, read
 from codegen_ad.plan.device.registers import live
+from codegen_ad.plan.device.thrift import PARTS
 from codegen_ad.plan.device.whole import Total
 from codegen_ad.plan.kernel import (
     Accumulate,
@@ -40,16 +41,19 @@ MOST_WORDS = 72
 MOST_IN_ALL = 120
 """So many with what a row computes on the way to them; numbers of all rows take others."""
 
-PARTS = (2, 3, 4, 6, 8)
-"""How many loops are made of one."""
 
+def parted(loop: For, found: Shared, parts_wanted: int = 0) -> list[tuple[For, Shared]]:
+    """The loops that together do what a shared loop does, each with few sums.
 
-def parted(loop: For, found: Shared) -> list[tuple[For, Shared]]:
-    """The loops that together do what a shared loop does, each with few sums."""
+    There are as many as by estimate leave registers for a row, or so many as are wanted; fewer
+    where there is no more to part.
+    """
     private = {t.name for t in found.totals} | {o.name for o in found.own}
     parts = [(loop, found)]
     if _writes(loop, private):
         return parts
+    if parts_wanted:
+        return _cut(loop, found, parts_wanted) if parts_wanted > 1 else parts
     for count in PARTS:
         if all(_is_light(part, shared) for part, shared in parts):
             break
@@ -123,7 +127,7 @@ def _is_cut(loop: For, total: Total) -> bool:
         if adds and not (
             isinstance(statement, For)
             and statement.extent == total.shape[0]
-            and _has_free_trips(statement)
+            and _has_movable_trips(statement)
             and all(_first(s) == Dim.symbol(statement.variable) for s in adds)
         ):
             return False
@@ -161,9 +165,9 @@ def _changed(loop: For) -> set[str]:
     return found - inside
 
 
-def _has_free_trips(loop: For) -> bool:
-    """Whether what trips add does not depend on the trips before, and is easily moved."""
-    if loop.carried or loop.span is not None or loop.window is not None:
+def _has_movable_trips(loop: For) -> bool:
+    """Whether trips are easily moved: none needs another, or those before are run, too."""
+    if loop.span is not None or loop.window is not None:
         return False
     inner = list(walk(loop.body))
     if not all(isinstance(s, Let | Assign | Accumulate | If | For) for s in inner):
@@ -171,7 +175,7 @@ def _has_free_trips(loop: For) -> bool:
     if any(loop.variable in s.extent.symbols() for s in inner if isinstance(s, For)):
         return False
     reads = {n for s in inner for n in _reads(s)}
-    return reads.isdisjoint(_changed(loop))
+    return loop.carried or reads.isdisjoint(_changed(loop))
 
 
 def _reads(statement: Statement) -> Iterable[str]:
@@ -198,13 +202,16 @@ def _body(
     others = {t.name for t in totals} - mine
     body: list[Statement] = []
     for statement in loop.body:
+        here = {n for n in ranges if any(_adds_to(s, {n}) for s in walk([statement]))}
+        low, end = (ranges[min(here)][0], ends[min(here)]) if here else (0, 0)
+        if here and isinstance(statement, For) and statement.carried:
+            body += _in_turn(statement, here, others, low, end)
+            continue
         rest = [copied(statement)]
         _remove(rest, lambda s: _adds_to(s, others))
         body += rest
-        here = {n for n in ranges if any(_adds_to(s, {n}) for s in walk([statement]))}
         if here:
             assert isinstance(statement, For)
-            low, end = ranges[min(here)][0], ends[min(here)]
             body.append(_ranged(statement, here, low, end))
     wanted = mine | ranges.keys()
     body = _needed(body, wanted)
@@ -217,12 +224,22 @@ def _needed(body: list[Statement], wanted: Set[str]) -> list[Statement]:
     needed = set(wanted)
     kept: list[Statement] = []
     for statement in reversed(body):
-        if defined(statement) & needed:
+        inside = _of_trips(statement)
+        if (defined(statement) - inside) & needed:
             kept.append(statement)
             if isinstance(statement, Let):
                 needed.discard(statement.name)
-            needed |= read(statement)
+            needed |= read(statement) - inside
     return kept[::-1]
+
+
+def _of_trips(statement: Statement) -> set[str]:
+    """The names that only mean something in a trip of an inner loop: others may have them, too."""
+    if not isinstance(statement, For):
+        return set()
+    inner = list(walk([statement]))
+    found = {s.variable for s in inner if isinstance(s, For)}
+    return found | {s.name for s in inner if isinstance(s, Let)}
 
 
 def _ranged(loop: For, arrays: Set[str], low: int, end: int) -> For:
@@ -243,12 +260,39 @@ def _ranged(loop: For, arrays: Set[str], low: int, end: int) -> For:
             )
         ),
     )
+    _move(part, low, end, arrays)
+    return part
+
+
+def _in_turn(loop: For, arrays: Set[str], others: Set[str], low: int, end: int) -> list[Statement]:
+    """The trips of a loop before a range, in it, and after it; in the range it adds to the arrays.
+
+    Each trip depends on those before, so none can be left out.
+    """
+    found: list[Statement] = []
+    for first, last in ((0, low), (low, end), (end, loop.extent.value)):
+        if first == last:
+            continue
+        part = copied(loop)
+        assert isinstance(part, For)
+        gone = others - arrays if first == low else others
+        _remove(part.body, lambda s, gone=gone: _adds_to(s, gone))
+        _move(part, first, last, arrays)
+        found.append(part)
+    return found
+
+
+def _move(part: For, low: int, end: int, ranges: Set[str]) -> None:
+    """Give a loop the trips of a range; arrays that are ranges themselves begin at its start."""
     part.extent = Dim.constant(end - low)
     if low:
         moved = {part.variable: Dim.symbol(part.variable) + Dim.constant(low)}
         for statement in walk(part.body):
             replace_expressions(statement, lambda e: _moved(e, moved))
-    return part
+            if isinstance(statement, Accumulate) and not _adds_to(statement, ranges):
+                target = _moved(statement.target, moved)
+                assert isinstance(target, Var | Load)
+                statement.target = target
 
 
 def _moved(expr: Expr, to: dict[str, Dim]) -> Expr:

@@ -34,6 +34,7 @@ from codegen_ad.plan.device.loops import (
 from codegen_ad.plan.device.parting import parted
 from codegen_ad.plan.device.registers import behind, eased
 from codegen_ad.plan.device.scatters import Scatters
+from codegen_ad.plan.device.thrift import AS_ESTIMATED, NO_THRIFT, Held, Thrift
 from codegen_ad.plan.device.whole import (
     Buffer,
     Call,
@@ -74,10 +75,15 @@ class _Draft:
     lanes: Lanes | None = None
     call: LibraryCall | None = None
     atomic: frozenset[str] = frozenset()
+    number: int = -1
 
 
-def device_plan(kernel: Kernel, *, atomics: bool = False) -> DevicePlan:
+def device_plan(
+    kernel: Kernel, *, atomics: bool = False, thrift: Mapping[int, Thrift] = NO_THRIFT
+) -> DevicePlan:
     """The passes of a kernel; with `atomics`, sums at places that data name have no order.
+
+    `thrift` says how loops are planned whose estimates are known to be wrong, by `Pass.number`.
 
     Raises
     ------
@@ -87,7 +93,7 @@ def device_plan(kernel: Kernel, *, atomics: bool = False) -> DevicePlan:
     taken = names_of(kernel)
     outputs, results = with_results(kernel, taken)
     body = [*by_element(kernel, taken), *results]
-    body, loops, lanes, is_long = _with_loops(body, kernel, taken, atomics=atomics)
+    body, loops, lanes, is_long = _with_loops(body, kernel, taken, thrift, atomics=atomics)
     arrays = {s.buffer: s for s in walk(body) if isinstance(s, Allocate)}
     for statement in body:
         if exchanged([statement], arrays):
@@ -99,7 +105,7 @@ def device_plan(kernel: Kernel, *, atomics: bool = False) -> DevicePlan:
             assert isinstance(statement, For)
             shared_out = lanes.get(id(statement))
             draft = _Draft(statement, found.totals, found.own, number, lanes=shared_out)
-            drafts.append(replace(draft, atomic=found.atomic))
+            drafts.append(replace(draft, atomic=found.atomic, number=found.number))
         elif isinstance(statement, LibraryCall):
             drafts.append(_Draft(None, start=number, call=statement))
         elif any(isinstance(s, LibraryCall) for s in walk([statement])):
@@ -115,12 +121,13 @@ def device_plan(kernel: Kernel, *, atomics: bool = False) -> DevicePlan:
         draft.end = following.start
     slices = [_slice(draft, body, drafts) for draft in drafts]
     kept = _kept([s.earlier for s in slices], taken)
-    constant = {p.name for p in kernel.parameters if p.rank} - {n for s in body for n in defined(s)}
+    private = {o.name for d in drafts for o in d.own}
+    given = {p.name for p in kernel.parameters if p.rank}
+    shown = _Shown(given - {n for s in body for n in defined(s)}, given | arrays.keys() - private)
     passes = tuple(
-        _pass(draft, part, body, kept, constant, taken)
+        _pass(draft, part, body, kept, shown, taken, thrift.get(draft.number, AS_ESTIMATED).held)
         for draft, part in zip(drafts, slices, strict=True)
     )
-    private = {o.name for d in drafts for o in d.own}
     buffers = [
         Buffer(s.buffer, s.shape, s.dtype, "output" if s.buffer in outputs else "scratch")
         for s in arrays.values()
@@ -136,7 +143,12 @@ def device_plan(kernel: Kernel, *, atomics: bool = False) -> DevicePlan:
 
 
 def _with_loops(
-    body: Sequence[Statement], kernel: Kernel, taken: set[str], *, atomics: bool
+    body: Sequence[Statement],
+    kernel: Kernel,
+    taken: set[str],
+    thrift: Mapping[int, Thrift],
+    *,
+    atomics: bool,
 ) -> tuple[list[Statement], dict[int, Shared], dict[int, Lanes], bool]:
     """The statements, without zeros that threads begin with anyway, and the loops to share out.
 
@@ -158,8 +170,10 @@ def _with_loops(
         totals = tuple(
             replace(t, adds=bool(t.shape) and not drop_fill(kept, t.name)) for t in found.totals
         )
-        parts = parted(statement, replace(found, totals=totals))
-        loops.update((id(part), each) for part, each in parts)
+        number = 1 + max((x.number for x in loops.values()), default=-1)
+        wanted = thrift.get(number, AS_ESTIMATED).parts
+        parts = parted(statement, replace(found, totals=totals), wanted)
+        loops.update((id(part), replace(each, number=number)) for part, each in parts)
         kept.extend(part for part, _ in parts)
 
     for statement in body:
@@ -238,6 +252,14 @@ def _check_unchanged(statement: Statement, later: Sequence[Statement]) -> None:
             raise Refused(statement, "it reads an array before the array changes")
 
 
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """The arrays that all threads see: those that no pass changes, and all."""
+
+    constant: Set[str]
+    all: Set[str]
+
+
 @dataclass(slots=True)
 class _Kept:
     """Totals that later passes read: in which array, and where."""
@@ -271,8 +293,9 @@ def _pass(
     part: _Slice,
     body: Sequence[Statement],
     kept: _Kept,
-    constant: set[str],
+    shown: _Shown,
     taken: set[str],
+    held: Held,
 ) -> Pass | Call:
     if draft.call is not None:
         return Call(draft.call)
@@ -296,8 +319,17 @@ def _pass(
     after = behind(before, draft.loop, after)
     if draft.lanes is not None:
         return Pass(before, draft.loop, after=after, lanes=draft.lanes)
-    loop, again = eased(before, draft.loop, after, draft.totals, constant, taken)
-    return Pass(before, loop, draft.totals, draft.own, after, again, atomic=draft.atomic)
+    constant = shown.constant
+    if held is not Held.ESTIMATED:
+        # What passes before this one have left does not change in it, either.
+        constant = shown.all - {n for s in (*before, draft.loop, *after) for n in defined(s)}
+    loop, again = eased(
+        before, draft.loop, after, draft.totals, constant, taken, own=draft.own, held=held
+    )
+    return Pass(
+        before, loop, draft.totals, draft.own, after, again,
+        atomic=draft.atomic, number=draft.number,
+    )  # fmt: skip
 
 
 def _begin(total: Total, before: list[Statement], taken: set[str]) -> Statement | None:

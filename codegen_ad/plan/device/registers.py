@@ -13,7 +13,8 @@ from dataclasses import replace
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.loops import defined, parts, read
-from codegen_ad.plan.device.whole import Total, words
+from codegen_ad.plan.device.thrift import Held
+from codegen_ad.plan.device.whole import Own, Total, words
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import Apply, Expr, For, Let, Load, Statement, copied, walk
 from codegen_ad.plan.tidying.rename import expressions, names_in, replace_expressions
@@ -23,6 +24,9 @@ MOST_WORDS = 136
 
 MOST_IN_ALL = 180
 """So many with the values of a row."""
+
+LONG = 16
+"""Loops of more trips need not be written out."""
 
 _CHEAP = ("add", "subtract", "multiply", "negative")
 
@@ -55,6 +59,8 @@ def eased(
     taken: Set[str],
     *,
     beside: int = 0,
+    own: Sequence[Own] = (),
+    held: Held = Held.ESTIMATED,
 ) -> tuple[For, str]:
     """The loop, which reads again what it can where registers are short.
 
@@ -63,6 +69,8 @@ def eased(
     before, after : the statements around it, which are changed.
     constant : the arrays that nobody writes to.
     beside : how many registers other numbers take while the loop runs.
+    own : the arrays that each thread has for itself.
+    held : what may stay in registers, where that is not to be estimated.
 
     Returns
     -------
@@ -70,15 +78,14 @@ def eased(
     """
     shared = _loads(loop, constant)
     lets = {s.name: s for s in before if isinstance(s, Let)}
-    held = read(loop) & lets.keys()
-    held_words = (
-        beside + sum(t.words for t in totals) + sum(words(lets[n].expr.dtype) for n in held)
-    )
-    held_words += sum(_count(e, loop) * words(e.dtype) for e in shared)
-    if held_words <= MOST_WORDS and held_words + live(loop.body) <= MOST_IN_ALL:
+    used = read(loop) & lets.keys()
+    taking = beside + sum(t.words for t in totals) + sum(words(lets[n].expr.dtype) for n in used)
+    taking += sum(_count(e, loop) * words(e.dtype) for e in shared)
+    is_roomy = taking <= MOST_WORDS and taking + live(loop.body) <= MOST_IN_ALL
+    if held is Held.ESTIMATED and is_roomy:
         return loop, ""
     again = fresh("again", set(taken))
-    inside = _sinking(held, lets, constant)
+    inside = _sinking(used, lets, constant)
     body = [copied(s) for s in loop.body]
     if inside:
         body = _with(body, inside, lets)
@@ -101,9 +108,30 @@ def eased(
 
     found = replace(loop, body=body)
     places = _loads(found, constant)
+    long: list[For] = []
+    if held is Held.NUMBERS:
+        # A compiler can't keep an array in registers that is read at places it does not know.
+        places |= _loads(found, {o.name for o in own} - {t.own for t in totals})
+        long = _long(body, totals)
     for statement in walk(body):
         replace_expressions(statement, moved)
-    return found, again if places else ""
+    for inner in long:
+        inner.extent += index
+    return found, again if places or long else ""
+
+
+def _long(body: Sequence[Statement], totals: Sequence[Total]) -> list[For]:
+    """Inner loops that are not to be written out: nothing that they add up is in registers.
+
+    A compiler that writes them out reads what many trips need before the first of them.
+    """
+    sums = {t.name for t in totals if t.shape}
+    return [
+        s
+        for s in body
+        if isinstance(s, For) and s.span is None and s.window is None
+        if s.extent.is_constant and s.extent.value > LONG and sums.isdisjoint(defined(s))
+    ]
 
 
 def is_short(

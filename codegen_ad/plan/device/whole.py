@@ -142,6 +142,7 @@ class Pass:
     again : the index, 0, at which the loop reads again what all rows share; empty if it doesn't.
     lanes : with it, a warp takes a trip, and its lanes share this; one of them does what follows.
     atomic : the arrays to which the loop's threads add in any order.
+    number : of the loop of the kernel that this is a part of; -1 where it can't be parted.
     """
 
     before: list[Statement]
@@ -152,6 +153,7 @@ class Pass:
     again: str = ""
     lanes: Lanes | None = None
     atomic: frozenset[str] = frozenset()
+    number: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,11 +31,13 @@ class Platform:
     driver : gives the driver, or says why there is none.
     compile : makes machine code for it.
     versions : what the machine code depends on; empty if nothing can be compiled.
+    planned_for : the architecture for which files are planned; None for that of the first device.
     """
 
     driver: Callable[[], Driver]
     compile: Compile
     versions: Callable[[], dict[str, str]]
+    planned_for: Capability | None = None
 
 
 SYSTEM = Platform(system_driver, compile_file, compiler_versions)
