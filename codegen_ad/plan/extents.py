@@ -1,4 +1,4 @@
-"""How much of a program the planner would write out, element by element."""
+"""How long a program is, and how much of it the planner would write out, element by element."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def most_written_out(program: Program) -> int:
     """How many statements the planner would write for the elements of one array, at the most."""
     sizes = (_elements(node.type) for node in _all_nodes(program.results))
     return max(sizes, default=0)
+
+
+def count_nodes(program: Program) -> int:
+    """How many operations a program has, those of its regions among them."""
+    return sum(1 for _ in _all_nodes(program.results))
 
 
 def _all_nodes(results: Iterable[Node]) -> Iterator[Node]:

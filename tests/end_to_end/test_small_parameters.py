@@ -46,3 +46,31 @@ def test_parameters_that_must_be_constants_stay_so() -> None:
     found = differentiate(unpacked)
     assert found.check(START, X).ok
     assert "p: f8[5]" in str(found.source())
+
+
+def elimination(A: Any, b: Any) -> Any:
+    A, b, n = A.copy(), b.copy(), len(b)
+    for k in range(n):
+        pivot = k + np.argmax(np.abs(A[k:, k]))
+        if pivot != k:
+            A[[k, pivot]] = A[[pivot, k]]
+            b[[k, pivot]] = b[[pivot, k]]
+        for i in range(k + 1, n):
+            m = A[i, k] / A[k, k]
+            A[i, k:] -= m * A[k, k:]
+            b[i] -= m * b[k]
+    x = np.zeros(n)
+    for i in reversed(range(n)):
+        x[i] = (b[i] - A[i, i + 1 :] @ x[i + 1 :]) / A[i, i]
+    return np.sum(x**2)
+
+
+def test_a_loop_whose_trips_differ_stays_one_where_it_would_make_a_long_file() -> None:
+    found = differentiate(elimination, wrt=("A", "b"))
+    text = str(found.source(A, START))
+    assert len(text.splitlines()) < 500  # 1,600 if each trip is written out
+    _, (of_matrix, of_vector) = found.value_and_grad(A, START)
+    x = np.linalg.solve(A, START)
+    z = np.linalg.solve(A.T, 2 * x)
+    np.testing.assert_allclose(of_vector, z, rtol=1e-10)
+    np.testing.assert_allclose(of_matrix, -np.outer(z, x), rtol=1e-10)

@@ -20,6 +20,7 @@ from codegen_ad.ir.dims import Dim, as_dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
+from codegen_ad.ops.constants import Size
 from codegen_ad.ops.control import Branch, Loop, While
 
 if TYPE_CHECKING:
@@ -176,6 +177,10 @@ def _bits(m: Machine, node: Node) -> int | None:
         return int(abs(value)).bit_length()
     if node in m.log.counters or node.op.kind is Kind.SIZE:
         return _OF_COUNTERS
+    if isinstance(node.params, Size):
+        terms = node.params.dim.terms
+        few = all(len(monomial) < 2 and abs(times) < 16 for monomial, times in terms)
+        return _OF_COUNTERS if few else _BITS  # `check_size` sees to that
     name = node.op.name
     if name == "remainder":
         return _bits(m, node.args[1])
