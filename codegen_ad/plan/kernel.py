@@ -158,6 +158,7 @@ class LibraryCall:
     `transposed` says which arguments go in transposed; `into` writes the result into a buffer;
     `options` are further arguments, literals. With `at` the call is about one matrix of stacks: it
     reads and writes every buffer at these leading indices. A result that nobody reads is "_".
+    `made` has shape and dtype of the array that each result is, where that is known.
     """
 
     results: tuple[str, ...]
@@ -168,6 +169,7 @@ class LibraryCall:
     into: bool = False
     options: tuple[bool | float, ...] = ()
     at: tuple[Dim, ...] = ()
+    made: tuple[tuple[Shape, DType] | None, ...] = ()
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from dataclasses import astuple, is_dataclass
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
-from codegen_ad.ir.types import Shape, TupleType
+from codegen_ad.ir.types import DType, Shape, TupleType
 from codegen_ad.ops.reduction import Contract
 from codegen_ad.plan import nests
 from codegen_ad.plan.kernel import LibraryCall, Var
@@ -27,8 +27,11 @@ def emit(p: Planner, scope: Scope, node: Node, read: Mapping[int, Node]) -> None
     count = len(node.type.items) if isinstance(node.type, TupleType) else 1
     note = p.elements.note(node)
     names: list[str] = []
+    made: list[tuple[Shape, DType] | None] = []
     for index in range(count):
         result = read.get(index)
+        is_new = result is not None and batch <= 0 and bool(result.array.shape)
+        made.append((result.array.shape, result.array.dtype) if result and is_new else None)
         if result is None:
             names.append(UNREAD)
         elif batch > 0:
@@ -37,7 +40,9 @@ def emit(p: Planner, scope: Scope, node: Node, read: Mapping[int, Node]) -> None
             names.append(p.names.fresh(result))
     arguments = tuple(scope.stored[a].buffer for a in node.args)
     plain = (False,) * len(arguments)
-    call = LibraryCall(tuple(names), node.op.name, arguments, plain, note, options=_options(node))
+    call = LibraryCall(
+        tuple(names), node.op.name, arguments, plain, note, options=_options(node), made=tuple(made)
+    )
     _for_each(p, scope, node.args[0].array.shape[: max(batch, 0)], call)
     for index, result in read.items():
         if result.array.shape:

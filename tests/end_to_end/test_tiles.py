@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,9 @@ from codegen_ad import build, differentiate
 from codegen_ad.plan.tiling import tiles
 from codegen_ad.testing import check_grad
 from tests.end_to_end.cases import Case
-from tests.end_to_end.checks import interpreted
+from tests.end_to_end.checks import derivatives, interpreted
+from tests.models.checking import case_of
+from tests.models.fields import BY_NAME
 
 D, K = 11, 17  # more than are written out
 
@@ -212,3 +215,13 @@ def test_an_index_out_of_range_is_reported_from_a_tile() -> None:
     run = interpreted(Case(softmax, lambda n, rng: (W, X, y), case[2]), (W, X, y))
     with pytest.raises(IndexError, match="line 5: index is out of bounds for axis 1"):
         run(W, X, y)
+
+
+def test_what_a_library_made_is_read_along_the_rows_of_a_tile() -> None:
+    """The adjoint of a Gaussian process reads a solution both ways: one of them from a copy."""
+    model = BY_NAME["gaussian_process"]
+    args = model.arguments(model.usual)
+    text = str(derivatives(case_of(model)).source(*args))
+    across = re.findall(r"(\w+)(?:\[.*\])? = \w+\[\w+ \+ row\w*, [a-z]\]", text)
+    assert across
+    assert all("_tile" in name for name in across), across

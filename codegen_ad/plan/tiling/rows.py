@@ -25,6 +25,7 @@ from codegen_ad.plan.kernel import (
     If,
     Kernel,
     Let,
+    LibraryCall,
     Load,
     Product,
     Raise,
@@ -105,6 +106,10 @@ def arrays_of(kernel: Kernel) -> dict[str, Array]:
     for statement in walk(kernel.body):
         if isinstance(statement, Allocate):
             found[statement.buffer] = Array(statement.shape, statement.dtype, statement)
+        elif isinstance(statement, LibraryCall):
+            for name, made in zip(statement.results, statement.made, strict=False):
+                if made is not None:
+                    found[name] = Array(*made)
         elif isinstance(statement, View):
             views |= {statement.buffer, statement.source}
     return {name: array for name, array in found.items() if name not in views}
@@ -213,7 +218,10 @@ def _sort_buffers(rows: Rows, loop: For, *, ordered: bool) -> bool:
             rows.written.add(name)
     for name, at, _ in found:
         if name not in changed and name in rows.arrays and row in at:
-            rows.tables.setdefault(name, at.index(row))
+            # An array that is read both ways, as in `A + A.T`, counts by the axis along which its
+            # rows are no neighbours.
+            axis, last = at.index(row), len(at) - 1
+            rows.tables[name] = axis if axis < last else rows.tables.get(name, axis)
     return True
 
 
