@@ -118,14 +118,15 @@ def test_ways_become_more_thrifty() -> None:
 
 
 def test_parts_have_no_loops_that_nobody_needs() -> None:
-    text = text_of("mixture", 48)
-    assert text.count("@cuda.jit") > 1
-    for kernel in text.split("@cuda.jit")[1:]:
-        body = kernel.split("i += stride")[0]
-        for block in re.split(r"\n {8}(?=for j in)", body)[1:]:
-            lines = block.splitlines()[1:]
-            inside = "\n".join(line for line in lines if line.startswith(" " * 12))
-            behind = body[body.index(block) + len(block) :]
-            made = re.findall(r"^ {12}(\w+)(?:\[\w+\])? \+?= ", inside, re.MULTILINE)
-            lasting = [n for n in made if re.search(rf"\b{n}\b", kernel.replace(block, ""))]
-            assert lasting, f"nobody needs\n{block}\nbefore\n{behind}"
+    kernels = text_of("mixture", 48).split("@cuda.jit")[1:]
+    assert len(kernels) > 1
+    for kernel in kernels:
+        row = kernel.partition("while i < ")[2].partition("i += stride")[0]
+        outside = set(re.findall(r"\w+", "\n".join(re.findall(r"^ {8}\S.*", row, re.MULTILINE))))
+        for body in re.split(r"^ {8}for j in .*", row, flags=re.MULTILINE)[1:]:
+            inside = re.match(r"(?:\n {12}.*)*", body)
+            assert inside is not None
+            targets = set(re.findall(r"^ {12}(\w+(?:\[)?).* = ", inside[0], re.MULTILINE))
+            targets |= set(re.findall(r"^ {12}(\w+(?:\[)?).* \+= ", inside[0], re.MULTILINE))
+            lasting = {t for t in targets if t in outside or t.endswith("[")}
+            assert lasting, f"nobody needs{inside[0]}"
