@@ -325,7 +325,7 @@ def _fit_on_device(
     per_fit = {kernel.parameters[k].name for k in numbers}
     return numba_cuda.fit_source(
         kernel, about, counted, recipe_of(mode), *shared,
-        team=team, per_fit=per_fit, atomics=atomics,
+        team=team, per_fit=per_fit, atomics=atomics, spilled=spills(),
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ from codegen_ad.testing.machine_code.examine import CAPABILITIES
 FITS = (2, 4, 5, 6, 8, 12)
 """Numbers of parameters of a fit."""
 
-COUNTS = (1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128)
+COUNTS = (1, 2, 4, 8, 16, 32, 64, 128)
 """Numbers of parameters of a gradient."""
 
 DTYPES = ("f4", "f8")

@@ -66,7 +66,7 @@ from codegen_ad.plan.device.fit import fit_plan, is_for_grid
 from codegen_ad.plan.device.loops import Refused, check_possible, is_product
 from codegen_ad.plan.device.passes import device_plan
 from codegen_ad.plan.device.team import TeamPlan, team_plan
-from codegen_ad.plan.device.thrift import NO_THRIFT, Thrift
+from codegen_ad.plan.device.thrift import AS_ESTIMATED, NO_THRIFT, Thrift
 from codegen_ad.plan.device.whole import DevicePlan
 from codegen_ad.plan.kernel import Kernel, walk
 
@@ -134,6 +134,7 @@ def fit_source(
     team: str,
     per_fit: Set[str] = frozenset(),
     atomics: bool = False,
+    spilled: Spilled | None = None,
 ) -> str:
     """The text of a file whose kernel `name` runs whole fits; `once` runs before their steps.
 
@@ -143,21 +144,28 @@ def fit_source(
         grid can't share.
     per_fit : the parameters that each fit has its own of; others are of all.
     atomics : whether sums at places that data name may be taken in any order.
+    spilled : the compiler that is asked what the kernel spills; without one, estimates stand.
 
     Raises
     ------
     UnsupportedOnDevice
         If the fit is not for many threads.
     """
+    exchange, _ = TEAMS[team]
+    before = None if once is None else once.kernel
+    rows, threads = exchange.rows, exchange.threads
+
+    def write(thrift: Mapping[int, Thrift], notes: tuple[str, ...]) -> Written:
+        how = thrift.get(0, AS_ESTIMATED)
+        plan = fit_plan(kernel, targets, before, rows, threads, atomics=atomics, thrift=how)
+        chosen = "block" if team == "grid" and not is_for_grid(plan) else team
+        k, f = device_fit_view(plan, about, cost, recipe, name, chosen, per_fit)
+        brought = functions_for("\n".join((*f.start, *f.evaluate)))
+        k = replace(k, brought=brought, order=(*k.order, *notes))
+        return Written(render(f"{NAME}/fit.py.jinja", k=k, f=f), {name: 0})
+
     with _refusing():
-        exchange, _ = TEAMS[team]
-        before = None if once is None else once.kernel
-        rows, threads = exchange.rows, exchange.threads
-        plan = fit_plan(kernel, targets, before, rows, threads, atomics=atomics)
-    team = "block" if team == "grid" and not is_for_grid(plan) else team
-    k, f = device_fit_view(plan, about, cost, recipe, name, team, per_fit)
-    k = replace(k, brought=functions_for("\n".join((*f.start, *f.evaluate))))
-    return render(f"{NAME}/fit.py.jinja", k=k, f=f)
+        return sparing(write, spilled)
 
 
 def fit_many_source(

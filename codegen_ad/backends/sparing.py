@@ -123,6 +123,8 @@ class _Search:
         lines = [f"Registers: {kernels}, as estimated, spilled {self.before} bytes {where}."]
         if self.parts != self.estimated:
             lines.append(f"{self.parts} kernels take a part of the sums each.")
+        elif self.best.parts > self.estimated:
+            lines.append(f"The sums are taken in up to {self.best.parts} loops over the rows.")
         if self.best.held is not Held.ESTIMATED:
             lines.append("Numbers that all rows share are read when they are used.")
         if self.best.held is Held.NUMBERS:

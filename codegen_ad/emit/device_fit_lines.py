@@ -371,10 +371,12 @@ class FitWriter:
             *((n, t) for n, t in mine if n not in state and n in used),
         ]
 
-    def sizes(self) -> tuple[tuple[str, str], ...]:
-        """Where sizes are read, and how others are found from these."""
+    def sizes(self, given: Set[str]) -> tuple[tuple[str, str], ...]:
+        """Where sizes are read, of arrays that are given, and how others are found from these."""
         found = [("fits", '("counts", 0)')]
         for size in self.plan.kernel.sizes:
+            if size.array not in given:
+                continue
             shifted = replace(size, axis=size.axis + (size.array in self.rows))
             found.append((size.symbol, size_text(shifted)))
         plans = [self.plan.step, *([self.plan.once] if self.plan.once is not None else [])]

@@ -136,7 +136,7 @@ def device_fit_view(
         True,
         (kernel,),
         tuple((b.name, array_text(b)) for b in buffers),
-        writer.sizes(),
+        writer.sizes({name for name, _ in arguments}),
         tuple_text([spell_text(n) for n in STATE[1:]]),
         failures_text(writer.failures),
     )

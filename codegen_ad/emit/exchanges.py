@@ -123,14 +123,15 @@ def _to_names(r: Reducer, start: int, names: Sequence[str]) -> None:
         r.line(f"{name} = {text}")
 
 
-def element(name: str, shape: Shape, at: str) -> str:
-    """The element of an array with such a number in C order."""
+def element(name: str, shape: Shape, at: str, start: int = 0) -> str:
+    """The element of an array with such a number in C order, from a place on the first axis on."""
     places: list[str] = []
     below = prod(d.value for d in shape)
     for axis, dim in enumerate(shape):
         below //= dim.value
         place = "0" if dim == ONE else f"{at} // {below}" if below > 1 else at
-        places.append(f"{place} % {dim.value}" if axis and dim != ONE else place)
+        place = f"{place} % {dim.value}" if axis and dim != ONE else place
+        places.append(place if axis or not start else f"{place} + {start}")
     return f"{name}[{', '.join(places)}]"
 
 
@@ -182,6 +183,8 @@ class Warp:
         for total in r.group.totals:
             if total.shape:
                 depth, index = r.each(total)
+                if total.start:  # the part of the array that this loop adds up
+                    index = index.replace("u64(", f"u64({total.start} + ", 1)
                 if not self.everywhere:
                     r.line("if lane == 0:", depth)
                     depth += 1
@@ -247,7 +250,7 @@ def _to_arrays(r: Reducer, turn: str, rows: int, threads: str = "thread < {count
             r.line(f"if {threads.format(count=total.count)}:")
             where = f"thread + {column}" if column else "thread"
             _column(r, r.group.sums, turn, where, rows, 1)
-            _put(r, total, element(total.name, total.shape, "thread"), 1)
+            _put(r, total, element(total.name, total.shape, "thread", total.start), 1)
             column += total.count
 
 

@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from benchmarks.gpu.families import FAMILIES, arguments
-from codegen_ad import differentiate
+from codegen_ad import differentiate, minimize
 from codegen_ad.backends.sparing import PATIENCE
+from codegen_ad.fit import on_device
 from codegen_ad.plan.device.thrift import MORE_PARTS, Held, others
 from codegen_ad.runtime.cuda.ahead import Image, Resources
 from codegen_ad.runtime.cuda.devices import Platform, using
 from codegen_ad.runtime.cuda.table import Kernel, read
+from codegen_ad.testing.simulated_driver import SimulatedDriver
 from tests.cuda.device_runs import run
 from tests.cuda.test_device_files import flat, named
 
 pytest.importorskip("greenlet", reason="the simulator needs it")
 
 
+class Spilling(list[int]):
+    """What a compiler spills of one file after the other, and the files that it was given."""
+
+    texts: list[str]
+
+
 @pytest.fixture
-def spilling(tmp_path: Path) -> Iterator[list[int]]:
-    """A compiler that spills what the list says, one number for each file it is given."""
-    numbers: list[int] = []
-    texts: list[str] = []
+def spilling(tmp_path: Path) -> Iterator[Spilling]:
+    """A compiler that spills what the list says; the last number of all files that follow."""
+    numbers = Spilling()
+    texts = numbers.texts = []
     versions = {"of this test": str(tmp_path)}  # what others left in the cache is not taken
+    driver = SimulatedDriver()
+    simulated = driver.platform()
 
     def compile(path: Path, kernel: Kernel, capability: tuple[int, int]) -> Image:
         text = path.read_text(encoding="utf-8")
         texts.append(text) if text not in texts else None
         found = numbers[min(texts.index(text), len(numbers) - 1)]
-        return Image(kernel.name, text.encode(), Resources(80, found, 0, 0, 1), versions)
+        image = simulated.compile(path, kernel, capability)
+        return replace(image, resources=Resources(80, found, 0, 0, 1), versions=versions)
 
-    def no_device() -> Any:
-        raise AssertionError("nobody asks for a device")
-
-    with using(Platform(no_device, compile, lambda: versions, planned_for=(9, 0))):
+    with using(Platform(lambda: driver, compile, lambda: versions)):
         yield numbers
 
 
@@ -59,7 +67,7 @@ def check(name: str, text: str, count: int = 12) -> None:
         np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=0, atol=1e-12 * scale)
 
 
-def test_what_does_not_spill_stays_as_estimated(spilling: list[int]) -> None:
+def test_what_does_not_spill_stays_as_estimated(spilling: Spilling) -> None:
     spilling += [0]
     assert "Registers:" not in text_of("mixture")
 
@@ -67,9 +75,7 @@ def test_what_does_not_spill_stays_as_estimated(spilling: list[int]) -> None:
 @pytest.mark.every(4)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("number", [1, 2, 3, 8])
-def test_each_way_gives_what_the_estimate_gives(
-    name: str, number: int, spilling: list[int]
-) -> None:
+def test_each_way_gives_what_the_estimate_gives(name: str, number: int, spilling: Spilling) -> None:
     spilling += [*(1000 - k for k in range(number)), 0]
     text = text_of(name)
     assert "as estimated, spilled 1000 bytes on sm_90" in text
@@ -81,7 +87,7 @@ def kernels_of(text: str) -> int:
     return sum("partial" in k.names for k in read(text).kernels.values())
 
 
-def test_ways_are_tried_in_turn_and_told(spilling: list[int]) -> None:
+def test_ways_are_tried_in_turn_and_told(spilling: Spilling) -> None:
     spilling += [64, 32, 16, 8, 0]
     text = text_of("mixture", 30)
     lines = text.splitlines()
@@ -96,7 +102,7 @@ def test_ways_are_tried_in_turn_and_told(spilling: list[int]) -> None:
     check("mixture", text, 30)
 
 
-def test_the_least_is_taken_where_nothing_keeps_within_registers(spilling: list[int]) -> None:
+def test_the_least_is_taken_where_nothing_keeps_within_registers(spilling: Spilling) -> None:
     spilling += [64, 32, 48, 40, 40, 40, 0]
     text = text_of("mixture", 30)
     assert "32 bytes are still spilled." in text
@@ -104,10 +110,29 @@ def test_the_least_is_taken_where_nothing_keeps_within_registers(spilling: list[
     check("mixture", text, 30)
 
 
-def test_it_ends_where_nothing_helps(spilling: list[int]) -> None:
+def test_it_ends_where_nothing_helps(spilling: Spilling) -> None:
     spilling += [64] * (PATIENCE + 1) + [0]
     text = text_of("mixture")
     assert "No other way that was tried spills less." in text
+
+
+@pytest.mark.every(3)
+@pytest.mark.parametrize("team", ["warp", "block"])
+@pytest.mark.parametrize("name", ["mixture", "waves", "polynomial", "peaks"])
+@pytest.mark.parametrize("number", [1, 2, 4])
+def test_fits_are_planned_again(
+    name: str, team: str, number: int, spilling: Spilling, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_device, "team", lambda rows, fits=1: team)
+    spilling += [*(1000 - k for k in range(number)), 0]
+    start, *data = arguments(name, 24, "f8")
+    options = {"steps": 3, "learning_rate": 0.01, "method": "adam", "trace": True}
+    function = FAMILIES[name][0]
+    found = minimize(function, start, tuple(data), target="cuda", **options)
+    wanted = minimize(function, start, tuple(data), target="cpu", **options)
+    np.testing.assert_allclose(found.trace, wanted.trace, rtol=1e-12)
+    np.testing.assert_allclose(found.x, wanted.x, rtol=0, atol=1e-11)
+    assert "one kernel, as estimated, spilled 1000 bytes on sm_90" in spilling.texts[-1]
 
 
 def test_ways_become_more_thrifty() -> None:

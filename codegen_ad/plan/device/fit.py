@@ -14,9 +14,11 @@ from codegen_ad.plan.device.ahead import LANES, Ahead, ahead
 from codegen_ad.plan.device.arrays import NOTHING
 from codegen_ad.plan.device.kept import kept
 from codegen_ad.plan.device.loops import Refused, check_possible, defined
+from codegen_ad.plan.device.parting import in_parts
 from codegen_ad.plan.device.registers import eased, is_short
 from codegen_ad.plan.device.steps import Alone, Around, Kept, Share, Step, Uniform
 from codegen_ad.plan.device.team import TeamPlan, repeated_plan, team_plan
+from codegen_ad.plan.device.thrift import AS_ESTIMATED, Held, Thrift
 from codegen_ad.plan.elements import split
 from codegen_ad.plan.free import fresh, names_of
 from codegen_ad.plan.kernel import Apply, Expr, Index, Kernel, Let, Parameter, Var, copied, walk
@@ -117,6 +119,7 @@ def fit_plan(
     threads: int = 1,
     *,
     atomics: bool = False,
+    thrift: Thrift = AS_ESTIMATED,
 ) -> FitPlan:
     """The plan of a fit.
 
@@ -129,6 +132,7 @@ def fit_plan(
         takes for the longest axis of the data.
     threads : how many share the rows.
     atomics : whether sums at places that data name may be taken in any order.
+    thrift : how sparing loops over rows are with registers, where that is not to be estimated.
 
     Raises
     ------
@@ -168,11 +172,11 @@ def fit_plan(
         assert isinstance(gradient, str)
         fitted.append(Fitted(parameter, first, names, slopes, gradient))
         first += fitted[-1].count
-    step = repeated_plan(small, results, atomics=atomics)
+    step = in_parts(repeated_plan(small, results, atomics=atomics), thrift.parts)
     if rows:
         step = _with_rows(step, small, {p.name for p in parameters}, rows, taken)
         step = _with_full(step, own, {p.name for p in parameters}, threads)
-    step, are_short = _with_room(step, fitted, taken)
+    step, are_short = _with_room(step, fitted, taken, thrift.held)
     single = {p.dtype for p in parameters} | {value.dtype} == {DType.FLOAT32}
     dtype = DType.FLOAT32 if single else DType.FLOAT64
     numbers = [name for f in fitted for name in f.names]
@@ -228,7 +232,9 @@ def _with_full(plan: TeamPlan, kernel: Kernel, fitted: Set[str], threads: int) -
     return replace(plan, steps=tuple(steps))
 
 
-def _with_room(plan: TeamPlan, fitted: Sequence[Fitted], taken: Set[str]) -> tuple[TeamPlan, bool]:
+def _with_room(
+    plan: TeamPlan, fitted: Sequence[Fitted], taken: Set[str], held: Held
+) -> tuple[TeamPlan, bool]:
     """The plan, whose rows read parameters again that lie in memory, if registers are short.
 
     And whether they are short.
@@ -241,7 +247,9 @@ def _with_room(plan: TeamPlan, fitted: Sequence[Fitted], taken: Set[str]) -> tup
     for step in plan.steps:
         if isinstance(step, Share):
             more = beside + step.words_of_row
-            loop, again = eased([], step.loop, [], step.totals, arrays, taken, beside=more)
+            loop, again = eased(
+                [], step.loop, [], step.totals, arrays, taken, beside=more, own=step.own, held=held
+            )
             are_short |= bool(again) or is_short(loop, step.totals, numbers, beside=more)
             step = replace(step, loop=loop, again=again)
         steps.append(step)

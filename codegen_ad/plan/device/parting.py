@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 
 from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.types import Shape
 from codegen_ad.plan.device.loops import Shared, defined, is_scattered, read
 from codegen_ad.plan.device.registers import live
+from codegen_ad.plan.device.steps import Share, Step
+from codegen_ad.plan.device.team import TeamPlan
 from codegen_ad.plan.device.thrift import PARTS
 from codegen_ad.plan.device.whole import Total
 from codegen_ad.plan.kernel import (
@@ -59,6 +62,28 @@ def parted(loop: For, found: Shared, parts_wanted: int = 0) -> list[tuple[For, S
             break
         parts = _cut(loop, found, count)
     return parts
+
+
+def in_parts(plan: TeamPlan, count: int) -> TeamPlan:
+    """A team's plan whose shared loops are so many, one after another; with 0 or 1 as they are.
+
+    What threads add to in several of them is one array, as large as the largest part.
+    """
+    steps: list[Step] = []
+    for step in plan.steps:
+        if count < 2 or not isinstance(step, Share) or step.columns is not None:
+            steps.append(step)
+            continue
+        made = parted(step.loop, Shared(step.totals, step.own, step.atomic), count)
+        shapes: dict[str, Shape] = {}
+        for own in (o for _, found in made for o in found.own):
+            known = shapes.setdefault(own.name, own.shape)
+            if [d.value for d in known] < [d.value for d in own.shape]:
+                shapes[own.name] = own.shape
+        for loop, found in made:
+            whole = tuple(replace(o, shape=shapes[o.name]) for o in found.own)
+            steps.append(replace(step, loop=loop, totals=found.totals, own=whole))
+    return replace(plan, steps=tuple(steps))
 
 
 def _is_light(loop: For, found: Shared) -> bool:
