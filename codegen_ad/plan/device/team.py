@@ -239,7 +239,7 @@ class _Team:
 
     def _told(self, step: Alone) -> tuple[Var, ...]:
         """The numbers that others need of what one thread computes."""
-        outside = self.uses.shared(step.statements)
+        outside = self.uses.leaving(step.statements)
         found: dict[str, Var] = {}
         for statement in walk(list(step.statements)):
             for name, dtype in _numbers(statement):

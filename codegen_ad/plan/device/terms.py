@@ -85,7 +85,7 @@ class Terms:
                 terms.append(self._term(place, total, name))
         else:
             mine = {id(p.statement): t for p, t in zip(team, totals, strict=True)}
-            terms = self._again(team, mine, name)
+            terms = self._again(team, mine, name, taken)
         places = [] if row is None else [Let(name, row, None, NOTHING)]
         return [*places, *decoded(name, axes, NOTHING), *terms]
 
@@ -102,7 +102,9 @@ class Terms:
             expr = Load(kept, (Dim.symbol(row),), dtype)
         return replace(statement, target=Var(total, place.target.dtype), expr=expr)
 
-    def _again(self, team: Sequence[Place], mine: Mapping[int, str], row: str) -> list[Statement]:
+    def _again(
+        self, team: Sequence[Place], mine: Mapping[int, str], row: str, taken: set[str]
+    ) -> list[Statement]:
         """The loop of a row in which terms stand, for one element, behind what it needs."""
         place = team[0]
         terms, wanted = self._sliced([place.child], set(), mine, place.items)
@@ -110,8 +112,9 @@ class Terms:
         for statement in terms:
             rename_statement(statement, lambda n: names.get(n, n))
         wanted = {names.get(n, n) for n in wanted}
-        inner = {n for s in terms for n in defined(s)}
         given = {n for n, _ in place.keys} | {f.variable for f in (*place.records, *place.items)}
+        _rename_loops(terms, given, taken)
+        inner = {n for s in terms for n in defined(s)}
         found: list[Statement] = []
         for name in sorted(wanted - given):
             if name not in self._inside:
@@ -202,6 +205,16 @@ class Terms:
                     wanted.discard(statement.name)
                 wanted |= read(statement)
         return kept[::-1], wanted
+
+
+def _rename_loops(terms: Sequence[Statement], given: Set[str], taken: set[str]) -> None:
+    """Let no loop count with a name of the element or its row, which another one beside it had."""
+    for statement in terms:
+        for loop in [s for s in walk([statement]) if isinstance(s, For) and s.variable in given]:
+            old, new = loop.variable, fresh(loop.variable, taken)
+            for inner in loop.body:
+                rename_statement(inner, lambda n, old=old, new=new: new if n == old else n)
+            loop.variable = new
 
 
 def written_names(statement: Let | Assign) -> set[str]:
