@@ -76,11 +76,13 @@ def tables() -> Iterator[str]:
             yield from _rows(count, dtype)
 
 
-def planned(family: str, count: int, dtype: str, capability: Capability) -> tuple[str, int]:
+def planned(
+    family: str, count: int, dtype: str, capability: Capability, mode: str = "value_and_grad"
+) -> tuple[str, int]:
     """The file of a gradient that is planned for an architecture, and the bytes that it spills."""
     with using(replace(platform(), planned_for=capability)):
         given = arguments(family, count, dtype)
-        text = differentiate(FAMILIES[family][0]).source(*given, target="cuda").plain
+        text = differentiate(FAMILIES[family][0]).source(*given, mode=mode, target="cuda").plain
         compiler = spills()
         assert compiler is not None, "the page is made with the compiler at hand"
         return text, compiler(text, read(text).kernels)

@@ -30,3 +30,12 @@ def test_estimates_that_were_wrong_are_mended(name: str, count: int, dtype: str)
 def test_no_gradient_spills(name: str, count: int, dtype: str, capability: tuple[int, int]) -> None:
     text, found = planned(name, count, dtype, capability)
     assert not found, text
+
+
+@pytest.mark.thorough
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [32, 128])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_fit_spills(name: str, count: int) -> None:
+    text, found = planned(name, count, "f8", (9, 0), "fit:adam:block")
+    assert not found, text
