@@ -31,6 +31,7 @@ By the static checks, without a device: registers, bytes spilled and shared memo
 instructions by nvdisasm, and the cycles that one warp takes for a step of the longest loop by the
 model of `codegen_ad/testing/machine_code/schedule.py`. These are bounds: a test fails where a file
 takes more. `pytest --update-golden tests/cuda/test_generated_files.py` writes the table anew.
+What gradients take by the number of parameters stands in [its own table](cuda_parameters.md).
 
 """
 REGISTERS = 8
