@@ -59,7 +59,8 @@ def tables() -> Iterator[str]:
     yield "How many kernels the gradient of each loss in `benchmarks/gpu/families.py` takes, by the"
     yield "number of its parameters. A star: as estimated it would spill, so it was planned again"
     yield "until it did not. Bytes in brackets are spilled. `pytest --thorough"
-    yield "tests/cuda/test_sparing.py` checks that there are none."
+    yield "tests/cuda/test_spills.py` checks that there are none. Numbers are rounded down to a"
+    yield "multiple of what one term takes (three for a peak), and are one term at least."
     yield ""
     yield f"| loss | dtype | GPU | {' | '.join(map(str, COUNTS))} |"
     yield "|" + "---|" * (len(COUNTS) + 3)
