@@ -22,6 +22,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.abc import SourceLoader
 from pathlib import Path
 from types import ModuleType
@@ -158,8 +159,15 @@ class _Dispatcher(Protocol):
 
 
 def _make_ready(function: Callable[..., object], args: tuple[object, ...]) -> None:
-    """Compile a function or load its code, without running it, and check what has been loaded."""
-    if not isinstance(function, _Dispatcher) or function.overloads:
+    """Compile a function or load its code, without running it, and check what has been loaded.
+
+    One that Python runs, which deals parts out to threads, is left to compile what it calls.
+    """
+    if not isinstance(function, _Dispatcher):
+        plain = function.func if isinstance(function, partial) else function
+        seal(cast("dict[str, Any]", getattr(plain, "__globals__", {})).values())
+        return
+    if function.overloads:
         return
     code: Any = function
     seal((function, *code.py_func.__globals__.values()))

@@ -29,9 +29,9 @@ def seal(functions: Iterable[Any]) -> None:
 
     A function of which numba keeps no files is left alone.
     """
-    plain = import_module("numba.core.caching").IndexDataCacheFile
-    for function in functions:
-        file = getattr(getattr(function, "_cache", None), "_cache_file", None)
+    found = (getattr(getattr(f, "_cache", None), "_cache_file", None) for f in functions)
+    for file in [file for file in found if file is not None]:
+        plain = import_module("numba.core.caching").IndexDataCacheFile
         if type(file) is plain:
             file.__class__ = _sealed(plain)
 

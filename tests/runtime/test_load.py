@@ -37,10 +37,17 @@ def total(x):
     for i in range(x.shape[0]):
         value += part(x[i])
     return value
+
+
+def total_in_threads(share, x):
+    return share(total, x)
 """
+
+IN_THREADS = "partial(kernel.total_in_threads, lambda function, x: function(x))"
 
 RUN = """
 import sys, warnings
+from functools import partial
 from pathlib import Path
 import numpy as np
 from codegen_ad.runtime.load import call_or_rebuild, load
@@ -50,7 +57,7 @@ kernel = load(store.candidates("total", "a" * 64)[0])
 entry = store.entries()[0]
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
-    print(call_or_rebuild(entry, kernel.total, np.arange(4, dtype=sys.argv[2])), len(caught))
+    print(call_or_rebuild(entry, ENTRANCE, np.arange(4, dtype=sys.argv[2])), len(caught))
     for warning in caught:
         print(warning.category.__name__, warning.message)
 """
@@ -67,8 +74,12 @@ def forget_modules():
         del sys.modules[name]
 
 
-def run(folder, dtype="f8"):
-    command = [sys.executable, "-c", RUN, str(folder), dtype]
+def command_of(folder, dtype="f8", entrance="kernel.total"):
+    return [sys.executable, "-c", RUN.replace("ENTRANCE", entrance), str(folder), dtype]
+
+
+def run(folder, dtype="f8", entrance="kernel.total"):
+    command = command_of(folder, dtype, entrance)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
@@ -187,19 +198,20 @@ def test_damaged_machine_code_is_rebuilt_with_one_warning(compiled, kind, how):
 
 
 @pytest.mark.slow
-def test_one_bit_of_a_number_in_the_machine_code_is_noticed(tmp_path):
+@pytest.mark.parametrize("entrance", ["kernel.total", IN_THREADS])
+def test_one_bit_of_a_number_in_the_machine_code_is_noticed(tmp_path, entrance):
     """Without its seal it would run, and the answer would be another."""
     source = KERNEL.replace("2.0 * x", "0.7 * x")
     Store(tmp_path).save("total", "a" * 64, "b" * 64, source, {})
-    assert run(tmp_path) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
+    assert run(tmp_path, entrance=entrance) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
     (path,) = (tmp_path / "__pycache__").glob("*.total-*.nbc")
     content = path.read_bytes()
     place = content.index(struct.pack("<d", 0.7)) + 6
     path.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
-    answer, warning = run(tmp_path)
+    answer, warning = run(tmp_path, entrance=entrance)
     assert answer == f"{0.7 + 1.4 + 0.7 * 3} 1"
     assert f"{path.name} is not the file that was saved" in warning
-    assert run(tmp_path) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
+    assert run(tmp_path, entrance=entrance) == [f"{0.7 + 1.4 + 0.7 * 3} 0"]
 
 
 @pytest.mark.slow
@@ -233,7 +245,7 @@ def test_machine_code_for_other_types_is_never_run(compiled):
 @pytest.mark.slow
 def test_processes_that_compile_at_once_agree(tmp_path):
     save(tmp_path, KERNEL, "total")
-    command = [sys.executable, "-c", RUN, str(tmp_path), "f8"]
+    command = command_of(tmp_path)
     pipe = subprocess.PIPE
     racers = [subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) for _ in range(6)]
     assert [racer.communicate() for racer in racers] == [("12.0 0\n", "")] * 6
