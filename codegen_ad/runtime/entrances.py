@@ -9,12 +9,16 @@ were compiled to; called from Python after all, they are compiled afresh.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 _FOR_C = "no_cfunc_wrapper"
 _FOR_PYTHON = "no_cpython_wrapper"
+_DEPTH = 100_000
+"""Calls in each other while numba looks, block by block, for where a variable got its value."""
 
 
 def compile_entrance(function: Any, types: Sequence[object]) -> None:
@@ -27,12 +31,24 @@ def compile_entrance(function: Any, types: Sequence[object]) -> None:
             helper.targetoptions |= {_FOR_C: True, _FOR_PYTHON: True}
         function.targetoptions[_FOR_C] = True
         try:
-            function.compile(tuple(types))
+            with deep_calls():
+                function.compile(tuple(types))
         finally:
             # The machine code of the function still refers to what its helpers own.
             function.compiled_helpers = [(f, _forgotten(f)) for f in helpers]
             for helper in helpers:
                 del helper.targetoptions[_FOR_C], helper.targetoptions[_FOR_PYTHON]
+
+
+@contextmanager
+def deep_calls() -> Generator[None]:
+    """Let a compiler go through long functions: Python's own limit is about 500 of its blocks."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, _DEPTH))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 def _is_helper(value: Any) -> bool:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba import float64, njit
 
 from codegen_ad import differentiate
+from codegen_ad.runtime.entrances import compile_entrance
 
 
 @differentiate
@@ -43,3 +45,16 @@ def test_helpers_have_no_ways_in_and_can_be_called_all_the_same() -> None:
     assert module.vector_exp(1.0) == pytest.approx(np.e, rel=1e-15)
     with pytest.raises(ValueError, match="rates are positive"):
         decay.value_and_grad(np.array([2.0, -0.5]), t)
+
+
+def test_a_function_of_many_blocks_compiles() -> None:
+    """Numba follows a name from block to block, in calls in each other."""
+    blocks = "".join(f"    if x > {k}.5:\n        t = x\n" for k in range(550))
+    text = f"def long(x):\n    s = x\n    t = 0.0\n{blocks}    s += 1.0\n    return s + t\n"
+    space: dict[str, Any] = {}
+    exec(text, space)
+    limit = sys.getrecursionlimit()
+    long = njit(space["long"])
+    compile_entrance(long, (float64,))
+    assert long(3.0) == 7.0
+    assert sys.getrecursionlimit() == limit

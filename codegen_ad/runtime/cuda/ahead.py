@@ -22,6 +22,7 @@ from codegen_ad.runtime.cuda.toolkit import (
     linker,
     without_device,
 )
+from codegen_ad.runtime.entrances import deep_calls
 
 Capability = tuple[int, int]
 
@@ -99,7 +100,7 @@ def imported(path: Path) -> ModuleType:
 
 def intermediate(module: ModuleType, kernel: Kernel, capability: Capability) -> bytes:
     """LTO-IR of a kernel of a generated file."""
-    with without_device(capability) as cuda:
+    with without_device(capability) as cuda, deep_calls():
         function = getattr(module, kernel.name)
         found: Any = cuda.compile(
             getattr(function, "py_func", function),
