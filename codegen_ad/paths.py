@@ -52,7 +52,8 @@ def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
     InvalidArgument
         If an item is no name, position or path, or one is given twice.
     """
-    items = tuple(wrt) if isinstance(wrt, Sequence) and not isinstance(wrt, str) else (wrt,)
+    is_one = isinstance(wrt, str | bytes | bytearray) or not isinstance(wrt, Sequence)
+    items = (wrt,) if is_one else tuple(wrt)
     try:
         parameters = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):

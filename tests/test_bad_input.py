@@ -376,6 +376,8 @@ def test_arguments_that_do_not_fit(args: tuple[Any, ...], keywords: dict[str, An
         (-4, "argnums=-4: sum_of_squares() takes 3 arguments"),
         (1.5, "a parameter is given by name or position, not by 1.5"),
         (True, "a parameter is given by name or position, not by True"),
+        (b"w", "a parameter is given by name or position, not by b'w'"),
+        (bytearray(b"w"), "a parameter is given by name or position, not by bytearray(b'w')"),
         ((0, "w"), "w is given twice: name each parameter once"),
         ((), "argnums is empty: name at least one argument to differentiate"),
     ],

@@ -7,7 +7,7 @@ carried and the captured values; the rules decide where these come from.
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.derive.integers import Iteration, Known, iteration
@@ -180,12 +180,16 @@ def adjoint_body(
     pull: Pull,
     known: Known,
     checkpoints: Checkpoints | None = None,
+    masked: Collection[int] = (),
+    cleared: Sequence[int] = (),
 ) -> tuple[Body, View]:
     """The body of the adjoint, on inputs of its own, and the loop that it stands for.
 
     The latter is `view` unless loops inside have more results now. `live` are the carried values
     that have cotangents, `captured` the captured ones whose cotangents are summed, and `stacked`
-    the stacks that have cotangents. Loops inside record all they need, or `checkpoints`.
+    the stacks that have cotangents. Loops inside record all they need, or `checkpoints`. The
+    cotangents of the stacks `masked` come with masks of what may be other than zero, and last those
+    of the carried values `cleared`, to whose cotangents the loop adds nothing.
     """
     params = view.params
     integer = ArrayType(DType.INT64)
@@ -194,24 +198,31 @@ def adjoint_body(
     own_carried, own_captured = placeholders(b, view.carried), placeholders(b, view.captured)
     gs = placeholders(b, [view.carried[k] for k in live], "d_")
     starts = placeholders(b, [view.captured[k] for k in captured], "d_")
-    stacks = [
-        b.input("d_stack", t.with_shape((params.length, *t.shape)))
-        for t in (params.body.outputs[k].array for k in stacked)
-    ]
+    types = {k: params.body.outputs[k].array for k in stacked}
+    shapes = {k: (params.length, *t.shape) for k, t in types.items()}
+    stacks = {k: b.input("d_stack", t.with_shape(shapes[k])) for k, t in types.items()}
+    masks = {
+        k: b.input("is_read", ArrayType(DType.BOOL, shapes[k])) for k in stacked if k in masked
+    }
+    told = [view.carried[k].array for k in cleared]
+    held = [b.input("is_read", ArrayType(DType.BOOL, t.shape)) for t in told]
+    known_gs = dict(zip((gs[live.index(k)] for k in cleared), held, strict=True))
     order = [n for n in toposort(params.body.outputs) if isinstance(n.type, ArrayType)]
     args = (*own_carried, *own_captured)
     images = inline(b, order, params.body.inputs, args if view.index is None else (index, *args))
     primal = dict(zip(order, images, strict=True))
     seeds = [(own_captured[k], s) for k, s in zip(captured, starts, strict=True)]
     seeds += [(primal[params.body.outputs[k]], g) for k, g in zip(live, gs, strict=True)]
-    seeds += [
-        (primal[params.body.outputs[k]], make.gather(b, stack, index))
-        for k, stack in zip(stacked, stacks, strict=True)
-    ]
+    for k, stack in stacks.items():
+        g = make.gather(b, stack, index)
+        if k in masks:
+            zero = make.constant(b, 0, g.array.dtype)
+            g = make.where(b, make.gather(b, masks[k], index), g, zero)
+        seeds.append((primal[params.body.outputs[k]], g))
     targets = [*(own_carried[k] for k in live), *(own_captured[k] for k in captured)]
     now = view.iteration(known)
     inside = now.inside(*args, index=index)
-    pulled, settled = pull(b, seeds, targets, images, checkpoints, inside)
+    pulled, settled = pull(b, seeds, targets, images, checkpoints, inside, known_gs)
     complete = [full(b, t, g) for t, g in zip(targets, pulled, strict=True)]
     primal = dict(zip(order, settled, strict=True))
     originals = {image: original for original, image in reversed(primal.items())}
@@ -226,7 +237,7 @@ def adjoint_body(
         starts,
         own_carried,
         own_captured,
-        stacks,
+        [*stacks.values(), *masks.values(), *held],
         originals,
         [primal[o] for o in params.body.outputs[: params.carried]],
         complete[: len(live)],

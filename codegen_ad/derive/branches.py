@@ -42,21 +42,27 @@ def branch_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pu
     results = [k for k, g in enumerate(given.of_results) if g is not None]
     wanted = [k for k in range(len(captured)) if given.wanted[1 + k]]
     starts = [full(b, captured[k], given.so_far[1 + k]) for k in wanted]
-    outer = [*captured, *gs, *starts]
+    told = {k: m for k in range(len(results)) if (m := given.mask_of(results[k])) is not None}
+    outer = [*captured, *gs, *starts, *told.values()]
 
     def pull_side(region: Region, *, holds: bool) -> _Side:
         with b.scope():
             inputs = placeholders(b, outer)
-            values, start = inputs[: len(captured)], inputs[len(captured) + len(gs) :]
+            values, own_gs = inputs[: len(captured)], inputs[len(captured) :]
+            start = own_gs[len(gs) :][: len(starts)]
+            masks = dict(
+                zip((own_gs[k] for k in told), own_gs[len(gs) + len(starts) :], strict=True)
+            )
             outputs = inline(b, [region.outputs[k] for k in results], region.inputs, values)
             seeds = [
                 (values[k], s)
                 for k, s in zip(wanted, start, strict=True)
                 if given.so_far[1 + k] is not None
             ]
-            seeds += zip(outputs, inputs[len(captured) :], strict=False)
+            seeds += zip(outputs, own_gs, strict=False)
             known = side(given.known, node, values, holds=holds)
-            pulled, _ = pull(b, seeds, [values[k] for k in wanted], (), given.checkpoints, known)
+            targets = [values[k] for k in wanted]
+            pulled, _ = pull(b, seeds, targets, (), given.checkpoints, known, masks)
             return _Side(
                 inputs,
                 [full(b, captured[k], g) for k, g in zip(wanted, pulled, strict=True)],

@@ -17,9 +17,10 @@ from dataclasses import replace
 
 from codegen_ad.derive.bodies import Adjoint, Body, View, adjoint_body, adjoint_loop, live
 from codegen_ad.derive.checkpoint import checkpointed
+from codegen_ad.derive.reached import only_cleared
 from codegen_ad.derive.readback import without_records
 from codegen_ad.derive.records import Records, record, to_record
-from codegen_ad.derive.structured import Cotangents, Pull, Pulled, full, placeholders
+from codegen_ad.derive.structured import Checkpoints, Cotangents, Pull, Pulled, full, placeholders
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import product
 from codegen_ad.ir.node import Node
@@ -53,18 +54,28 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         for k in range(params.carried, params.carried + params.stacked)
         if given.of_results[k] is not None
     ]
-    with b.scope():
-        body, longer = adjoint_body(b, view, moving, captured, stacked, pull, given.known)
-        body, found_again = without_records(b, longer, body, b.results(node), given.known)
+    masks = {k: mask for k in stacked if (mask := given.mask_of(k)) is not None}
+    told = {k: mask for k in moving if (mask := given.mask_of(k)) is not None}
+    cleared: list[int] = []
+
+    def derived(checkpoints: Checkpoints | None = None) -> tuple[Body, View, dict[Node, Node]]:
+        with b.scope():
+            body, longer = adjoint_body(
+                b, view, moving, captured, stacked, pull, given.known, checkpoints, masks, cleared
+            )
+            body, again = without_records(b, longer, body, b.results(node), given.known)
+        return body, longer, again
+
+    body, longer, found_again = derived()
+    pairs = zip(moving, body.next_gs, body.gs, strict=True)
+    cleared = [k for k, after, before in pairs if k in told and only_cleared(after, before)]
+    if cleared:
+        body, longer, found_again = derived()
     sparing = given.checkpoints is not None and given.checkpoints.option is not None
     records = to_record(body, sparing=sparing)
     if given.checkpoints is not None and not records.values and any(n.regions for n in body.nodes):
         # This loop is run again as a whole, so the loops inside are the outermost that record.
-        with b.scope():
-            body, longer = adjoint_body(
-                b, view, moving, captured, stacked, pull, given.known, given.checkpoints
-            )
-            body, found_again = without_records(b, longer, body, b.results(node), given.known)
+        body, longer, found_again = derived(given.checkpoints)
         records = to_record(body, sparing=sparing)
 
     of_results = given.of_results
@@ -80,6 +91,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         for k in captured
     ]
     outer_stacks = [full(b, b.results(node)[k], of_results[k]) for k in stacked]
+    outer_stacks += [*masks.values(), *(told[k] for k in cleared)]
     body, recorded, follows = _following(b, longer, body, records)
     changed = [k for k in range(len(moving)) if body.next_gs[k] is not body.gs[k]]
     added = [k for k in range(len(captured)) if body.sums[k] is not body.starts[k]]

@@ -2,31 +2,47 @@
 
 The cotangent of `x` in `where(c, x, y)` is `where(c, g, 0)`. Times a partial derivative that is
 infinite where `c` does not hold, the 0 would become nan. So the product goes inside:
-`where(c, g * partial, 0)`. Cotangents here may have a smaller shape that broadcasts to the full
-one.
+`where(c, g * partial, 0)`. What was not picked, or was replaced by a store, is treated alike
+(`placed.py`). Cotangents here may have a smaller shape that broadcasts to the full one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
+from codegen_ad.derive import placed
+from codegen_ad.derive.placed import Part, Placed, Replaced
+from codegen_ad.derive.reached import reached
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node
-from codegen_ad.ir.types import Shape
+from codegen_ad.ir.types import Shape, broadcast_shapes
 from codegen_ad.ops import BY_NAME, STRUCTURAL, make
 from codegen_ad.ops.expression import apply
-from codegen_ad.ops.movement import BROADCAST_TO
+from codegen_ad.ops.indexing import GATHER, SCATTER, UPDATE, Scatter, Update
+from codegen_ad.ops.movement import BROADCAST_TO, SLICE, Spans
 from codegen_ad.ops.reduction import SUM
+from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.ops.unary import CAST, TAP
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`where(condition, value, 0)`; `counted` if a loop says where that is."""
+
+    condition: Node
+    value: Node
+    counted: bool = False
+
+
 class Masks:
-    """The cotangents known to be `where(condition, value, 0)`, as `(condition, value)`."""
+    """What is known of cotangents that are zero for certain at some of their elements."""
 
     def __init__(self, b: Builder) -> None:
         self._b = b
-        self._known: dict[Node, tuple[Node, Node]] = {}
+        self._known: dict[Node, Chosen | Placed | Replaced] = {}
+        self._dense: set[Node] = set()
 
     def times(self, g: Node, partial: Node, own: Collection[Node] = ()) -> Node | None:
         """`g * partial`; None where that is zero whatever `g` is.
@@ -38,54 +54,222 @@ class Masks:
         if partial.op is BY_NAME["where"]:
             condition, x, y = partial.args
             return self._choose(condition, self.times(g, x, own), self.times(g, y, own))
-        if g in self._known:
-            condition, value = self._known[g]
-            return self._mask(condition, product(self._b, value, partial, own))
-        return product(self._b, g, partial, own)
+        match self._known.get(g):
+            case None if make.constant_value(partial) is not None or not self._learn(g):
+                return product(self._b, g, partial, own)
+            case Placed() as known if placed.fits(known, g.array.shape, partial.array.shape):
+                return self._at_places(g, known, partial, own)
+            case Replaced() as known if _is_within(partial, g):
+                before = self.times(known.before, partial, own)
+                assert before is not None
+                return self._replaced(before, known.part)
+            case _:
+                chosen = self._chosen(g)
+                assert chosen is not None
+                result = product(self._b, chosen.value, partial, own)
+                if chosen.value is g and make.constant_value(partial) is not None:
+                    self._known[result] = replace(chosen, value=result)  # no number spoils a 0
+                    return result
+                return self._mask(replace(chosen, value=result))
 
     def add(self, x: Node, y: Node) -> Node:
-        """`x + y`; it is zero where both are masked."""
+        """`x + y`; it is zero where both are."""
         b = self._b
         total = make.add(b, x, y)
-        if x in self._known and y in self._known:
-            (c, v), (d, w) = self._known[x], self._known[y]
-            if c is d:
-                return self._mask(c, make.add(b, v, w))
-            self._known[total] = (make.apply(b, "logical_or", c, d), total)
+        first, second = self._chosen(x), self._chosen(y)
+        if first is not None and second is not None:
+            if first.condition is second.condition:
+                return self._mask(replace(first, value=make.add(b, first.value, second.value)))
+            either = make.apply(b, "logical_or", first.condition, second.condition)
+            self._known[total] = Chosen(either, total)
         return total
 
-    def through(self, node: Node, g: Node) -> None:
-        """Let the mask of `g` go with it through the pullback of `node`, where that only moves."""
-        moves = node.op.kind is Kind.MOVEMENT and node.op is not BROADCAST_TO
-        if g not in self._known or not (moves or node.op in (SUM, CAST, TAP)):
+    def tell(self, g: Node, mask: Node) -> None:
+        """Let `g` be known to be zero where `mask` does not hold."""
+        self._known[g] = Chosen(mask, g, counted=True)
+
+    def mask_of(self, g: Node) -> Node | None:
+        """Where `g` may be other than zero; None if it may be everywhere."""
+        if g not in self._known:
+            self._learn(g)
+        chosen = self._chosen(g)
+        if chosen is None:
+            return None
+        return make.broadcast_to(self._b, chosen.condition, g.array.shape)
+
+    def added(self, whole: Node, part: Node, result: Node) -> None:
+        """Let `result`, to which the places of `part` were added in `whole`, be known."""
+        first, second = self._known.get(whole), self._known.get(part)
+        if isinstance(first, Placed) and isinstance(second, Placed):
+            self._know(result, Placed((*first.parts, *second.parts)))
             return
-        b, entry = self._b, STRUCTURAL[node.op]
-        assert entry.pullback is not None
-        condition, value = self._known[g]
-        condition = make.broadcast_to(b, condition, node.array.shape)
-        value = make.broadcast_to(b, value, node.array.shape)
-        conditions = entry.pullback(b, node, condition) if node.op is not CAST else (condition,)
-        moved = zip(
-            entry.pullback(b, node, g), conditions, entry.pullback(b, node, value), strict=True
-        )
-        for result, c, v in moved:
-            if result is not None and c is not None and v is not None:
-                self._known[result] = (c, v)
+        one, other = self._chosen(whole), self._chosen(part)
+        if one is not None and other is not None:
+            either = make.apply(self._b, "logical_or", one.condition, other.condition)
+            self._known[result] = Chosen(either, result)
+
+    def through(self, node: Node, g: Node, results: Sequence[Node | None]) -> None:
+        """Let what is known of `g` go with it through the pullback of `node`, which gave these."""
+        self._places(node, g, results)
+        moves = node.op.kind is Kind.MOVEMENT and node.op is not BROADCAST_TO
+        if g in self._known and (moves or node.op in (SUM, CAST, TAP)):
+            self._moved(node, g, results)
+        for result in results:
+            if result is not None and result.op is BY_NAME["where"]:
+                condition, value, zero = result.args
+                if make.constant_value(zero) == 0 and result not in self._known:
+                    self._known[result] = Chosen(condition, value)
+
+    def summed(self, g: Node, shape: Shape) -> Node:
+        """`g` summed over the axes along which `shape` was broadcast."""
+        b, own = self._b, g.array.shape
+        match self._known.get(g):
+            case Placed() as known:
+                left, result = placed.summed(b, known, own, shape)
+                if left is not None:
+                    self._know(result, left)
+                return result
+            case None:
+                return make.sum_to(b, g, shape)
+            case _:
+                chosen = self._chosen(g)
+                result = make.sum_to(b, g, shape)
+                if chosen is not None and _is_looked_for(b, chosen, shape):
+                    condition = make.broadcast_to(b, chosen.condition, own)
+                    self._known[result] = Chosen(make.any_to(b, condition, shape), result)
+                return result
 
     def reshaped(self, g: Node, result: Node) -> None:
         """Let `result`, which is `g` broadcast or stripped of broadcasting, be masked as `g` is."""
-        if g in self._known and result not in self._known:
-            condition, value = (_within(n, result.array.shape) for n in self._known[g])
-            if condition is not None and value is not None:
-                self._known[result] = (condition, value)
+        if g is result or g not in self._known or result in self._known:
+            return
+        chosen = self._chosen(g)
+        assert chosen is not None
+        shape = result.array.shape
+        condition, value = _within(chosen.condition, shape), _within(chosen.value, shape)
+        if condition is not None and value is not None:
+            self._known[result] = Chosen(condition, value)
 
-    def _mask(self, condition: Node, value: Node) -> Node:
-        b = self._b
+    def _learn(self, g: Node) -> bool:
+        """Whether `g`, of which nothing is known yet, is what loops or branches added up."""
+        if g in self._dense:
+            return False
+        mask = reached(self._b, g)
+        if mask is None:
+            self._dense.add(g)
+            return False
+        self._known[g] = Chosen(mask, g, counted=True)
+        return True
+
+    def _know(self, result: Node, known: Placed) -> None:
+        if placed.covers(known, result.array.shape):
+            self._dense.add(result)
+        else:
+            self._known[result] = known
+
+    def _chosen(self, g: Node) -> Chosen | None:
+        """What is known of `g` as a condition; None if nothing is."""
+        match self._known.get(g):
+            case None:
+                return None
+            case Chosen() as chosen:
+                return chosen
+            case known:
+                condition = placed.condition(self._b, known, g.array.shape)
+                before = self._chosen(known.before) if isinstance(known, Replaced) else None
+                if before is not None:
+                    condition = make.apply(self._b, "logical_and", condition, before.condition)
+                return Chosen(condition, g)
+
+    def _at_places(
+        self, g: Node, known: Placed, partial: Node, own: Collection[Node]
+    ) -> Node | None:
+        """The product inside of what is added at places."""
+        shape = broadcast_shapes(g.array.shape, partial.array.shape)
+        parts: list[Part] = []
+        for part in known.parts:
+            there = placed.Reader(self._b, part, own)
+            values = self.times(part.values, there.read(partial, shape), there.own)
+            if values is not None:
+                parts.append(placed.widened(part, values, shape))
+        if not parts:
+            return None
+        product_of = Placed(tuple(parts))
+        result = placed.total(self._b, product_of, shape)
+        self._know(result, product_of)
+        return result
+
+    def _replaced(self, before: Node, part: Part) -> Node:
+        zero = make.constant(self._b, 0, before.array.dtype)
+        result = placed.written(self._b, before, part, zero, accumulate=False)
+        self._known[result] = Replaced(before, part)
+        return result
+
+    def _places(self, node: Node, g: Node, results: Sequence[Node | None]) -> None:
+        """Learn of what a read left out, and a store replaced."""
+        first = results[0] if results else None
+        if g in self._known and isinstance(node.params, Scatter | Update):
+            self._read_back(node, g, results[1])
+        if first is None or first in self._known:
+            return
+        match node.params:
+            case Spans(spans) if node.op is SLICE:
+                self._know(first, Placed((Part(g, (), spans),)))
+            case None if node.op is GATHER and not (_is_order(node) and g not in self._known):
+                self._know(first, Placed((Part(g, node.args[1:]),)))
+            case Update(spans, accumulate=False) if node.op is UPDATE:
+                self._known[first] = Replaced(g, Part(node.args[1], (), spans))
+            case Scatter(accumulate=False) if node.op is SCATTER:
+                self._known[first] = Replaced(g, Part(node.args[1], node.args[2:]))
+            case _:
+                pass
+
+    def _read_back(self, node: Node, g: Node, values: Node | None) -> None:
+        """Learn of the cotangent of what was written, which is a part of `g`."""
+        known, chosen = self._known[g], self._chosen(g)
+        if values is None or values in self._known or chosen is None:
+            return
+        if isinstance(known, Replaced) and isinstance(node.params, Update):
+            is_apart = placed.apart(known.part.spans, node.params.spans)
+            if is_apart and known.before not in self._known:
+                return
+        condition = make.broadcast_to(self._b, chosen.condition, g.array.shape)
+        if isinstance(node.params, Update):
+            part = make.slice_(self._b, condition, node.params.spans)
+        else:
+            part = make.gather(self._b, condition, *node.args[2:])
+        self._known[values] = Chosen(part, values, chosen.counted)
+
+    def _moved(self, node: Node, g: Node, results: Sequence[Node | None]) -> None:
+        b, entry = self._b, STRUCTURAL[node.op]
+        known = self._known[g]
+        if isinstance(known, Placed) and results[0] is not None and len(results) == 1:
+            result = results[0]
+            while result.op is BROADCAST_TO:
+                (result,) = result.args
+            found = placed.moved(b, node, known, g.array.shape, result.array.shape)
+            if found is not None:
+                if result not in self._known:
+                    self._know(result, found)
+                return
+        chosen = self._chosen(g)
+        assert chosen is not None and entry.pullback is not None
+        condition = make.broadcast_to(b, chosen.condition, node.array.shape)
+        value = make.broadcast_to(b, chosen.value, node.array.shape)
+        conditions = entry.pullback(b, node, condition) if node.op is not CAST else (condition,)
+        moved = zip(results, conditions, entry.pullback(b, node, value), strict=True)
+        for result, c, v in moved:
+            if result is not None and c is not None and v is not None:
+                self._known[result] = Chosen(c, v)
+
+    def _mask(self, chosen: Chosen) -> Node:
+        b, condition, value = self._b, chosen.condition, chosen.value
         result = make.where(b, condition, value, make.constant(b, 0, value.array.dtype))
-        if value in self._known:
-            inner, value = self._known[value]
-            condition = make.apply(b, "logical_and", condition, inner)
-        self._known[result] = (condition, value)
+        inner = self._chosen(value)
+        if inner is not None:
+            value = inner.value
+            condition = make.apply(b, "logical_and", condition, inner.condition)
+        self._known[result] = Chosen(condition, value, chosen.counted)
         return result
 
     def _choose(self, condition: Node, x: Node | None, y: Node | None) -> Node | None:
@@ -94,18 +278,41 @@ class Masks:
             return None
         if y is None:
             assert x is not None
-            return self._mask(condition, x)
+            return self._mask(Chosen(condition, x))
         if x is None:
-            return self._mask(make.apply(b, "logical_not", condition), y)
+            return self._mask(Chosen(make.apply(b, "logical_not", condition), y))
         result = make.where(b, condition, x, y)
-        if x in self._known or y in self._known:
-            (c, v), (d, w) = (self._known.get(z, (None, z)) for z in (x, y))
-            true = make.constant(b, True, make.DType.BOOL)
-            either = make.where(b, condition, c or true, d or true)
-            if c is None:
-                either = make.apply(b, "logical_or", condition, d or true)
-            self._known[result] = (either, make.where(b, condition, v, w))
+        first, second = self._chosen(x), self._chosen(y)
+        if first is None and second is None:
+            return result
+        yes = make.constant(b, True, make.DType.BOOL)
+        c, v = (yes, x) if first is None else (first.condition, first.value)
+        d, w = (yes, y) if second is None else (second.condition, second.value)
+        either = make.where(b, condition, c, d)
+        if first is None:
+            either = make.apply(b, "logical_or", condition, d)
+        self._known[result] = Chosen(either, make.where(b, condition, v, w))
         return result
+
+
+def _is_looked_for(b: Builder, chosen: Chosen, shape: Shape) -> bool:
+    """Whether it is worth a pass to find out which sums have nothing to add.
+
+    All data together have something. A whole row that a loop never reads is rare; of one trip's own
+    row it is known.
+    """
+    if not shape:
+        return b.in_region
+    return not chosen.counted and any(d != ONE for d in shape)
+
+
+def _is_within(partial: Node, g: Node) -> bool:
+    return broadcast_shapes(g.array.shape, partial.array.shape) == g.array.shape
+
+
+def _is_order(node: Node) -> bool:
+    """Whether a gather only puts elements in another order."""
+    return len(node.args) == 2 and node.args[1].op is ARGSORT
 
 
 def _within(node: Node, shape: Shape) -> Node | None:

@@ -8,7 +8,7 @@ broadcasts to its node's, so that what is one number stays one number.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from codegen_ad.derive.branches import branch_pullback
 from codegen_ad.derive.calls import custom_pullback, several_pullback
@@ -103,14 +103,18 @@ def pull(
     primal: Sequence[Node] = (),
     checkpoints: Checkpoints | None = None,
     known_integers: Known | None = None,
+    masks: Mapping[Node, Node] | None = None,
 ) -> tuple[list[Node | None], list[Node]]:
     """The cotangents of `wrt`, given those of other nodes, and `primal` again.
 
     A cotangent is None where it is zero, and may have a smaller shape that broadcasts to the full
-    one. `primal` comes back because its loops may have to record more.
+    one. `masks` say where some that are given may be other than zero. `primal` comes back because
+    its loops may have to record more.
     """
     order = toposort(output for output, _ in seeds)
     sweep = _Sweep(b, active(order, wrt), checkpoints, known_integers or Known())
+    for g, mask in (masks or {}).items():
+        sweep.masks.tell(g, mask)
     for output, g in seeds:
         sweep.give(output, g)
     for node in reversed(order):
@@ -165,7 +169,8 @@ class _Sweep:
             if isinstance(node.params, Result):
                 (source,) = node.args
                 known = self.results.setdefault(source, [None] * len(source.items))
-                known[node.params.index] = full(self.b, node, g)
+                known[node.params.index] = whole = full(self.b, node, g)
+                self.masks.reshaped(g, whole)
             elif node.op in ELEMENTWISE:
                 self._elementwise(node, g)
             elif any(a in self.active for a in node.args):
@@ -182,7 +187,7 @@ class _Sweep:
                 continue
             if arg.array.shape != node.array.shape:
                 spread = full(self.b, node, contribution)
-                contribution = make.sum_to(self.b, spread, arg.array.shape)
+                contribution = self.masks.summed(spread, arg.array.shape)
             self.give(arg, contribution)
 
     def _moved(self, node: Node, g: Node) -> None:
@@ -195,15 +200,19 @@ class _Sweep:
             )
         whole = full(self.b, node, g)
         self.masks.reshaped(g, whole)
-        self.masks.through(node, whole)
-        for arg, contribution in zip(node.args, pullback(self.b, node, whole), strict=True):
+        contributions = pullback(self.b, node, whole)
+        if node.op is BROADCAST_TO:
+            contributions = (self.masks.summed(whole, node.args[0].array.shape),)
+        self.masks.through(node, whole, contributions)
+        for arg, contribution in zip(node.args, contributions, strict=True):
             if contribution is not None:
                 self.give(arg, contribution)
 
     def _structured(self, node: Node) -> None:
         alone = [a in self.active and node.args.count(a) == 1 for a in node.args]
+        results = self.results[node]
         given = Cotangents(
-            self.results[node],
+            results,
             [a in self.active for a in node.args],
             [
                 self.adjoints.get(a) if once else None
@@ -211,6 +220,7 @@ class _Sweep:
             ],
             self.checkpoints,
             self.integers,
+            lambda k: self._mask_of(results[k]),
         )
         pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:
@@ -221,6 +231,9 @@ class _Sweep:
             if g is not None:
                 self.give(arg, g)
 
+    def _mask_of(self, g: Node | None) -> Node | None:
+        return None if g is None or not g.array.shape else self.masks.mask_of(g)
+
     def _sum(self, node: Node, x: Node, y: Node) -> Node:
         """`x + y`; what is added at places of zeros is added at those places of the other."""
         b = self.b
@@ -230,7 +243,10 @@ class _Sweep:
                 continue
             if part.array.shape != node.array.shape:
                 continue  # what is broadcast writes into a row, of which there are many
-            return b.node(part.op, (full(b, node, whole), *part.args[1:]), part.params)
+            whole = full(b, node, whole)
+            total = b.node(part.op, (whole, *part.args[1:]), part.params)
+            self.masks.added(whole, part, total)
+            return total
         return self.masks.add(x, y)
 
 

@@ -8,8 +8,9 @@ array's length.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from codegen_ad.derive.integers import Known
 from codegen_ad.ir.builder import Builder, Input
@@ -65,11 +66,21 @@ def _line(origin: Origin | None) -> str:
     return f"line {origin.line}: " if origin is not None else ""
 
 
-Pull = Callable[
-    [Builder, Sequence[Seed], Sequence[Node], Sequence[Node], Checkpoints | None, Known],
-    tuple[list[Node | None], list[Node]],
-]
-"""`derive.reverse.pull`, handed to the rules, which call it on regions."""
+class Pull(Protocol):
+    """`derive.reverse.pull`, handed to the rules, which call it on regions."""
+
+    def __call__(
+        self,
+        b: Builder,
+        seeds: Sequence[Seed],
+        wrt: Sequence[Node],
+        primal: Sequence[Node] = ...,
+        checkpoints: Checkpoints | None = ...,
+        known_integers: Known | None = ...,
+        masks: Mapping[Node, Node] | None = ...,
+    ) -> tuple[list[Node | None], list[Node]]:
+        """The cotangents of `wrt`, and `primal` again."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,7 @@ class Cotangents:
     so_far : the cotangent that an argument has from elsewhere, to be added to; or None.
     checkpoints : how loops outside of recorded ones are checkpointed; None where they are not.
     known : what is known of integers where the node stands.
+    mask_of : where the cotangent of the result at a position may be other than zero, if known.
     """
 
     of_results: Sequence[Node | None]
@@ -90,6 +102,7 @@ class Cotangents:
     so_far: Sequence[Node | None]
     checkpoints: Checkpoints | None = None
     known: Known = field(default_factory=Known)
+    mask_of: Callable[[int], Node | None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,9 +150,8 @@ class Machine:
 
     def fails(self, error: Exception) -> NoReturn:
         """Refuse what raises an exception as it stands."""
-        said = str(error).replace("'List'", "'list'").replace("'Dict'", "'dict'")
         self.refuse(
-            f"`{self.text()}` fails when the function runs: {type(error).__name__}: {said}.",
+            f"`{self.text()}` fails when the function runs: {words.said(error)}.",
             "Call the function itself to see the error.",
         )
 

@@ -34,6 +34,22 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 
+_STANDS_FOR = {List: "list", Dict: "dict", Array: "numpy.ndarray"}
+"""Classes of values, and the names of those whose objects the user's function has there."""
+
+
+def said(error: Exception) -> str:
+    """What an exception says, by the names of the user's classes.
+
+    A `TypeError` names the classes of its operands, which are ours while a function is read.
+    """
+    text = str(error)
+    if isinstance(error, TypeError):
+        for own, theirs in _STANDS_FOR.items():
+            text = text.replace(repr(own.__name__), repr(theirs))
+    return f"{type(error).__name__}: {text}"
+
+
 def describe(m: Machine, value: Value) -> str:
     """Return the value in words."""
     raw: Any = value

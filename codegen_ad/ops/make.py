@@ -187,13 +187,19 @@ def update(
 
 def sum_to(b: Builder, x: Node, shape: Shape) -> Node:
     """`x` summed over the axes along which `shape` was broadcast: the adjoint of broadcasting."""
-    extra = x.array.rank - len(shape)
-    axes = [
-        a
-        for a, dim in enumerate(x.array.shape)
-        if a < extra or (shape[a - extra] == ONE and dim != ONE)
-    ]
-    return reshape(b, sum_(b, x, axes), shape)
+    return reshape(b, sum_(b, x, _broadcast_axes(x.array.shape, shape)), shape)
+
+
+def any_to(b: Builder, x: Node, shape: Shape) -> Node:
+    """Whether one of the booleans holds along those axes."""
+    axes = tuple(_broadcast_axes(x.array.shape, shape))
+    return reshape(b, b.node(reduction.ANY, (x,), reduction.Reduce(axes)) if axes else x, shape)
+
+
+def _broadcast_axes(own: Shape, shape: Shape) -> list[int]:
+    """The axes along which `shape` was broadcast to `own`."""
+    extra = len(own) - len(shape)
+    return [a for a, dim in enumerate(own) if a < extra or (shape[a - extra] == ONE and dim != ONE)]
 
 
 def flip(b: Builder, x: Node, axis: int) -> Node:

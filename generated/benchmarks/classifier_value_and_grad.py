@@ -5,16 +5,16 @@
 layers_0_0: f8[d, k]    layers_0_1: f8[k]    layers_1_0: f8[k, q]    layers_1_1: f8[q]
 layers_2_0: f8[q, t]    layers_2_1: f8[t]    x: f8[n, d]    labels: i8[n_labels_0]
 
-Cost for each of n_labels_0: 3 operations; 24 bytes read, 16 written.
-Cost for each of n: 3 operations, 1 log; 32 bytes read, 48 written.
+Cost for each of n_labels_0: 3 operations; 16 bytes read, 16 written.
+Cost for each of n: 2 operations, 1 log; 24 bytes read, 40 written.
 Cost for each of k*n: 7 operations; 32 bytes read, 32 written.
 Cost for each of n*q: 7 operations; 32 bytes read, 32 written.
-Cost for each of n*t: 13 operations, 2 exp; 136 bytes read, 96 written.
+Cost for each of n*t: 12 operations, 2 exp; 112 bytes read, 80 written.
 Library calls: dot, dot, dot, dot, dot, dot, dot, dot.
-Stored: d_value_1[n, t], first_1[n, k], first[n, k], second_1[n, q], second[n, q], scores_1[n, t],
-scores[n, t], highest[n, 1], logs_tile[t, 64], logs[n, t], d_logs_1[n, t], scores_tile[t, 64],
-logs_tile_3[t, 64], d_value_tile[t, 64], d_logs_tile_2[t, 64], d_scores[n, t], d_second[n, q],
-d_second_1[n, q], d_first[n, k], d_first_1[n, k].
+Stored: d_logs_1[n, 1], first_1[n, k], first[n, k], second_1[n, q], second[n, q], scores_1[n, t],
+scores[n, t], highest[n, 1], logs_tile[t, 64], logs[n, t], d_logs_3[n, t], scores_tile[t, 64],
+logs_tile_3[t, 64], d_logs_tile_1[t, 64], d_scores[n, t], d_second[n, q], d_second_1[n, q],
+d_first[n, k], d_first_1[n, k].
 """
 
 import math
@@ -129,17 +129,17 @@ def classifier_value_and_grad(
     q = max(layers_1_0.shape[1], 0)  # so that loops use vectors
     t = max(layers_2_0.shape[1], 0)  # so that loops use vectors
     n_labels_0 = labels.shape[0]
-    d_value_1 = np.zeros((n, t))
+    d_logs_1 = np.zeros((n, 1))
+    # line 16: return -logs[np.arange(len(labels)), labels].mean()
+    value_1 = float(n_labels_0)
+    # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
+    d_value_1 = -1.0 / value_1
     # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
+    d_logs_2 = -d_value_1
     if n_labels_0 > n:
         raise IndexError("line 15: index is out of bounds for axis 0")
     for i in range(n_labels_0):
-        labels_1 = labels[i]
-        if labels_1 < 0:
-            labels_1 += t
-        if labels_1 < 0 or labels_1 >= t:
-            raise IndexError("line 15: index is out of bounds for axis 1")
-        d_value_1[i, labels_1] += 1.0
+        d_logs_1[i, 0] += d_logs_2
     first_1 = np.empty((n, k))
     # line 11: first = np.maximum(x @ W1 + b1, 0)
     np.dot(np.ascontiguousarray(x), np.ascontiguousarray(layers_0_0), out=first_1)
@@ -165,26 +165,17 @@ def classifier_value_and_grad(
     highest = np.empty((n, 1))
     logs_tile = np.empty((t, 64))
     logs = np.empty((n, t))
-    d_logs_1 = np.empty((n, t))
-    # line 16: return -logs[np.arange(len(labels)), labels].mean()
-    value_1 = float(n_labels_0)
-    # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
-    d_value_2 = -1.0 / value_1
+    d_logs_3 = np.empty((n, t))
     highest_tile = np.empty(64)
     logs_tile_1 = np.empty(64)
-    d_logs_tile = np.empty(64)
     logs_tile_2 = np.empty(64)
-    d_logs_tile_1 = np.empty(64)
+    d_logs_tile = np.empty(64)
     scores_tile = np.empty((t, 64))
     logs_tile_3 = np.empty((t, 64))
-    d_value_tile = np.empty((t, 64))
-    d_logs_tile_2 = np.empty((t, 64))
+    d_logs_tile_1 = np.empty((t, 64))
     # In tiles of 64 rows; what rows keep stands in buffers, rows last.
     for base in range(0, n, 64):
         rows = min(64, n - base)
-        for row in range(rows):
-            for i in range(t):
-                d_value_tile[i, row] = d_value_1[base + row, i]
         for row in range(rows):
             highest_1 = -math.inf
             for i in range(t):
@@ -203,23 +194,18 @@ def classifier_value_and_grad(
                 logs_tile[i, row] = logs_1
                 logs_tile_1[row] += vector_exp(logs_1)
         for row in range(rows):
-            logs_tile_2[row] = vector_log(logs_tile_1[row])
+            logs_2 = logs_tile_1[row]
+            logs_tile_2[row] = vector_log(logs_2)
             # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_tile[row] = 0.0
+            d_logs_tile[row] = d_logs_1[base + row, 0] / logs_2
         for i in range(t):
             for row in range(rows):
                 # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
-                logs_tile_3[i, row] = logs_tile[i, row] - logs_tile_2[row]
+                logs_1 = logs_tile[i, row]
+                logs_tile_3[i, row] = logs_1 - logs_tile_2[row]
+                logs_3 = vector_exp(logs_1)
                 # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).su…
-                d_logs_tile[row] += d_value_tile[i, row]
-        for row in range(rows):
-            d_logs_tile_1[row] = d_logs_tile[row] * d_value_2 / logs_tile_1[row]
-        for i in range(t):
-            for row in range(rows):
-                # line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(axis=1, ke…
-                logs_2 = vector_exp(logs_tile[i, row])
-                # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).su…
-                d_logs_tile_2[i, row] = -(d_logs_tile_1[row] * logs_2)
+                d_logs_tile_1[i, row] = d_logs_tile[row] * logs_3
         for row in range(rows):
             for i in range(t):
                 scores[base + row, i] = scores_tile[i, row]
@@ -228,35 +214,35 @@ def classifier_value_and_grad(
                 logs[base + row, i] = logs_tile_3[i, row]
         for row in range(rows):
             for i in range(t):
-                d_logs_1[base + row, i] = d_logs_tile_2[i, row]
+                d_logs_3[base + row, i] = d_logs_tile_1[i, row]
     value_2 = 0.0
     # line 16: return -logs[np.arange(len(labels)), labels].mean()
     if n_labels_0 > n:
         raise IndexError("line 16: index is out of bounds for axis 0")
     for i in range(n_labels_0):
-        labels_2 = labels[i]
-        if labels_2 < 0:
-            labels_2 += t
-        if labels_2 < 0 or labels_2 >= t:
+        labels_1 = labels[i]
+        if labels_1 < 0:
+            labels_1 += t
+        if labels_1 < 0 or labels_1 >= t:
             raise IndexError("line 16: index is out of bounds for axis 1")
-        value_2 = plus(value_2, logs[i, labels_2])
+        value_2 = plus(value_2, logs[i, labels_1])
         # gradient of line 16: return -logs[np.arange(len(labels)), labels].mean()
-        d_logs_1[i, labels_2] += d_value_2
+        d_logs_3[i, labels_1] += d_value_1
     d_scores = np.empty((n, t))
     d_layers_2_1 = np.zeros(t)
     for i in range(n):
-        d_logs_2 = 0.0
+        d_logs_4 = 0.0
         d_highest_1 = 0.0
         # line 14: highest = scores.max(axis=1, keepdims=True)
         highest_i = highest[i, 0]
         for j in range(t):
             # gradient of line 15: logs = scores - highest - np.log(np.exp(scores - highest).sum(ax…
-            d_logs_2 = plus(d_logs_2, d_logs_1[i, j])
+            d_logs_4 = plus(d_logs_4, d_logs_3[i, j])
             # gradient of line 14: highest = scores.max(axis=1, keepdims=True)
             d_highest_1 = plus(d_highest_1, 1.0 if scores[i, j] == highest_i else 0.0)
-        d_highest_2 = d_logs_2 / d_highest_1
+        d_highest_2 = d_logs_4 / d_highest_1
         for j in range(t):
-            d_scores_1 = d_logs_1[i, j] - (d_highest_2 if scores[i, j] == highest_i else 0.0)
+            d_scores_1 = d_logs_3[i, j] - (d_highest_2 if scores[i, j] == highest_i else 0.0)
             d_scores[i, j] = d_scores_1
             # gradient of line 13: scores = second @ W3 + b3
             d_layers_2_1[j] += d_scores_1

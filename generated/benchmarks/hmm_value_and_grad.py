@@ -7,13 +7,14 @@ Made for n = 8.
 
 Cost for each of n: 4 operations; 32 bytes read, 32 written.
 Cost for each of n*n: 15 operations, 1 exp; 88 bytes read, 32 written.
-Cost for each of d*n: 15 operations, 1 exp; 88 bytes read, 32 written.
-Cost for each of q: 5 operations, 1 log; 24 bytes read, 8 written.
-Cost for each of n*q: 11 operations; 96 bytes read, 72 written.
+Cost for each of d*n: 15 operations, 1 exp; 90 bytes read, 32 written.
+Cost for each of q: 5 operations, 1 log; 32 bytes read, 8 written.
+Cost for each of n*q: 11 operations; 96 bytes read, 73 written.
 Cost for each of n*n*q: 6 operations; 32 bytes read, 0 written.
 Stored: alpha_1[n], d_alpha_block[64, n], d_A_1[n], d_B_1[d], d_alpha_1[n], d_alpha_2[n, n],
-d_alpha_3[n, d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1], A_3[n, n], B_3[n, d],
-alpha_steps[q, n], alpha_2[q, n], scale_steps[q], alpha[n], d_alpha_block_1[64, n], product[n, n].
+d_alpha_3[n, d], d_alpha_4[n, d], A_1[n, 1], B_1[n, 1], A[n, n], B[n, d], A_2[n, 1], B_2[n, 1],
+A_3[n, n], B_3[n, d], alpha_steps[q, n], alpha_3[q, n], scale_steps[q], alpha[n],
+d_alpha_block_1[64, n], product[n, n].
 Predicted cost relative to the value alone: 1.9.
 """
 
@@ -97,6 +98,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
     d_alpha_1 = np.zeros(n)
     d_alpha_2 = np.zeros((n, n))
     d_alpha_3 = np.zeros((n, d))
+    d_alpha_4 = np.zeros((n, d), dtype=np.bool_)
     A_1 = np.empty((n, 1))
     B_1 = np.empty((n, 1))
     A = np.empty((n, n))
@@ -144,8 +146,17 @@ def hmm_value_and_grad(logits, emission, start, seen):
         for j in range(d):
             # line 14: B = B / B.sum(axis=1, keepdims=True)
             B_3[i, j] = B[i, j] / B_5
+    for j in range(q):
+        # gradient of line 18: alpha = (alpha @ A) * B[:, seen[t]]
+        alpha_2 = seen[-j + q - 1]
+        if alpha_2 < 0:
+            alpha_2 += d
+        if alpha_2 < 0 or alpha_2 >= d:
+            raise IndexError("line 18: index is out of bounds for axis 1")
+        for i in range(n):
+            d_alpha_4[i, alpha_2] = True
     alpha_steps = np.empty((q, n))
-    alpha_2 = np.empty((q, n))
+    alpha_3 = np.empty((q, n))
     scale_steps = np.empty(q)
     alpha = np.empty(n)
     # line 17: for t in range(len(seen)):
@@ -154,36 +165,36 @@ def hmm_value_and_grad(logits, emission, start, seen):
     total = 0.0
     for t in range(q):
         for i in range(n):
-            alpha_3 = 0.0
+            alpha_4 = 0.0
             alpha_steps[t, i] = alpha[i]
-            alpha_3_other = 0.0
+            alpha_4_other = 0.0
             # Two sums take turns, so that fewer additions wait for each other.
             for j in range(n):
                 # line 18: alpha = (alpha @ A) * B[:, seen[t]]
-                alpha_3, alpha_3_other = alpha_3_other, alpha_3 + alpha[j] * A_3[j, i]
-            alpha_3 = alpha_3 + alpha_3_other
-            alpha_1[i] = alpha_3
+                alpha_4, alpha_4_other = alpha_4_other, alpha_4 + alpha[j] * A_3[j, i]
+            alpha_4 = alpha_4 + alpha_4_other
+            alpha_1[i] = alpha_4
         scale = 0.0
-        alpha_4 = seen[t]
-        if alpha_4 < 0:
-            alpha_4 += d
-        if alpha_4 < 0 or alpha_4 >= d:
+        alpha_5 = seen[t]
+        if alpha_5 < 0:
+            alpha_5 += d
+        if alpha_5 < 0 or alpha_5 >= d:
             raise IndexError("line 18: index is out of bounds for axis 1")
         scale_other = 0.0
         # Two sums take turns, so that fewer additions wait for each other.
         for i in range(n):
-            alpha_5 = alpha_1[i]
-            alpha_2[t, i] = alpha_5
-            alpha_6 = alpha_5 * B_3[i, alpha_4]
+            alpha_6 = alpha_1[i]
+            alpha_3[t, i] = alpha_6
+            alpha_7 = alpha_6 * B_3[i, alpha_5]
             # line 19: scale = alpha.sum()
-            scale, scale_other = scale_other, scale + alpha_6
+            scale, scale_other = scale_other, scale + alpha_7
         scale = scale + scale_other
         scale_steps[t] = scale
         for i in range(n):
             # line 18: alpha = (alpha @ A) * B[:, seen[t]]
-            alpha_6 = alpha_1[i] * B_3[i, alpha_4]
+            alpha_7 = alpha_1[i] * B_3[i, alpha_5]
             # line 20: alpha = alpha / scale
-            alpha[i] = alpha_6 / scale
+            alpha[i] = alpha_7 / scale
         # line 21: total += np.log(scale)
         total += math.log(scale)
     # line 22: return -total
@@ -194,48 +205,48 @@ def hmm_value_and_grad(logits, emission, start, seen):
     for first in range(0, q, 64):
         steps = min(64, q - first)
         for step in range(steps):
-            d_alpha_4 = 0.0
-            d_alpha_4_other = 0.0
+            d_alpha_5 = 0.0
+            d_alpha_5_other = 0.0
             # Two sums take turns, so that fewer additions wait for each other.
             for i in range(n):
                 # gradient of line 20: alpha = alpha / scale
-                d_alpha_4, d_alpha_4_other = d_alpha_4_other, d_alpha_4 + d_alpha_1[i] * alpha[i]
+                d_alpha_5, d_alpha_5_other = d_alpha_5_other, d_alpha_5 + d_alpha_1[i] * alpha[i]
                 # gradient of line 17: for t in range(len(seen)):
                 alpha[i] = alpha_steps[-first + q - step - 1, i]
             # gradient of line 20: alpha = alpha / scale
-            d_alpha_4 = d_alpha_4 + d_alpha_4_other
+            d_alpha_5 = d_alpha_5 + d_alpha_5_other
             scale_1 = scale_steps[-first + q - step - 1]
             # gradient of line 21: total += np.log(scale)
             d_total_1 = 1.0 / scale_1
             d_total_2 = -1.0 / scale_1
             # gradient of line 20: alpha = alpha / scale
-            d_scale = d_total_2 - d_alpha_4 * d_total_1
+            d_scale = d_total_2 - d_alpha_5 * d_total_1
             # line 18: alpha = (alpha @ A) * B[:, seen[t]]
-            alpha_7 = seen[-first + q - step - 1]
-            if alpha_7 < 0:
-                alpha_7 += d
-            if alpha_7 < 0 or alpha_7 >= d:
+            alpha_8 = seen[-first + q - step - 1]
+            if alpha_8 < 0:
+                alpha_8 += d
+            if alpha_8 < 0 or alpha_8 >= d:
                 raise IndexError("line 18: index is out of bounds for axis 1")
             for i in range(n):
                 # gradient of line 20: alpha = alpha / scale
-                d_alpha_5 = d_alpha_1[i] * d_total_1
+                d_alpha_6 = d_alpha_1[i] * d_total_1
                 # gradient of line 19: scale = alpha.sum()
-                d_alpha = d_alpha_5 + d_scale
+                d_alpha = d_alpha_6 + d_scale
                 # gradient of line 18: alpha = (alpha @ A) * B[:, seen[t]]
-                d_alpha_block[step, i] = d_alpha * B_3[i, alpha_7]
-                d_alpha_3[i, alpha_7] += d_alpha * alpha_2[-first + q - step - 1, i]
+                d_alpha_block[step, i] = d_alpha * B_3[i, alpha_8]
+                d_alpha_3[i, alpha_8] += d_alpha * alpha_3[-first + q - step - 1, i]
             for i in range(n):
-                d_alpha_6 = 0.0
+                d_alpha_7 = 0.0
                 d_alpha_block_1[step, i] = alpha[i]
-                d_alpha_6_other = 0.0
+                d_alpha_7_other = 0.0
                 # Two sums take turns, so that fewer additions wait for each other.
                 for j in range(n):
-                    d_alpha_6, d_alpha_6_other = (
-                        d_alpha_6_other,
-                        d_alpha_6 + d_alpha_block[step, j] * A_3[i, j],
+                    d_alpha_7, d_alpha_7_other = (
+                        d_alpha_7_other,
+                        d_alpha_7 + d_alpha_block[step, j] * A_3[i, j],
                     )
-                d_alpha_6 = d_alpha_6 + d_alpha_6_other
-                d_alpha_1[i] = d_alpha_6
+                d_alpha_7 = d_alpha_7 + d_alpha_7_other
+                d_alpha_1[i] = d_alpha_7
         add_outer_products(d_alpha_2, d_alpha_block_1, d_alpha_block, steps, product)
     d_logits = np.empty((n, n))
     d_emission = np.empty((n, d))
@@ -259,7 +270,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
         B_7 = B_1[i, 0]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B_2 = plus(d_B_2, d_alpha_3[i, j] * d_B_4 * B_3[i, j])
+            d_B_2 = plus(d_B_2, d_alpha_3[i, j] * d_B_4 * B_3[i, j] if d_alpha_4[i, j] else 0.0)
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_3 = plus(d_B_3, 1.0 if emission[i, j] == B_7 else 0.0)
         for j in range(n):
@@ -269,7 +280,7 @@ def hmm_value_and_grad(logits, emission, start, seen):
             d_A_1[j] = d_A * A[i, j]
         for j in range(d):
             # gradient of line 14: B = B / B.sum(axis=1, keepdims=True)
-            d_B = d_alpha_3[i, j] * d_B_4 - d_B_2
+            d_B = (d_alpha_3[i, j] * d_B_4 if d_alpha_4[i, j] else 0.0) - d_B_2
             # gradient of line 13: B = np.exp(emission - emission.max(axis=1, keepdims=True))
             d_B_1[j] = d_B * B[i, j]
         d_A_5 = 0.0

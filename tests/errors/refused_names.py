@@ -219,6 +219,11 @@ def set_of_lists(x: Any) -> Any:
     return x * len({[1, 2]})
 
 
+def key_that_is_missing(x: Any) -> Any:
+    held = {"Dict": x}
+    return held.pop("List")
+
+
 def change_outside_object(x: Any) -> Any:
     CONFIG.rate = 2.0
     return x * CONFIG.rate
