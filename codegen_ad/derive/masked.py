@@ -42,7 +42,7 @@ class Masks:
     def __init__(self, b: Builder) -> None:
         self._b = b
         self._known: dict[Node, Chosen | Placed | Replaced] = {}
-        self._dense: set[Node] = set()
+        self._counted: dict[Node, Node | None] = {}  # what loops say; None where it is nothing
 
     def times(self, g: Node, partial: Node, own: Collection[Node] = ()) -> Node | None:
         """`g * partial`; None where that is zero whatever `g` is.
@@ -152,18 +152,17 @@ class Masks:
 
     def _learn(self, g: Node) -> bool:
         """Whether `g`, of which nothing is known yet, is what loops or branches added up."""
-        if g in self._dense:
+        if g in self._counted:
             return False
-        mask = reached(self._b, g)
+        self._counted[g] = mask = reached(self._b, g, self._counted)
         if mask is None:
-            self._dense.add(g)
             return False
         self._known[g] = Chosen(mask, g, counted=True)
         return True
 
     def _know(self, result: Node, known: Placed) -> None:
         if placed.covers(known, result.array.shape):
-            self._dense.add(result)
+            self._counted[result] = None
         else:
             self._known[result] = known
 

@@ -25,13 +25,13 @@ from codegen_ad.ops.movement import BROADCAST_TO, RESHAPE, SLICE, TRANSPOSE
 
 MOVED = (BROADCAST_TO, RESHAPE, SLICE, TRANSPOSE)
 
-Masks = Mapping[Node, Node]
-"""For each sum that a region is given, the mask of it."""
+Masks = Mapping[Node, Node | None]
+"""For each sum that a region is given, or that was looked at before, the mask of it."""
 
 
-def reached(b: Builder, g: Node) -> Node | None:
+def reached(b: Builder, g: Node, known: Masks) -> Node | None:
     """The mask of the elements of `g` that may be other than zero; None if all of them may."""
-    return _mask(b, g, {})
+    return _mask(b, g, known)
 
 
 def _mask(b: Builder, g: Node, known: Masks) -> Node | None:
@@ -108,8 +108,8 @@ def _written(b: Builder, g: Node, known: Masks) -> Node | None:
 def _of_branch(b: Builder, node: Node, branch: Branch, index: int, known: Masks) -> Node | None:
     """By the side that was taken; None if neither side leaves anything out."""
     condition, *captured = node.args
-    given = [k for k, a in enumerate(captured) if a in known]
-    outer = [*captured, *(known[captured[k]] for k in given)]
+    given = {k: mask for k, a in enumerate(captured) if (mask := known.get(a)) is not None}
+    outer = [*captured, *given.values()]
     regions: list[Region] = []
     dense = 0
     for side in branch.regions:
@@ -140,8 +140,9 @@ def _of_loop(b: Builder, node: Node, loop: Loop, index: int, known: Masks) -> No
     if _covers(b, node, index):
         return None
     _, *args = node.args
-    given = [k for k, a in enumerate(args) if a in known and k >= loop.carried]
-    masks = [start, *(known[args[k]] for k in given)]
+    found = ((k, known.get(a)) for k, a in enumerate(args) if k >= loop.carried)
+    given = {k: mask for k, mask in found if mask is not None}
+    masks = [start, *given.values()]
     with b.scope():
         place, *own = placeholders(b, loop.body.inputs)
         carried, *captured = placeholders(b, masks)
