@@ -52,8 +52,9 @@ def names_of(function: Callable[..., Any], wrt: Names) -> tuple[str, ...]:
     InvalidArgument
         If an item is no name, position or path, or one is given twice.
     """
-    is_one = isinstance(wrt, str | bytes | bytearray) or not isinstance(wrt, Sequence)
-    items = (wrt,) if is_one else tuple(wrt)
+    items: tuple[object, ...] = (wrt,)
+    if isinstance(wrt, Sequence) and not isinstance(wrt, str | bytes | bytearray):
+        items = tuple(wrt)
     try:
         parameters = tuple(inspect.signature(function).parameters)
     except (TypeError, ValueError):
