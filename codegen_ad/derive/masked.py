@@ -187,10 +187,10 @@ class Masks:
         shape = broadcast_shapes(g.array.shape, partial.array.shape)
         parts: list[Part] = []
         for part in known.parts:
-            there = placed.Reader(self._b, part, own)
+            there = placed.Reader(self._b, part, g.array.shape, own)
             values = self.times(part.values, there.read(partial, shape), there.own)
             if values is not None:
-                parts.append(placed.widened(part, values, shape))
+                parts.append(placed.widened(part, values, g.array.shape, shape))
         if not parts:
             return None
         product_of = Placed(tuple(parts))

@@ -66,6 +66,13 @@ class Replaced:
     part: Part
 
 
+def _in_full(b: Builder, part: Part, own: Shape) -> Node:
+    """The values of a part of an array of shape `own`, one for each place."""
+    if part.spans:
+        return make.broadcast_to(b, part.values, tuple(s.length for s in part.spans))
+    return make.broadcast_to(b, part.values, (*part.head, *own[len(part.indices) :]))
+
+
 def written(b: Builder, x: Node, part: Part, value: Node, *, accumulate: bool) -> Node:
     """`x` with a value put or added at the places of the part; `value` is broadcast to these."""
     shape = x.array.shape
@@ -79,16 +86,21 @@ def written(b: Builder, x: Node, part: Part, value: Node, *, accumulate: bool) -
 
 
 class Reader:
-    """Values at the places of a part, operation by operation.
+    """Values at the places of a part of an array, operation by operation.
+
+    Parameters
+    ----------
+    shape : of the array.
 
     Attributes
     ----------
     own : those of the nodes it is given, at these places.
     """
 
-    def __init__(self, b: Builder, part: Part, own: Collection[Node]) -> None:
+    def __init__(self, b: Builder, part: Part, shape: Shape, own: Collection[Node]) -> None:
         self._b = b
         self._part = part
+        self._shape = shape
         self._own = own
         self.own: set[Node] = set()
 
@@ -109,9 +121,8 @@ class Reader:
         own = (*(ONE for _ in range(rank - x.array.rank)), *x.array.shape)
         x = make.reshape(b, x, own)
         if part.spans:
-            all_of = make.whole(ONE)
-            pairs = zip(part.spans, own, strict=True)
-            spans = [make.whole(d) if all_of in (s, make.whole(d)) else s for s, d in pairs]
+            axes = zip(part.spans, self._shape, own, strict=True)
+            spans = [make.whole(e) if ONE in (d, e) else s for s, d, e in axes]
             return make.slice_(b, x, spans)
         if all(d == ONE for d in own[:count]):
             return make.reshape(b, x, own[count:])
@@ -128,11 +139,11 @@ def fits(placed: Placed, own: Shape, other: Shape) -> bool:
     return all(a >= len(p.indices) for p in placed.parts for a in wider)
 
 
-def widened(part: Part, values: Node, shape: Shape) -> Part:
-    """The values at the same places in an array of this shape, which may be wider elsewhere."""
+def widened(part: Part, values: Node, own: Shape, shape: Shape) -> Part:
+    """The values at the same places in an array that has `shape`, wider where `own` has size 1."""
     if part.spans:
-        pairs = zip(part.spans, shape, strict=True)
-        spans = tuple(make.whole(d) if s == make.whole(ONE) else s for s, d in pairs)
+        axes = zip(part.spans, own, shape, strict=True)
+        spans = tuple(make.whole(e) if d == ONE else s for s, d, e in axes)
         return Part(values, (), spans)
     return part.with_values(values)
 
@@ -156,7 +167,8 @@ def _reshaped(b: Builder, part: Part, own: Shape, shape: Shape) -> Part | None:
             return None
         kept = iter(s for s, d in zip(part.spans, own, strict=True) if d != ONE)
         spans = tuple(make.whole(ONE) if d == ONE else next(kept) for d in shape)
-        return Part(make.reshape(b, part.values, tuple(s.length for s in spans)), (), spans)
+        values = _in_full(b, part, own)
+        return Part(make.reshape(b, values, tuple(s.length for s in spans)), (), spans)
     count = len(part.indices)
     named = [(d, i) for d, i in zip(own, part.indices, strict=False) if d != ONE]
     zero = make.constant(b, 0, DType.INT64)
@@ -172,7 +184,7 @@ def _reshaped(b: Builder, part: Part, own: Shape, shape: Shape) -> Part | None:
             break
     if named or not indices:
         return None
-    values = make.reshape(b, part.values, (*part.head, *shape[len(indices) :]))
+    values = make.reshape(b, _in_full(b, part, own), (*part.head, *shape[len(indices) :]))
     return Part(values, tuple(make.broadcast_to(b, i, part.head) for i in indices))
 
 
@@ -302,19 +314,20 @@ def summed(b: Builder, placed: Placed, own: Shape, shape: Shape) -> tuple[Placed
 def _summed(b: Builder, part: Part, own: Shape, shape: Shape, gone: Sequence[int]) -> Part:
     """One part of such a sum; it has no place where nothing is left of it."""
     extra, head, count = len(own) - len(shape), part.head, len(part.indices)
+    values = _in_full(b, part, own)
     if part.spans:
         lengths = [ONE if a in gone else s.length for a, s in enumerate(part.spans)]
-        values = make.sum_to(b, part.values, tuple(lengths[extra:]))
+        values = make.sum_to(b, values, tuple(lengths[extra:]))
         chosen = [make.whole(ONE) if a in gone else s for a, s in enumerate(part.spans)]
         spans = tuple(chosen[extra:])
         is_whole = all(s == make.whole(d) for s, d in zip(spans, shape, strict=True))
         return Part(values, (), () if is_whole else spans)
     behind = [len(head) + a - count for a in gone if a >= count]
     if all(a in gone for a in range(count)):
-        values = make.sum_(b, part.values, (*range(len(head)), *behind))
+        values = make.sum_(b, values, (*range(len(head)), *behind))
         return Part(make.reshape(b, values, shape))
     first = make.constant(b, 0, DType.INT64)
     kept = [first if a in gone else i for a, i in enumerate(part.indices)][extra:]
-    values = make.sum_(b, part.values, behind)
+    values = make.sum_(b, values, behind)
     values = make.reshape(b, values, (*head, *shape[len(kept) :]))
     return Part(values, tuple(make.broadcast_to(b, i, head) for i in kept))
