@@ -122,7 +122,7 @@ class Reader:
         x = make.reshape(b, x, own)
         if part.spans:
             axes = zip(part.spans, self._shape, own, strict=True)
-            spans = [make.whole(e) if ONE in (d, e) else s for s, d, e in axes]
+            spans = [s if d == e else make.whole(e) for s, d, e in axes]
             return make.slice_(b, x, spans)
         if all(d == ONE for d in own[:count]):
             return make.reshape(b, x, own[count:])
@@ -136,14 +136,18 @@ def fits(placed: Placed, own: Shape, other: Shape) -> bool:
     if len(shape) != len(own):
         return False
     wider = [a for a, (d, e) in enumerate(zip(own, shape, strict=True)) if d != e]
-    return all(a >= len(p.indices) for p in placed.parts for a in wider)
+    return all(
+        p.spans[a] == make.whole(ONE) if p.spans else a >= len(p.indices)
+        for p in placed.parts
+        for a in wider
+    )
 
 
 def widened(part: Part, values: Node, own: Shape, shape: Shape) -> Part:
     """The values at the same places in an array that has `shape`, wider where `own` has size 1."""
     if part.spans:
         axes = zip(part.spans, own, shape, strict=True)
-        spans = tuple(make.whole(e) if d == ONE else s for s, d, e in axes)
+        spans = tuple(s if d == e else make.whole(e) for s, d, e in axes)
         return Part(values, (), spans)
     return part.with_values(values)
 
@@ -165,6 +169,8 @@ def _reshaped(b: Builder, part: Part, own: Shape, shape: Shape) -> Part | None:
     if part.spans:
         if [d for d in own if d != ONE] != [d for d in shape if d != ONE]:
             return None
+        if any(d == ONE and s != make.whole(ONE) for s, d in zip(part.spans, own, strict=True)):
+            return None  # nothing of an axis of size 1
         kept = iter(s for s, d in zip(part.spans, own, strict=True) if d != ONE)
         spans = tuple(make.whole(ONE) if d == ONE else next(kept) for d in shape)
         values = _in_full(b, part, own)

@@ -179,3 +179,18 @@ def test_second_derivatives_of_what_is_picked(function: Function) -> None:
     f = differentiate(function)
     with np.errstate(all="ignore"):
         np.testing.assert_allclose(f.hessian(X), slopes(f.grad, 1e-5), rtol=1e-6, atol=1e-7)
+
+
+def but_the_last(x: Any) -> Any:
+    K = np.exp(x[:, None] * x[None, :])
+    return np.sum(np.sin(K)[:-1, :]) + np.sum(np.sqrt(K)[:, 1:] * K[:, :-1])
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_nothing_is_picked_of_a_single_row(count: int) -> None:
+    x = W[:count].copy()
+    value, found = differentiate(but_the_last).value_and_grad(x)
+    np.testing.assert_allclose(value, but_the_last(x), rtol=1e-13)
+    steps = 1e-20j * np.eye(count)
+    expected = [np.imag(but_the_last(x + step)) / 1e-20 for step in steps]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
