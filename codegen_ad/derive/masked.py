@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from codegen_ad.derive import placed
 from codegen_ad.derive.placed import Part, Placed, Replaced
 from codegen_ad.derive.reached import reached
@@ -55,7 +57,7 @@ class Masks:
             condition, x, y = partial.args
             return self._choose(condition, self.times(g, x, own), self.times(g, y, own))
         match self._known.get(g):
-            case None if make.constant_value(partial) is not None or not self._learn(g):
+            case None if _is_number(partial) or not self._learn(g):
                 return product(self._b, g, partial, own)
             case Placed() as known if placed.fits(known, g.array.shape, partial.array.shape):
                 return self._at_places(g, known, partial, own)
@@ -67,7 +69,7 @@ class Masks:
                 chosen = self._chosen(g)
                 assert chosen is not None
                 result = product(self._b, chosen.value, partial, own)
-                if chosen.value is g and make.constant_value(partial) is not None:
+                if chosen.value is g and _is_number(partial):
                     self._known[result] = replace(chosen, value=result)  # no number spoils a 0
                     return result
                 return self._mask(replace(chosen, value=result))
@@ -303,6 +305,12 @@ def _is_looked_for(b: Builder, chosen: Chosen, shape: Shape) -> bool:
     if not shape:
         return b.in_region
     return not chosen.counted and any(d != ONE for d in shape)
+
+
+def _is_number(partial: Node) -> bool:
+    """Whether a partial derivative is a number that is the same everywhere, and finite."""
+    value = make.constant_value(partial)
+    return value is not None and bool(np.isfinite(value))
 
 
 def _is_within(partial: Node, g: Node) -> bool:

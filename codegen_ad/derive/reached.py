@@ -30,8 +30,29 @@ Masks = Mapping[Node, Node | None]
 
 
 def reached(b: Builder, g: Node, known: Masks) -> Node | None:
-    """The mask of the elements of `g` that may be other than zero; None if all of them may."""
-    return _mask(b, g, known)
+    """The mask of the elements of `g` that may be other than zero; None if all of them may.
+
+    Of zeros to which something was added outside of loops nothing is said here: places say that
+    (`placed.py`), and tangents of such sums, as of `np.bincount`, would only get slower.
+    """
+    return _mask(b, g, known) if _is_of_region(g) else None
+
+
+def _is_of_region(g: Node) -> bool:
+    """Whether a loop or a branch made it, or made a term of it."""
+    todo, seen = [g], set[Node]()
+    while todo:
+        node = todo.pop()
+        if isinstance(node.params, Result) or node.op is BY_NAME["where"]:
+            return True
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op in (SCATTER, UPDATE, BY_NAME["negative"], *MOVED):
+            todo.append(node.args[0])
+        elif node.op in (BY_NAME["add"], BY_NAME["subtract"], BY_NAME["multiply"]):
+            todo += node.args
+    return False
 
 
 def _mask(b: Builder, g: Node, known: Masks) -> Node | None:
