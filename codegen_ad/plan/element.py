@@ -237,6 +237,9 @@ class Elements:
         for axis, (place, extent) in enumerate(zip(places, source.array.shape, strict=False)):
             if place.is_constant or not is_unrolled(extent):
                 continue
+            if extent == ZERO:  # no place is within it, so no trip comes here
+                text = "False" if dtype is DType.BOOL else "0.0" if dtype.is_float else "0"
+                return Number(text, dtype)
             options = [
                 self.value(scope, source, (*places[:axis], q, *places[axis + 1 :], *rest))
                 for (q,) in unrolled_points((extent,))
