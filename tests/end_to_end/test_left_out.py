@@ -35,7 +35,7 @@ CASES = [
 ]
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(5)
 @pytest.mark.parametrize("kind", ["short", "long", "single"])
 @pytest.mark.parametrize(("function", "at"), CASES, ids=lambda v: getattr(v, "__name__", ""))
 def test_elements(function: Function, at: Any, kind: str) -> None:

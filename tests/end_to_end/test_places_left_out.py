@@ -173,7 +173,7 @@ def test_what_is_picked_has_its_slope_and_nothing_else(function: Function) -> No
         np.testing.assert_allclose(f.grad(X), expected, rtol=1e-8, atol=1e-8)
 
 
-@pytest.mark.every(2)
+@pytest.mark.every(5)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_second_derivatives_of_what_is_picked(function: Function) -> None:
     f = differentiate(function)
