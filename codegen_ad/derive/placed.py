@@ -209,9 +209,9 @@ def condition(b: Builder, known: Placed | Replaced, shape: Shape) -> Node:
         kept = make.full(b, shape, True, DType.BOOL)
         no = make.constant(b, False, DType.BOOL)
         return written(b, kept, known.part, no, accumulate=False)
-    masks = [_mask(part) for part in known.parts]
-    if len(shape) == 1 and all(m is not None for m in masks):
-        found = [m for m in masks if m is not None]
+    found = [m for part in known.parts if (m := _mask(part)) is not None]
+    # Places may come from the mask of another array, whose size need not be this one's.
+    if len(found) == len(known.parts) and all(m.array.shape == shape for m in found):
         return reduce(lambda x, y: make.apply(b, "logical_or", x, y), found)
     result = make.full(b, shape, False, DType.BOOL)
     yes = make.constant(b, True, DType.BOOL)

@@ -210,3 +210,21 @@ def test_data_pick_nothing_of_an_empty_array(count: int) -> None:
     steps = 1e-20j * np.eye(count)
     expected = [np.imag(every_second_behind_the_first(x + step)) / 1e-20 for step in steps]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def by_the_places_of_another(x: Any, other: Any) -> Any:
+    r = np.exp(x)
+    total = np.sum(r[np.flatnonzero(other > 0)] ** 2) + np.sum(r[x > 0])
+    r[np.flatnonzero(other > 0)] = 0.5
+    return total + np.sum(r**2)
+
+
+def test_places_of_a_mask_of_another_size() -> None:
+    f = differentiate(by_the_places_of_another, wrt="x")
+    other = np.array([1.0, -1.0, 2.0])
+    with np.errstate(all="ignore"):
+        expected = np.exp(W) * (W > 0) + 2 * np.exp(2 * W)
+        np.testing.assert_allclose(f.grad(W, other), expected, rtol=1e-12)
+        curved = np.exp(W) * (W > 0) + 4 * np.exp(2 * W)
+        found = f.hvp(W, other, np.ones(len(W)))
+        np.testing.assert_allclose(found, curved, rtol=1e-11)
