@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numba import types as numba_types
 
 from codegen_ad import build, differentiate
 from codegen_ad.backends.reference import evaluate
@@ -24,6 +23,7 @@ from codegen_ad.runtime.arguments import leaves_of, rebuild
 from codegen_ad.runtime.compiled import flat
 from codegen_ad.stages import Stages
 from tests.end_to_end.cases import Case
+from tests.end_to_end.doors import types_with_doors
 
 ROUNDING = {"f8": 1e-12, "f4": 2e-5}
 
@@ -270,7 +270,7 @@ def executed(text: str) -> dict[str, Any]:
         return args[0] if args else lambda function: function
 
     numba = types.ModuleType("numba")
-    vars(numba).update(njit=njit, prange=range, types=numba_types)
+    vars(numba).update(njit=njit, prange=range, types=types_with_doors())
     space: dict[str, Any] = {
         "__name__": "interpreted_kernel",
         "_like_numpy": lambda value: np.float64(value) if type(value) is float else value,
