@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from benchmarks.gpu.families import polynomial
 from codegen_ad import differentiate
 from codegen_ad.plan.device import parting, registers
 from tests.cuda.device_runs import run
@@ -52,13 +53,6 @@ def two_sums(p: Any, x: Any, y: Any) -> Any:
     return np.sum((z / (1 + z.std()) - y * p[3]) ** 2) + np.max(np.abs(z))
 
 
-def horner(p: Any, x: Any, y: Any) -> Any:
-    value = p[0] + 0.0 * x
-    for k in range(1, len(p)):
-        value = value * x + p[k]
-    return np.mean((value - y) ** 2)
-
-
 def faded(p: Any, x: Any, y: Any) -> Any:
     value, weight = 0.1 * x, np.ones_like(x)
     for k in range(len(p)):
@@ -74,7 +68,7 @@ CASES: tuple[tuple[Any, tuple[Any, ...]], ...] = (
     (linear, (RANDOM.normal(size=20), np.hstack([TABLE] * 4)[:, :20], Y)),
     (picked, (RANDOM.normal(size=20), RANDOM.integers(0, 20, 70), X, Y)),
     (two_sums, (RANDOM.normal(size=4), X, Y)),
-    (horner, (RANDOM.normal(size=20), X, Y)),
+    (polynomial, (RANDOM.normal(size=20), X, Y)),
     (faded, (RANDOM.normal(size=(9, 2)), X, Y)),
 )
 
