@@ -113,6 +113,10 @@ class Context(Protocol):
         """Whether a size is at least another; where only a call tells, each case has a kernel."""
         ...
 
+    def smaller(self, first: Dim, second: Dim, what: str) -> Dim:
+        """The smaller one of two sizes; where only a call tells, each case has a kernel."""
+        ...
+
     def is_zero_for_a_remainder(self, difference: Dim) -> bool:
         """Whether a difference of sizes is zero for one remainder of a symbol alone."""
         ...

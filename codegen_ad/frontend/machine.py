@@ -295,6 +295,10 @@ class Machine:
         """Whether a size is at least another; where only a call tells, each case has a kernel."""
         return requirements.holds(self, first, second, what)
 
+    def smaller(self, first: Dim, second: Dim, what: str) -> Dim:
+        """The smaller one of two sizes; where only a call tells, each case has a kernel."""
+        return requirements.smaller(self, first, second, what)
+
     def is_zero_for_a_remainder(self, difference: Dim) -> bool:
         """Whether a difference of sizes is zero for one remainder of a symbol alone."""
         return requirements.is_zero_for_a_remainder(self, difference)

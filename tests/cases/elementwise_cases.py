@@ -91,6 +91,8 @@ np.heaviside: np.heaviside(v, w)
 np.nan_to_num: np.nan_to_num(A)
 ": np.nan_to_num(odd, nan=-1.0, posinf=5.0, neginf=-5.0)
 ": np.nan_to_num(odd, nan=s, posinf=2 * s, neginf=1.0)
+": a = np.log(A)\\nb = np.nan_to_num(a.T, copy=False, nan=s)\\nreturn a * b.T
+": a = np.array(s / 0)\\nnp.nan_to_num(a, copy=False, posinf=s)\\nreturn a * s
 np.sinc: np.sinc(v)
 ": np.sinc(v * 0.01)
 ": np.sinc(odd)

@@ -18,11 +18,10 @@ import numpy as np
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.derive.forward import pushforward
 from codegen_ad.derive.reverse import differentiate
-from codegen_ad.frontend.reader import Reading, read
+from codegen_ad.frontend.reader import Reading
 from codegen_ad.ir.node import Node, Program, toposort
 from codegen_ad.ir.types import ArrayType, DType
-from codegen_ad.signature import Signature
-from tests.frontend.library.library_cases import DATA, flat, form_of, function_of, rebuilt
+from tests.frontend.library.library_cases import DATA, flat, function_of, read_for, rebuilt
 
 EDGES = frozenset({"odd", "N", "ties"})  # full of kinks and NaN: for values only
 SINGLE = frozenset({"f", "F"})  # single precision: too coarse for differences
@@ -65,8 +64,7 @@ class Run:
     @cached_property
     def _read(self) -> tuple[Callable[..., Any], Reading, list[str]]:
         function, names = function_of(self.text)
-        forms = [(name, form_of(self.data[name])) for name in names]
-        return function, read(function, Signature(tuple(forms))), names
+        return function, read_for(function, names, self.data), names
 
     @property
     def program(self) -> Program:

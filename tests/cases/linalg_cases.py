@@ -162,20 +162,30 @@ scipy.linalg.solve: scipy.linalg.solve(S, A)
 ": scipy.linalg.solve(X[:3] + 9 * np.eye(3), v[:3], assume_a='pos')
 ": scipy.linalg.solve(X[:3] + 9 * np.eye(3), v[:3], assume_a='pos', lower=True)
 ": scipy.linalg.solve(S, v[:3], assume_a='upper triangular')
+": scipy.linalg.solve(P, T)
+": scipy.linalg.solve(P, v[:3], assume_a='pos')
 scipy.linalg.solve_triangular: scipy.linalg.solve_triangular(S, A)
 ": scipy.linalg.solve_triangular(S, A, lower=True)
 ": scipy.linalg.solve_triangular(S, v[:3], trans=1)
 ": scipy.linalg.solve_triangular(S, v[:3], trans='T', lower=True, unit_diagonal=True)
+": scipy.linalg.solve_triangular(P, T)
+": scipy.linalg.solve_triangular(P, X[:3], lower=True, trans=1, unit_diagonal=True)
+": scipy.linalg.solve_triangular(S, T, lower=True)
+": scipy.linalg.solve_triangular(P, v[:3], trans='T')
+": scipy.linalg.solve_triangular(E, T, lower=True)
 scipy.linalg.inv: scipy.linalg.inv(P)
 ": scipy.linalg.inv(H)
 scipy.linalg.det: scipy.linalg.det(P)
 scipy.linalg.cholesky: scipy.linalg.cholesky(S)
 ": scipy.linalg.cholesky(X[:3] + 9 * np.eye(3), lower=True)
+": scipy.linalg.cholesky(P)
 scipy.linalg.cho_factor: scipy.linalg.cho_factor(S)[0]
 ": scipy.linalg.cho_factor(X[:3] + 9 * np.eye(3), lower=True)[0]
 scipy.linalg.cho_solve: scipy.linalg.cho_solve(scipy.linalg.cho_factor(S), A)
 ": scipy.linalg.cho_solve(scipy.linalg.cho_factor(S, lower=True), v[:3])
 ": scipy.linalg.cho_solve((np.linalg.cholesky(S), True), v[:3])
+": scipy.linalg.cho_solve(scipy.linalg.cho_factor(P), T)
+": scipy.linalg.cho_solve((np.linalg.cholesky(P), True), v[:3])
 scipy.linalg.expm: scipy.linalg.expm(Q)
 ": scipy.linalg.expm(P)
 ": scipy.linalg.expm(H / 5)
@@ -190,9 +200,11 @@ scipy.linalg.lstsq: scipy.linalg.lstsq(X, v)[0]
 ": scipy.linalg.lstsq(X, np.stack([v, w], axis=1), cond=1e-9)[0]
 scipy.linalg.pinv: scipy.linalg.pinv(X)
 ": scipy.linalg.pinv(A, rtol=1e-8)
+": scipy.linalg.pinv(G)
 scipy.linalg.eigh: scipy.linalg.eigh(S)[0]
 ": scipy.linalg.eigh(Q, lower=False)[1] ** 2
 ": scipy.linalg.eigh(Q, eigvals_only=True)
+": scipy.linalg.eigh(P)[1] ** 2
 ": scipy.linalg.eigh(X[:3], S)[0]
 ": scipy.linalg.eigh(X[:3], S, lower=False)[1] ** 2
 scipy.linalg.eigvalsh: scipy.linalg.eigvalsh(S, S + np.diag(v[:3] ** 2))

@@ -39,6 +39,9 @@ np.rot90: np.rot90(A, 3)
 np.roll: np.roll(v, 2)
 ": np.roll(A, (1, -2), axis=(0, 1))
 ": np.roll(v, i[0])
+": np.roll(A, (-7, 9), axis=(0, 1))
+": np.roll(v[m], 4)
+": np.roll(z, 2)
 ": np.roll(A, (i[0], -1), axis=(0, 1))
 ": np.roll(A, (i[0], i[1]))
 np.tril: np.tril(A, -1)
@@ -48,6 +51,10 @@ np.diag: np.diag(v, 1)
 ": np.diag(Q, -1)
 np.diagflat: np.diagflat(K)
 np.diagonal: np.diagonal(np.stack([S, S], axis=-1))
+": np.diagonal(T)
+": np.diagonal(T, 2, axis1=1, axis2=-1)
+": np.diagonal(T, -3, 0, 2)
+": np.diagonal(B, 1, 1, 0)
 ": Q.diagonal(1)
 np.linalg.diagonal: np.linalg.diagonal(np.stack([Q, Q]))
 .flat: A.flat[3]
@@ -152,6 +159,13 @@ np.asarray: np.asarray([s, 1])
 np.copy: np.copy(v)
 np.arange: np.arange(v.size) * v
 ": np.arange(0.0, 2.0, 0.25) * s
+": np.arange(s)
+": np.arange(-s, 2 * s, s / 2.9) ** 2
+": np.arange(s, -3, -0.75)
+": np.arange(0, v.size, 0.5) * s
+": np.arange(0.5, 5, 1.5, dtype=int) * s
+": np.arange(7, -2, int(-s)) * s
+": np.arange(np.float32(0.3), f[0] ** 2 + 2, dtype=np.float32)
 np.linspace: np.linspace(v, w, 4, axis=-1)
 ": np.linspace(0, s, 7, retstep=True)
 ": np.linspace(s, 2 * s, num=6, endpoint=False)

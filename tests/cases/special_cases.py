@@ -30,6 +30,9 @@ scipy.special.logsumexp: scipy.special.logsumexp(v)
 ": scipy.special.logsumexp(v, b=p)
 ": scipy.special.logsumexp(A, axis=1, b=np.abs(C))
 ": scipy.special.logsumexp(F, axis=1)
+": a, b = scipy.special.logsumexp(v, b=w, return_sign=True)\\nreturn a * b
+": a, b = scipy.special.logsumexp(A, 0, -C**2, True, return_sign=True)\\nreturn a * b
+": a, b = scipy.special.logsumexp(F, axis=1, return_sign=True)\\nreturn a * b
 scipy.special.softmax: scipy.special.softmax(v)
 ": scipy.special.softmax(A, axis=1)
 scipy.special.log_softmax: scipy.special.log_softmax(A * 500, axis=0)
@@ -131,5 +134,5 @@ NOTES = {
         _ORDER,
     ),
     "scipy.special.polygamma": _ORDER,
-    "scipy.special.logsumexp": "with `b=`; no `return_sign`",
+    "scipy.special.logsumexp": "with `b=` and `return_sign=`",
 }

@@ -87,3 +87,61 @@ def test_a_factor_that_keeps_terms_finite_stays_with_them() -> None:
     """It left the sum, whose terms were infinite then."""
     x = np.array([0.5, 1.2, 0.7, 709.0] * 3)
     np.testing.assert_allclose(scaled_terms.value(x), scaled_terms.__wrapped__(x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("np.var(v[:2], ddof=3)", np.inf),
+        ("np.std(v[:1], ddof=1.5)", np.nan),
+        ("scipy.special.logsumexp(v, b=0, return_sign=True)[0]", -np.inf),
+        ("scipy.special.logsumexp(v * 0 - np.inf, return_sign=True)[1]", 0.0),
+        ("np.arange(0.5, 5, 1.5, dtype=int)[2]", 4),
+    ],
+)
+def test_values_without_slopes(text: str, value: float) -> None:
+    (found,) = Run(f"({text}) + 0 * s", DATA).values()
+    np.testing.assert_array_equal(found, value)
+    np.testing.assert_array_equal(Run(f"({text}) + 0 * s", DATA).expected(), [value])
+
+
+@differentiate
+def counted_by_data(x: Any) -> Any:
+    return np.sum(np.arange(x[0]) * x[1])
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"), [(np.nan, "cannot compute length"), (np.inf, "Maximum allowed size")]
+)
+def test_numbers_up_to_no_number(limit: float, message: str) -> None:
+    assert counted_by_data.grad(np.array([3.5, 2.0])).tolist() == [0.0, 6.0]
+    for function in (counted_by_data.__wrapped__, counted_by_data.value_and_grad):
+        with pytest.raises(ValueError, match=message):
+            function(np.array([limit, 2.0]))
+
+
+@differentiate
+def diagonal_of_each(A: Any) -> Any:
+    return np.sum(np.diagonal(A, 1, axis1=-1, axis2=0) ** 3) + np.trace(A[0], -1) * np.mean(A)
+
+
+@pytest.mark.parametrize(
+    "shape", [(3, 3, 3), (2, 3, 5), (5, 3, 2), (1, 1, 1), (2, 2, 0), (4, 2, 1)]
+)
+def test_diagonals_of_any_sizes(shape: tuple[int, ...]) -> None:
+    A = np.random.default_rng(1).normal(size=shape)
+    if A.size:
+        diagonal_of_each.check(A, second=True)
+    else:
+        assert np.isnan(diagonal_of_each.value_and_grad(A)[0])
+
+
+@differentiate(wrt="w")
+def of_some(x: Any, w: Any) -> Any:
+    return w[0] * np.mean(x) + w[1] * np.std(x) + w[2] * np.median(x) + w[3] * np.trapezoid(x)
+
+
+def test_a_mean_of_nothing_is_nan_and_an_integral_is_zero() -> None:
+    w = np.arange(1.0, 5.0)
+    np.testing.assert_array_equal(of_some.grad(np.zeros(0), w), [np.nan, np.nan, np.nan, 0.0])
+    of_some.check(np.array([1.0, 4.0, 2.0]), w)

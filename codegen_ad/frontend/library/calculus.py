@@ -37,14 +37,19 @@ LONGEST_UNROLLED = 9
 
 def differences(call: Call, x: Node, axis: int) -> Node:
     """Each element less the one before it."""
-    b, dim = call.b, x.array.shape[axis]
     if x.array.dtype is DType.BOOL:
         call.refuse(f"`{call.name}` of booleans.", "Convert them first: `x.astype(int)`.")
+    return make.subtract(call.b, *_neighbours(call, x, axis))
+
+
+def _neighbours(call: Call, x: Node, axis: int) -> tuple[Node, Node]:
+    """All elements but the first, and all but the last; none of an axis without elements."""
+    b, dim = call.b, x.array.shape[axis]
     if call.ctx.is_run_time(dim):
         number = call.ctx.length(make.size(b, dim - 1))
     else:
         number = dim - 1 if call.ctx.holds(dim, 1, call.name) else ZERO
-    return make.subtract(b, span(b, x, axis, dim - number, number), span(b, x, axis, 0, number))
+    return span(b, x, axis, dim - number, number), span(b, x, axis, 0, number)
 
 
 @signature("np.diff: a n=1 axis=-1 prepend=None append=None")
@@ -120,9 +125,7 @@ def trapezoid(call: Call) -> Value:
         y = as_float(b, call.node("y"))
         axis = call.axis("axis", y.array.rank)
         width = make.cast(b, call.node("dx"), y.array.dtype) if "dx" in call.given else None
-    dim = y.array.shape[axis]
-    at_least(call, dim, 1)
-    middle = make.add(b, span(b, y, axis, 1, dim - 1), span(b, y, axis, 0, dim - 1))
+    middle = make.add(b, *_neighbours(call, y, axis))
     if width is not None:
         middle = make.multiply(b, *broadcast(call, middle, width))
     return call.fresh(reduced(b, SUM, apply(b, "divide", middle, 2), (axis,)))

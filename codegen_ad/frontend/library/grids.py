@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,12 +11,15 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import apply, at_least, like, moved, size_as
 from codegen_ad.frontend.library.arrays import stop as stop_gradient
 from codegen_ad.frontend.library.binding import Call, signature
+from codegen_ad.frontend.library.dtypes import widened
+from codegen_ad.frontend.values import Outside
 from codegen_ad.ir.dims import ONE, Dim, as_dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 
 LIMITS = ("start", "stop", "step")
+_LONGEST = 2.0**62
 
 
 @signature("np.arange: start stop=None step=None dtype=None * device=None like=None")
@@ -25,22 +28,13 @@ def arange(call: Call) -> Value:
     call.only_default("device", "like")
     limits = [call.value(n) for n in ("start", "stop") if call.has(n)]
     by_integers = all(isinstance(v, int | Dim) or _is_integer(call, v) for v in limits)
+    by_integers = by_integers and call.ctx.is_static(_limits(call)[2])
     if by_integers and any(_is_run_time(call, v) for v in limits):
         return _counted(call, limits)
-    if any(call.has(n) and not call.ctx.is_static(call.value(n)) for n in LIMITS):
-        call.refuse(
-            "How many numbers `np.arange` gives depends on its limits and its step, and one of "
-            "them is a number that is only known when the function runs.",
-            "Use `start + step * np.arange(n)` or `np.linspace(start, stop, n)` with a known `n`, "
-            "or pass the number as a static argument.",
-        )
-    start, stop, step = (call.static(n) for n in LIMITS)
-    if stop is None:
-        start, stop = 0, start
-    step = 1 if step is None else step
-    limits = (start, stop, step)
-    if any(isinstance(v, float) for v in limits):
-        return _spaced_by_floats(call, *limits)
+    start, stop, step = _limits(call)
+    known = all(call.ctx.is_static(v) for v in (start, stop, step))
+    if not known or any(isinstance(v, float) for v in (start, stop, step)):
+        return _measured(call, start, stop, step)
     by = call.as_integer(step, "step")
     if by == 0:
         call.refuse("`np.arange` with a step of 0 never ends.", "Give another step.")
@@ -85,19 +79,48 @@ def _counted(call: Call, limits: Sequence[Value]) -> Value:
     return call.fresh(make.cast(b, out, call.dtype("dtype", DType.INT64)))
 
 
-def _spaced_by_floats(call: Call, start: object, stop: object, step: object) -> Value:
-    numbers = [float(v) for v in (start, stop, step) if isinstance(v, int | float)]
-    if len(numbers) < 3:
-        call.refuse(
-            "`np.arange` with a fractional step needs limits that are numbers.",
-            "Use `np.arange(n) * step`, or `np.linspace`.",
-        )
-    first, last, by = numbers
-    length = max(math.ceil((last - first) / by), 0) if by else 0
-    dtype = call.dtype("dtype", DType.FLOAT64)
-    b = call.b
-    places = make.cast(b, make.iota(b, length), DType.FLOAT64)
-    out = apply(b, "add", apply(b, "multiply", places, (first + by) - first), first)
+def _limits(call: Call) -> tuple[Value, Value, Value]:
+    """The start, the stop and the step, with their defaults."""
+    start, stop, step = (call.value(n) if call.has(n) else None for n in LIMITS)
+    step = 1 if step is None else step
+    return (0, start, step) if stop is None else (start, stop, step)
+
+
+def _operated(call: Call, operation: str, one: Value, other: Value) -> Value:
+    """What an operator makes of two values, in the dtypes that Python and NumPy would have."""
+    return call.ctx.call(Outside(getattr(operator, operation), ()), (one, other), {})
+
+
+def _measured(call: Call, start: Value, stop: Value, step: Value) -> Value:
+    """Numbers between limits of which one has a fraction, or is data: as many as fit.
+
+    As NumPy does, two numbers are computed, in the dtype of the result, and all others are at the
+    distance between these. How many there are has no derivative.
+    """
+    b, ctx = call.b, call.ctx
+    for value, name in zip((start, stop, step), LIMITS, strict=True):
+        if call.node_of(value).array.rank:
+            call.refuse(f"`{name}` of `np.arange` is an array.", "Give a number: `x[0]`.")
+    reach = _operated(call, "sub", stop, start)
+    quotient = call.node_of(_operated(call, "truediv", reach, step))
+    trips = make.cast(b, quotient, DType.FLOAT64)
+    unknown = apply(b, "isnan", trips)
+    ctx.refuse_when(unknown, "ValueError", "arange: cannot compute length")
+    endless = apply(b, "greater", apply(b, "absolute", trips), _LONGEST)
+    ctx.refuse_when(endless, "ValueError", "Maximum allowed size exceeded")
+    length = ctx.length(make.cast(b, apply(b, "ceil", trips), DType.INT64))
+    kinds = [call.node_of(v).array.dtype for v in (start, stop, step)]
+    whole = all(kind.is_integer for kind in kinds)
+    dtype = call.dtype("dtype", DType.INT64 if whole else DType.FLOAT64)
+    inner = widened(dtype)
+    ends = (start, _operated(call, "add", start, step))
+    first, after = (make.cast(b, make.cast(b, call.node_of(v), dtype), inner) for v in ends)
+    by = make.subtract(b, after, first)
+    if inner.is_float:  # the start's part of the distance is rounding alone
+        exact = make.cast(b, call.node_of(step), inner)
+        by = make.add(b, exact, stop_gradient(b, make.subtract(b, by, exact)))
+    places = make.cast(b, ctx.iota(0, length), inner)
+    out = make.add(b, make.multiply(b, places, by), first)
     return call.fresh(make.cast(b, out, dtype))
 
 

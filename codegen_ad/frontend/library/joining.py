@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import apply, at_least, ravel, span, take, unify
+from codegen_ad.frontend.library.arrays import apply, ravel, span, take, unify
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.values import Array, List, is_number
 from codegen_ad.frontend.words import count
@@ -274,7 +274,7 @@ def _repeated_by_data(call: Call, x: Node, axis: int) -> Node:
 
 
 def rolled(call: Call, x: Node, shift: Dim | int, axis: int) -> Node:
-    """`x` shifted along an axis, round the end; by no more than its size."""
+    """`x` shifted along an axis, round the end; its parts are moved where they are known."""
     b, dim = call.b, x.array.shape[axis]
     if isinstance(shift, Dim):
         if call.ctx.holds(shift, 0, call.name) and call.ctx.holds(dim, shift, call.name):
@@ -282,10 +282,10 @@ def rolled(call: Call, x: Node, shift: Dim | int, axis: int) -> Node:
         return _rolled_by_data(b, x, make.size(b, shift), axis)
     if dim.is_constant:
         shift = shift % dim.value if dim.value else 0
-    else:
-        at_least(call, dim, abs(shift))
     if not shift:
         return x
+    if call.ctx.is_run_time(dim) or not call.ctx.holds(dim, abs(shift), call.name):
+        return _rolled_by_data(b, x, make.size(b, shift), axis)
     return _turned_round(b, x, dim - shift if shift > 0 else as_dim(-shift), axis)
 
 

@@ -19,7 +19,7 @@ from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.contractions import operands
 from codegen_ad.frontend.library.reductions import to_accumulate
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE, Dim
+from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 
@@ -51,17 +51,9 @@ def traces(call: Call) -> Value:
 
 
 def _trace(call: Call, x: Node, axis1: object, axis2: object) -> Node:
-    """The sum of a diagonal; by a mask where its length is not known to be a size."""
+    """The sum of a diagonal."""
     b, offset = call.b, call.integer("offset")
-    i, j = _two_axes(call, x, axis1, axis2)
     x, dtype = to_accumulate(call, x)
-    if x.array.rank == 2 and not (x.array.shape[0] - x.array.shape[1]).is_constant:
-        if i > j:
-            x = make.transpose(b, x, (1, 0))
-        rows = make.expand_dims(b, make.iota(b, x.array.shape[0]), 1)
-        on = apply(b, "equal", make.iota(b, x.array.shape[1]), apply(b, "add", rows, offset))
-        masked = make.where(b, on, x, make.zeros_like(b, x))
-        return make.cast(b, make.sum_(b, masked, (0, 1)), dtype)
     line = diagonal_of(call, x, offset, axis1, axis2)
     return make.cast(b, make.sum_(b, line, (line.array.rank - 1,)), dtype)
 
@@ -104,15 +96,13 @@ def _diagonal_steps(
 
 
 def diagonal_length(call: Call, rows: Dim, columns: Dim, offset: int) -> Dim:
-    """The number of elements on a diagonal; sizes that cannot be compared must be the same."""
-    if not (rows - columns).is_constant:
-        unify(call, rows, columns)
-    down, across = rows + min(offset, 0), columns - max(offset, 0)
-    length = down if (down - across).value < 0 else across
-    if length.is_constant:
-        return Dim.constant(max(length.value, 0))
-    call.ctx.require(length, 0, call.name)
-    return length
+    """The number of elements on a diagonal; of sizes that only a call compares, for each case."""
+    ctx, least = call.ctx, call.ctx.smaller(rows, columns, call.name)
+    if offset:
+        least = ctx.smaller(rows + min(offset, 0), columns - max(offset, 0), call.name)
+    if ctx.is_run_time(least):
+        return ctx.length(make.size(call.b, least))
+    return least if ctx.holds(least, 0, call.name) else ZERO
 
 
 @signature("np.cross: a b axisa=-1 axisb=-1 axisc=-1 axis=None")

@@ -118,6 +118,12 @@ def _order(call: Call) -> float:
     """A static order of a vector norm."""
     if not call.has("ord"):
         return 2.0
+    if not call.ctx.is_static(call.value("ord")):
+        call.refuse(
+            f"`ord` of `{call.name}` is only known when the function runs, and which norm it is "
+            "must be known before.",
+            "Write the sum of powers: `np.sum(np.abs(x) ** p) ** (1 / p)`.",
+        )
     value = call.static("ord")
     return (
         float(value)

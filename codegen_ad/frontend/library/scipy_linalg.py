@@ -19,9 +19,8 @@ from codegen_ad.frontend.library.factors import (
     singular_values,
     symmetric,
 )
-from codegen_ad.frontend.library.linalg import single, solved, square
+from codegen_ad.frontend.library.linalg import matrix, single, solved, square
 from codegen_ad.frontend.library.norms import norm_of
-from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make, matrices
@@ -35,24 +34,19 @@ _UNCHANGED = "Leave it out."
 
 
 def _matrix(call: Call, name: str = "a") -> Node:
-    """One matrix in floating point."""
-    return single(call, call.node(name))
+    """A matrix in floating point, or a stack of them."""
+    return matrix(call, call.node(name))
 
 
 def _square(call: Call, name: str = "a") -> Node:
-    """One square matrix in floating point."""
+    """A square matrix in floating point, or a stack of them."""
     return square(call, _matrix(call, name))
 
 
 def _system(call: Call) -> tuple[Node, Node]:
-    """One square matrix and its right sides."""
+    """A square matrix, or a stack of them, and its right sides."""
     a, right = call.ctx.promote(call.value("a"), call.value("b"), floating=True)
-    if right.array.rank > 2:
-        call.refuse(
-            f"`{call.name}` is given a right side of {count(right.array.rank, 'axis')}.",
-            "Give a vector, or a matrix of columns.",
-        )
-    return square(call, single(call, a)), right
+    return square(call, a), right
 
 
 def _triangle(call: Call, a: Node, *, lower: bool) -> Node:
@@ -62,6 +56,11 @@ def _triangle(call: Call, a: Node, *, lower: bool) -> Node:
 
 def _with_cholesky(call: Call, factor: Node, right: Node, *, lower: bool) -> Node:
     """The solution of the system whose matrix has this Cholesky factor."""
+    b = call.b
+    if right.array.rank == 1 and factor.array.rank > 2:  # one vector for each matrix
+        column = make.expand_dims(b, right, 1)
+        found = _with_cholesky(call, factor, column, lower=lower)
+        return make.reshape(b, found, found.array.shape[:-1])
     turned = matrices.transposed(call.b, factor)
     first, second = (factor, turned) if lower else (turned, factor)
     half = solved(call, SOLVE_TRIANGULAR, first, right, Triangle(lower=True))
@@ -146,7 +145,7 @@ def cho_factor(call: Call) -> Value:
     """The triangular factor, with the matrix's own elements in the other triangle; which it is."""
     b, a, lower = call.b, _square(call), call.flag("lower")
     factor = _cholesky(call, a, lower=lower)
-    below = matrices.below_diagonal(b, *a.array.shape)
+    below = matrices.below_diagonal(b, *a.array.shape[-2:])
     other = below if not lower else matrices.transposed(b, below)
     return call.fresh(make.where(b, other, a, factor)), lower
 
@@ -158,7 +157,7 @@ def cho_solve(call: Call) -> Value:
     if len(items) != 2:
         call.refuse("`scipy.linalg.cho_solve` takes a factor and a flag.", "Pass `(c, lower)`.")
     factor, right = call.ctx.promote(items[0], call.value("b"), floating=True)
-    factor = square(call, single(call, factor))
+    factor = square(call, factor)
     lower = bool(call.ctx.static(items[1], "lower"))
     return call.fresh(_with_cholesky(call, factor, right, lower=lower))
 
@@ -285,7 +284,9 @@ def qr(call: Call) -> Value:
     if mode != "economic":
         settle_square(call, x, "mode='economic'")
     q, r = factored(call, QR, x)
-    return (call.fresh(r),) if mode == "r" else (call.fresh(q), call.fresh(r))
+    if mode == "r":  # of a stack, SciPy gives the factors alone
+        return (call.fresh(r),) if x.array.rank == 2 else call.fresh(r)
+    return call.fresh(q), call.fresh(r)
 
 
 @signature("scipy.linalg.block_diag: *arrs")

@@ -13,6 +13,7 @@ from codegen_ad.frontend.library.elementwise_extras import UFUNC, floats, plain
 from codegen_ad.frontend.library.narrow import clipped_type
 from codegen_ad.frontend.library.picking import places
 from codegen_ad.frontend.library.reductions import reduced
+from codegen_ad.frontend.values import Array
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
@@ -123,11 +124,19 @@ def heaviside(call: Call) -> Value:
 @signature("np.nan_to_num: x copy=True nan=0.0 posinf=None neginf=None")
 def nan_to_num(call: Call) -> Value:
     """The array with numbers in place of NaN and infinities."""
-    b, x = call.b, call.node("x")
-    if not call.flag("copy"):
-        call.refuse("`np.nan_to_num` with `copy=False`.", "Write `x[...] = np.nan_to_num(x)`.")
-    if not x.array.dtype.is_float:
-        return call.fresh(x)
+    x, given = call.node("x"), call.value("x")
+    new = call.fresh(_with_numbers(call, x) if x.array.dtype.is_float else x)
+    if call.flag("copy"):
+        return new
+    if not isinstance(given, Array) or not (given.boxed or x.array.rank):
+        call.refuse("`np.nan_to_num` with `copy=False` changes an array.", "Leave `copy` out.")
+    call.ctx.write(given, new)
+    return given
+
+
+def _with_numbers(call: Call, x: Node) -> Node:
+    """What `nan_to_num` makes of floating point numbers."""
+    b = call.b
     limit = float(np.finfo(x.array.dtype.numpy_name).max)
     for name, found, otherwise in (
         ("nan", apply(b, "isnan", x), 0.0),
@@ -137,7 +146,7 @@ def nan_to_num(call: Call) -> Value:
         given = make.cast(b, call.node(name), x.array.dtype) if call.has(name) else None
         new = like(b, otherwise, x) if given is None else given
         x = make.where(b, *broadcast(call, found, new, x))
-    return call.fresh(x)
+    return x
 
 
 def _close(call: Call) -> Node:

@@ -110,10 +110,7 @@ def _exponents(call: Call) -> tuple[Node, tuple[int, ...], Node]:
 @signature("scipy.special.logsumexp: x axis=None b=None keepdims=False return_sign=False")
 def logsumexp(call: Call) -> Value:
     """The logarithm of the sum of exponentials, which neither overflow nor all vanish."""
-    b = call.b
-    call.only_default(
-        "return_sign", instead="Sum `b * np.exp(a - a.max())`, and take logarithm and sign."
-    )
+    b, signed = call.b, call.flag("return_sign")
     if call.has("b"):
         x, weights = broadcast(
             call, *call.ctx.promote(call.value("x"), call.value("b"), floating=True)
@@ -130,12 +127,15 @@ def logsumexp(call: Call) -> Value:
     terms = terms if weights is None else make.multiply(b, weights, terms)
     total = reduced(b, SUM, terms, axes, keepdims=True)
     # The logarithm of no terms has the derivative 0; that of terms that cancel has none.
-    out, never = make.add(b, apply(b, "log", total), top), like(b, -math.inf, total)
+    size = apply(b, "absolute", total) if signed else total
+    out, never = make.add(b, apply(b, "log", size), top), like(b, -math.inf, total)
     out = make.where(b, apply(b, "equal", largest, -math.inf), never, out)
+    results = (out, apply(b, "sign", total)) if signed else (out,)
     if not call.flag("keepdims"):
         left = tuple(d for a, d in enumerate(x.array.shape) if a not in axes)
-        out = make.reshape(b, out, left)
-    return call.fresh(out)
+        results = tuple(make.reshape(b, result, left) for result in results)
+    found = tuple(call.fresh(result) for result in results)
+    return found if signed else found[0]
 
 
 @signature("scipy.special.softmax: x axis=None")

@@ -6,6 +6,7 @@ import cmath
 import linecache
 import math
 import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import scipy.stats
 
 from codegen_ad.backends.reference import evaluate
 from codegen_ad.frontend.output import OutputArray, OutputConstant, OutputSequence
-from codegen_ad.frontend.reader import read
+from codegen_ad.frontend.reader import Reading, read
 from codegen_ad.signature import ArrayForm, Signature
+from tests.frontend.running import broken_case
 
 RNG = np.random.default_rng(7)
 
@@ -90,8 +92,18 @@ def function_of(text: str) -> tuple[Any, list[str]]:
 def reading_of(text: str) -> tuple[Any, Any, list[str]]:
     """The function, its reading, and the names of its arguments."""
     function, names = function_of(text)
-    forms = [(name, form_of(DATA[name])) for name in names]
-    return function, read(function, Signature(tuple(forms))), names
+    return function, read_for(function, names, DATA), names
+
+
+def read_for(function: Any, names: Sequence[str], data: Mapping[str, Any]) -> Reading:
+    """The reading of a function of arrays whose sizes compare as those of the data do."""
+    signature = Signature(tuple((name, form_of(data[name])) for name in names))
+    while True:
+        reading = read(function, signature)
+        case = broken_case(reading, [data[name] for name in names])
+        if case is None:
+            return reading
+        signature = signature.without(case)
 
 
 def form_of(value: Any) -> ArrayForm:
