@@ -74,7 +74,8 @@ def build(
         if "device" in known:
             known["device"] |= {"fit": "one"}
             if many:
-                known["device"] |= {"fit": "many", "parameters": many_names(stages.kernel)}
+                names = numba_cuda.parameter_names(stages.kernel)
+                known["device"] |= {"fit": "many", "parameters": names}
     reading = stages.reading
     captured = [(*leaf.source, ("layout", "")) for leaf in reading.leaves if leaf.captured]
     return Built(stages.text, known, [*reading.dependencies, *captured])
@@ -266,11 +267,6 @@ def _each(reading: Reading, mode: str) -> list[int] | None:
         return None
     own = mode.split(":")[1].split(",")
     return [k for k, x in enumerate(reading.leaves) if not x.captured and x.path[0] in own]
-
-
-def many_names(kernel: Kernel) -> list[str]:
-    """What the kernel of many least-squares fits calls its parameters."""
-    return [numba_cuda.free_name(p.name) for p in kernel.parameters]
 
 
 def fit_name(name: str) -> str:

@@ -54,8 +54,7 @@ from codegen_ad.backends.device_math import functions_for
 from codegen_ad.backends.sparing import Spilled, Written, sparing
 from codegen_ad.emit.device_fit_lines import reserved
 from codegen_ad.emit.device_fit_view import TEAMS, device_fit_view
-from codegen_ad.emit.device_many_lines import free_name
-from codegen_ad.emit.device_many_view import device_many_view
+from codegen_ad.emit.device_many_view import device_many_view, parameter_names
 from codegen_ad.emit.device_view import RESERVED, bringing, device_view
 from codegen_ad.emit.fit_view import Once, Recipe
 from codegen_ad.emit.render import render
@@ -77,8 +76,8 @@ __all__ = [
     "TEAMS",
     "fit_many_source",
     "fit_source",
-    "free_name",
     "hardship",
+    "parameter_names",
     "reserved",
     "source",
 ]

@@ -25,9 +25,9 @@ STATE = ("point", "best", "best_gradient", "record", "counts")
 RESERVED = frozenset(
     (
         *STATE, "ahead", "arrived", "best_own", "best_slope", "best_value", "columns", "expected",
-        "finite", "first", "fit", "ftol", "gtol", "hyper", "inverse", "is_best", "judged", "large",
-        "last", "more", "norm", "outcome", "own", "place", "previous", "quotient", "slack", "slope",
-        "small", "step", "total", "trace", "traced", "until", "weights", "math", "abs",
+        "finite", "first", "fit", "fits", "ftol", "gtol", "hyper", "inverse", "is_best", "judged",
+        "large", "last", "more", "norm", "outcome", "own", "place", "previous", "quotient", "slack",
+        "slope", "small", "step", "total", "trace", "traced", "until", "weights", "math", "abs",
     )
 )  # fmt: skip
 

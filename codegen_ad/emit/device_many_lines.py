@@ -7,7 +7,7 @@ equations stand at one place of the kernel, so that they have the same bits in e
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
@@ -15,12 +15,15 @@ from codegen_ad.emit.device_reduce import WARP
 from codegen_ad.emit.device_view import parameter_type, size_text, type_text
 from codegen_ad.emit.least_squares_view import RESERVED
 from codegen_ad.emit.spell import spell, spell_literal, spell_text
+from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.access import unrolled_points
 from codegen_ad.plan.device.loops import Refused
 from codegen_ad.plan.device.thread import ThreadPlan
 from codegen_ad.plan.device.whole import Buffer, words
+from codegen_ad.plan.free import apart
 from codegen_ad.plan.kernel import Kernel, Parameter
+from codegen_ad.plan.tidying.rename import rename_dim, rename_expr
 
 THREADS = 128
 """Threads of a block, where each has a fit of its own: one takes up to 255 registers."""
@@ -234,7 +237,21 @@ class FitLines:
     def scratch(self) -> list[Buffer]:
         """The arrays in memory of which each fit has its own."""
         found = self.alone.scratch if self.alone is not None else ()
-        return [replace(b, name=free_name(b.name), shape=(*b.shape, "fits")) for b in found]
+        names = free_names([b.name for b in found], self.names.values())
+        told = self._told()
+        made: list[Buffer] = []
+        for b in found:
+            own = (rename_dim(d, told) if isinstance(d, Dim) else d for d in b.shape)
+            made.append(replace(b, name=names[b.name], shape=(*own, "fits")))
+        return made
+
+    def _told(self) -> Callable[[str], str]:
+        """What the tables call a number or a size: `fits` is one of theirs."""
+        given = {p.name: self.names[k] for k, p in enumerate(self.kernel.parameters)}
+        counts = self.alone.counts if self.alone is not None else ()
+        sizes = [*(s.symbol for s in self.kernel.sizes), *(name for name, _ in counts)]
+        known = given | free_names(sizes, given.values())
+        return lambda name: known.get(name, name)
 
     def sizes(self) -> tuple[tuple[str, str], ...]:
         """Where sizes are read, and how others are found from these."""
@@ -242,12 +259,14 @@ class FitLines:
         if self.alone is None or not self.alone.scratch:
             return (fits,)
         numbers = {p.name: k for k, p in enumerate(self.kernel.parameters)}
+        told = self._told()
         read = [
-            (s.symbol, size_text(replace(s, array=self.names[numbers[s.array]])))
+            (told(s.symbol), size_text(replace(s, array=self.names[numbers[s.array]])))
             for s in self.kernel.sizes
             if numbers[s.array] not in self.targets
         ]
-        return (fits, *read, *((name, spell_text(spell(e))) for name, e in self.alone.counts))
+        counts = ((told(n), spell(rename_expr(e, told))) for n, e in self.alone.counts)
+        return (fits, *read, *((name, spell_text(text)) for name, text in counts))
 
     def buffers(self) -> list[Buffer]:
         """The arrays beside the user's."""
@@ -306,8 +325,7 @@ def _extents(parameter: Parameter) -> str:
     return str(shape[0]) if len(shape) == 1 else f"({', '.join(map(str, shape))})"
 
 
-def free_name(name: str) -> str:
-    """A name of the user's that is none of the kernel's."""
-    while name in RESERVED or name in _OWN:
-        name += "_"
-    return name
+def free_names(names: Sequence[str], others: Collection[str] = ()) -> dict[str, str]:
+    """For each of the user's names one that is none of the kernel's, and none of the others'."""
+    free = apart(names, lambda n: n in RESERVED or n in _OWN or n in others)
+    return dict(zip(names, free, strict=True))

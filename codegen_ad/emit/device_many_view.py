@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from codegen_ad.emit.device_lines import Failures
 from codegen_ad.emit.device_many_core import CoreView, lanes_core, shared_plan, thread_core
-from codegen_ad.emit.device_many_lines import LAYOUTS, FitLines, elements_of, free_name
+from codegen_ad.emit.device_many_lines import LAYOUTS, FitLines, elements_of, free_names
 from codegen_ad.emit.device_view import (
     PassView,
     array_text,
@@ -88,7 +88,7 @@ def device_many_view(
     Refused
         If a fit needs memory of its own.
     """
-    names = {k: free_name(p.name) for k, p in enumerate(kernel.parameters)}
+    names = dict(enumerate(parameter_names(kernel)))
     elements = list(elements_of(kernel, targets, names))
     failures = Failures()
     lanes = shared_plan(kernel) if team == "warp" else None
@@ -145,6 +145,13 @@ def device_many_view(
         tuple(d.numpy_name for d in transposed),
     )
     return file, view
+
+
+def parameter_names(kernel: Kernel) -> list[str]:
+    """What the kernel of many least-squares fits calls its parameters."""
+    given = [p.name for p in kernel.parameters]
+    free = free_names(given)
+    return [free[name] for name in given]
 
 
 def in_single(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from codegen_ad.emit.breaking import INDENT, WIDTH, broken
@@ -11,6 +11,7 @@ from codegen_ad.emit.spell import spell_dim
 from codegen_ad.emit.view import KernelView, head, imports
 from codegen_ad.ir.dims import ONE
 from codegen_ad.plan.elements import Split
+from codegen_ad.plan.free import apart
 from codegen_ad.plan.kernel import Kernel, Parameter
 
 _Element = Callable[[str], str]
@@ -83,11 +84,17 @@ def fit_view(
     parameters, best points, gradients and states come in as arrays; scalars as arrays of one
     element. The last parameters are what `once` computes from the data with the numbers `inputs`.
     """
-    fitted = {t: _fitted(kernel, t, splits.get(t)) for t in targets}
+    names = apart([kernel.parameters[t].name for t in targets], lambda n: n in RESERVED)
+    fitted = {
+        t: _fitted(kernel.parameters[t], n, splits.get(t))
+        for t, n in zip(targets, names, strict=True)
+    }
     kinds = ("", "best_", "d_", *(f"{s}_" for s in recipe.state))
     own = {f.argument(k) for f in fitted.values() for k in kinds}
     own |= {n for f in fitted.values() for k in kinds for n in f.locals(k)}
-    data = {k: _free(p.name, own) for k, p in enumerate(kernel.parameters) if k not in fitted}
+    others = {k: p.name for k, p in enumerate(kernel.parameters) if k not in fitted}
+    free = apart(list(others.values()), lambda n: n in RESERVED or n in own)
+    data = dict(zip(others, free, strict=True))
     start = [f"{n} = hyper[{i}]" for i, n in enumerate(recipe.numbers)]
     count = len(recipe.numbers)
     start += [f"gtol, ftol = hyper[{count}], hyper[{count + 1}]"]
@@ -118,12 +125,12 @@ def fit_view(
     for f in fitted.values():
         finish += [line for k in kinds if k != "best_" for line in f.store(k)]
     arguments = [f.argument(k) for k in kinds for f in fitted.values()]
-    names = ["first", "steps", *arguments, *given, "hyper", "trace", "progress", "stop"]
+    taken_in = ["first", "steps", *arguments, *given, "hyper", "trace", "progress", "stop"]
     lines = (*core.body, core.returned, *(h.text for h in core.helpers), "math.")
     return FitView(
         recipe.title,
         imports(lines if once is None else (*lines, *once.body, once.returned)),
-        head(name, names),
+        head(name, taken_in),
         tuple(start),
         (*evaluate, *norm),
         (*evaluate_last, *norm),
@@ -144,9 +151,7 @@ def call_lines(results: list[str], call: str, depth: int) -> list[str]:
     return [*broken(f"results = {call}", room), *parts]
 
 
-def _fitted(kernel: Kernel, target: int, split: Split | None) -> _Fitted:
-    parameter = kernel.parameters[target]
-    name = _free(parameter.name, ())
+def _fitted(parameter: Parameter, name: str, split: Split | None) -> _Fitted:
     if split is not None:
         places = [f"[{', '.join(str(d) for d in point)}]" for point in split.points]
         return _Fitted(parameter, name, tuple(zip(split.names, places, strict=True)))
@@ -212,9 +217,3 @@ def _renamed(line: str, element: _Element, state: Sequence[str]) -> str:
         **{s: element(f"{s}_") for s in state},
     }
     return re.sub(r"(?<![\w.])[A-Za-z_]\w*", lambda m: names.get(m[0], m[0]), line)
-
-
-def _free(name: str, taken: Collection[str]) -> str:
-    while name in RESERVED or name in taken:
-        name += "_"
-    return name

@@ -10,6 +10,7 @@ from codegen_ad.emit.fit_view import call_lines
 from codegen_ad.emit.view import KernelView, head, imports
 from codegen_ad.ir.dims import product
 from codegen_ad.ir.types import DType
+from codegen_ad.plan.free import apart
 from codegen_ad.plan.kernel import Kernel, Parameter
 
 CALLED = (
@@ -101,7 +102,7 @@ def least_squares_view(
     these numbers have a leading axis over them, as the fitted ones do. The last parameters are what
     `once` computes from the data with the numbers `inputs`.
     """
-    names = {k: _free(p) for k, p in enumerate(kernel.parameters)}
+    names = dict(enumerate(apart([p.name for p in kernel.parameters], _is_own)))
     parts, start, count = _parts(kernel, targets, names)
     given = [names[k] for k in range(len(kernel.parameters)) if k not in targets]
     start += [f"{p.flat} = {p.name}.ravel()" for p in parts if p.parameter.rank > 1]
@@ -183,8 +184,6 @@ def _dtype(dtype: DType) -> str:
     return "" if dtype is DType.FLOAT64 else f", dtype=np.{dtype.numpy_name}"
 
 
-def _free(parameter: Parameter) -> str:
-    name = parameter.name
-    while name in RESERVED or name.startswith("end_") or name.endswith("_flat"):
-        name += "_"
-    return name
+def _is_own(name: str) -> bool:
+    """Whether the function of a fit needs a name for itself."""
+    return name in RESERVED or name.startswith("end_") or name.endswith("_flat")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Sequence, Set
 
 from codegen_ad.plan.kernel import For, Kernel, walk
 from codegen_ad.plan.tidying.rename import mentioned
@@ -36,6 +36,22 @@ def fresh(wish: str, taken: set[str]) -> str:
         name += "_"
     taken.add(name)
     return name
+
+
+def apart(names: Sequence[str], is_taken: Callable[[str], bool]) -> list[str]:
+    """For each of different names one that is not taken, and none of the others'.
+
+    Names that are not taken stay as they are.
+    """
+    used = {name for name in names if not is_taken(name)}
+    found: list[str] = []
+    for name in names:
+        free = name
+        while is_taken(free) or (free != name and free in used):
+            free += "_"
+        used.add(free)
+        found.append(free)
+    return found
 
 
 def letters(count: int, taken: Set[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from codegen_ad import minimize
+from codegen_ad import differentiate, least_squares, minimize
 from codegen_ad.fit.containers import items_of, mapped
 
 
@@ -63,3 +63,20 @@ def test_whole_numbers_are_first_guesses_in_every_structure() -> None:
     found = minimize(loss, Line(0, 1), args=(x, 3 * x), learning_rate=0.5, steps=200)
     assert found.x.slope == pytest.approx(3.0)
     assert found.x.offset == pytest.approx(0.0, abs=1e-9)
+
+
+@differentiate(wrt=("steps", "steps_"))
+def level(steps: Any, steps_: Any, stop: Any, stop_: Any) -> Any:
+    return np.sum((steps - stop) ** 2) + np.sum((steps_ - stop_) ** 2)
+
+
+@differentiate(wrt=("steps", "steps_"))
+def apart(steps: Any, steps_: Any, stop: Any, stop_: Any) -> Any:
+    return np.concatenate((steps - stop, steps_ - stop_))
+
+
+def test_names_that_fits_need_are_told_apart_from_names_like_them() -> None:
+    start, data = (np.zeros(2), np.zeros(2)), (np.array([0.1, 0.2]), np.array([0.3, 0.4]))
+    found = minimize(level, start, data, steps=200, learning_rate=0.1)
+    np.testing.assert_allclose(found.x, data, rtol=1e-9)
+    np.testing.assert_allclose(least_squares(apart, start, data).x, data, rtol=1e-9)

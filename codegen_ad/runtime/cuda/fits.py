@@ -23,8 +23,13 @@ from codegen_ad.runtime.cuda.arrays import DeviceArray, View, contiguous
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
 from codegen_ad.runtime.cuda.loading import FileKernels
-from codegen_ad.runtime.cuda.passing import Passing, device_of_arguments, stream_of_arguments
-from codegen_ad.runtime.cuda.table import DeviceFile, value
+from codegen_ad.runtime.cuda.passing import (
+    Passing,
+    at_home,
+    device_of_arguments,
+    stream_of_arguments,
+)
+from codegen_ad.runtime.cuda.table import DeviceFile
 
 RUNNING = 2
 """How a fit has ended that has not: stopped, if nobody launches it again."""
@@ -118,7 +123,9 @@ class DeviceRun:
         kept = np.empty((fits, steps if trace else 0), dtype)
         self._values["trace"] = self._flat(self._empty("trace", kept.shape, dtype))
         shapes = {n: tuple(np.shape(v)) for n, v in given.items()} | {"counts": (fits, 2)}
-        sizes = file.sizes_of(shapes, given)
+        numbers = {n: given[n] if shapes[n] else self._values[n] for n in given}
+        every = file.sizes_of_fits(shapes, numbers, at_home)
+        sizes = every[0]  # those of data are the same for all fits
         for size, (least, most) in kernel.kernel.kept:
             if not least <= sizes[size] <= most:
                 raise InternalError(f"threads keep {least} to {most} rows: {size} is {sizes[size]}")
@@ -130,7 +137,7 @@ class DeviceRun:
         first = {"point": points.astype(dtype), "best": points.astype(dtype)}
         first |= {"counts": self.counts, "record": self.record}
         for name, what in file.arrays.items():
-            shape = tuple(value(text, sizes) for text in what.shape)
+            shape = file.room(what, every)
             if name in first:
                 self._values[name] = self._upload(name, first[name])
             elif what.role == "state":

@@ -18,8 +18,13 @@ from numpy.typing import NDArray
 from codegen_ad.runtime.cuda.arrays import View
 from codegen_ad.runtime.cuda.loaded import LoadedKernel
 from codegen_ad.runtime.cuda.loading import FileKernels
-from codegen_ad.runtime.cuda.passing import Passing, device_of_arguments, stream_of_arguments
-from codegen_ad.runtime.cuda.table import DeviceFile, value
+from codegen_ad.runtime.cuda.passing import (
+    Passing,
+    at_home,
+    device_of_arguments,
+    stream_of_arguments,
+)
+from codegen_ad.runtime.cuda.table import DeviceFile
 from codegen_ad.runtime.cuda.workspace import Workspace
 
 Array = NDArray[Any]
@@ -134,10 +139,11 @@ class ManyFitsRun:
                     if n in values and len(values[n].shape) > 1:
                         values[n] = self._with_fits_last(n, values[n])
             shapes = {n: tuple(np.shape(v)) for n, v in values.items()}
-            self._sizes = file.sizes_of(shapes, values)
+            numbers = {n: given.get(n, v) if shapes[n] else v for n, v in values.items()}
+            every = file.sizes_of_fits(shapes, numbers, at_home)
+            self._sizes = every[0]  # kernels are launched by how many fits there are
             for name, what in file.arrays.items():
-                shape = tuple(value(text, self._sizes) for text in what.shape)
-                values[name] = workspace.room(name, shape, what.dtype)
+                values[name] = workspace.room(name, file.room(what, every), what.dtype)
             values["steps"] = steps
         except BaseException:
             workspace.lock.release()

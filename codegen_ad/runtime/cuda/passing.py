@@ -98,6 +98,11 @@ def on_host(value: Any, name: str) -> np.ndarray[Any, Any]:
     return Passing(driver, device).to_host(view, view.stream or 0)
 
 
+def at_home(value: Any, name: str) -> np.ndarray[Any, Any]:
+    """An array of the host: a copy of one that lies on a device."""
+    return on_host(value, name) if is_on_device(value) else np.asarray(value)
+
+
 def _check_layout(name: str, view: View, wanted: Parameter) -> None:
     """Raise unless an array on the device is what the kernels were compiled for."""
     if view.dtype != wanted.dtype or len(view.shape) != wanted.ndim:

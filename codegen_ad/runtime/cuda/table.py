@@ -8,13 +8,14 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import CodeType
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from codegen_ad.errors import InternalError
 
@@ -184,10 +185,40 @@ class DeviceFile:
         self, shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]
     ) -> dict[str, int]:
         """The value of each size, from the shapes of the user's arrays and the numbers passed."""
+        numbers = {n: v for n, v in given.items() if not shapes[n]}
+        return self._sizes_with(shapes, numbers)
+
+    def sizes_of_fits(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        given: Mapping[str, Any],
+        on_host: Callable[[Any, str], NDArray[Any]],
+    ) -> list[dict[str, int]]:
+        """The same for many fits, for each set of sizes that one of them has.
+
+        Fits may have numbers of their own that sizes are found from: of each such set once.
+        `on_host` copies an array from a device.
+        """
+        numbers = {n: v for n, v in given.items() if not shapes[n]}
+        texts = (where for where in self.sizes.values() if isinstance(where, str))
+        asked = {n for text in texts for n in _code(text).co_names}
+        own = [n for n in given if shapes[n] and n in asked and n not in self.sizes]
+        if not own:
+            return [self._sizes_with(shapes, numbers)]
+        rows = np.unique(np.stack([on_host(given[n], n) for n in own], axis=1), axis=0)
+        sets = [dict(zip(own, row, strict=True)) for row in rows.tolist()]
+        return [self._sizes_with(shapes, numbers | each) for each in sets]
+
+    def room(self, what: Array, sizes: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
+        """The shape of an array that is large enough for each set of sizes."""
+        return tuple(max(value(text, each) for each in sizes) for text in what.shape)
+
+    def _sizes_with(
+        self, shapes: Mapping[str, tuple[int, ...]], numbers: Mapping[str, Any]
+    ) -> dict[str, int]:
         found: dict[str, int] = {}
         for size, where in self.sizes.items():
             if isinstance(where, str):
-                numbers = {n: v for n, v in given.items() if not shapes[n]}
                 found[size] = value(where, {**numbers, **found})
             else:
                 name, axis, *divisor = where
