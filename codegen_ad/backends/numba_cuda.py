@@ -64,6 +64,7 @@ from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.fit import fit_plan, is_for_grid
 from codegen_ad.plan.device.loops import Refused, check_possible, is_product
 from codegen_ad.plan.device.passes import device_plan
+from codegen_ad.plan.device.reshaped import without_views
 from codegen_ad.plan.device.team import TeamPlan, team_plan
 from codegen_ad.plan.device.thrift import AS_ESTIMATED, NO_THRIFT, Thrift
 from codegen_ad.plan.device.whole import DevicePlan
@@ -151,7 +152,7 @@ def fit_source(
         If the fit is not for many threads.
     """
     exchange, _ = TEAMS[team]
-    before = None if once is None else once.kernel
+    kernel, before = without_views(kernel), None if once is None else without_views(once.kernel)
     rows, threads = exchange.rows, exchange.threads
 
     def write(thrift: Mapping[int, Thrift], notes: tuple[str, ...]) -> Written:
@@ -191,6 +192,7 @@ def fit_many_source(
         If a fit needs memory of its own.
     """
     texts = [h.text for h in helpers(" ".join(f"{function}()" for function in STEPPING))]
+    kernel = without_views(kernel)
     with _refusing():
         for statement in walk(kernel.body):
             check_possible(statement)
@@ -213,6 +215,7 @@ def _planned(
     kernel: Kernel, *, atomics: bool, thrift: Mapping[int, Thrift] = NO_THRIFT
 ) -> DevicePlan | TeamPlan:
     """Passes over the data where that is possible, else the work of one team of threads."""
+    kernel = without_views(kernel)
     for statement in walk(kernel.body):
         check_possible(statement)
     try:
