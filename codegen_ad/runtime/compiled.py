@@ -19,6 +19,7 @@ from codegen_ad.runtime.arguments import prepared
 from codegen_ad.runtime.dependencies import Path, resolve
 from codegen_ad.runtime.failures import Failures
 from codegen_ad.runtime.foreign import is_on_device
+from codegen_ad.runtime.lean import shorten
 from codegen_ad.runtime.load import call_or_rebuild, load
 from codegen_ad.runtime.store import Entry
 from codegen_ad.runtime.threads import LARGE, Team
@@ -247,6 +248,7 @@ def rebuild_output(tree: Any, values: Sequence[Any]) -> Any:
 def _module(entry: Entry) -> ModuleType:
     """The module of an entry, not compiled yet, or not again."""
     module = load(entry)
+    shorten(module)
     if entry.metadata.get("wide"):
         from codegen_ad.runtime.wide import widen
 

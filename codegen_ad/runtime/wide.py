@@ -24,13 +24,13 @@ _ATTRIBUTE = '"prefer-vector-width"="512"'
 
 def widen(module: ModuleType) -> None:
     """Let the functions of a kernel's module use wide vectors, once they are compiled."""
-    pipeline = _pipeline() if _has_wide_vectors() else None
-    if pipeline is None:
+    if not _has_wide_vectors():
         return
     for function in vars(module).values():
         compiler: Any = getattr(function, "_compiler", None)
-        if hasattr(compiler, "pipeline_class"):
-            compiler.pipeline_class = pipeline
+        base: Any = getattr(compiler, "pipeline_class", None)
+        if base is not None and not hasattr(base, "is_wide"):
+            compiler.pipeline_class = _pipeline(base)
 
 
 @cache
@@ -47,15 +47,14 @@ def _has_wide_vectors() -> bool:
 
 
 @cache
-def _pipeline() -> Any:
-    """How numba compiles, with a lowering that sets the attribute; None where it has changed."""
+def _pipeline(base: Any) -> Any:
+    """A way through numba with a lowering that sets the attribute; as it is where numba changed."""
     try:
-        base: Any = import_module("numba.core.compiler").Compiler
         register: Any = import_module("numba.core.compiler_machinery").register_pass
         lower: Any = import_module("numba.core.lowering").Lower
         lowering: Any = import_module("numba.core.typed_passes").NativeLowering
     except (ImportError, AttributeError):
-        return None
+        return base
 
     class WideLower(lower):
         def lower_normal_function(self, fndesc: Any) -> None:
@@ -73,6 +72,8 @@ def _pipeline() -> Any:
             return WideLower
 
     class WideCompiler(base):
+        is_wide = True
+
         def define_pipelines(self) -> Any:
             pipelines: Any = base.define_pipelines(self)
             for pipeline in pipelines:
