@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("greenlet", reason="runs kernels in the simulator: the extra cuda-check")
+pytest.importorskip("greenlet", reason="the simulator needs it")
 
 from codegen_ad import differentiate, fit_many, minimize
 from codegen_ad.fit import on_device
@@ -52,6 +52,7 @@ def stepped(p: Any, x: Any, y: Any, bias: Any) -> Any:
     return np.sum(u * u) + np.sum(y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", [layer, layer_of, across, stepped])
 def test_other_shapes_are_those_of_the_processor(function: Any) -> None:
     given = (P, X, Y, len(BIAS) if function is layer_of else BIAS)

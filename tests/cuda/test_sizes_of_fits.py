@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("greenlet", reason="runs kernels in the simulator: the extra cuda-check")
+pytest.importorskip("greenlet", reason="the simulator needs it")
 
 from codegen_ad import differentiate, fit_many, minimize_many
 from codegen_ad.fit import on_device
@@ -83,6 +83,7 @@ def check(function: Any, *numbers: Any, per_fit: Any = "y", is_loss: bool = Fals
     np.testing.assert_allclose(found.x, expected.x, rtol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("device")
 @pytest.mark.parametrize(
     ("function", "numbers", "is_loss"),
