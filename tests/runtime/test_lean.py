@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import differentiate, minimize
-from codegen_ad.runtime import lean
+from codegen_ad.runtime import compiled, lean
 from codegen_ad.runtime.entrances import compile_entrance
 
 
@@ -173,7 +173,18 @@ def test_text_that_is_not_known_is_left_to_numba(monkeypatch: pytest.MonkeyPatch
         lean._others.cache_clear()
 
 
-def test_fits_take_it_too() -> None:
+def test_fits_and_their_steps_take_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[str] = []
+    shorten = lean.shorten
+
+    def listed(module: ModuleType) -> None:
+        shorten(module)
+        for name, function in vars(module).items():
+            base = getattr(getattr(function, "_compiler", None), "pipeline_class", None)
+            taken.extend([name] if base is not None and issubclass(base, lean.pipeline()) else [])
+
+    monkeypatch.setattr(compiled, "shorten", listed)
     p, x, y = _arguments()
     found = minimize(peak, p, args=(x, y), learning_rate=1e-3, steps=5, trace=True)
+    assert {"peak_value_and_grad", "peak_fit"} <= set(taken)
     assert found.trace[0] == pytest.approx(peak(p, x, y))
