@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from codegen_ad import differentiate
-from codegen_ad.errors import InvalidArgument
+from codegen_ad.errors import CodegenError, InternalError, InvalidArgument
 from tests.cases.engine import Run
 from tests.frontend.library.library_cases import DATA
 
@@ -145,3 +145,21 @@ def test_a_mean_of_nothing_is_nan_and_an_integral_is_zero() -> None:
     w = np.arange(1.0, 5.0)
     np.testing.assert_array_equal(of_some.grad(np.zeros(0), w), [np.nan, np.nan, np.nan, 0.0])
     of_some.check(np.array([1.0, 4.0, 2.0]), w)
+
+
+def test_a_field_that_a_named_tuple_lacks_is_refused_as_python_does() -> None:
+    """It was said to be a mistake of the library."""
+    with pytest.raises(CodegenError, match="Got unexpected field names") as caught:
+        differentiate(of_a_missing_field).grad(np.ones(3))
+    assert not isinstance(caught.value, InternalError)
+
+
+class Pair(NamedTuple):
+    """Two numbers."""
+
+    first: float
+    second: float
+
+
+def of_a_missing_field(x: Any) -> Any:
+    return Pair(x[0], x[1])._replace(third=x[2]).first

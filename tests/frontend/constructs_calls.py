@@ -301,6 +301,19 @@ def lists(x: Any) -> Any:
     return other[0] * other[-1] + items.pop() ** 2 + len(items)
 
 
+@uses("`sort`, `remove`, `index`, `popitem`", "`remove` and `index` of what is known")
+def ordered(x: Any) -> Any:
+    items, names = [x[3], x[1], x[2] * 2.0], ["b", "a", "c", "a"]
+    same = items
+    items.sort(key=lambda v: -v)
+    names.remove("a")
+    last = names.index("a", 1) + (1, 2, 1).index(1, 1) - 1
+    names.sort(reverse=True)
+    table = dict(zip(names, x, strict=False))
+    name, value = table.popitem()
+    return same[0] * same[1] ** 2 * x[last] + value * len(table) + table[names[0]] * (name == "a")
+
+
 @uses("lists that grow in loops")
 def grown(x: Any) -> Any:
     out = []

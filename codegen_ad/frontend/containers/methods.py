@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from codegen_ad.frontend.machine import Machine
 
 from codegen_ad.frontend.calls.builtin_functions import static_call
+from codegen_ad.frontend.calls.sorting import sorted_
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
@@ -34,7 +35,7 @@ def call_method(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) 
     raw: Any = owner
     match owner:
         case List(cell):
-            found = _list_method(m, owner, name, args)
+            found = _list_method(m, owner, name, args, kwargs)
         case Dict(cell):
             found = _dict_method(m, cell, name, args, kwargs)
         case tuple():
@@ -56,7 +57,7 @@ def call_method(m: Machine, owner: Value, name: str, args: Args, kwargs: Named) 
 _MISSING = object()
 
 
-def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
+def _list_method(m: Machine, owner: List, name: str, args: Args, kwargs: Named) -> Value:
     items = m.store[owner.cell]
     if name not in ("index", "count", "copy"):
         binding.own(m, owner.cell)
@@ -94,7 +95,14 @@ def _list_method(m: Machine, owner: List, name: str, args: Args) -> Value:
             return None
         case "copy", 0:
             return m.list_of(items)
-        case (("index" | "count"), 1):
+        case "sort", 0:
+            m.store[owner.cell] = tuple(m.items(sorted_(m, [owner], kwargs)))
+            return None
+        case "remove", 1:
+            place = cast("int", _tuple_method(m, items, "index", args, {}))
+            m.store[owner.cell] = (*items[:place], *items[place + 1 :])
+            return None
+        case (("index" | "count"), _):
             return _tuple_method(m, items, name, args, {})
         case _:
             return _MISSING
@@ -125,7 +133,7 @@ def _rows_method(m: Machine, owner: List, held: Rows, name: str, args: Args) -> 
 
 def _dict_method(m: Machine, cell: Cell, name: str, args: Args, kwargs: Named) -> Value:
     held: dict[Any, Value] = m.store[cell]
-    if name in ("setdefault", "update", "pop", "clear"):
+    if name in ("setdefault", "update", "pop", "popitem", "clear"):
         binding.own(m, cell)
     match name:
         case "setdefault":
@@ -143,6 +151,12 @@ def _dict_method(m: Machine, cell: Cell, name: str, args: Args, kwargs: Named) -
                 m.fails(KeyError(key))
             m.store[cell] = {k: v for k, v in held.items() if k != key}
             return held.get(key, args[1] if len(args) > 1 else None)
+        case "popitem" if not args:
+            if not held:
+                m.fails(KeyError("popitem(): dictionary is empty"))
+            *_, last = held
+            m.store[cell] = {k: v for k, v in held.items() if k != last}
+            return (last, held[last])
         case "clear":
             m.store[cell] = {}
             return None
@@ -164,14 +178,17 @@ def _dict_method(m: Machine, cell: Cell, name: str, args: Args, kwargs: Named) -
 def _tuple_method(m: Machine, owner: Any, name: str, args: Args, kwargs: Named) -> Value:
     match name:
         case "_replace":
-            return owner._replace(**kwargs)
+            try:
+                return owner._replace(**kwargs)
+            except (TypeError, ValueError) as error:
+                m.fails(error)
         case "_asdict":
             return m.dict_of(owner._asdict())
         case "index" | "count":
             plain = m.static(tuple(owner), "sequence")
             try:
-                return getattr(plain, name)(m.static(args[0], "value"))
-            except ValueError as error:
+                return getattr(plain, name)(*(m.static(a, "value") for a in args))
+            except (TypeError, ValueError) as error:
                 m.fails(error)
         case _:
             return _MISSING
