@@ -159,6 +159,7 @@ np.asarray: np.asarray([s, 1])
 np.copy: np.copy(v)
 np.arange: np.arange(v.size) * v
 ": np.arange(0.0, 2.0, 0.25) * s
+": np.zeros(len(np.arange(0, 1, 0.3))) + s * np.arange(1.0, 5.0).tolist()[1]
 ": np.arange(s)
 ": np.arange(-s, 2 * s, s / 2.9) ** 2
 ": np.arange(s, -3, -0.75)

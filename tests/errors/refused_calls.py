@@ -64,6 +64,7 @@ np.pad(A, ((1, 1), (1, 1), (1, 1)))
 np.transpose(A, (0, 0))
 A.reshape(-1, -1)
 np.arange(v)
+np.arange(0.0, np.inf) * s
 np.arange(0, 3, 0) * s
 np.zeros(s) * s
 np.clip(v, 0, 1, where=m)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -91,6 +93,26 @@ def _operated(call: Call, operation: str, one: Value, other: Value) -> Value:
     return call.ctx.call(Outside(getattr(operator, operation), ()), (one, other), {})
 
 
+def _number(call: Call, start: Value, stop: Value, step: Value) -> Dim:
+    """How many numbers fit between the limits."""
+    b, ctx = call.b, call.ctx
+    known: list[Any] = [v for v in (start, stop, step) if isinstance(v, int | float | np.generic)]
+    if len(known) == 3:
+        first, last, by = (float(v) for v in known)
+        trips = (last - first) / by if by else math.inf
+        if not math.isfinite(trips):
+            call.refuse("`np.arange` with these limits and this step never ends.", "Give others.")
+        return as_dim(max(math.ceil(trips), 0))
+    reach = _operated(call, "sub", stop, start)
+    quotient = call.node_of(_operated(call, "truediv", reach, step))
+    trips = make.cast(b, quotient, DType.FLOAT64)
+    unknown = apply(b, "isnan", trips)
+    ctx.refuse_when(unknown, "ValueError", "arange: cannot compute length")
+    endless = apply(b, "greater", apply(b, "absolute", trips), _LONGEST)
+    ctx.refuse_when(endless, "ValueError", "Maximum allowed size exceeded")
+    return ctx.length(make.cast(b, apply(b, "ceil", trips), DType.INT64))
+
+
 def _measured(call: Call, start: Value, stop: Value, step: Value) -> Value:
     """Numbers between limits of which one has a fraction, or is data: as many as fit.
 
@@ -101,14 +123,7 @@ def _measured(call: Call, start: Value, stop: Value, step: Value) -> Value:
     for value, name in zip((start, stop, step), LIMITS, strict=True):
         if call.node_of(value).array.rank:
             call.refuse(f"`{name}` of `np.arange` is an array.", "Give a number: `x[0]`.")
-    reach = _operated(call, "sub", stop, start)
-    quotient = call.node_of(_operated(call, "truediv", reach, step))
-    trips = make.cast(b, quotient, DType.FLOAT64)
-    unknown = apply(b, "isnan", trips)
-    ctx.refuse_when(unknown, "ValueError", "arange: cannot compute length")
-    endless = apply(b, "greater", apply(b, "absolute", trips), _LONGEST)
-    ctx.refuse_when(endless, "ValueError", "Maximum allowed size exceeded")
-    length = ctx.length(make.cast(b, apply(b, "ceil", trips), DType.INT64))
+    length = _number(call, start, stop, step)
     kinds = [call.node_of(v).array.dtype for v in (start, stop, step)]
     whole = all(kind.is_integer for kind in kinds)
     dtype = call.dtype("dtype", DType.INT64 if whole else DType.FLOAT64)
