@@ -14,17 +14,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from codegen_ad.derive import placed
+from codegen_ad.derive.contracted import Spread, contributions
 from codegen_ad.derive.placed import Part, Placed, Replaced
+from codegen_ad.derive.products import product
 from codegen_ad.derive.reached import reached
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape, broadcast_shapes
 from codegen_ad.ops import BY_NAME, STRUCTURAL, make
-from codegen_ad.ops.expression import apply
 from codegen_ad.ops.indexing import GATHER, SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO, SLICE, Spans
-from codegen_ad.ops.reduction import SUM
+from codegen_ad.ops.reduction import PROD, SUM, Reduce, extremum_partial, prod_partial
 from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.ops.unary import CAST, TAP
 
@@ -110,6 +111,50 @@ class Masks:
             either = make.apply(self._b, "logical_or", one.condition, other.condition)
             self._known[result] = Chosen(either, result)
 
+    def contracted(self, node: Node, g: Node) -> list[tuple[Node, Node]] | None:
+        """What the arguments of a contraction get, some of them several times; None if all of `g`.
+
+        What is left out of `g` is left out of what it is multiplied by: that need not be finite.
+        """
+        if not self._is_sparse(g):
+            return None
+        b, known = self._b, self._known[g]
+        found: list[tuple[Node, Node]] = []
+        parts = known.parts if isinstance(known, Placed) else (Part(g),)
+        for arg, given in zip(node.args, contributions(b, node, parts), strict=True):
+            for part, contribution in zip(parts, given, strict=True):
+                chosen = self._chosen(part.values)
+                if chosen is not None:
+                    contribution.under(chosen.condition)
+                spread = contribution.spread()
+                self._learn_of(spread)
+                found.append((arg, spread.result))
+        return found
+
+    def reduced(self, node: Node, g: Node) -> Node | None:
+        """What a product or an extremum gives to what it is of; None if all of `g` counts.
+
+        A product of all others that is infinite spoils no row that was left out.
+        """
+        if not self._is_sparse(g):
+            return None
+        b, (x,) = self._b, node.args
+        one, zero = (make.constant(b, k, x.array.dtype) for k in (1, 0))
+        share: Node | None = g
+        if node.op is PROD:
+            partial = prod_partial(b, node)
+        else:
+            chosen, count = extremum_partial(b, node)
+            partial = make.where(b, chosen, one, zero)
+            share = self.times(g, make.divide(b, one, count))
+        assert isinstance(node.params, Reduce) and share is not None
+        spread = make.restore(b, share, x.array.shape, node.params.axes)
+        self.through(make.sum_(b, x, node.params.axes), share, (spread,))
+        while spread.op is BROADCAST_TO:
+            self.reshaped(spread, spread.args[0])
+            (spread,) = spread.args
+        return self.times(spread, partial)
+
     def through(self, node: Node, g: Node, results: Sequence[Node | None]) -> None:
         """Let what is known of `g` go with it through the pullback of `node`, which gave these."""
         self._places(node, g, results)
@@ -152,6 +197,13 @@ class Masks:
         if condition is not None and value is not None:
             self._known[result] = Chosen(condition, value)
 
+    def _is_sparse(self, g: Node) -> bool:
+        """Whether it is known where an array is zero; within a trip, flags would cost too much."""
+        if self._b.in_region:
+            known = self._known.get(g)
+            return known is not None and not (isinstance(known, Chosen) and known.counted)
+        return g in self._known or self._learn(g)
+
     def _learn(self, g: Node) -> bool:
         """Whether `g`, of which nothing is known yet, is what loops or branches added up."""
         if g in self._counted:
@@ -161,6 +213,19 @@ class Masks:
             return False
         self._known[g] = Chosen(mask, g, counted=True)
         return True
+
+    def _learn_of(self, spread: Spread) -> None:
+        """Know of what was summed at places; in another order of its axes, as a condition."""
+        b, whole, result = self._b, spread.whole, spread.result
+        while result.op is BROADCAST_TO:
+            (result,) = result.args
+        if spread.known is not None:
+            self._know(whole, spread.known)
+        if spread.condition is not None:
+            self._known[result] = Chosen(spread.condition, result)
+        elif result is not whole and (chosen := self._chosen(whole)) is not None:
+            condition = make.transpose(b, chosen.condition, spread.axes)
+            self._known[result] = Chosen(condition, result)
 
     def _know(self, result: Node, known: Placed) -> None:
         if placed.covers(known, result.array.shape):
@@ -330,27 +395,3 @@ def _within(node: Node, shape: Shape) -> Node | None:
     pairs = zip(reversed(own), reversed(shape), strict=False)
     fits = len(own) <= len(shape) and all(d in (ONE, s) for d, s in pairs)
     return node if fits else None
-
-
-def product(b: Builder, g: Node, partial: Node, own: Collection[Node] = ()) -> Node:
-    """`g * partial`, with divisions and signs outside and numbers gathered in `g`.
-
-    A quotient among `own` is a factor like any other: it is there, and a product costs less than
-    a second division.
-    """
-    name, args = partial.op.name, partial.args
-    if partial in own:
-        return apply(b, "multiply", g, partial)
-    if name == "divide" and partial.array.rank >= g.array.rank:
-        return apply(b, "divide", product(b, g, args[0], own), args[1])
-    if name == "negative":
-        return apply(b, "negative", product(b, g, args[0], own))
-    if name == "multiply" and _comes_first(args[0], own):
-        return product(b, product(b, g, args[0], own), args[1], own)
-    return apply(b, "multiply", g, partial)
-
-
-def _comes_first(factor: Node, own: Collection[Node]) -> bool:
-    """Whether `g` is multiplied by this first: it is a number, or a quotient to divide `g` by."""
-    is_quotient = factor.op.name == "divide" and factor not in own
-    return is_quotient or make.constant_value(factor) is not None

@@ -66,7 +66,7 @@ class Replaced:
     part: Part
 
 
-def _in_full(b: Builder, part: Part, own: Shape) -> Node:
+def in_full(b: Builder, part: Part, own: Shape) -> Node:
     """The values of a part of an array of shape `own`, one for each place."""
     if part.spans:
         return make.broadcast_to(b, part.values, tuple(s.length for s in part.spans))
@@ -173,7 +173,7 @@ def _reshaped(b: Builder, part: Part, own: Shape, shape: Shape) -> Part | None:
             return None  # nothing of an axis of size 1
         kept = iter(s for s, d in zip(part.spans, own, strict=True) if d != ONE)
         spans = tuple(make.whole(ONE) if d == ONE else next(kept) for d in shape)
-        values = _in_full(b, part, own)
+        values = in_full(b, part, own)
         return Part(make.reshape(b, values, tuple(s.length for s in spans)), (), spans)
     count = len(part.indices)
     named = [(d, i) for d, i in zip(own, part.indices, strict=False) if d != ONE]
@@ -190,7 +190,7 @@ def _reshaped(b: Builder, part: Part, own: Shape, shape: Shape) -> Part | None:
             break
     if named or not indices:
         return None
-    values = make.reshape(b, _in_full(b, part, own), (*part.head, *shape[len(indices) :]))
+    values = make.reshape(b, in_full(b, part, own), (*part.head, *shape[len(indices) :]))
     return Part(values, tuple(make.broadcast_to(b, i, part.head) for i in indices))
 
 
@@ -204,27 +204,50 @@ def total(b: Builder, placed: Placed, shape: Shape) -> Node:
 
 
 def condition(b: Builder, known: Placed | Replaced, shape: Shape) -> Node:
-    """Where it may be other than zero, by its places."""
+    """Where it may be other than zero, by its places; size 1 along axes that are whole."""
+    parts = known.parts if isinstance(known, Placed) else (known.part,)
+    named = {a for part in parts for a, d in enumerate(shape) if _names(part, a, d)}
+    flags = tuple(d if a in named else ONE for a, d in enumerate(shape))
+    parts = [_of_flags(part, flags, shape) for part in parts]
     if isinstance(known, Replaced):
-        kept = make.full(b, shape, True, DType.BOOL)
+        kept = make.full(b, flags, True, DType.BOOL)
         no = make.constant(b, False, DType.BOOL)
-        return written(b, kept, known.part, no, accumulate=False)
-    found = [m for part in known.parts if (m := _mask(part)) is not None]
-    # Places may come from the mask of another array, whose size need not be this one's.
-    if len(found) == len(known.parts) and all(m.array.shape == shape for m in found):
+        return written(b, kept, parts[0], no, accumulate=False)
+    found = [m for part in known.parts if (m := _mask(b, part, flags)) is not None]
+    if len(found) == len(parts):
         return reduce(lambda x, y: make.apply(b, "logical_or", x, y), found)
-    result = make.full(b, shape, False, DType.BOOL)
+    result = make.full(b, flags, False, DType.BOOL)
     yes = make.constant(b, True, DType.BOOL)
-    for part in known.parts:
+    for part in parts:
         result = written(b, result, part, yes, accumulate=False)
     return result
 
 
-def _mask(part: Part) -> Node | None:
-    """The mask whose positions the places are."""
+def _names(part: Part, axis: int, dim: Dim) -> bool:
+    """Whether the part takes some places of an axis, not all."""
+    if part.spans:
+        return part.spans[axis] != make.whole(dim)
+    return axis < len(part.indices)
+
+
+def _of_flags(part: Part, flags: Shape, shape: Shape) -> Part:
+    """The same places in an array that has size 1 along some axes."""
+    axes = zip(part.spans, flags, shape, strict=False)
+    spans = tuple(s if d == e else make.whole(ONE) for s, d, e in axes)
+    return Part(part.values, part.indices, spans)
+
+
+def _mask(b: Builder, part: Part, flags: Shape) -> Node | None:
+    """The mask whose positions the places are.
+
+    Places may come from the mask of another array, whose size need not be this one's.
+    """
     if len(part.indices) != 1 or part.indices[0].op is not POSITIONS:
         return None
-    return part.indices[0].args[0]
+    (mask,) = part.indices[0].args
+    if mask.array.shape != flags[:1] or any(d != ONE for d in flags[1:]):
+        return None
+    return make.reshape(b, mask, flags)
 
 
 def covers(placed: Placed, shape: Shape) -> bool:
@@ -320,7 +343,7 @@ def summed(b: Builder, placed: Placed, own: Shape, shape: Shape) -> tuple[Placed
 def _summed(b: Builder, part: Part, own: Shape, shape: Shape, gone: Sequence[int]) -> Part:
     """One part of such a sum; it has no place where nothing is left of it."""
     extra, head, count = len(own) - len(shape), part.head, len(part.indices)
-    values = _in_full(b, part, own)
+    values = in_full(b, part, own)
     if part.spans:
         lengths = [ONE if a in gone else s.length for a, s in enumerate(part.spans)]
         values = make.sum_to(b, values, tuple(lengths[extra:]))

@@ -24,6 +24,7 @@ from codegen_ad.ops import ELEMENTWISE, STRUCTURAL, make
 from codegen_ad.ops.expression import build
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO
+from codegen_ad.ops.reduction import CONTRACT, MAX, MIN, PROD
 from codegen_ad.ops.unary import Tap
 
 RULES = {
@@ -200,6 +201,13 @@ class _Sweep:
             )
         whole = full(self.b, node, g)
         self.masks.reshaped(g, whole)
+        if node.op is CONTRACT and (found := self.masks.contracted(node, whole)) is not None:
+            for arg, contribution in found:
+                self.give(arg, contribution)
+            return
+        if node.op in (PROD, MAX, MIN) and (part := self.masks.reduced(node, whole)) is not None:
+            self.give(node.args[0], part)
+            return
         contributions = pullback(self.b, node, whole)
         if node.op is BROADCAST_TO:
             contributions = (self.masks.summed(whole, node.args[0].array.shape),)
@@ -243,9 +251,10 @@ class _Sweep:
                 continue
             if part.array.shape != node.array.shape:
                 continue  # what is broadcast writes into a row, of which there are many
-            whole = full(b, node, whole)
-            total = b.node(part.op, (whole, *part.args[1:]), part.params)
-            self.masks.added(whole, part, total)
+            spread = full(b, node, whole)
+            self.masks.reshaped(whole, spread)
+            total = b.node(part.op, (spread, *part.args[1:]), part.params)
+            self.masks.added(spread, part, total)
             return total
         return self.masks.add(x, y)
 

@@ -96,7 +96,7 @@ def sum_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     return (make.restore(b, g, x.array.shape, _axes(node)),)
 
 
-def prod_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+def prod_partial(b: Builder, node: Node) -> Node:
     """The product of the others: of those before, times that of those after. Never divides."""
     (x,) = node.args
     axes = _axes(node)
@@ -109,17 +109,28 @@ def prod_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
     before = scan.exclusive_product(b, flat, last)
     after = make.flip(b, scan.exclusive_product(b, make.flip(b, flat, last), last), last)
     others = make.reshape(b, make.multiply(b, before, after), front.array.shape)
-    back = make.transpose(b, others, tuple(order.index(a) for a in range(x.array.rank)))
-    return (make.multiply(b, make.restore(b, g, x.array.shape, axes), back),)
+    return make.transpose(b, others, tuple(order.index(a) for a in range(x.array.rank)))
 
 
-def extremum_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
-    """Ties share equally."""
+def prod_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """The cotangent of the product times the others."""
+    spread = make.restore(b, g, node.args[0].array.shape, _axes(node))
+    return (make.multiply(b, spread, prod_partial(b, node)),)
+
+
+def extremum_partial(b: Builder, node: Node) -> tuple[Node, Node]:
+    """Which elements are the extremum, and how many: ties share equally."""
     (x,) = node.args
     axes, shape = _axes(node), x.array.shape
     chosen = make.apply(b, "equal", x, make.restore(b, node, shape, axes))
-    count = make.sum_(b, make.cast(b, chosen, x.array.dtype), axes)
-    share = make.restore(b, make.divide(b, g, count), shape, axes)
+    return chosen, make.sum_(b, make.cast(b, chosen, x.array.dtype), axes)
+
+
+def extremum_pullback(b: Builder, node: Node, g: Node) -> tuple[Node, ...]:
+    """The share of each element that is the extremum."""
+    (x,) = node.args
+    chosen, count = extremum_partial(b, node)
+    share = make.restore(b, make.divide(b, g, count), x.array.shape, _axes(node))
     return (make.where(b, chosen, share, make.constant(b, 0, x.array.dtype)),)
 
 

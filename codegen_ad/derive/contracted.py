@@ -1,0 +1,145 @@
+"""Cotangents of what a contraction reads, where that of its result is zero but at places.
+
+The other rows of `X` are no part of `(X @ w)[places]`. The cotangent of `w` is the sum over these
+places alone, so that it is finite where `X` is not elsewhere, and costs what the places cost. The
+cotangent of `X` is again zeros with something added at places. Under a condition, zeros replace
+what was not chosen. This module knows nothing of how places came to be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from codegen_ad.derive import placed
+from codegen_ad.derive.conditions import Labels, along, is_one
+from codegen_ad.derive.placed import Part, Placed
+from codegen_ad.ir.builder import Builder
+from codegen_ad.ir.dims import ONE
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import Shape
+from codegen_ad.ops import make
+from codegen_ad.ops.reduction import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The cotangent of an argument: what it is made of, and where that may be other than zero.
+
+    Axes of `whole` are those of the cotangent in another order, without broadcasting; `axes` gives
+    the one for each. `known` are its places. Beside them a condition may hold, which broadcasts to
+    the cotangent.
+    """
+
+    result: Node
+    whole: Node
+    axes: tuple[int, ...]
+    known: Placed | None
+    condition: Node | None
+
+
+class Contribution:
+    """What one part of the cotangent of a contraction gives to the argument at `position`."""
+
+    def __init__(self, b: Builder, node: Node, part: Part, position: int) -> None:
+        assert isinstance(node.params, Contract)
+        operands, output = node.params.operands, node.params.output
+        self._b = b
+        self._part = part
+        self._values = placed.in_full(b, part, node.array.shape)
+        self._picked = output[: len(part.indices)]
+        self._cut = dict(zip(output, part.spans, strict=False))
+        fresh = 1 + max((label for one in (*operands, output) for label in one), default=0)
+        self._head = tuple(range(fresh, fresh + len(part.head)))
+        self._labels = (*self._head, *output[len(self._picked) :])
+        self._condition: Node | None = None
+        self._arg = node.args[position]
+        self._own = operands[position]
+        self._others = [
+            self._there(x, labels)
+            for k, (x, labels) in enumerate(zip(node.args, operands, strict=True))
+            if k != position
+        ]
+
+    def under(self, condition: Node) -> None:
+        """Let nothing count where the condition, which broadcasts to the values, does not hold."""
+        self._condition = condition
+        self._others = [(self._where(*other), other[1]) for other in self._others]
+
+    def spread(self) -> Spread:
+        """The sum over all other axes, at its places."""
+        b, own = self._b, self._own
+        read = {label for _, labels in self._others for label in labels} | set(self._labels)
+        first = tuple(label for label in self._picked if label in own)
+        order = (*first, *(label for label in own if label not in first))
+        dims = dict(zip(own, self._arg.array.shape, strict=True))
+        shape = tuple(dims[n] if n in read or n in first else ONE for n in order)
+        axes = tuple(order.index(label) for label in own)
+
+        head = self._head if first else ()
+        behind = [label for label in order[len(first) :] if label in read]
+        operands, labels = zip((self._values, self._labels), *self._others, strict=True)
+        inner = make.contract(b, operands, labels, (*head, *behind))
+        whether = self._along(())
+        if whether is not None:
+            inner = _chosen(b, whether, inner)
+        part = self._at(inner, first, order, shape)
+        known = Placed((part,)) if part.indices or part.spans else None
+        whole = part.values if known is None else placed.total(b, known, shape)
+        result = make.broadcast_to(b, make.transpose(b, whole, axes), self._arg.array.shape)
+        condition = self._along(own) if known is None else None
+        return Spread(result, whole, axes, known, condition)
+
+    def _at(self, inner: Node, first: Labels, order: Labels, shape: Shape) -> Part:
+        """The values at their places in an array of that shape."""
+        b, part = self._b, self._part
+        if first:
+            values = make.reshape(b, inner, (*part.head, *shape[len(first) :]))
+            pairs = zip(self._picked, part.indices, strict=True)
+            indices = tuple(self._index(i) for label, i in pairs if label in first)
+            return Part(values, indices)
+        spans = tuple(self._cut.get(n, make.whole(d)) for n, d in zip(order, shape, strict=True))
+        values = make.reshape(b, inner, tuple(s.length for s in spans))
+        is_whole = all(s == make.whole(d) for s, d in zip(spans, shape, strict=True))
+        return Part(values, (), () if is_whole else spans)
+
+    def _there(self, x: Node, labels: Labels) -> tuple[Node, Labels]:
+        """What stands at the places in another argument, and the names of its axes."""
+        b = self._b
+        if self._cut:
+            axes = zip(labels, x.array.shape, strict=True)
+            return make.slice_(b, x, [self._cut.get(n, make.whole(d)) for n, d in axes]), labels
+        first = [label for label in self._picked if label in labels]
+        if not first:
+            return x, labels
+        rest = [label for label in labels if label not in first]
+        front = make.transpose(b, x, [labels.index(n) for n in (*first, *rest)])
+        pairs = zip(self._picked, self._part.indices, strict=True)
+        indices = [self._index(i) for label, i in pairs if label in first]
+        return make.gather(b, front, *indices), (*self._head, *rest)
+
+    def _index(self, index: Node) -> Node:
+        return make.broadcast_to(self._b, index, self._part.head)
+
+    def _where(self, x: Node, labels: Labels) -> Node:
+        """`x`, and zeros where the condition does not hold, as far as it goes along its axes.
+
+        A condition that is the same for all of `x` is one for the sum.
+        """
+        condition = self._along(labels)
+        return x if condition is None or is_one(condition) else _chosen(self._b, condition, x)
+
+    def _along(self, labels: Labels) -> Node | None:
+        """Where the condition may hold along such axes; None if that may be anywhere."""
+        if self._condition is None:
+            return None
+        return along(self._b, self._condition, self._labels, labels)
+
+
+def _chosen(b: Builder, condition: Node, x: Node) -> Node:
+    return make.where(b, condition, x, make.constant(b, 0, x.array.dtype))
+
+
+def contributions(b: Builder, node: Node, parts: Sequence[Part]) -> list[list[Contribution]]:
+    """For each argument of a contraction, what the parts of its cotangent give to it."""
+    return [[Contribution(b, node, part, k) for part in parts] for k in range(len(node.args))]
