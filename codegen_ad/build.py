@@ -39,6 +39,7 @@ from codegen_ad.plan.tidying.flatten import flatten
 from codegen_ad.plan.turns import take_turns
 from codegen_ad.runtime.cuda.spills import spills
 from codegen_ad.runtime.dispatch import Built
+from codegen_ad.runtime.entrances import deep_calls
 from codegen_ad.runtime.fixed import wanted
 from codegen_ad.signature import ArrayForm, Signature, leaves, path_text
 from codegen_ad.sizing import read_for
@@ -105,7 +106,27 @@ def run(
     *,
     on_stage: OnStage = _ignore,
 ) -> Stages:
-    """Every stage of a build, kept; `on_stage` is handed each as soon as it is there."""
+    """Every stage of a build, kept; `on_stage` is handed each as soon as it is there.
+
+    Where values come from each other in a long chain, the stages go down it in calls of each other:
+    then they are run again with room for these.
+    """
+    stages = partial(_stages, function, signature, mode, options, wrt, on_stage)
+    try:
+        return stages()
+    except RecursionError:
+        with deep_calls():
+            return stages()
+
+
+def _stages(
+    function: Callable[..., object],
+    signature: Signature,
+    mode: str,
+    options: Options,
+    wrt: Sequence[str],
+    on_stage: OnStage,
+) -> Stages:
     targets = find_targets(signature, wrt)
     made = derivation(function, signature, mode, options, targets, on_stage)
     reading, derived, optimized = made.reading, made.derived, made.optimized
