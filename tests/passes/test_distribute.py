@@ -26,7 +26,10 @@ X = RNG.normal(size=(23, INPUTS))
 
 
 def foretold(A, B, C, x):
-    """Fewer steps than rows; a number that decays goes with the second part."""
+    """Fewer steps than rows; a number that decays goes with the second part.
+
+    Two columns of `C` are too few for a product of matrices: their adjoint stays in its loop.
+    """
     h, weight, total = np.zeros(len(A)), 1.0, 0.0
     for t in range(len(x) - 1):
         h = np.tanh(A @ h + B @ x[t])
@@ -113,7 +116,7 @@ def kinds(program: Program) -> Counter[Kind]:
 @pytest.mark.parametrize(
     ("function", "loops"),
     [
-        (foretold, 4), (backwards, 2), (delayed, 5), (looked_up, 4), (tower, 6),
+        (foretold, 3), (backwards, 2), (delayed, 5), (looked_up, 4), (tower, 6),
         (mutual, 2), (chosen, 2),
     ],
 )  # fmt: skip

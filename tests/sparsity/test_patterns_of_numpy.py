@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 
 from codegen_ad.backends.reference import evaluate
-from codegen_ad.frontend.reader import read
 from codegen_ad.ir.node import Program, toposort
 from codegen_ad.ops.constants import RunSize
 from codegen_ad.passes import pipeline
-from codegen_ad.signature import Signature
 from codegen_ad.sparsity.trace import pattern
 from tests.cases.table import CASES
-from tests.frontend.library.library_cases import DATA, form_of, function_of
+from tests.frontend.library.library_cases import DATA, function_of, read_for
 
 STEP = 1e-6
 NO_NUMBERS = ("odd", "N", "ties")  # infinite, or at a jump
@@ -54,8 +52,7 @@ def test_no_entry_is_missing_of_any_function_of_numpy(part: int) -> None:
     for case in CASES[part::PARTS]:
         function, names = function_of(case.text)
         inputs = {n: np.asarray(DATA[n]) for n in names}
-        signature = Signature(tuple((n, form_of(DATA[n])) for n in names))
-        program = pipeline.before(read(function, signature).program)
+        program = pipeline.before(read_for(function, names, DATA).program)
         for output, own in zip(program.outputs, program.output_names, strict=True):
             alone = program.with_outputs((output,), (own,))
             if not output.array.dtype.is_float or is_counted_by_data(alone):
