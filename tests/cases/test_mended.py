@@ -92,8 +92,6 @@ def test_a_factor_that_keeps_terms_finite_stays_with_them() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("np.var(v[:2], ddof=3)", np.inf),
-        ("np.std(v[:1], ddof=1.5)", np.nan),
         ("scipy.special.logsumexp(v, b=0, return_sign=True)[0]", -np.inf),
         ("scipy.special.logsumexp(v * 0 - np.inf, return_sign=True)[1]", 0.0),
         ("np.arange(0.5, 5, 1.5, dtype=int)[2]", 4),
@@ -125,26 +123,41 @@ def diagonal_of_each(A: Any) -> Any:
     return np.sum(np.diagonal(A, 1, axis1=-1, axis2=0) ** 3) + np.trace(A[0], -1) * np.mean(A)
 
 
-@pytest.mark.parametrize(
-    "shape", [(3, 3, 3), (2, 3, 5), (5, 3, 2), (1, 1, 1), (2, 2, 0), (4, 2, 1)]
-)
+@pytest.mark.parametrize("shape", [(3, 3, 3), (2, 3, 5), (5, 3, 2), (1, 1, 1), (4, 2, 1)])
 def test_diagonals_of_any_sizes(shape: tuple[int, ...]) -> None:
-    A = np.random.default_rng(1).normal(size=shape)
-    if A.size:
-        diagonal_of_each.check(A, second=True)
-    else:
-        assert np.isnan(diagonal_of_each.value_and_grad(A)[0])
+    diagonal_of_each.check(np.random.default_rng(1).normal(size=shape), second=True)
 
 
-@differentiate(wrt="w")
-def of_some(x: Any, w: Any) -> Any:
-    return w[0] * np.mean(x) + w[1] * np.std(x) + w[2] * np.median(x) + w[3] * np.trapezoid(x)
+@differentiate
+def area(x: Any) -> Any:
+    return x[0] * np.trapezoid(x[1:])
 
 
-def test_a_mean_of_nothing_is_nan_and_an_integral_is_zero() -> None:
-    w = np.arange(1.0, 5.0)
-    np.testing.assert_array_equal(of_some.grad(np.zeros(0), w), [np.nan, np.nan, np.nan, 0.0])
-    of_some.check(np.array([1.0, 4.0, 2.0]), w)
+def test_an_integral_of_nothing_is_zero() -> None:
+    for count in (1, 2, 4):
+        area.check(np.arange(1.0, count + 1.0), second=True)
+    np.testing.assert_array_equal(area.grad(np.ones(1)), [0.0])
+
+
+@differentiate
+def spread(x: Any) -> Any:
+    return np.var(x, ddof=2)
+
+
+@differentiate
+def middle(x: Any) -> Any:
+    return np.median(x)
+
+
+@differentiate
+def weighted(x: Any) -> Any:
+    return np.average(x) + np.std(x)
+
+
+@pytest.mark.parametrize(("function", "count"), [(spread, 1), (middle, 0), (weighted, 0)])
+def test_a_call_without_rows_is_refused(function: Any, count: int) -> None:
+    with pytest.raises(CodegenError, match=r"needs (x|a size of at least 2)"):
+        function.grad(np.ones(count))
 
 
 def test_a_field_that_a_named_tuple_lacks_is_refused_as_python_does() -> None:

@@ -191,19 +191,15 @@ def at_least(call: Call, dim: Dim, minimum: Dim | int) -> None:
         call.ctx.require(dim, as_dim(minimum).value, call.name)
 
 
-def nonempty(call: Call, x: Node, axes: Sequence[int]) -> None:
-    """Require at least one element to be reduced."""
-    for axis in axes:
-        call.ctx.require(x.array.shape[axis], 1, call.name)
+def nonempty(call: Call, x: Node, axes: Sequence[int], *, is_nan: bool = False) -> None:
+    """Require at least one element to be reduced.
 
-
-def is_empty(call: Call, x: Node, axes: Sequence[int]) -> bool:
-    """Whether there is nothing to reduce; no for sizes that only the run knows.
-
-    Where only a call tells, there is a kernel for each case.
+    `is_nan` says that the result is NaN otherwise, which is left to sizes that only the run knows.
     """
-    ctx, sizes = call.ctx, [x.array.shape[axis] for axis in axes]
-    return any(not ctx.is_run_time(size) and not ctx.holds(size, 1, call.name) for size in sizes)
+    for axis in axes:
+        if is_nan and call.ctx.is_run_time(x.array.shape[axis]):
+            continue
+        call.ctx.require(x.array.shape[axis], 1, call.name)
 
 
 def common_shape(call: Call, *shapes: Shape) -> Shape:

@@ -17,7 +17,6 @@ from codegen_ad.frontend.library.arrays import (
     along,
     apply,
     as_float,
-    is_empty,
     kept,
     like,
     moved,
@@ -28,7 +27,6 @@ from codegen_ad.frontend.library.arrays import (
 )
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.reductions import reduced
-from codegen_ad.frontend.library.statistics import of_nothing
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
@@ -80,21 +78,12 @@ def _shaped(call: Call, line: _Line, out: Node, leading: int = 0) -> Value:
     return call.fresh(out)
 
 
-def _of_nothing(call: Call) -> Value | None:
-    """NaN if the axes have no elements, else None."""
-    x = as_float(call.b, call.node("a"))
-    axes = call.axes("axis", x.array.rank)
-    return call.fresh(of_nothing(call, x, axes)) if is_empty(call, x, axes) else None
-
-
 MEDIAN = "a axis=None out=None overwrite_input=False keepdims=False"
 
 
 @signature(f"np.median: {MEDIAN}")
 def median(call: Call) -> Value:
-    """The middle element, or the mean of the middle two; NaN if any element is, or of none."""
-    if (missing := _of_nothing(call)) is not None:
-        return missing
+    """The middle element, or the mean of the middle two; NaN if any element is."""
     b, line = call.b, _lined_up(call)
     number = line.order.array.shape[0]
     low = pick(b, line.order, 0, (number - 1) // 2)
@@ -107,8 +96,6 @@ def median(call: Call) -> Value:
 @signature(f"np.nanmedian: {MEDIAN}")
 def nanmedian(call: Call) -> Value:
     """The median of what is not NaN; NaN where nothing is left."""
-    if (missing := _of_nothing(call)) is not None:
-        return missing
     line = _lined_up(call)
     half = make.constant(call.b, 0.5)
     return _shaped(call, line, _between(call, line, half, METHODS_BY_NAME["linear"], missing=True))

@@ -14,9 +14,8 @@ from codegen_ad.frontend.context import Handler, Value
 from codegen_ad.frontend.library.arrays import (
     apply,
     as_float,
-    is_empty,
-    kept,
     like,
+    nonempty,
     size_as,
     unify,
 )
@@ -25,7 +24,7 @@ from codegen_ad.frontend.library.dtypes import inexact
 from codegen_ad.frontend.library.norms import root
 from codegen_ad.frontend.library.reductions import mask_of, reduced, without_nan
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE, Dim, product
+from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
 from codegen_ad.ops.reduction import SUM
@@ -70,8 +69,8 @@ def mean(call: Call) -> Value:
     """The arithmetic mean."""
     x, axes = _operand(call)
     mask = mask_of(call, x)
-    if mask is None and is_empty(call, x, axes):
-        return call.fresh(of_nothing(call, x, axes))
+    if mask is None:
+        nonempty(call, x, axes, is_nan=True)
     return call.fresh(mean_of(call.b, x, axes, mask, keepdims=call.flag("keepdims")))
 
 
@@ -97,8 +96,8 @@ def average(call: Call) -> Value:
     if not call.has("weights"):
         x = as_float(b, call.node("a"))
         axes = call.axes("axis", x.array.rank)
-        empty = is_empty(call, x, axes)
-        out = of_nothing(call, x, axes) if empty else mean_of(b, x, axes, keepdims=keepdims)
+        nonempty(call, x, axes)
+        out = mean_of(b, x, axes, keepdims=keepdims)
         number = product(tuple(x.array.shape[a] for a in axes))
         total = make.broadcast_to(b, size_as(b, number, x.array.dtype), out.array.shape)
     else:
@@ -133,38 +132,26 @@ def _weights(call: Call, x: Node, weights: Node, axes: Sequence[int]) -> Node:
     return make.broadcast_to(call.b, make.reshape(call.b, weights, apart), x.array.shape)
 
 
-def of_nothing(call: Call, x: Node, axes: Sequence[int]) -> Node:
-    """NaN for each mean, median or variance of no elements."""
-    left = tuple(d for a, d in enumerate(x.array.shape) if a not in axes)
-    shape = kept(x.array.shape, axes) if call.flag("keepdims") else left
-    return make.full(call.b, shape, math.nan, x.array.dtype)
-
-
 def _variance(call: Call, mask: Node | None, x: Node, axes: Sequence[int]) -> Node:
     """The mean square of the deviations, over the number of them less `ddof`."""
     b, keepdims = call.b, call.flag("keepdims")
     ddof = call.number("correction" if call.has("correction") else "ddof")
     number = product(tuple(x.array.shape[a] for a in axes))
-    if mask is None and is_empty(call, x, axes):
-        return of_nothing(call, x, axes)
+    if mask is None:
+        nonempty(call, x, axes)
+        if ddof > 1 or not float(ddof).is_integer():
+            call.ctx.require(number, math.ceil(ddof), call.name)
     centre = call.node("mean") if call.has("mean") else mean_of(b, x, axes, mask)
     squares = apply(b, "square", make.subtract(b, x, make.cast(b, centre, x.array.dtype)))
     if mask is not None:
         squares = make.where(b, mask, squares, like(b, 0, x))
         chosen = _number(b, x, axes, mask, keepdims=keepdims)
         freedom = apply(b, "maximum", apply(b, "subtract", chosen, ddof), 0)
-    elif not _reaches(call, number, math.ceil(ddof)):
-        freedom = like(b, 0, x)
     elif float(ddof).is_integer():
         freedom = size_as(b, number - int(ddof), x.array.dtype)
     else:
         freedom = apply(b, "subtract", size_as(b, number, x.array.dtype), ddof)
     return make.divide(b, reduced(b, SUM, squares, axes, keepdims=keepdims), freedom)
-
-
-def _reaches(call: Call, number: Dim, ddof: int) -> bool:
-    """Whether there are at least `ddof` elements; yes for a number that only the run knows."""
-    return call.ctx.is_run_time(number) or call.ctx.holds(number, ddof, call.name)
 
 
 SPREAD = (
