@@ -8,7 +8,7 @@ from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ops.constants import Literal
 from codegen_ad.ops.unary import CAST
-from codegen_ad.plan.access import Point, Pointwise, Same, access
+from codegen_ad.plan.access import NeedsStorage, Point, Pointwise, Same, access
 from codegen_ad.plan.kernel import Apply, Assign, Expr, Let, Number, Var
 from codegen_ad.plan.scope import Scope
 
@@ -47,7 +47,10 @@ def exponent_of(e: Elements, scope: Scope, node: Node, point: Point) -> Dim | No
         assert isinstance(step, Pointwise)
         return e.index(scope, *step.operands[0])
     if node.op.kind is Kind.MOVEMENT:
-        step = access(node, point)
+        try:
+            step = access(node, point)
+        except NeedsStorage:
+            return None  # of several arrays, joined in memory: no index of a loop
         return exponent_of(e, scope, step.node, step.point) if isinstance(step, Same) else None
     return None
 
