@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ from codegen_ad.plan.kernel import (
     walk,
 )
 from codegen_ad.plan.tidying.rename import names_in
+from codegen_ad.plan.tiling.rows import assigned
 
 NOTHING = Note()
 _Value = Callable[[tuple[Dim, ...]], Expr]
@@ -127,9 +129,13 @@ def counts_of(
     """
     known = {s.symbol for s in kernel.sizes} | {p.name for p in kernel.parameters if not p.rank}
     values: dict[str, Expr] = dict(more or {})
+    given = Counter(name for s in walk(kernel.body) for name in assigned(s))
     for statement in kernel.body:
         match statement:
-            case Let(name, expr) | Assign((name,), (expr,)) if not expr.dtype.is_float:
+            # What loops add to is no more what it began with.
+            case Let(name, expr) | Assign((name,), (expr,)) if (
+                given[name] == 1 and not expr.dtype.is_float
+            ):
                 values[name] = expr
             case _:
                 pass
