@@ -92,6 +92,7 @@ def _compiled(module: ModuleType, name: str, args: tuple[Any, ...]) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.every(2)
 @pytest.mark.parametrize("function", [jumps, systems], ids=lambda f: f.__name__)
 def test_the_machine_code_is_the_same(function: Any, tmp_path: Path) -> None:
     args = _arguments()
