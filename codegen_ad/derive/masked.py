@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from codegen_ad.derive import placed
+from codegen_ad.derive.conditions import within
 from codegen_ad.derive.contracted import Spread, contributions
 from codegen_ad.derive.placed import Part, Placed, Replaced
 from codegen_ad.derive.products import product
@@ -120,7 +121,9 @@ class Masks:
             return None
         b, known = self._b, self._known[g]
         found: list[tuple[Node, Node]] = []
-        parts = known.parts if isinstance(known, Placed) else (Part(g),)
+        parts = (
+            [self._by_rows(p, g) for p in known.parts] if isinstance(known, Placed) else [Part(g)]
+        )
         for arg, given in zip(node.args, contributions(b, node, parts), strict=True):
             for part, contribution in zip(parts, given, strict=True):
                 chosen = self._chosen(part.values)
@@ -193,7 +196,7 @@ class Masks:
         chosen = self._chosen(g)
         assert chosen is not None
         shape = result.array.shape
-        condition, value = _within(chosen.condition, shape), _within(chosen.value, shape)
+        condition, value = within(chosen.condition, shape), within(chosen.value, shape)
         if condition is not None and value is not None:
             self._known[result] = Chosen(condition, value)
 
@@ -213,6 +216,16 @@ class Masks:
             return False
         self._known[g] = Chosen(mask, g, counted=True)
         return True
+
+    def _by_rows(self, part: Part, g: Node) -> Part:
+        """Rows that are picked by number, as all rows: a sum over these goes along the data."""
+        if len(part.indices) != 1:
+            return part
+        alone = Placed((part,))
+        rows = placed.total(self._b, alone, g.array.shape)
+        if rows not in self._known:
+            self._know(rows, alone)
+        return Part(rows)
 
     def _learn_of(self, spread: Spread) -> None:
         """Know of what was summed at places; in another order of its axes, as a condition."""
@@ -385,13 +398,3 @@ def _is_within(partial: Node, g: Node) -> bool:
 def _is_order(node: Node) -> bool:
     """Whether a gather only puts elements in another order."""
     return len(node.args) == 2 and node.args[1].op is ARGSORT
-
-
-def _within(node: Node, shape: Shape) -> Node | None:
-    """`node` without broadcasting that makes it larger than `shape`; None if it stays larger."""
-    while node.op is BROADCAST_TO and node.array.shape != shape:
-        (node,) = node.args
-    own = node.array.shape
-    pairs = zip(reversed(own), reversed(shape), strict=False)
-    fits = len(own) <= len(shape) and all(d in (ONE, s) for d, s in pairs)
-    return node if fits else None
