@@ -12,7 +12,7 @@ from functools import reduce
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import DType, Shape
+from codegen_ad.ir.types import DType
 from codegen_ad.ops import ELEMENTWISE, make
 from codegen_ad.ops.indexing import Update
 from codegen_ad.ops.movement import BROADCAST_TO, Order
@@ -47,16 +47,6 @@ def along(b: Builder, x: Node, labels: Labels, wanted: Labels) -> Node | None:
 def is_one(x: Node) -> bool:
     """Whether a condition is the same along all axes."""
     return all(d == ONE for d in x.array.shape)
-
-
-def within(node: Node, shape: Shape) -> Node | None:
-    """`node` without broadcasting that makes it larger than `shape`; None if it stays larger."""
-    while node.op is BROADCAST_TO and node.array.shape != shape:
-        (node,) = node.args
-    own = node.array.shape
-    pairs = zip(reversed(own), reversed(shape), strict=False)
-    fits = len(own) <= len(shape) and all(d in (ONE, s) for d, s in pairs)
-    return node if fits else None
 
 
 def _in_slice(b: Builder, x: Node, update: Update, labels: Labels, wanted: Labels) -> Node | None:

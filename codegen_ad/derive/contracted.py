@@ -1,14 +1,13 @@
 """Cotangents of what a contraction reads, where that of its result is zero but at places.
 
-The other rows of `X` are no part of `(X @ w)[places]`. The cotangent of `w` is the sum over these
-places alone, so that it is finite where `X` is not elsewhere, and costs what the places cost. The
-cotangent of `X` is again zeros with something added at places. Under a condition, zeros replace
-what was not chosen. This module knows nothing of how places came to be known.
+The other elements are no part of `(X @ w)[places]`. The cotangent of `w` is a sum over these places
+alone, so that it is finite where `X` is not elsewhere; that of `X` is again zeros with something
+added at places. Under a condition, zeros replace what was not chosen. This module knows nothing of
+how places and conditions came to be known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen_ad.derive import placed
@@ -138,8 +137,3 @@ class Contribution:
 
 def _chosen(b: Builder, condition: Node, x: Node) -> Node:
     return make.where(b, condition, x, make.constant(b, 0, x.array.dtype))
-
-
-def contributions(b: Builder, node: Node, parts: Sequence[Part]) -> list[list[Contribution]]:
-    """For each argument of a contraction, what the parts of its cotangent give to it."""
-    return [[Contribution(b, node, part, k) for part in parts] for k in range(len(node.args))]

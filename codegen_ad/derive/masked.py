@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from codegen_ad.derive import placed
-from codegen_ad.derive.conditions import within
-from codegen_ad.derive.contracted import Spread, contributions
+from codegen_ad.derive.contracted import Contribution, Spread
 from codegen_ad.derive.placed import Part, Placed, Replaced
 from codegen_ad.derive.products import product
 from codegen_ad.derive.reached import reached
+from codegen_ad.derive.structured import within
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node
@@ -121,11 +121,11 @@ class Masks:
             return None
         b, known = self._b, self._known[g]
         found: list[tuple[Node, Node]] = []
-        parts = (
-            [self._by_rows(p, g) for p in known.parts] if isinstance(known, Placed) else [Part(g)]
-        )
-        for arg, given in zip(node.args, contributions(b, node, parts), strict=True):
-            for part, contribution in zip(parts, given, strict=True):
+        told = known.parts if isinstance(known, Placed) else (Part(g),)
+        parts = [self._by_rows(part, g) for part in told]
+        for position, arg in enumerate(node.args):
+            for part in parts:
+                contribution = Contribution(b, node, part, position)
                 chosen = self._chosen(part.values)
                 if chosen is not None:
                     contribution.under(chosen.condition)

@@ -14,10 +14,11 @@ from typing import Protocol
 
 from codegen_ad.derive.integers import Known
 from codegen_ad.ir.builder import Builder, Input
-from codegen_ad.ir.dims import Dim
+from codegen_ad.ir.dims import ONE, Dim
 from codegen_ad.ir.node import Node, Origin, Region, toposort
-from codegen_ad.ir.types import TupleType
+from codegen_ad.ir.types import Shape, TupleType
 from codegen_ad.ops import make
+from codegen_ad.ops.movement import BROADCAST_TO
 from codegen_ad.options import Checkpoint
 
 Seed = tuple[Node, Node]
@@ -145,6 +146,16 @@ def full(b: Builder, node: Node, g: Node | None) -> Node:
     if g is None:
         g = make.constant(b, 0, node.array.dtype)
     return make.broadcast_to(b, g, node.array.shape)
+
+
+def within(node: Node, shape: Shape) -> Node | None:
+    """`node` without broadcasting that makes it larger than `shape`; None if it stays larger."""
+    while node.op is BROADCAST_TO and node.array.shape != shape:
+        (node,) = node.args
+    own = node.array.shape
+    pairs = zip(reversed(own), reversed(shape), strict=False)
+    fits = len(own) <= len(shape) and all(d in (ONE, s) for d, s in pairs)
+    return node if fits else None
 
 
 def placeholders(b: Builder, nodes: Sequence[Node], prefix: str = "") -> list[Node]:

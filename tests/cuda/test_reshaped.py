@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,6 @@ import pytest
 pytest.importorskip("greenlet", reason="the simulator needs it")
 
 from codegen_ad import differentiate, fit_many, minimize
-from codegen_ad.fit import on_device
-from codegen_ad.runtime.cuda.devices import using
-from codegen_ad.testing.simulated_driver import SimulatedDriver
 from tests.cuda.device_runs import run
 from tests.cuda.test_device_files import flat, named
 
@@ -62,15 +58,7 @@ def test_other_shapes_are_those_of_the_processor(function: Any) -> None:
         np.testing.assert_allclose(ours.reshape(theirs.shape), theirs, rtol=1e-12, atol=1e-14)
 
 
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedDriver]:
-    monkeypatch.setattr(on_device, "least_squares_team", lambda points, fits: "thread")
-    driver = SimulatedDriver(orders=("forward", "reverse"))
-    with using(driver.platform()):
-        yield driver
-
-
-@pytest.mark.usefixtures("device")
+@pytest.mark.usefixtures("device_of_threads")
 def test_whole_fits_have_other_shapes() -> None:
     options: Any = {"steps": 3, "learning_rate": 0.05}
     found = minimize(layer, P, (X, Y, BIAS), target="cuda", **options)
@@ -78,7 +66,7 @@ def test_whole_fits_have_other_shapes() -> None:
     np.testing.assert_allclose(found.x, expected.x, rtol=1e-10)
 
 
-@pytest.mark.usefixtures("device")
+@pytest.mark.usefixtures("device_of_threads")
 def test_many_fits_have_other_shapes() -> None:
     def residuals(p: Any, y: Any, t: Any) -> Any:
         n = t.shape[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,7 @@ import pytest
 pytest.importorskip("greenlet", reason="the simulator needs it")
 
 from codegen_ad import differentiate, fit_many, minimize_many
-from codegen_ad.fit import on_device
 from codegen_ad.runtime.cuda.arrays import DeviceArray
-from codegen_ad.runtime.cuda.devices import using
 from codegen_ad.testing.simulated_driver import SimulatedDriver
 
 X = np.linspace(0.0, 4.0, 8)
@@ -21,14 +18,6 @@ TRUE = np.array([[1.0, 0.5], [0.7, 1.2], [0.9, 0.8]])
 STARTS = np.ones((3, 2))
 COUNTS = np.array([4, 7, 2])
 ADAM = {"steps": 4, "method": "adam", "learning_rate": 0.01}
-
-
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimulatedDriver]:
-    monkeypatch.setattr(on_device, "least_squares_team", lambda points, fits: "thread")
-    driver = SimulatedDriver(orders=("forward", "reverse"))
-    with using(driver.platform()):
-        yield driver
 
 
 def decays(p: Any, n: Any) -> Any:
@@ -84,7 +73,7 @@ def check(function: Any, *numbers: Any, per_fit: Any = "y", is_loss: bool = Fals
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("device")
+@pytest.mark.usefixtures("device_of_threads")
 @pytest.mark.parametrize(
     ("function", "numbers", "is_loss"),
     [
@@ -102,7 +91,7 @@ def test_numbers_that_sizes_are_have_any_name(
     check(function, *numbers, is_loss=is_loss)
 
 
-@pytest.mark.usefixtures("device")
+@pytest.mark.usefixtures("device_of_threads")
 @pytest.mark.parametrize("is_loss", [False, True])
 def test_each_fit_has_its_own_size(is_loss: bool) -> None:
     """There is memory for the largest; each fit uses what it asks for."""
@@ -110,7 +99,9 @@ def test_each_fit_has_its_own_size(is_loss: bool) -> None:
     check(function, COUNTS, per_fit=("y", "n"), is_loss=is_loss)
 
 
-def test_sizes_of_each_fit_lie_on_the_device(device: SimulatedDriver) -> None:
+def test_sizes_of_each_fit_lie_on_the_device(device_of_threads: SimulatedDriver) -> None:
+    device = device_of_threads
+
     def put(values: Any) -> DeviceArray:
         array = DeviceArray(device, values.shape, values.dtype)
         device.to_device(array.address, values.ctypes.data, values.nbytes, 0)
