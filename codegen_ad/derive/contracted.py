@@ -8,6 +8,7 @@ how places and conditions came to be known.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from codegen_ad.derive import placed
@@ -16,7 +17,7 @@ from codegen_ad.derive.placed import Part, Placed
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import Shape
+from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import make
 from codegen_ad.ops.reduction import Contract
 
@@ -25,16 +26,22 @@ from codegen_ad.ops.reduction import Contract
 class Spread:
     """The cotangent of an argument: what it is made of, and where that may be other than zero.
 
-    Axes of `whole` are those of the cotangent in another order, without broadcasting; `axes` gives
-    the one for each. `known` are its places. Beside them a condition may hold, which broadcasts to
-    the cotangent.
+    `known` are the places in `whole`. Where there are none, a condition may hold, which broadcasts
+    to the cotangent. `kept` are the axes of `whole` that the cotangent has, and `axes` where each
+    of its own stands among these.
     """
 
     result: Node
     whole: Node
+    kept: tuple[int, ...]
     axes: tuple[int, ...]
     known: Placed | None
     condition: Node | None
+
+
+def in_order(b: Builder, x: Node, kept: Sequence[int], axes: Sequence[int]) -> Node:
+    """`x` without the axes of size 1 that are not kept, the others in order."""
+    return make.transpose(b, make.reshape(b, x, tuple(x.array.shape[a] for a in kept)), axes)
 
 
 class Contribution:
@@ -82,43 +89,54 @@ class Contribution:
         whether = self._along(())
         if whether is not None:
             inner = _chosen(b, whether, inner)
-        part = self._at(inner, first, order, shape)
+        kept = tuple(range(len(order)))
+        if first:
+            names = (*self._picked, *order[len(first) :])
+            kept = tuple(names.index(n) for n in order)
+            part = self._picks(inner, shape[len(first) :])
+            shape = (*(dims.get(n, ONE) for n in self._picked), *shape[len(first) :])
+        else:
+            part = self._cuts(inner, order, shape)
         known = Placed((part,)) if part.indices or part.spans else None
         whole = part.values if known is None else placed.total(b, known, shape)
-        result = make.broadcast_to(b, make.transpose(b, whole, axes), self._arg.array.shape)
+        result = make.broadcast_to(b, in_order(b, whole, kept, axes), self._arg.array.shape)
         condition = self._along(own) if known is None else None
-        return Spread(result, whole, axes, known, condition)
+        return Spread(result, whole, kept, axes, known, condition)
 
-    def _at(self, inner: Node, first: Labels, order: Labels, shape: Shape) -> Part:
-        """The values at their places in an array of that shape."""
-        b, part = self._b, self._part
-        if first:
-            values = make.reshape(b, inner, (*part.head, *shape[len(first) :]))
-            pairs = zip(self._picked, part.indices, strict=True)
-            indices = tuple(self._index(i) for label, i in pairs if label in first)
-            return Part(values, indices)
+    def _picks(self, inner: Node, rest: Shape) -> Part:
+        """The values where they were picked, with an axis of size 1 for each index not needed."""
+        values = make.reshape(self._b, inner, (*self._part.head, *rest))
+        return Part(values, self._indices(self._own))
+
+    def _cuts(self, inner: Node, order: Labels, shape: Shape) -> Part:
+        """The values where they were cut out."""
         spans = tuple(self._cut.get(n, make.whole(d)) for n, d in zip(order, shape, strict=True))
-        values = make.reshape(b, inner, tuple(s.length for s in spans))
+        values = make.reshape(self._b, inner, tuple(s.length for s in spans))
         is_whole = all(s == make.whole(d) for s, d in zip(spans, shape, strict=True))
         return Part(values, (), () if is_whole else spans)
 
     def _there(self, x: Node, labels: Labels) -> tuple[Node, Labels]:
         """What stands at the places in another argument, and the names of its axes."""
         b = self._b
+        dims = dict(zip(labels, x.array.shape, strict=True))
         if self._cut:
-            axes = zip(labels, x.array.shape, strict=True)
-            return make.slice_(b, x, [self._cut.get(n, make.whole(d)) for n, d in axes]), labels
+            spans = [self._cut.get(n, make.whole(d)) for n, d in dims.items()]
+            return make.slice_(b, x, spans), labels
         first = [label for label in self._picked if label in labels]
         if not first:
             return x, labels
         rest = [label for label in labels if label not in first]
         front = make.transpose(b, x, [labels.index(n) for n in (*first, *rest)])
-        pairs = zip(self._picked, self._part.indices, strict=True)
-        indices = [self._index(i) for label, i in pairs if label in first]
-        return make.gather(b, front, *indices), (*self._head, *rest)
+        shape = (*(dims.get(n, ONE) for n in self._picked), *(dims[n] for n in rest))
+        front = make.reshape(b, front, shape)
+        return make.gather(b, front, *self._indices(labels)), (*self._head, *rest)
 
-    def _index(self, index: Node) -> Node:
-        return make.broadcast_to(self._b, index, self._part.head)
+    def _indices(self, labels: Labels) -> tuple[Node, ...]:
+        """The indices, 0 for axes that are not there: each keeps the axis that errors tell of."""
+        zero = make.constant(self._b, 0, DType.INT64)
+        pairs = zip(self._picked, self._part.indices, strict=True)
+        there = (index if label in labels else zero for label, index in pairs)
+        return tuple(make.broadcast_to(self._b, index, self._part.head) for index in there)
 
     def _where(self, x: Node, labels: Labels) -> Node:
         """`x`, and zeros where the condition does not hold, as far as it goes along its axes.

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from codegen_ad.derive import placed
-from codegen_ad.derive.contracted import Contribution, Spread
+from codegen_ad.derive.contracted import Contribution, Spread, in_order
 from codegen_ad.derive.placed import Part, Placed, Replaced
 from codegen_ad.derive.products import product
 from codegen_ad.derive.reached import reached
@@ -237,7 +237,7 @@ class Masks:
         if spread.condition is not None:
             self._known[result] = Chosen(spread.condition, result)
         elif result is not whole and (chosen := self._chosen(whole)) is not None:
-            condition = make.transpose(b, chosen.condition, spread.axes)
+            condition = in_order(b, chosen.condition, spread.kept, spread.axes)
             self._known[result] = Chosen(condition, result)
 
     def _know(self, result: Node, known: Placed) -> None:

@@ -187,3 +187,19 @@ def test_both_modes_agree_at_places() -> None:
     _, along = jvp(picked, primals, tangents)
     back = sum(np.sum(np.asarray(c) * t) for c, t in zip(pull(g), tangents, strict=True))
     np.testing.assert_allclose(np.sum(g * along), back, rtol=1e-12)
+
+
+def at_elements(w: Any, X: Any, i: Any, j: Any) -> Any:
+    return np.sum((X @ np.outer(w, np.sin(w)))[i, j] ** 2)
+
+
+@pytest.mark.parametrize("places", [(7, 0), (0, 3), (-7, 2), (5, -4)])
+def test_an_index_out_of_range_is_told_with_its_axis(places: tuple[int, int]) -> None:
+    """The derivative looks at one of the indices first, in an array that has only its axis."""
+    at = [np.array([0, p]) for p in places]
+    X = np.ones((6, 3))
+    with pytest.raises(IndexError, match=r"out of bounds for axis (\d)") as expected:
+        at_elements(W, X, *at)
+    axis = str(expected.value).split(" with size")[0][-6:]
+    with pytest.raises(IndexError, match=f"line 2: index is out of bounds for {axis}"):
+        differentiate(at_elements).grad(W, X, *at)
