@@ -219,3 +219,26 @@ def test_tangents_and_cotangents_are_matched_by_structure() -> None:
         found.vjp(PARTS, X, cotangent={"b": (B, B)})
     with pytest.raises(InvalidArgument, match="an array where a tuple or list of 2"):
         found.vjp(PARTS, X, cotangent={"b": B, "a": B})
+
+
+def test_shapes_of_a_cotangent_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call with a cotangent of rank 0 goes the long way, which compiles no text again."""
+
+    @differentiate
+    def curve(x):
+        return {"rows": x**2, "total": np.sum(x)}
+
+    def once(x: np.ndarray) -> np.ndarray:
+        return curve.vjp(x, cotangent={"rows": np.ones_like(x), "total": np.ones(())})[1]
+
+    x = np.arange(3.0)
+    once(x)
+    texts: list[str] = []
+
+    def noted(text: str, *rest: Any) -> Any:
+        texts.append(text)
+        return compile(text, *rest)
+
+    monkeypatch.setattr("codegen_ad.runtime.compiled.compile", noted, raising=False)
+    np.testing.assert_array_equal(once(x + 1.0), 2 * x + 3)
+    assert not texts

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -312,6 +312,7 @@ def _is_fulfilled(requirement: Requirement, first: int, second: int) -> bool:
     return first == second if requirement.kind in ("equal", "remainder") else first >= second
 
 
+@cache
 def _code(text: str) -> CodeType:
     return compile(text, "<size>", "eval")
 

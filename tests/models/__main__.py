@@ -62,7 +62,7 @@ def _report(model: Any, given: argparse.Namespace) -> None:
     is_number = len(wanted) == 1 and not wanted[0].shape
     cotangent = checking.filled(
         checking.plain_value(checking.case_of(model), args),
-        iter([np.ones(w.shape) for w in wanted]),
+        iter([np.ones(w.shape)[()] for w in wanted]),
     )
 
     def gradient() -> Any:
