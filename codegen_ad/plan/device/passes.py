@@ -119,14 +119,16 @@ def device_plan(
         drafts.append(_Draft(None, start=len(body)))
     for draft, following in pairwise(drafts):
         draft.end = following.start
-    slices = [_slice(draft, body, drafts) for draft in drafts]
-    kept = _kept([s.earlier for s in slices], taken)
+    left: dict[int, dict[str, Total]] = {}
+    slices = [_slice(draft, body, drafts, left) for draft in reversed(drafts)][::-1]
+    kept = _kept([*(s.earlier for s in slices), *left.values()], taken)
     private = {o.name for d in drafts for o in d.own}
     given = {p.name for p in kernel.parameters if p.rank}
     shown = _Shown(given - {n for s in body for n in defined(s)}, given | arrays.keys() - private)
+    held = [thrift.get(draft.number, AS_ESTIMATED).held for draft in drafts]
     passes = tuple(
-        _pass(draft, part, body, kept, shown, taken, thrift.get(draft.number, AS_ESTIMATED).held)
-        for draft, part in zip(drafts, slices, strict=True)
+        _pass(draft, part, body, kept, left, shown, taken, how)
+        for draft, part, how in zip(drafts, slices, held, strict=True)
     )
     buffers = [
         Buffer(s.buffer, s.shape, s.dtype, "output" if s.buffer in outputs else "scratch")
@@ -204,17 +206,31 @@ def _with_loops(
 
 @dataclass(slots=True)
 class _Slice:
-    """The numbers of the statements that a pass repeats, and the earlier totals that it reads."""
+    """The numbers of the statements that a pass repeats, and the earlier totals that it reads.
+
+    What statements leave that a pass can't repeat, because they write to memory, it reads too:
+    `found` says which numbers of which statement.
+    """
 
     numbers: set[int]
     earlier: dict[str, Total]
+    found: dict[int, dict[str, Total]] = field(default_factory=dict[int, dict[str, Total]])
 
 
-def _slice(draft: _Draft, body: Sequence[Statement], drafts: Sequence[_Draft]) -> _Slice:
-    """What the loop of a pass, and what follows up to the next one, need: found backwards."""
+def _slice(
+    draft: _Draft,
+    body: Sequence[Statement],
+    drafts: Sequence[_Draft],
+    left: dict[int, dict[str, Total]],
+) -> _Slice:
+    """What the loop of a pass, and what follows up to the next one, need: found backwards.
+
+    `left` says which numbers statements leave for later passes; what this one asks for is added.
+    """
     loops = {d.start: d for d in drafts if d.loop is not None}
     chosen: set[int] = set()
     earlier: dict[str, Total] = {}
+    found: dict[int, dict[str, Total]] = {}
     wanted: set[str] = set()
     if draft.call is not None:
         return _Slice(chosen, earlier)
@@ -233,7 +249,11 @@ def _slice(draft: _Draft, body: Sequence[Statement], drafts: Sequence[_Draft]) -
         elif touches_memory(statement):
             if number >= draft.start:
                 chosen.add(number)
-                wanted |= read(statement)
+                wanted |= read(statement) | left.get(number, {}).keys()
+            elif numbers := {n: t for n, t in _changed(statement).items() if n in wanted}:
+                found[number] = numbers
+                left[number] = left.get(number, {}) | numbers
+                wanted -= numbers.keys()
         elif is_guard(statement) or defined(statement) & wanted:
             chosen.add(number)
             if number < draft.start:
@@ -241,7 +261,22 @@ def _slice(draft: _Draft, body: Sequence[Statement], drafts: Sequence[_Draft]) -
             if isinstance(statement, Let | Assign):
                 wanted -= defined(statement)
             wanted |= read(statement)
-    return _Slice(chosen, earlier)
+    return _Slice(chosen, earlier, found)
+
+
+def _changed(statement: Statement) -> dict[str, Total]:
+    """The variables that a statement, or one within it, changes; none is added up."""
+    found: dict[str, Total] = {}
+    for inner in walk([statement]):
+        match inner:
+            case Assign(names, exprs):
+                pairs = zip(names, exprs, strict=True)
+                found |= {n: Total(n, "sum", e.dtype) for n, e in pairs}
+            case Accumulate(target=Var(name, dtype)):
+                found[name] = Total(name, "sum", dtype)
+            case _:
+                pass
+    return found
 
 
 def _check_unchanged(statement: Statement, later: Sequence[Statement]) -> None:
@@ -293,6 +328,7 @@ def _pass(
     part: _Slice,
     body: Sequence[Statement],
     kept: _Kept,
+    left: Mapping[int, Mapping[str, Total]],
     shown: _Shown,
     taken: set[str],
     held: Held,
@@ -302,7 +338,12 @@ def _pass(
     before: list[Statement] = [
         Let(name, kept.element(total), None, NOTHING) for name, total in part.earlier.items()
     ]
-    before += [body[n] for n in sorted(part.numbers) if n < draft.start]
+    for number in sorted({n for n in part.numbers if n < draft.start} | part.found.keys()):
+        if number in part.found:
+            read_again = ((t.name, kept.element(t)) for t in part.found[number].values())
+            before += [Assign((name,), (element,), NOTHING) for name, element in read_again]
+        else:
+            before.append(body[number])
     after: list[Statement] = []
     for total in draft.totals:
         if not total.shape:
@@ -313,7 +354,12 @@ def _pass(
             place = kept.element(total)
             value = Var(total.name, total.dtype)
             after.append(Store(place.buffer, place.indices, value, NOTHING))
-    after += [body[n] for n in sorted(part.numbers) if n >= draft.start]
+    for number in sorted(n for n in part.numbers if n >= draft.start):
+        after.append(body[number])
+        for total in left.get(number, {}).values():
+            place = kept.element(total)
+            value = Var(total.name, total.dtype)
+            after.append(Store(place.buffer, place.indices, value, NOTHING))
     if draft.loop is None:
         return Pass(before, None, draft.totals, draft.own, after)
     after = behind(before, draft.loop, after)
