@@ -25,6 +25,7 @@ from codegen_ad.plan.tidying import (
     in_place,
     in_records,
     interchange,
+    on_stacks,
     promote,
     reuse,
     rooms,
@@ -198,6 +199,7 @@ def _attempt(
     if tiled:
         in_records.write_into_records(kernel, p.names)
         rooms.keep_rooms(kernel, p.names)
+        on_stacks.run_on_stacks(kernel, p.names)
         tidy.remove_unused(kernel)
     names.assign(kernel, p.names, program.notes, program)
     if single:

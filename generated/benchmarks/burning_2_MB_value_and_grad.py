@@ -4,19 +4,19 @@
 
 u: f8[n, d]    target: f8[n, d]    c: f8    rate: f8    steps: i8
 
-Cost for each of d*n: 3 operations; 40 bytes read, 32 written.
 Cost for each of steps_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of steps_1*(n - 2)*(d - 2): 11 operations; 40 bytes read, 8 written.
+Cost for each of d*n: 3 operations; 24 bytes read, 16 written.
 Cost for each of ending_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of ending_1*(n - 2)*(d - 2): 11 operations; 40 bytes read, 8 written.
-Cost for each of trips_1: 12 operations; 8 bytes read, 8 written.
+Cost for each of trips_1: 14 operations; 32 bytes read, 8 written.
 Cost for each of back_steps_1*trips_1: 3 operations; 0 bytes read, 0 written.
 Cost for each of back_steps_1*trips_1*(n - 2)*(d - 2): 11 operations; 40 bytes read, 8 written.
 Cost for each of trips_1*(n - 4)*(d - 4): 14 operations; 48 bytes read, 8 written.
 Not counted: loops over a few elements, as near the ends of an axis.
-Stored: u_1[n, d], part_1[n, d], part_2[n, d], d_u_1[n, d], part_3[n, d], d_u_2[n, d],
-kept_at[snapshots_1], kept_u[snapshots_1, n, d], u_11[n, d].
-Predicted cost relative to the value alone: 1.7.
+Stored: part_1[n, d], part_2[n, d], part_3[n, d], d_u_1[n, d], kept_at[snapshots_1],
+kept_u[snapshots_1, n, d], u_11[n, d].
+Predicted cost relative to the value alone: 1.8.
 """
 
 import numpy as np
@@ -33,17 +33,15 @@ def plus(total, term):
 def burning_value_and_grad(u, target, c, rate, steps):
     n = max(target.shape[0], 0)  # so that loops use vectors
     d = max(target.shape[1], 0)  # so that loops use vectors
-    u_1 = np.empty((n, d))
     part_1 = np.empty((n, d))
     part_2 = np.empty((n, d))
-    d_u_1 = np.empty((n, d))
     part_3 = np.empty((n, d))
-    d_u_2 = np.empty((n, d))
+    d_u_1 = np.empty((n, d))
     # line 4: for _ in range(steps):
     trips = max(steps, 0)
-    u_2 = 2000000 // (1 if 8 * d * n < 1 else 8 * d * n)
-    u_3 = trips if trips < u_2 else u_2
-    snapshots_1 = 2 if u_3 < 2 else u_3
+    u_1 = 2000000 // (1 if 8 * d * n < 1 else 8 * d * n)
+    u_2 = trips if trips < u_1 else u_1
+    snapshots_1 = 2 if u_2 < 2 else u_2
     kept_at = np.empty(snapshots_1, dtype=np.int64)
     kept_u = np.empty((snapshots_1, n, d))
     for i in range(n):
@@ -56,17 +54,15 @@ def burning_value_and_grad(u, target, c, rate, steps):
     top = 0
     runs_1 = 0
     while True:
-        u_4 = done < trips - 1
-        if not u_4:
+        u_3 = done < trips - 1
+        if not u_3:
             break
         top_1 = top
         if top_1 < 0:
             top_1 += snapshots_1
         if top_1 < 0 or top_1 >= snapshots_1:
             raise IndexError("line 4: index is out of bounds for axis 0")
-        for i in range(n):
-            for j in range(d):
-                u_1[i, j] = kept_u[top_1, i, j]
+        u_4 = kept_u[top_1]
         repeats = 0
         reach = 1
         reach_1 = 0
@@ -97,34 +93,36 @@ def burning_value_and_grad(u, target, c, rate, steps):
             raise IndexError("line 4: index is out of bounds for axis 0")
         kept_at[u_9] = u_8
         steps_1 = u_7
+        if steps_1 % 2 == 1:
+            into, other = kept_u[u_9], part_1
+        else:
+            into, other = part_1, kept_u[u_9]
+        # the last trip fills the row that is kept
         for i in range(steps_1):
             for j in range(n - 2):
                 for k in range(d - 2):
-                    u_10 = u_1[j + 1, k + 1]
+                    u_10 = u_4[j + 1, k + 1]
                     # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2] - 4…
                     spread = (
-                        u_1[j + 2, k + 1]
-                        + u_1[j, k + 1]
-                        + u_1[j + 1, k + 2]
-                        + u_1[j + 1, k]
+                        u_4[j + 2, k + 1]
+                        + u_4[j, k + 1]
+                        + u_4[j + 1, k + 2]
+                        + u_4[j + 1, k]
                         - 4.0 * u_10
                     )
                     # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1, 1:-…
-                    part_1[j + 1, k + 1] = u_10 + (c * spread + rate * u_10 * (1.0 - u_10))
+                    into[j + 1, k + 1] = u_10 + (c * spread + rate * u_10 * (1.0 - u_10))
             edge = 2 if 2 < n and 2 <= d else n
             for j in range(edge):
                 place = j if j < 1 else -edge + j + n
                 for k in range(d):
-                    part_1[place, k] = u_1[place, k]
+                    into[place, k] = u_4[place, k]
             for j in range(n - 2):
                 if 2 <= d:
-                    part_1[j + 1, 0] = u_1[j + 1, 0]
-                    part_1[j + 1, d - 1] = u_1[j + 1, d - 1]
+                    into[j + 1, 0] = u_4[j + 1, 0]
+                    into[j + 1, d - 1] = u_4[j + 1, d - 1]
             # line 4: for _ in range(steps):
-            u_1, part_1 = part_1, u_1
-        for i in range(n):
-            for j in range(d):
-                kept_u[u_9, i, j] = u_1[i, j]
+            u_4, into, other = into, other, into
         done, top = u_8, top + 1
         runs_1 = runs_1 + 1
     u_11 = np.empty((n, d))
@@ -184,17 +182,15 @@ def burning_value_and_grad(u, target, c, rate, steps):
         top_4 = top_2
         back_runs_1 = 0
         while True:
-            d_u_3 = done_1 < -j + trips - 1
-            if not d_u_3:
+            d_u_2 = done_1 < -j + trips - 1
+            if not d_u_2:
                 break
             top_5 = top_4
             if top_5 < 0:
                 top_5 += snapshots_1
             if top_5 < 0 or top_5 >= snapshots_1:
                 raise IndexError("line 4: index is out of bounds for axis 0")
-            for i in range(n):
-                for k in range(d):
-                    d_u_1[i, k] = kept_u[top_5, i, k]
+            d_u_3 = kept_u[top_5]
             repeats_2 = 0
             reach_3 = 1
             reach_4 = 0
@@ -225,36 +221,36 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 raise IndexError("line 4: index is out of bounds for axis 0")
             kept_at[d_u_8] = d_u_7
             back_steps_1 = d_u_6
+            if back_steps_1 % 2 == 1:
+                into_1, other_1 = kept_u[d_u_8], part_3
+            else:
+                into_1, other_1 = part_3, kept_u[d_u_8]
+            # the last trip fills the row that is kept
             for i in range(back_steps_1):
                 for k in range(n - 2):
                     for l in range(d - 2):
-                        u_14 = d_u_1[k + 1, l + 1]
+                        u_14 = d_u_3[k + 1, l + 1]
                         # line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :-2]…
                         spread_2 = (
-                            d_u_1[k + 2, l + 1]
-                            + d_u_1[k, l + 1]
-                            + d_u_1[k + 1, l + 2]
-                            + d_u_1[k + 1, l]
+                            d_u_3[k + 2, l + 1]
+                            + d_u_3[k, l + 1]
+                            + d_u_3[k + 1, l + 2]
+                            + d_u_3[k + 1, l]
                             - 4.0 * u_14
                         )
                         # line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1:-1,…
-                        part_3[k + 1, l + 1] = u_14 + (c * spread_2 + rate * u_14 * (1.0 - u_14))
+                        into_1[k + 1, l + 1] = u_14 + (c * spread_2 + rate * u_14 * (1.0 - u_14))
                 edge_2 = 2 if 2 < n and 2 <= d else n
                 for k in range(edge_2):
                     place_2 = k if k < 1 else -edge_2 + k + n
                     for l in range(d):
-                        part_3[place_2, l] = d_u_1[place_2, l]
+                        into_1[place_2, l] = d_u_3[place_2, l]
                 for k in range(n - 2):
                     if 2 <= d:
-                        part_3[k + 1, 0] = d_u_1[k + 1, 0]
-                        part_3[k + 1, d - 1] = d_u_1[k + 1, d - 1]
+                        into_1[k + 1, 0] = d_u_3[k + 1, 0]
+                        into_1[k + 1, d - 1] = d_u_3[k + 1, d - 1]
                 # gradient of line 4: for _ in range(steps):
-                d_u_1, part_3 = part_3, d_u_1
-            for i in range(n):
-                for k in range(d):
-                    # line 4: for _ in range(steps):
-                    kept_u[d_u_8, i, k] = d_u_1[i, k]
-            # gradient of line 4: for _ in range(steps):
+                d_u_3, into_1, other_1 = into_1, other_1, into_1
             done_1, top_4 = d_u_7, top_4 + 1
             back_runs_1 = back_runs_1 + 1
         u_15 = top_4
@@ -275,7 +271,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 d_part_1 = d_u_9 - d_u_9 * part_4 + d_u_9 * part_5 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                d_u_2[i + 2, k + 2] = (
+                d_u_1[i + 2, k + 2] = (
                     (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2]) * c
                     + (d_part_1 + d_spread_1 * d_u_9)
                 )
@@ -284,26 +280,26 @@ def burning_value_and_grad(u, target, c, rate, steps):
             place_3 = i if i < 2 else -edge_3 + i + n
             for k in range(d):
                 d_u_place_3_k = d_u[place_3, k]
-                d_u_2[place_3, k] = d_u_place_3_k
+                d_u_1[place_3, k] = d_u_place_3_k
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 if 1 <= place_3 < n - 1 and 1 <= k < d - 1:
-                    d_u_2[place_3, k] = 0.0
+                    d_u_1[place_3, k] = 0.0
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_3 < n - 1 and k < d - 2:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_3, k] += d_u[place_3, k + 1] * c
+                    d_u_1[place_3, k] += d_u[place_3, k + 1] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_3 < n - 1 and k >= 2:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_3, k] += d_u[place_3, k - 1] * c
+                    d_u_1[place_3, k] += d_u[place_3, k - 1] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if place_3 < n - 2 and 1 <= k < d - 1:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_3, k] += d_u[place_3 + 1, k] * c
+                    d_u_1[place_3, k] += d_u[place_3 + 1, k] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if place_3 >= 2 and 1 <= k < d - 1:
                     # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 -…
-                    d_u_2[place_3, k] += d_u[place_3 - 1, k] * c
+                    d_u_1[place_3, k] += d_u[place_3 - 1, k] * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 if 1 <= place_3 < n - 1 and 1 <= k < d - 1:
                     # line 4: for _ in range(steps):
@@ -316,14 +312,14 @@ def burning_value_and_grad(u, target, c, rate, steps):
                         d_u_place_3_k - d_u_place_3_k * part_6 + d_u_place_3_k * part_7 * rate
                     )
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
-                    d_u_2[place_3, k] += d_part_2 + d_spread_1 * d_u_place_3_k
+                    d_u_1[place_3, k] += d_part_2 + d_spread_1 * d_u_place_3_k
         for i in range(n - 4):
             if 4 <= d:
                 d_u_1_1 = d_u[i + 2, 1]
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 d_spread_0 = d_u_1_1 * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                d_u_2[i + 2, 0] = d_u[i + 2, 0] + d_spread_0
+                d_u_1[i + 2, 0] = d_u[i + 2, 0] + d_spread_0
                 # gradient of line 4: for _ in range(steps):
                 u_18 = top_4
                 if u_18 < 0:
@@ -338,7 +334,7 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 d_part_3 = d_u_1_1 - d_u_1_1 * part_8 + d_u_1_1 * part_9 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                d_u_2[i + 2, 1] = (
+                d_u_1[i + 2, 1] = (
                     (d_u[i + 2, 2] + d_u[i + 3, 1] + d_u[i + 1, 1]) * c
                     + (d_part_3 + d_spread_1 * d_u_1_1)
                 )
@@ -351,14 +347,14 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 d_part_4 = d_u_10 - d_u_10 * part_10 + d_u_10 * part_11 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                d_u_2[i + 2, d - 2] = (
+                d_u_1[i + 2, d - 2] = (
                     (d_u[i + 2, d - 3] + d_u[i + 3, d - 2] + d_u[i + 1, d - 2]) * c
                     + (d_part_4 + d_spread_1 * d_u_10)
                 )
                 # gradient of line 6: u[1:-1, 1:-1] += c * spread + rate * u[1:-1, 1:-1] * (1 - u[1…
                 d_spread = d_u_10 * c
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
-                d_u_2[i + 2, d - 1] = d_u[i + 2, d - 1] + d_spread
+                d_u_1[i + 2, d - 1] = d_u[i + 2, d - 1] + d_spread
         # gradient of line 4: for _ in range(steps):
-        top_2, d_u, d_u_2 = top_4 - 1, d_u_2, d_u
+        top_2, d_u, d_u_1 = top_4 - 1, d_u_1, d_u
     return value, d_u
