@@ -160,7 +160,7 @@ class DynamicRange:
 
     start: Array | int | Dim
     stop: Array | int | Dim
-    step: int = 1
+    step: Array | int = 1
 
 
 @dataclass(frozen=True, slots=True)

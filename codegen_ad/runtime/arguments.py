@@ -226,7 +226,9 @@ def _static(where: str, value: object) -> StaticForm:
     try:
         hash(value)
     except TypeError:
-        raise InvalidArgument(f"{where} is marked static and must be hashable") from None
+        raise InvalidArgument(
+            f"{where} is marked static and must be hashable: pass numbers, texts, or tuples of them"
+        ) from None
     return StaticForm(value)
 
 

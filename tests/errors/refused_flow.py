@@ -171,6 +171,13 @@ def range_without_a_step(x: Any) -> Any:
     return s
 
 
+def range_in_steps_of_a_float(x: Any) -> Any:
+    s = 0.0
+    for i in range(0, len(x), x[0]):
+        s += x[i]
+    return s
+
+
 def loop_over_a_number(x: Any) -> Any:
     s = 0.0
     for v in x[0]:

@@ -158,6 +158,16 @@ def over_range_of_data(x: Any, k: Any) -> Any:
     return s
 
 
+@uses("`for` over a `range` with a step of data", "of either sign", x=X, k=2)
+def over_range_in_steps(x: Any, k: Any) -> Any:
+    s = x[0]
+    for i in range(0, len(x), k):
+        s = np.sin(s) * x[i]
+    for j, i in enumerate(range(len(x) - 1, -1, -k)):
+        s = s + x[i] ** 2 * j
+    return s * len(range(len(x), 0, -k))
+
+
 @uses("`for` over arrays", "row by row", a=A)
 def over_rows(a: Any) -> Any:
     s = 0.0

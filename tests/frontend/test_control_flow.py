@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from running import check
 
+from codegen_ad import differentiate
+
 X = np.linspace(0.1, 2.0, 7)
 A = np.arange(12.0).reshape(3, 4) + 0.5
 
@@ -201,6 +203,30 @@ def range_of_data(x: Any, k: Any) -> Any:
     return s
 
 
+def range_in_steps(x: Any, start: Any, stop: Any, step: Any) -> Any:
+    s, trips = 0.0, range(start, stop, step)
+    for i in trips:
+        s = s * 0.5 + x[i]
+    for k, (i, v) in enumerate(zip(range(start, stop, step), x, strict=False)):
+        s += x[i] * v * k
+    return s + len(trips), np.array([x[i] for i in range(start, stop, step)])
+
+
+def one_name_for_loops_that_may_not_run(x: Any, k: Any) -> Any:
+    s = 0.0
+    for v in x[:k]:
+        s += v
+    for v in x[x > 100]:
+        s += v**2
+    return s + np.array([2 * v for v in x[k:]]).sum() + sum(v for v in x)
+
+
+def last_item_of_a_part(x: Any, k: Any) -> Any:
+    for v in x[:k]:  # noqa: B007
+        pass
+    return v**2
+
+
 def counters(x: Any) -> Any:
     k = 0
     y = x[0]
@@ -381,6 +407,11 @@ CASES = [
     *((f, (A,)) for f in (rows_and_numbers, element_by_element, row_written_through_a_name)),
     (range_of_data, (X, 3)),
     (range_of_data, (X, 0)),
+    *((one_name_for_loops_that_may_not_run, (X, k)) for k in (0, 3)),
+    (last_item_of_a_part, (X, 2)),
+    *((range_in_steps, (X, *bounds)) for bounds in (
+        (0, 7, 3), (6, -1, -2), (6, 0, -3), (0, 7, -1), (5, 2, 3), (1, 7, 100), (7, 7, -4),
+    )),
     (newton, (2.0,)),
     (names_of_one_side, (X * 10,)),
     (names_of_one_side, (X * 0,)),
@@ -392,3 +423,13 @@ CASES = [
 @pytest.mark.parametrize(("function", "args"), CASES, ids=lambda v: getattr(v, "__name__", ""))
 def test_control_flow_does_what_python_does(function: Any, args: tuple[Any, ...]) -> None:
     check(function, *args)
+
+
+def test_a_step_of_data_is_not_0() -> None:
+    with pytest.raises(ValueError, match=r"range\(\) arg 3 must not be zero"):
+        differentiate(range_in_steps).jvp(X, 0, 3, 0, tangent=X)
+
+
+def test_a_name_that_no_iteration_bound_is_missed_as_in_python() -> None:
+    with pytest.raises(UnboundLocalError, match="cannot access local variable 'v'"):
+        differentiate(last_item_of_a_part).grad(X, 0)

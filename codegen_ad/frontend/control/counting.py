@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
+from codegen_ad.frontend.control import checks
 from codegen_ad.frontend.sizes import requirements, run_time
 from codegen_ad.frontend.values import (
     Array,
@@ -23,7 +25,11 @@ from codegen_ad.frontend.values import (
     Reversed,
     Zipped,
 )
+from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import Dim, as_dim
+from codegen_ad.ir.node import Node
+from codegen_ad.ir.types import DType
+from codegen_ad.ops import make
 
 Args = Sequence[Value]
 Named = Mapping[str, Value]
@@ -41,10 +47,12 @@ def range_(m: Any, args: Args, _: Named) -> Value:
         )
     start, stop = (0, given[0]) if len(given) == 1 else given[:2]
     step = given[2] if len(given) == 3 else 1
+    if isinstance(step, Array | Dim):
+        return DynamicRange(start, stop, _step_of_data(m, step))
     if not isinstance(step, int) or step == 0:
         m.refuse(
-            "The step of a range must be an integer other than 0 that is known.",
-            "Write the step as a number.",
+            "The step of a range must be an integer other than 0.",
+            "Write the step as a whole number.",
         )
     if isinstance(start, Array) or isinstance(stop, Array):
         return DynamicRange(start, stop, step)
@@ -59,6 +67,19 @@ def range_(m: Any, args: Args, _: Named) -> Value:
     return Range(low, (reach + (abs(step) - 1)) // abs(step), step)
 
 
+def _step_of_data(m: Any, step: Array | Dim) -> Array:
+    """The step that only the run knows, which is not 0 there."""
+    dtype = data.dtype_of(m, step)
+    if dtype is None or not dtype.is_integer:
+        m.refuse(
+            "The step of a range must be an integer.", "Write `range(start, stop, int(step))`."
+        )
+    node = data.index_node(m, step)
+    none = make.apply(m.b, "equal", node, make.constant(m.b, 0, DType.INT64))
+    checks.refuse_when(m, none, "ValueError", "range() arg 3 must not be zero")
+    return m.fresh(node)
+
+
 def len_(m: Any, args: Args, _: Named) -> Value:
     """`len(...)`."""
     (value,) = args
@@ -71,8 +92,8 @@ def len_(m: Any, args: Args, _: Named) -> Value:
                     "Take the length of an array or of a sequence.",
                 )
             return simplest(shape[0])
-        case Range(length=length):
-            return simplest(length)
+        case Range() | DynamicRange():
+            return simplest(length_of(m, value))
         case Complex(real):
             return len_(m, [real], {})
         case List() if (held := rows.rows_of(m, value)) is not None:
@@ -84,7 +105,7 @@ def len_(m: Any, args: Args, _: Named) -> Value:
 def enumerate_(m: Any, args: Args, kwargs: Named) -> Value:
     """`enumerate(...)`."""
     start = m.static(args[1] if len(args) > 1 else kwargs.get("start", 0), "start of enumerate")
-    live = isinstance(args[0], Array | List | DictView | Zipped | Reversed)
+    live = isinstance(args[0], Array | List | DictView | Zipped | Reversed | DynamicRange)
     items = None if live else m.try_items(args[0])
     if items is not None:
         return tuple((start + i, item) for i, item in enumerate(items))
@@ -109,9 +130,8 @@ def zip_(m: Any, args: Args, kwargs: Named) -> Value:
 
 
 def _is_long(m: Any, value: Value) -> bool:
-    return isinstance(value, Array | Range | Zipped | Reversed | Repeated | Picked) or (
-        rows.rows_of(m, value) is not None
-    )
+    known = Array | Range | DynamicRange | Zipped | Reversed | Repeated | Picked
+    return isinstance(value, known) or rows.rows_of(m, value) is not None
 
 
 def finite(m: Any, columns: Args, *, strict: bool = False) -> Args:
@@ -164,6 +184,8 @@ def length_of(m: Any, value: Value) -> Dim:
             return shape[0]
         case Range(length=length) | Repeated(length=length):
             return length
+        case DynamicRange():
+            return m.length(trip_of(m, value))
         case Reversed(of):
             return length_of(m, of)
         case Picked(places=places):
@@ -174,6 +196,29 @@ def length_of(m: Any, value: Value) -> Dim:
             return _shortest(m, [length_of(m, p) for p in parts])
         case _:
             return as_dim(len(m.items(value, "value iterated over")))
+
+
+def trip_of(m: Any, iterable: Value) -> Node:
+    """How often a loop over a range whose bounds depend on data runs."""
+    assert isinstance(iterable, DynamicRange)
+    b: Builder = m.b
+    start, stop = data.index_node(m, iterable.start), data.index_node(m, iterable.stop)
+    dtype = data.dtype_of(m, iterable.stop)
+    if dtype is None or not dtype.is_integer:
+        m.refuse("The end of a range must be an integer.", "Write `range(int(n))`.")
+    step = iterable.step
+    zero = make.constant(b, 0, DType.INT64)
+    if isinstance(step, Array):
+        by = data.index_node(m, step)
+        one = make.constant(b, 1, DType.INT64)
+        by = make.where(b, make.apply(b, "equal", by, zero), one, by)  # 0 has been refused
+        back = make.apply(b, "floor_divide", make.subtract(b, start, stop), by)
+        return make.apply(b, "maximum", make.apply(b, "negative", back), zero)
+    reach = make.subtract(b, stop, start) if step > 0 else make.subtract(b, start, stop)
+    if abs(step) != 1:
+        reach = make.add(b, reach, make.constant(b, abs(step) - 1, DType.INT64))
+        reach = make.apply(b, "floor_divide", reach, make.constant(b, abs(step), DType.INT64))
+    return make.apply(b, "maximum", reach, zero)
 
 
 def _shortest(m: Any, lengths: Sequence[Dim]) -> Dim:

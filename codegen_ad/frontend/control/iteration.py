@@ -8,7 +8,7 @@ from codegen_ad.frontend.arrays import data
 from codegen_ad.frontend.arrays.arithmetic import simplest
 from codegen_ad.frontend.containers import rows
 from codegen_ad.frontend.context import Value
-from codegen_ad.frontend.control.counting import length_of
+from codegen_ad.frontend.control.counting import length_of, trip_of
 from codegen_ad.frontend.sizes.run_time import is_certain, least, polynomial
 from codegen_ad.frontend.values import (
     Array,
@@ -50,31 +50,15 @@ def is_data(m: Machine, value: Value) -> bool:
             return False
 
 
-def trip_of(m: Machine, iterable: DynamicRange | Value) -> Node:
-    """How often a loop over a range whose bounds depend on data runs."""
-    assert isinstance(iterable, DynamicRange)
-    b = m.b
-    start, stop = data.index_node(m, iterable.start), data.index_node(m, iterable.stop)
-    dtype = data.dtype_of(m, iterable.stop)
-    if dtype is None or not dtype.is_integer:
-        m.refuse("The end of a range must be an integer.", "Write `range(int(n))`.")
-    step = iterable.step
-    reach = make.subtract(b, stop, start) if step > 0 else make.subtract(b, start, stop)
-    if abs(step) != 1:
-        reach = make.add(b, reach, make.constant(b, abs(step) - 1, DType.INT64))
-        reach = make.apply(b, "floor_divide", reach, make.constant(b, abs(step), DType.INT64))
-    return make.apply(b, "maximum", reach, make.constant(b, 0, DType.INT64))
-
-
 def last_of(m: Machine, iterable: Value) -> Dim | None:
     """The number of the last iteration over a range whose bounds depend on data, if known."""
-    if not isinstance(iterable, DynamicRange) or abs(iterable.step) != 1:
+    if not isinstance(iterable, DynamicRange) or iterable.step not in (1, -1):
         return None
     bounds = (iterable.start, iterable.stop)
     start, stop = (polynomial(m, data.index_node(m, v)) for v in bounds)
     if start is None or stop is None:
         return None
-    return (stop - start if iterable.step > 0 else start - stop) - 1
+    return (stop - start if iterable.step == 1 else start - stop) - 1
 
 
 def most_of(m: Machine, iterable: DynamicRange) -> Dim | None:
@@ -99,6 +83,7 @@ def item_of(m: Machine, iterable: Value, index: Node) -> Value:
         case Range(start, _, step):
             return m.fresh(_position(m, index, make.size(b, start), step), weak=True)
         case DynamicRange(start, _, step):
+            step = data.index_node(m, step) if isinstance(step, Array) else step
             return m.fresh(_position(m, index, data.index_node(m, start), step), weak=True)
         case Repeated(of):
             return of
@@ -139,10 +124,11 @@ def first_items(m: Machine, iterable: Value, number: int) -> list[Value]:
             return [item_of(m, iterable, place) for place in places]
 
 
-def _position(m: Machine, index: Node, start: Node, step: int) -> Node:
+def _position(m: Machine, index: Node, start: Node, step: Node | int) -> Node:
     b = m.b
     if step != 1:
-        index = make.multiply(b, index, make.constant(b, step, DType.INT64))
+        by = make.constant(b, step, DType.INT64) if isinstance(step, int) else step
+        index = make.multiply(b, index, by)
     if make.constant_value(start) == 0:
         return index
     return make.add(b, index, start)

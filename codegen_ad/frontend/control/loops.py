@@ -21,6 +21,7 @@ from codegen_ad.frontend.control import branches, checks, iteration, nests
 from codegen_ad.frontend.control.carrying import CarriedLoop, settle
 from codegen_ad.frontend.control.rounds import Body
 from codegen_ad.frontend.sizes import requirements
+from codegen_ad.frontend.sizes.run_time import is_certain
 from codegen_ad.frontend.values import (
     Array,
     DynamicRange,
@@ -198,7 +199,11 @@ def _rolled(
             one = make.constant(m.b, 1, DType.INT64)
             refuse_none(m, make.apply(m.b, "less", iteration.trip_of(m, iterable), one))
         else:
-            _certain(m, iteration.length_of(m, iterable), node)()
+            items = iteration.length_of(m, iterable)
+            if m.is_run_time(items):
+                m.require(items, 1, m.text())
+            else:
+                _certain(m, items, node)()
     after_first(m, first, lambda: _loop(m, node, over, key, length, 1))
 
 
@@ -306,8 +311,7 @@ def _certain(m: Machine, trip: object, node: ast.For) -> Callable[[], bool]:
             return dim.value > 0
         with m.spot(node.iter):
             if m.is_run_time(dim):
-                m.require(dim, 1, m.text())
-                return True
+                return is_certain(m, dim - 1)
             return m.holds(dim, 1, m.text())
 
     return ask

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import sys
+from types import MethodType
 
 import numpy as np
 
@@ -178,13 +179,15 @@ FUNCTIONS: dict[object, Handler] = {np.i0: special_families.numpy_i0}
 
 def handler_of(function: object) -> Handler | None:
     """The meaning of a function of SciPy, or its refusal; None for a function of anything else."""
-    name = str(getattr(function, "__name__", ""))
+    name = str(getattr(function, "__name__", "") or type(function).__name__)
     module = sys.modules.get("scipy.special")
     if module is not None and name and getattr(module, name, None) is function:
         return NAMES.get(name) or _unknown(f"scipy.special.{name}")
     home = str(getattr(function, "__module__", None) or type(function).__module__)
     if home.partition(".")[0] != "scipy":
         return None
+    if isinstance(function, MethodType) and home.startswith("scipy.stats."):
+        return None  # the caller asks for the method and its distribution apart
     owner = getattr(getattr(function, "__self__", None), "name", None)
     parts = [p for p in home.split(".") if not p.startswith("_")]
     return _unknown(".".join([*parts, *([owner] if isinstance(owner, str) else []), name]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import warnings
 from typing import Any
@@ -164,6 +165,14 @@ scipy.stats.multinomial.logpmf(np.array([[1, 0, 4], [2, 2, 0]]), 5, u[:3] / np.s
 """.strip().splitlines()
 
 
+def test_a_method_may_have_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table of link functions holds bound methods."""
+    links = {"probit": (scipy.stats.norm.ppf, scipy.stats.norm.cdf)}
+    monkeypatch.setitem(GLOBALS, "links", links)
+    monkeypatch.setitem(GLOBALS, "density", functools.partial(scipy.stats.norm.logpdf, scale=2.0))
+    assert_same('links["probit"][1](v, scale=2.0) + density(v) + links["probit"][0](u)[0]')
+
+
 @pytest.mark.parametrize("text", OUTER)
 def test_outside_the_support(text: str) -> None:
     assert_same(text)
@@ -182,11 +191,15 @@ def test_outside_the_support(text: str) -> None:
         ("scipy.stats.dirichlet.entropy(p)", "`scipy.stats.dirichlet.entropy` is not supported"),
         ("scipy.stats.multivariate_normal.logpdf(A, cov=T)", "a matrix `cov`"),
         ("frozen_norm.logpdf(v)", "was given its parameters outside the function"),
+        ("frozen_density(v)", "was given its parameters outside the function"),
+        ("estimate(v)", "`scipy.stats.gaussian_kde` is not supported"),
         ("scipy.stats.entropy(p)", "`scipy.stats.entropy` is not supported"),
     ],
 )
 def test_refused(text: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(GLOBALS, "frozen_norm", scipy.stats.norm(0.0, 2.0))
+    monkeypatch.setitem(GLOBALS, "frozen_density", scipy.stats.norm(0.0, 2.0).logpdf)
+    monkeypatch.setitem(GLOBALS, "estimate", scipy.stats.gaussian_kde(PLACES))
     with pytest.raises(SourceError, match=words):
         reading_of(text)
 
