@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from benchmarks.workloads import curves, dynamics, heat
+from benchmarks.workloads import curves, dynamics, filters, heat, mixture
 from codegen_ad import differentiate
 from codegen_ad.errors import InvalidArgument, UnsupportedOnDevice
 from examples import polynomial_fit as fit
@@ -52,6 +52,24 @@ FILES: tuple[tuple[str, Any, str, tuple[Any, ...]], ...] = (
         differentiate(dynamics.leapfrog, wrt=("q", "p")),
         "value_and_grad",
         dynamics.leapfrog_data(3),
+    ),
+    (
+        "mixture",
+        differentiate(mixture.mixture, wrt=("alphas", "means", "icf")),
+        "value_and_grad",
+        mixture.mixture_data(5, 9, 9),
+    ),
+    (
+        "kalman",
+        differentiate(filters.kalman, wrt=("F", "log_q", "log_r")),
+        "value_and_grad",
+        filters.kalman_data(6),
+    ),
+    (
+        "hmm",
+        differentiate(filters.hmm, wrt=("logits", "emission")),
+        "value_and_grad",
+        filters.hmm_data(6, 3, 4),
     ),
     ("logistic_f4", differentiate(logistic), "value_and_grad", labelled(300, 12, "f4")),
     ("peak_f4", differentiate(curves.peak), "value_and_grad", curves.peak_data(300, "float32")),
