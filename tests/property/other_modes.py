@@ -45,7 +45,12 @@ class Kernel:
         return evaluate(self.stages.optimized, [*inputs_of(self.case, args, self.stages), *given])
 
     def __call__(self, args: Arguments, given: Sequence[Any] = ()) -> list[Any]:
-        """What Python makes of its text, compared with its program."""
+        """What Python makes of its text, compared with its program.
+
+        An array without axes is given as the number that a call makes of it: the text may add to
+        that.
+        """
+        given = [np.asarray(g)[()] for g in given]
         with np.errstate(all="ignore"):
             found = list(flat(self.function(*inputs_of(self.case, args, self.stages), *given)))
         what = f"kernel of {self.mode} against the reference"

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.end_to_end.cases import Case
 from tests.property import meetings, row_programs, small_arrays
 from tests.property.forms import HELPERS
-from tests.property.other_modes import in_single
+from tests.property.other_modes import in_single, kernel
 from tests.property.programs import PARAMETERS, Writer
 from tests.property.running import Depth, arguments, function_of, run, text_of
 from tests.property.ways import dtype_of_all
@@ -276,3 +277,33 @@ def test_a_result_in_single_precision_has_the_dtype_of_all_ways_together():
     found = dtype_of_all(text, {"np": np}, lambda seed: in_single(arguments(6, seed)))
     assert np.asarray(function_of(text)(*single)).dtype == "f4"
     assert found == "f8"
+
+
+def test_a_way_that_is_seldom_taken_is_found():
+    """As behind three decisions in a loop and two more (seed 20728)."""
+    body = (
+        "v = 0.5 * x[0]",
+        *("for i in range(3):", "    if x[0] > 2:", "        return v"),
+        *("if x[1] > 2:", "    if x[2] > 2:", "        if x[3] > 2:"),
+        "            return np.mean(p * x)",
+        "return v",
+    )
+    text = "\n".join([f"def f({PARAMETERS}):", *(f"    {line}" for line in body)]) + "\n"
+    found = dtype_of_all(text, {"np": np}, lambda seed: in_single(arguments(6, seed)))
+    assert found == "f8"
+
+
+def test_a_tangent_without_axes_is_not_written_to():
+    """The text of a kernel adds to it in place where it is an array (seed 31045)."""
+
+    def f(x, s):
+        total = s + 0.0
+        for i in range(len(x)):
+            total += np.sin(x[i])
+        return total
+
+    case, args = Case(f, lambda *_: (), wrt=("x", "s")), (np.arange(3.0), np.array(0.5))
+    tangents = [np.ones(3), np.array(2.0)]
+    _, along = kernel(case, args, "jvp")(args, tangents)
+    np.testing.assert_allclose(along, 2 + np.cos(args[0]).sum(), rtol=1e-12)
+    assert tangents[1] == 2.0

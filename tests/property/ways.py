@@ -42,7 +42,7 @@ def _call(name: str, *args: ast.expr) -> ast.Call:
 
 
 def dtype_of_all(
-    text: str, space: dict[str, Any], arguments: Callable[[int], tuple[Any, ...]], tries: int = 60
+    text: str, space: dict[str, Any], arguments: Callable[[int], tuple[Any, ...]], tries: int = 600
 ) -> np.dtype[Any] | None:
     """What the dtypes of `f`'s result on the ways found come to together; None if all ways fail.
 
