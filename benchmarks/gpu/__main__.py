@@ -258,12 +258,23 @@ def dry(out: Path | None) -> int:
     return int(book.failed)
 
 
+STEPS = 200_000
+"""Of a fit, where a model says how many there are in a second."""
+
+
 def static() -> int:
     """The table of resources of all generated files; 1 if something is wrong with one."""
     from codegen_ad.testing.machine_code import examine, problems, table
 
     found = [f for path in sorted(GENERATED.glob("*.py")) for f in examine(path)]
     print(table(found), end="")
+    for f in found:
+        if f.share is not None and "_fit_" in f.file and "warp" in f.file and "many" not in f.file:
+            print(
+                f"{f.file}: {f.share.warps} warps at once on a multiprocessor, "
+                f"{f.share.cycles:.0f} of its cycles a step ({f.share.limit}); by the model "
+                f"{f.share.fits(STEPS):,.0f} fits of {STEPS:,} steps a second, a warp each"
+            )
     wrong = [p for f in found for p in problems(f)]
     for problem in wrong:
         print(f"problem: {problem}")

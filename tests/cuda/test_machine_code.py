@@ -14,11 +14,18 @@ pytest.importorskip("cuda.bindings.nvjitlink", reason="links kernels: the extra 
 from codegen_ad import differentiate
 from codegen_ad.errors import MissingDependency
 from codegen_ad.runtime.cuda import ahead
-from codegen_ad.runtime.cuda.ahead import compile_ahead, imported
+from codegen_ad.runtime.cuda.ahead import Resources, compile_ahead, imported
 from codegen_ad.runtime.cuda.devices import platform, using
 from codegen_ad.runtime.cuda.table import read
 from codegen_ad.runtime.cuda.toolkit import compiler_versions, is_numba_cuda
-from codegen_ad.testing.machine_code import disassembled, examine, loops, problems, table
+from codegen_ad.testing.machine_code import (
+    disassembled,
+    examine,
+    loops,
+    problems,
+    resident,
+    table,
+)
 from codegen_ad.testing.machine_code.disassembly import _program
 
 try:
@@ -192,3 +199,25 @@ def test_the_report_of_the_compiler_is_read() -> None:
     assert (found.registers, found.spill_bytes, found.stack_bytes) == (24, 20, 16)
     assert (found.barriers, found.shared_bytes) == (1, 100)
     assert ahead._entry(log, "k") == "_Zk"
+
+
+def test_as_many_warps_run_at_once_as_there_is_room_for() -> None:
+    def taking(registers: int, shared: int = 0) -> Resources:
+        return Resources(registers, 0, 0, shared, 0)
+
+    assert resident(taking(32), 256) == 64
+    assert resident(taking(32), 32) == 32  # no more blocks
+    assert resident(taking(106), 32) == 18  # registers in groups of eight
+    assert resident(taking(255), 256) == 8
+    assert resident(taking(32, 100 * 1024), 128) == 8  # shared memory
+
+
+def test_many_long_fits_at_once_reach_their_number_by_the_model() -> None:
+    """20,000 fits of 200,000 steps a second, 100 points in float64, a warp each."""
+    path = Path(__file__).parents[2] / "generated" / "cuda" / "polynomial_loss_fit_gd_warp4.py"
+    (found,) = examine(path, [(9, 0)])
+    assert found.share is not None
+    assert found.step is not None
+    assert found.share.warps >= 18
+    assert found.share.cycles >= found.step / found.share.warps
+    assert found.share.fits(200_000) >= 2e4

@@ -7,15 +7,19 @@ cycles that a step of a loop takes: bounds on these find regressions on any mach
 from codegen_ad.testing.machine_code.disassembly import Instruction, Listing, disassembled
 from codegen_ad.testing.machine_code.examine import Findings, examine, problems, table
 from codegen_ad.testing.machine_code.schedule import Loop, loops
+from codegen_ad.testing.machine_code.throughput import Share, resident, share
 
 __all__ = [
     "Findings",
     "Instruction",
     "Listing",
     "Loop",
+    "Share",
     "disassembled",
     "examine",
     "loops",
     "problems",
+    "resident",
+    "share",
     "table",
 ]

@@ -17,8 +17,9 @@ from codegen_ad.runtime.cuda.ahead import (
     machine_code,
 )
 from codegen_ad.runtime.cuda.table import Kernel, read
-from codegen_ad.testing.machine_code.disassembly import disassembled
-from codegen_ad.testing.machine_code.schedule import loops
+from codegen_ad.testing.machine_code.disassembly import Listing, disassembled
+from codegen_ad.testing.machine_code.schedule import Loop, loops
+from codegen_ad.testing.machine_code.throughput import Share, resident, share
 
 CAPABILITIES: tuple[Capability, ...] = ((8, 0), (9, 0), (10, 0))
 MODELLED: Capability = (9, 0)
@@ -42,6 +43,7 @@ class Findings:
     doubles : those that compute in double precision.
     ptx : the version of its PTX; None where it was not asked for.
     step : modelled cycles of the longest loop's step; None on other architectures than sm_90.
+    share : what that step takes of a multiprocessor full of such warps; None without a loop.
     """
 
     file: str
@@ -53,6 +55,7 @@ class Findings:
     doubles: tuple[str, ...]
     ptx: tuple[int, int] | None
     step: float | None
+    share: Share | None = None
 
 
 def examine(path: Path, capabilities: Sequence[Capability] = CAPABILITIES) -> Iterator[Findings]:
@@ -64,6 +67,8 @@ def examine(path: Path, capabilities: Sequence[Capability] = CAPABILITIES) -> It
             image = machine_code(code, kernel, capability)
             listing = disassembled(image.code)
             modelled = capability == MODELLED
+            known = loops(listing) if modelled else []
+            longest = max(known, default=None, key=lambda x: x.cycles)
             yield Findings(
                 path.stem,
                 kernel.name,
@@ -73,8 +78,14 @@ def examine(path: Path, capabilities: Sequence[Capability] = CAPABILITIES) -> It
                 sum(i.operation != "NOP" for i in listing.instructions),
                 tuple(i.text for i in listing.instructions if i.is_double),
                 ptx_version(assembly(code, kernel, capability)) if modelled else None,
-                max((x.cycles for x in loops(listing)), default=0.0) if modelled else None,
+                (0.0 if longest is None else longest.cycles) if modelled else None,
+                None if longest is None else _share(listing, longest, image.resources, kernel),
             )
+
+
+def _share(listing: Listing, loop: Loop, resources: Resources, kernel: Kernel) -> Share:
+    body = listing.instructions[loop.first : loop.last + 1]
+    return share(body, loop.cycles, resident(resources, kernel.threads))
 
 
 def problems(found: Findings) -> list[str]:
