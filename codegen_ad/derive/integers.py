@@ -152,6 +152,7 @@ class Known:
     facts: tuple[Dim, ...] = ()
     apart: tuple[Dim, ...] = ()
     _unknown: dict[Node | str, Dim] = field(default_factory=dict["Node | str", Dim])
+    _asked: dict[Node, Dim | None] = field(init=False, default_factory=dict["Node", "Dim | None"])
 
     def region(
         self,
@@ -186,6 +187,11 @@ class Known:
         """A scalar, if it is known."""
         if node in self.values:
             return self.values[node]
+        if node not in self._asked:  # conditions ask for the same again, on each level
+            self._asked[node] = self._found(node)
+        return self._asked[node]
+
+    def _found(self, node: Node) -> Dim | None:
         if node.array.shape or node.array.dtype is not DType.INT64:
             return None
         value = make.constant_value(node)
