@@ -15,9 +15,6 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
-from codegen_ad.runtime.lean import is_kernel
-from codegen_ad.runtime.shared import hand_on, take_over
-
 _FOR_C = "no_cfunc_wrapper"
 _FOR_PYTHON = "no_cpython_wrapper"
 _DEPTH = 100_000
@@ -32,16 +29,11 @@ def compile_entrance(function: Any, types: Sequence[object]) -> None:
         helpers = [f for f in values if f is not function and _is_helper(f)]
         for helper in helpers:
             helper.targetoptions |= {_FOR_C: True, _FOR_PYTHON: True}
-        shared = [f for f in helpers if not is_kernel(f)]
-        for helper in shared:
-            take_over(helper)
         function.targetoptions[_FOR_C] = True
         try:
             with deep_calls():
                 function.compile(tuple(types))
         finally:
-            for helper in shared:
-                hand_on(helper)
             # The machine code of the function still refers to what its helpers own.
             function.compiled_helpers = [(f, _forgotten(f)) for f in helpers]
             for helper in helpers:
