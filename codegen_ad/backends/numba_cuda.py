@@ -23,6 +23,10 @@ What a generated file holds, for whoever compiles, simulates or launches it:
   and from whole numbers that are passed, as text.
 - `PRODUCTS`, where it stands, lists products of matrices that a library computes: before which
   kernel (None: behind the last), what is multiplied, and the types.
+- `NEEDED`, where it stands, names numbers of rows that there is room for, which kernels take as
+  arguments: 0 in the first call. A kernel that needs more leaves the number in the array of role
+  "needed", at the place that the name has in the table; these are zero before a call. Then the call
+  is made again with so many, and nothing else of the one before counts.
 - `OUTPUTS` names the output arrays in the order of the function's results.
 - `FAILURES[k - 1]` is the exception and the message that `status[0] == k` stands for.
 
@@ -61,6 +65,7 @@ from codegen_ad.emit.render import render
 from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device.counted import Counted, counted
 from codegen_ad.plan.device.fit import fit_plan, is_for_grid
 from codegen_ad.plan.device.loops import Refused, check_possible, is_product
 from codegen_ad.plan.device.passes import device_plan
@@ -114,11 +119,12 @@ def source(
     """
 
     def write(thrift: Mapping[int, Thrift], notes: tuple[str, ...]) -> Written:
-        plan = _planned(kernel, atomics=atomics, thrift=thrift)
+        plan = _planned(ready, atomics=atomics, thrift=thrift)
         k = bringing(device_view(plan, about, cost, notes), functions_for)
         return Written(render(f"{NAME}/kernel.py.jinja", k=k), {v.name: v.loop for v in k.passes})
 
     with _refusing():
+        ready = counted(without_views(kernel))
         return sparing(write, spilled)
 
 
@@ -212,18 +218,19 @@ def _refusing() -> Generator[None]:
 
 
 def _planned(
-    kernel: Kernel, *, atomics: bool, thrift: Mapping[int, Thrift] = NO_THRIFT
+    ready: Counted, *, atomics: bool, thrift: Mapping[int, Thrift] = NO_THRIFT
 ) -> DevicePlan | TeamPlan:
     """Passes over the data where that is possible, else the work of one team of threads."""
-    kernel = without_views(kernel)
+    kernel = ready.kernel
     for statement in walk(kernel.body):
         check_possible(statement)
     try:
-        return device_plan(kernel, atomics=atomics, thrift=thrift)
+        plan = device_plan(kernel, atomics=atomics, thrift=thrift)
     except Refused:
         if any(is_product(s) for s in walk(kernel.body)):
             raise
-        return team_plan(kernel, atomics=atomics, columns=True)
+        plan = team_plan(kernel, atomics=atomics, columns=True)
+    return replace(plan, rooms=ready.rooms)
 
 
 def hardship(kernel: Kernel, *, atomics: bool = False) -> int:
@@ -233,7 +240,7 @@ def hardship(kernel: Kernel, *, atomics: bool = False) -> int:
     array, 2 one team of threads, 3 not at all.
     """
     try:
-        plan = _planned(kernel, atomics=atomics)
+        plan = _planned(counted(without_views(kernel)), atomics=atomics)
     except Refused:
         return 3
     return int(plan.is_long) if isinstance(plan, DevicePlan) else 2

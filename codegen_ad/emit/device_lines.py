@@ -26,6 +26,7 @@ from codegen_ad.plan.kernel import (
     Index,
     Let,
     Load,
+    Need,
     Note,
     Number,
     Raise,
@@ -93,6 +94,8 @@ class DeviceWriter(BlockWriter):
                 self._fail("IndexError", _out_of_bounds(self._place(note), axis), depth + 1)
             case Raise(exception, message, _, note):
                 self._fail(exception, message or self._place(note), depth)
+            case Need(place, rows):
+                self.line(f"cuda.atomic.max(needed, {place}, {self.spell(rows)})", depth)
             case For(variable, extent, body):
                 self.line(f"for {variable} in range({self.bound(extent)}):", depth)
                 self.unsigned.add(variable)

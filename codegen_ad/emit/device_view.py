@@ -38,7 +38,7 @@ RESERVED = frozenset(
     (
         "arrived", "block", "blocks", "counter", "cuda", "expected", "lane", "last", "meet",
         "partial", "status", "stride", "sums", "thread", "told", "totals", "turn", "u64", "warp",
-        "ALL", "KERNELS", "ARRAYS", "SIZES", "OUTPUTS", "FAILURES",
+        "ALL", "needed", "KERNELS", "ARRAYS", "SIZES", "NEEDED", "OUTPUTS", "FAILURES",
     )
 )  # fmt: skip
 """Names that kernels of a device need for themselves."""
@@ -101,6 +101,7 @@ class DeviceView:
     products: tuple[ProductView, ...] = ()
     brought: tuple[str, ...] = ()
     meets: bool = False
+    needed: str = ""
 
 
 def bringing(k: DeviceView, functions_for: Callable[[str], tuple[str, ...]]) -> DeviceView:
@@ -145,12 +146,12 @@ def device_view(
             view = _kernel(plan, name, lines, partials.buffers(), _grid(plan, one))
             views.append(replace(view, loop=one.number))
     used = {name for v in (*views, *products) for name, _ in v.arguments}
-    buffers = [*plan.buffers, *partials.buffers(), *exchanged, *_ENDS]
+    buffers = [*plan.buffers, *partials.buffers(), *exchanged, *_ends(plan)]
     arrays = tuple((b.name, array_text(b)) for b in buffers if b.name in used)
     return DeviceView(
         about.source,
         about.summary,
-        types_of(kernel),
+        types_of(replace(kernel, parameters=_passed(plan))),
         cost.lines(),
         (*_order(plan), *notes),
         any("math." in line for v in views for line in code_only(v.body)),
@@ -162,6 +163,7 @@ def device_view(
         tuple(line.replace("arrived", "counter") for line in Grid().wait()),
         tuple(products),
         meets=any("arrived" in dict(v.arguments) for v in views),
+        needed=tuple_text([spell_text(r) for r in plan.rooms]) if plan.rooms else "",
     )
 
 
@@ -175,6 +177,17 @@ _ENDS = (
     Buffer("arrived", ("1",), DType.INT64, "barrier"),  # there may be many steps
     Buffer("status", ("1",), DType.INT32, "status"),
 )
+
+
+def _ends(plan: DevicePlan | TeamPlan) -> tuple[Buffer, ...]:
+    """The arrays that are no part of the plan."""
+    needed = Buffer("needed", (str(len(plan.rooms)),), DType.INT64, "needed")
+    return (*_ENDS, needed) if plan.rooms else _ENDS
+
+
+def _passed(plan: DevicePlan | TeamPlan) -> tuple[Parameter, ...]:
+    """The parameters that the user passes."""
+    return tuple(p for p in plan.kernel.parameters if p.name not in plan.rooms)
 
 
 def _trips(plan: TeamPlan) -> str:
@@ -241,7 +254,7 @@ def _kernel(
     for parameter in plan.parameters:
         if parameter.name in used:
             found.append((parameter.name, parameter_type(parameter)))
-    for buffer in (*plan.buffers, *partials, *_ENDS):
+    for buffer in (*plan.buffers, *partials, *_ends(plan)):
         if buffer.name in used:
             found.append((buffer.name, type_text(buffer.dtype, len(buffer.shape))))
     return PassView(name, head(name, [n for n, _ in found]), tuple(body), tuple(found), *grid)

@@ -36,6 +36,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     MatrixVector,
+    Need,
     Note,
     Product,
     Raise,
@@ -121,6 +122,8 @@ class Writer(BlockWriter):
                 self.line("break", depth + 2)
                 self.block(body, depth + 1)
                 self.vectorise = around
+            case Need():
+                raise AssertionError("only kernels of a device tell what they need")
             case Grow(buffers, count):
                 self._grow(buffers, count, depth)
             case Raise():

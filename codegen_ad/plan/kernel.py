@@ -157,8 +157,8 @@ class LibraryCall:
 
     `transposed` says which arguments go in transposed; `into` writes the result into a buffer;
     `options` are further arguments, literals. With `at` the call is about one matrix of stacks: it
-    reads and writes every buffer at these leading indices. A result that nobody reads is "_".
-    `made` has shape and dtype of the array that each result is, where that is known.
+    reads and writes every buffer at these leading indices. A result that nobody reads is "_". What
+    each result is, where that is known, `made` says: shape and dtype.
     """
 
     results: tuple[str, ...]
@@ -267,9 +267,9 @@ class For:
 class Tiles:
     """For tiles of `size` rows out of `extent`: `body`, about `rows` rows from `first` on.
 
-    The last tile may be shorter. Loops over the rows of a tile have the variable `row`. With
-    `window` only the rows in it, a whole number of tiles. `carried` if the rows are steps, each of
-    which depends on the one before. `remark` says what the tiles are for.
+    The last tile may be shorter. Loops over its rows have the variable `row`. With `window` only
+    the rows in it, whole tiles. `carried` if the rows are steps, each of which depends on the one
+    before. `remark` says what the tiles are for.
     """
 
     first: str
@@ -305,6 +305,15 @@ class Grow:
 
 
 @dataclass(slots=True)
+class Need:
+    """On a device: tell the caller, under a number, for how many rows there must be room."""
+
+    place: int
+    rows: Expr
+    note: Note
+
+
+@dataclass(slots=True)
 class If:
     """A branch."""
 
@@ -326,7 +335,7 @@ class Raise:
 
 Statement = (
     Let | Assign | Accumulate | Store | Allocate | Fill | CopyInto | View | LibraryCall | Product
-    | MatrixVector | Check | CheckRange | For | Tiles | While | Grow | If | Raise
+    | MatrixVector | Check | CheckRange | For | Tiles | While | Grow | Need | If | Raise
 )  # fmt: skip
 
 
@@ -342,11 +351,7 @@ class Parameter:
 
 @dataclass(slots=True)
 class Kernel:
-    """A planned function.
-
-    `sizes` says how each size symbol is read. `outputs` are the names
-    returned: variables of rank 0, or buffers.
-    """
+    """A planned function, whose `outputs` are variables, numbers or buffers."""
 
     name: str
     parameters: tuple[Parameter, ...]
@@ -365,11 +370,9 @@ def blocks(statement: Statement) -> Iterator[list[Statement]]:
         case For(body=body) | Tiles(body=body):
             yield body
         case While(test=test, body=body):
-            yield test
-            yield body
+            yield from (test, body)
         case If(then=then, otherwise=otherwise):
-            yield then
-            yield otherwise
+            yield from (then, otherwise)
         case _:
             pass
 
@@ -388,9 +391,8 @@ def copied(statement: Statement) -> Statement:
         case For(body=body) | Tiles(body=body):
             return replace(statement, body=[copied(s) for s in body])
         case While(test=test, body=body):
-            return replace(
-                statement, test=[copied(s) for s in test], body=[copied(s) for s in body]
-            )
+            test, body = [copied(s) for s in test], [copied(s) for s in body]
+            return replace(statement, test=test, body=body)
         case If(then=then, otherwise=otherwise):
             then, otherwise = [copied(s) for s in then], [copied(s) for s in otherwise]
             return replace(statement, then=then, otherwise=otherwise)

@@ -28,6 +28,7 @@ from codegen_ad.plan.kernel import (
     LibraryCall,
     Load,
     MatrixVector,
+    Need,
     Note,
     Number,
     Product,
@@ -206,6 +207,8 @@ def _simple(statement: Statement, uses: dict[str, str]) -> str:
             return f"check that {count} is at most the size of axis {axis}, {extent}"
         case Grow(buffers, count):
             return f"make room in {', '.join(buffers)} for row {count}"
+        case Need(place, rows):
+            return f"tell, as number {place}, that {expression_text(rows)} rows are needed"
         case Raise(exception, message, shown):
             parts = [*([] if message is None else [repr(message)]), *map(expression_text, shown)]
             return f"raise {exception}({', '.join(parts)})"

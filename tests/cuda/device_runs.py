@@ -11,6 +11,8 @@ from codegen_ad.runtime.cuda.table import product, value
 from codegen_ad.testing.lockstep import ORDERS, KernelFile, Order, agree, load, poison
 
 Arrays = dict[str, Any]
+ROUNDS = 4
+"""So many calls find how much room loops need, each inside of another one."""
 
 
 def arrays_of(file: KernelFile, sizes: Mapping[str, int]) -> Arrays:
@@ -19,7 +21,7 @@ def arrays_of(file: KernelFile, sizes: Mapping[str, int]) -> Arrays:
     for name, what in file.names["ARRAYS"].items():
         shape = tuple(value(text, sizes) for text in what["shape"])
         found[name] = poison(shape, np.dtype(what["dtype"]))
-        if what["role"] in ("counter", "status", "barrier"):
+        if what["role"] in ("counter", "status", "barrier", "needed"):
             found[name][...] = 0
     return found
 
@@ -50,9 +52,32 @@ def run(
         If a kernel reports a failure.
     """
     file = load(text)
+    rooms = dict.fromkeys(file.names.get("NEEDED", ()), 0)
+    for _ in range(ROUNDS):
+        known = launched(file, {**given, **rooms}, orders, blocks)
+        needed = dict(zip(rooms, map(int, known.get("needed", ())), strict=True))
+        if not any(needed.values()):
+            break
+        assert all(needed[name] > rooms[name] for name in needed if needed[name])
+        rooms = {name: max(needed[name], rooms[name]) for name in rooms}
+    else:
+        raise AssertionError("more is needed each time")
+    for name, was in given.items():
+        np.testing.assert_array_equal(known[name], was)
+    if "counter" in known:
+        assert known["counter"][0] == 0
+    if "status" in known and known["status"][0]:
+        raise Failed(*file.names["FAILURES"][known["status"][0] - 1])
+    return [known[name] for name in file.names["OUTPUTS"]]
+
+
+def launched(
+    file: KernelFile, given: Mapping[str, Any], orders: Sequence[Order], blocks: int
+) -> Arrays:
+    """All arrays behind the kernels of one call."""
     sizes = sizes_of(file, given)
-    known = {**given, **arrays_of(file, sizes)}
-    before = {name: np.array(value) for name, value in given.items()}
+    rooms = {name: given[name] for name in file.names.get("NEEDED", ())}
+    known = {**given, **arrays_of(file, {**sizes, **rooms})}
     products = [product(entry) for entry in file.names.get("PRODUCTS", ())]
 
     def multiply(before: str | None) -> None:
@@ -76,13 +101,7 @@ def run(
         after = agree(file, name, grid, kernel["threads"], values, orders=orders)
         known.update(zip(kernel["arguments"], after, strict=True))
     multiply(None)
-    for name, was in before.items():
-        np.testing.assert_array_equal(known[name], was)
-    if "counter" in known:
-        assert known["counter"][0] == 0
-    if "status" in known and known["status"][0]:
-        raise Failed(*file.names["FAILURES"][known["status"][0] - 1])
-    return [known[name] for name in file.names["OUTPUTS"]]
+    return known
 
 
 class Failed(Exception):

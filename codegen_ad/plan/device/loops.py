@@ -23,6 +23,7 @@ from codegen_ad.plan.kernel import (
     Let,
     LibraryCall,
     Load,
+    Need,
     Raise,
     Statement,
     Store,
@@ -71,7 +72,7 @@ def check_possible(statement: Statement) -> None:
         case LibraryCall(function=function) if not is_product(statement):
             raise Refused(statement, f"it calls a library ({function}) for whole arrays")
         case Grow():
-            raise Refused(statement, "a `while` records values, and nobody knows how many")
+            raise Refused(statement, "in a fit, a `while` may not record values for the derivative")
         case _:
             pass
 
@@ -132,10 +133,11 @@ def touches_memory(statement: Statement) -> bool:
 
 def is_guard(statement: Statement) -> bool:
     """Whether a statement does nothing but fail or let pass."""
-    if isinstance(statement, CheckRange | Raise):
+    if isinstance(statement, CheckRange | Raise | Need):
         return True
+    sides = [s for side in blocks(statement) for s in side]
     return isinstance(statement, If) and all(
-        isinstance(s, Raise | If) and is_guard(s) for s in (*statement.then, *statement.otherwise)
+        isinstance(s, Raise | Need | If) and is_guard(s) for s in sides
     )
 
 
@@ -220,20 +222,20 @@ def shared(
 
 def _is_outer(name: str, loop: For, outside: set[str]) -> bool:
     """Whether a variable that changes lives longer than a trip."""
-    return name in outside or not _is_set_first(loop.body, name)
+    return name in outside or not is_set_first(loop.body, name)
 
 
-def _is_set_first(body: list[Statement], name: str) -> bool:
+def is_set_first(body: list[Statement], name: str) -> bool:
     """Whether a block gives a variable a value wherever it uses one."""
     for statement in body:
         if isinstance(statement, Let | Assign) and name in defined(statement):
             return name not in read(statement)
         if isinstance(statement, For) and not statement.carried:
-            if not _is_set_first(statement.body, name):
+            if not is_set_first(statement.body, name):
                 return False
         elif isinstance(statement, If) and name not in names_in(statement.condition):
             # What one side sets, another statement may not count on.
-            if not all(_is_set_first(side, name) for side in blocks(statement)):
+            if not all(is_set_first(side, name) for side in blocks(statement)):
                 return False
         elif name in defined(statement) | read(statement):
             return False

@@ -160,6 +160,7 @@ def _with_loops(
     parameters = {p.name for p in kernel.parameters if p.rank}
     arrays = {s.buffer: s for s in body if isinstance(s, Allocate)}
     sizes = {s.symbol for s in kernel.sizes}
+    sizes |= {p.name for p in kernel.parameters if not p.rank and p.dtype.is_integer}
     constant = parameters - {name for s in body for name in defined(s)}
     scatters = Scatters(arrays, sizes, constant, taken)
     kept: list[Statement] = []

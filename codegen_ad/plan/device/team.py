@@ -67,6 +67,7 @@ class TeamPlan:
     buffers: tuple[Buffer, ...]
     outputs: tuple[str, ...]
     counts: tuple[tuple[str, Expr], ...] = ()
+    rooms: tuple[str, ...] = ()
 
     @property
     def has_atomics(self) -> bool:

@@ -161,8 +161,9 @@ class DevicePlan:
     """A kernel as passes, with what it needs in the device's memory beside its parameters.
 
     `outputs` are the names of the arrays that hold the kernel's results, in order, `counts` numbers
-    that sizes of arrays are made of. With `is_long` there are sums over all rows for each element
-    of an array, as products of matrices are.
+    that sizes of arrays are made of, `rooms` those that earlier launches find (`counted.py`). With
+    `is_long` there are sums over all rows for each element of an array, as products of matrices
+    are.
     """
 
     kernel: Kernel
@@ -172,3 +173,4 @@ class DevicePlan:
     outputs: tuple[str, ...]
     counts: tuple[tuple[str, Expr], ...] = ()
     is_long: bool = False
+    rooms: tuple[str, ...] = ()

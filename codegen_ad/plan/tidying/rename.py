@@ -25,6 +25,7 @@ from codegen_ad.plan.kernel import (
     LibraryCall,
     Load,
     MatrixVector,
+    Need,
     Number,
     Product,
     Raise,
@@ -108,6 +109,8 @@ def expressions(statement: Statement) -> list[Expr]:
             return [condition]
         case Raise(shown=shown):
             return list(shown)
+        case Need(rows=rows):
+            return [rows]
         case Product(result=result, left=left, right=right):
             return [result, left, right]
         case MatrixVector(result=result, matrix=matrix, vector=vector):
@@ -127,6 +130,8 @@ def replace_expressions(statement: Statement, change: Callable[[Expr], Expr]) ->
             statement.condition = change(statement.condition)
         case Raise():
             statement.shown = tuple(change(e) for e in statement.shown)
+        case Need():
+            statement.rows = change(statement.rows)
         case _:
             pass
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
+from codegen_ad.errors import OutOfDeviceMemory
 from codegen_ad.runtime.cuda.ahead import Image
 from codegen_ad.runtime.cuda.arrays import (
     Kind,
@@ -55,6 +57,7 @@ class DeviceProgram:
     own : names of the arrays that a workspace keeps.
     cleared : names of those that are zero before each call.
     status : name of the array in which kernels leave what they find wrong; None without one.
+    needed : the same for how many rows they need room for.
     """
 
     def __init__(self, file: DeviceFile, driver: Driver, device: int, image_of: ImageOf) -> None:
@@ -75,6 +78,7 @@ class DeviceProgram:
         self.own = tuple(name for name, role in roles.items() if role != "output")
         self.cleared = tuple(name for name, role in roles.items() if role in CLEARED)
         self.status = next((name for name, role in roles.items() if role == "status"), None)
+        self.needed = next((name for name, role in roles.items() if role == "needed"), None)
         self._passing = Passing(driver, device)
         self._plans: dict[tuple[int, ...], Plan] = {}
         self._workspaces: dict[int, Workspace] = {}
@@ -128,14 +132,9 @@ class DeviceProgram:
                 if n in self.types
             }
             shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
-            plan = self._plan(self.file.sizes_of(shapes, given))
-            results = self._results(values, plan, workspace, kind, numbers)
-            for name in self.own:
-                values[name] = workspace.own(name, plan.shapes[name])
-            for kernel, blocks in zip(self.kernels, plan.blocks, strict=True):
-                self._multiply(kernel.kernel.name, values, number)
-                kernel.launch([values[n] for n in kernel.kernel.names], number, blocks)
-            self._multiply(None, values, number)
+            sizes = self.file.sizes_of(shapes, given)
+            launch = partial(self._launched, values, sizes, workspace, kind, numbers, number)
+            results = self._with_room(launch, workspace, number)
             self.raise_failure(workspace, number)
             if kind is not None:
                 return results
@@ -147,12 +146,13 @@ class DeviceProgram:
     ) -> Repeat | None:
         """The shortest way for calls with such arguments; None if some are copied or asked for.
 
-        There is none with products either, which a library is called for.
+        There is none with products either, which a library is called for, and none where kernels
+        count what they need room for.
 
         It holds for arrays of the same libraries, shapes, strides, dtypes and device as these,
         which have been passed to `run` before, and numbers of the same types.
         """
-        if self.file.products:
+        if self.file.products or self.file.rooms:
             return None
         given = dict(zip(names, leaves, strict=True))
         for name, leaf in given.items():
@@ -167,6 +167,59 @@ class DeviceProgram:
         shapes = {n: tuple(np.shape(v)) for n, v in given.items()}
         plan = self._plan(self.file.sizes_of(shapes, given))
         return Repeat(self, names, leaves, plan, kind_of(first, self.driver), numbers)
+
+    def _launched(
+        self,
+        values: dict[str, Any],
+        sizes: Mapping[str, int],
+        workspace: Workspace,
+        kind: Kind | None,
+        numbers: Sequence[bool],
+        stream: int,
+    ) -> list[Any]:
+        """Give all kernels to the stream, with the room that is known; see `_results`."""
+        rooms = {name: workspace.rooms.get(name, 0) for name in self.file.rooms}
+        plan = self._plan({**sizes, **rooms})
+        values.update(rooms)
+        results = self._results(values, plan, workspace, kind, numbers)
+        for name in self.own:
+            values[name] = workspace.own(name, plan.shapes[name])
+        for kernel, blocks in zip(self.kernels, plan.blocks, strict=True):
+            self._multiply(kernel.kernel.name, values, stream)
+            kernel.launch([values[n] for n in kernel.kernel.names], stream, blocks)
+        self._multiply(None, values, stream)
+        return results
+
+    def _with_room(
+        self, launch: Callable[[], list[Any]], workspace: Workspace, stream: int
+    ) -> list[Any]:
+        """What kernels give that are launched until there is room for what they need."""
+        try:
+            results = launch()
+        except OutOfDeviceMemory:
+            if not workspace.rooms:
+                raise
+            workspace.rooms.clear()  # an earlier call may have needed more than this one
+            results = launch()
+        try:
+            while self._needs_room(workspace, stream):
+                results = launch()
+        except OutOfDeviceMemory:
+            workspace.rooms.clear()
+            raise
+        return results
+
+    def _needs_room(self, workspace: Workspace, stream: int) -> bool:
+        """Whether kernels needed more rows than there is room for; then it is known how many.
+
+        This waits for them, where the file counts any.
+        """
+        if self.needed is None:
+            return False
+        needed = workspace.held(self.needed).to_numpy(stream).tolist()
+        found = dict(zip(self.file.rooms, needed, strict=True))
+        workspace.rooms |= {name: rows for name, rows in found.items() if rows}
+        return any(needed)
 
     def _multiply(self, kernel: str | None, values: Mapping[str, Any], stream: int) -> None:
         """The products that stand before a kernel; behind the last one for None."""

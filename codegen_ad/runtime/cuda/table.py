@@ -22,6 +22,8 @@ from codegen_ad.errors import InternalError
 TABLES = ("KERNELS", "ARRAYS", "SIZES", "OUTPUTS", "FAILURES")
 PRODUCTS = "PRODUCTS"
 """Of files with products of matrices between kernels."""
+NEEDED = "NEEDED"
+"""Of files whose kernels find how many rows some arrays must have."""
 
 _PRODUCT = re.compile(r"(\w+) = (\w+)(\.T)? @ (\w+)(\.T)?")
 _ARRAY = re.compile(r"(?P<dtype>\w+)\[(?P<axes>[:, 1]*)\]")
@@ -147,7 +149,7 @@ class Array:
     Attributes
     ----------
     role : "output", "scratch", "counter" (zero before the first launch, and after each), or
-        "status" and "barrier" (zero before each call).
+        "status", "barrier" and "needed" (zero before each call).
     dtype : of its elements.
     shape : texts over the sizes.
     """
@@ -171,6 +173,7 @@ class DeviceFile:
     outputs : names of the arrays that are the results, in order.
     failures : exception and message for each number that a kernel may leave in "status".
     products : what a library computes between kernels.
+    rooms : the numbers of rows that there is room for, in the order of the array of role "needed".
     """
 
     source: str
@@ -180,6 +183,7 @@ class DeviceFile:
     outputs: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
     products: tuple[Product, ...] = ()
+    rooms: tuple[str, ...] = ()
 
     def sizes_of(
         self, shapes: Mapping[str, tuple[int, ...]], given: Mapping[str, Any]
@@ -234,6 +238,7 @@ def read(source: str) -> DeviceFile:
             case ast.Assign(targets=[ast.Name(id=name)], value=content) if name in (
                 *TABLES,
                 PRODUCTS,
+                NEEDED,
             ):
                 found[name] = ast.literal_eval(content)
             case _:
@@ -251,6 +256,7 @@ def read(source: str) -> DeviceFile:
         tuple(found["OUTPUTS"]),
         tuple((kind, message) for kind, message, *_ in found["FAILURES"]),
         tuple(product(entry) for entry in found.get(PRODUCTS, ())),
+        tuple(found.get(NEEDED, ())),
     )
 
 

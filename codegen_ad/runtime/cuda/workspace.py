@@ -15,7 +15,7 @@ from codegen_ad.runtime.cuda.arrays import DeviceArray, Shape, View
 from codegen_ad.runtime.cuda.driver import Driver
 from codegen_ad.runtime.cuda.table import Array
 
-CLEARED = ("status", "barrier")
+CLEARED = ("status", "barrier", "needed")
 """What arrays are for that are zero before each call."""
 
 
@@ -32,11 +32,13 @@ class Workspace:
     ----------
     lock : held while the kernels of one call are given to the stream.
     version : another number whenever an array lies at another address.
+    rooms : for how many rows there is room that only kernels count, by name; 0 where none is named.
     """
 
     def __init__(self, driver: Driver, arrays: Mapping[str, Array], stream: int) -> None:
         self.lock = threading.Lock()
         self.version = 0
+        self.rooms: dict[str, int] = {}
         self._driver = driver
         self._arrays = arrays
         self._stream = stream
