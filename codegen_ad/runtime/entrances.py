@@ -15,6 +15,9 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
+from codegen_ad.runtime.lean import is_kernel
+from codegen_ad.runtime.shared import sharing
+
 _FOR_C = "no_cfunc_wrapper"
 _FOR_PYTHON = "no_cpython_wrapper"
 _DEPTH = 100_000
@@ -31,7 +34,7 @@ def compile_entrance(function: Any, types: Sequence[object]) -> None:
             helper.targetoptions |= {_FOR_C: True, _FOR_PYTHON: True}
         function.targetoptions[_FOR_C] = True
         try:
-            with deep_calls():
+            with deep_calls(), sharing(f for f in helpers if not is_kernel(f)):
                 function.compile(tuple(types))
         finally:
             # The machine code of the function still refers to what its helpers own.
