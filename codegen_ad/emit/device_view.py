@@ -147,12 +147,13 @@ def device_view(
             views.append(replace(view, loop=one.number))
     used = {name for v in (*views, *products) for name, _ in v.arguments}
     buffers = [*plan.buffers, *partials.buffers(), *exchanged, *_ends(plan)]
-    arrays = tuple((b.name, array_text(b)) for b in buffers if b.name in used)
+    buffers = [b for b in buffers if b.name in used]
+    arrays = tuple((b.name, array_text(b)) for b in buffers)
     return DeviceView(
         about.source,
         about.summary,
         types_of(replace(kernel, parameters=_passed(plan))),
-        cost.lines(),
+        replace(cost, stored=_stored(buffers)).lines(),
         (*_order(plan), *notes),
         any("math." in line for v in views for line in code_only(v.body)),
         tuple(views),
@@ -165,6 +166,13 @@ def device_view(
         meets=any("arrived" in dict(v.arguments) for v in views),
         needed=tuple_text([spell_text(r) for r in plan.rooms]) if plan.rooms else "",
     )
+
+
+def _stored(buffers: Sequence[Buffer]) -> tuple[str, ...]:
+    """What the device keeps from pass to pass or from trip to trip, whose length a call decides."""
+    shapes = ((b.name, [str(d) for d in b.shape]) for b in buffers if b.role == "scratch")
+    known = ((name, shape) for name, shape in shapes if not all(d.isdigit() for d in shape))
+    return tuple(f"{name}[{', '.join(shape)}]" for name, shape in known)
 
 
 _UNORDERED = (

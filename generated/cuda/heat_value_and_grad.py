@@ -7,7 +7,7 @@ u: f8[n, d]    target: f8[n, d]    c: f8    steps: i8
 Cost for each of trips_1: 2 operations; 0 bytes read, 0 written.
 Cost for each of trips_1*(n - 2)*(d - 2): 20 operations; 104 bytes read, 72 written.
 Cost for each of d*n: 3 operations; 16 bytes read, 8 written.
-Stored: part_1[n - 2, d - 2], d_part_1[n, d], part_2[trips_1, n - 2, d - 2], u_1[n, d].
+Stored: part_1[n - 2, d - 2], d_part_1[n, d], part_2[trips_1, n - 2, d - 2], u_1[n, d], d_u[n, d].
 Predicted cost relative to the value alone: 2.5.
 Up to 128 blocks of 256 threads run all of it, one where loops have
 fewer than 2048 trips, and wait for each other where they must.

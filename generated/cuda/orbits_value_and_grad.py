@@ -6,7 +6,8 @@ a: f8    b: f8    t: f8[n]
 
 Cost for each of n: 20 operations, 2 cos, 2 sin; 8 bytes read, 24 written.
 Cost for each of n*trips_2: 16 operations; 24 bytes read, 0 written.
-Stored: nothing of the data's length.
+Stored: d_2_rows[trips_2_room + 1, n], d_1_rows[trips_2_room + 1, n], d_steps_rows[trips_2_room + 1,
+n].
 Predicted cost relative to the value alone: 1.3.
 Order of sums: 528 blocks of 256 threads; thread t takes rows t, t + 135168,
 t + 270336, ...; lanes of a warp in pairs, warps, then blocks in order of number.

@@ -6,7 +6,7 @@ beta: f8[2]    u: f8[n]    x: f8[k, 2]    group: i8[k]    y: f8[k]
 
 Cost for each of n: 3 operations; 8 bytes read, 8 written.
 Cost for each of k: 18 operations; 80 bytes read, 8 written.
-Stored: nothing of the data's length.
+Stored: keys[k], order[k], spare[k], begins[n + 1], d_u_terms[k].
 Predicted cost relative to the value alone: 2.3.
 Order of sums: 528 blocks of 256 threads; thread t takes rows t, t + 135168,
 t + 270336, ...; lanes of a warp in pairs, warps, then blocks in order of number.
