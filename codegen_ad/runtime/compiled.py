@@ -21,6 +21,7 @@ from codegen_ad.runtime.failures import Failures
 from codegen_ad.runtime.foreign import is_on_device
 from codegen_ad.runtime.lean import shorten
 from codegen_ad.runtime.load import call_or_rebuild, load
+from codegen_ad.runtime.lowering import lower_as_numpy
 from codegen_ad.runtime.store import Entry
 from codegen_ad.runtime.threads import LARGE, Team
 
@@ -249,10 +250,7 @@ def _module(entry: Entry) -> ModuleType:
     """The module of an entry, not compiled yet, or not again."""
     module = load(entry)
     shorten(module)
-    if entry.metadata.get("wide"):
-        from codegen_ad.runtime.wide import widen
-
-        widen(module)
+    lower_as_numpy(module, wide=bool(entry.metadata.get("wide")))
     return module
 
 

@@ -60,7 +60,10 @@ def _key(function: Any, callers: tuple[Any, ...] = ()) -> Hashable:
     if code.co_freevars or plain.__kwdefaults__:
         return None
     options = tuple(sorted((name, _option(o)) for name, o in function.targetoptions.items()))
-    given = (options, repr(function.locals), repr(plain.__defaults__))
+    defaults = [_meaning(value, ()) for value in plain.__defaults__ or ()]
+    if None in defaults:
+        return None
+    given = (options, repr(function.locals), tuple(defaults))
     known = plain.__globals__
     meant: list[Hashable] = []
     for name in sorted({n for c in _codes(code) for n in c.co_names if n in known}):

@@ -1,16 +1,20 @@
-"""Vectors of 512 bits: for the kernels that gain by them, on the processors that do."""
+"""How kernels are lowered: integers that go round, and vectors of 512 bits."""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 from types import ModuleType
 from typing import Any
 
+import numba
 import numpy as np
 import pytest
+from numba.core import ir
 
 from codegen_ad import differentiate, minimize
-from codegen_ad.runtime import wide
+from codegen_ad.runtime import lowering
+from codegen_ad.runtime.places import may_not_fit, places
 
 
 def peak(p, x, y):  # type: ignore[no-untyped-def]
@@ -90,7 +94,7 @@ def test_wide_vectors_are_used_and_only_sums_differ(tmp_path: Any) -> None:
     value, gradient = loss.value_and_grad(*args)
     function: Any = loss.kernels.latest("value_and_grad").compiled.function  # type: ignore[union-attr]
     llvm = function.inspect_llvm(function.signatures[0])
-    has = wide._has_wide_vectors()
+    has = lowering._has_wide_vectors()
     assert ('"prefer-vector-width"="512"' in llvm) == has
     assert ("<8 x double>" in llvm) == has
     alone = _alone(loss.source_path(), tmp_path).own_peak_value_and_grad(*args)
@@ -105,19 +109,19 @@ def test_wide_vectors_are_used_and_only_sums_differ(tmp_path: Any) -> None:
 def test_whoever_tells_numba_what_to_compile_for_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
     from numba import config
 
-    wide._has_wide_vectors.cache_clear()
+    lowering._has_wide_vectors.cache_clear()
     monkeypatch.setattr(config, "CPU_NAME", "generic")
-    assert not wide._has_wide_vectors()
-    wide._has_wide_vectors.cache_clear()
+    assert not lowering._has_wide_vectors()
+    lowering._has_wide_vectors.cache_clear()
 
 
 def test_another_numba_compiles_as_it_would(monkeypatch: pytest.MonkeyPatch) -> None:
     def gone(name: str) -> ModuleType:
         raise ImportError(name)
 
-    wide._pipeline.cache_clear()
-    monkeypatch.setattr(wide, "import_module", gone)
-    monkeypatch.setattr(wide, "_has_wide_vectors", lambda: True)
+    lowering._pipeline.cache_clear()
+    monkeypatch.setattr(lowering, "import_module", gone)
+    monkeypatch.setattr(lowering, "_has_wide_vectors", lambda: True)
     try:
 
         def other_peak(p, x, y):  # type: ignore[no-untyped-def]
@@ -125,8 +129,93 @@ def test_another_numba_compiles_as_it_would(monkeypatch: pytest.MonkeyPatch) -> 
 
         found = differentiate(other_peak).value_and_grad(*_data(20))
     finally:
-        wide._pipeline.cache_clear()
+        lowering._pipeline.cache_clear()
     assert found[0] == pytest.approx(other_peak(*_data(20)))
+
+
+def bits(x, k):  # type: ignore[no-untyped-def]
+    return np.sum(x * ((k * 8) // 8))
+
+
+def comparisons(x, k):  # type: ignore[no-untyped-def]
+    return np.sum(x * np.where(k + 1 > k, 1.0, 2.0)) + np.sum(x * (k - 1 < k))
+
+
+def squares(x, k):  # type: ignore[no-untyped-def]
+    return np.sum(x * np.where(k * k >= 0, 1.0, 2.0) + x * np.sign(k * k // np.where(k, k, 1) - k))
+
+
+def branches(x, k):  # type: ignore[no-untyped-def]
+    total = 0.0
+    for i in range(len(k)):
+        if k[i] + k[i] > k[i]:
+            total += x[i] * x[i]
+        else:
+            total -= x[i]
+    return total
+
+
+def generator(x, k):  # type: ignore[no-untyped-def]
+    state, total = 1, 0.0
+    for i in range(len(k)):
+        state = state * 6364136223846793005 + 1442695040888963407 + k[i]
+        total += x[state % len(x)] * (state // 3 % 7) + x[abs(state * 2 // 2) % 3]
+    return total
+
+
+HUGE = np.array([2**62 - 1, 2**62, 2**62 + 5, 2**63 - 1, -(2**63), -(2**62) - 3, 3, 0])
+
+
+@pytest.mark.parametrize("function", [bits, comparisons, squares, branches, generator])
+def test_integers_go_round_as_in_numpy(function: Any) -> None:
+    x = np.linspace(0.5, 1.5, len(HUGE))
+    with np.errstate(over="ignore"):
+        expected = function(x, HUGE)
+        slopes = [(function(x + 1e-3 * e, HUGE) - expected) / 1e-3 for e in np.eye(len(x))]
+    value, gradient = differentiate(function).value_and_grad(x, HUGE)
+    np.testing.assert_allclose(value, expected, rtol=1e-14)
+    np.testing.assert_allclose(gradient, slopes, rtol=2e-3)
+
+
+def _places_of(function: Any, *args: Any) -> set[str]:
+    """The sums and products in a function that are places, as it spells them."""
+    compiled = numba.njit(function)
+    compiled(*args)
+    made: Any = next(iter(compiled.overloads.values())).type_annotation
+    found = places(made.blocks, made.typemap)
+    sums = [
+        s for b in made.blocks.values() for s in b.body
+        if isinstance(s, ir.Assign) and isinstance(s.value, ir.Expr) and may_not_fit(s.value)
+    ]  # fmt: skip
+    rows = inspect.getsource(function).splitlines()
+    first = function.__code__.co_firstlineno
+    return {rows[s.loc.line - first].strip() for s in sums if s.target.name in found}
+
+
+def test_places_are_sums_that_end_in_indices_and_hold_no_element() -> None:
+    def function(x, k, first, rows):  # type: ignore[no-untyped-def]
+        total, state = 0.0, 1
+        last = first + rows
+        for i in range(first, last):
+            total += x[i - 1]
+            row = 2 * i
+            total += x[row // 2]
+            other = k[i] + 1
+            state = state * 31 + 7
+            total += x[other] + x[state % 3]
+            if first - 1 < i:
+                total += (i + 1) / 2
+            part = x[i : i + 2]
+            part[i - i] = total
+        return total
+
+    x = np.linspace(0.0, 1.0, 50) ** 2
+    assert _places_of(function, x, np.arange(40), 2, 9) == {
+        "last = first + rows",
+        "total += x[i - 1]",
+        "part = x[i : i + 2]",
+        "part[i - i] = total",
+    }
 
 
 def test_fits_of_such_kernels_come_to_the_same() -> None:

@@ -1,0 +1,107 @@
+"""Which integers of a compiled function are places in arrays, by numba's form of the function.
+
+A place is a sum or product that ends in an index or in the bounds of a loop, and that no element
+of an array went into. It always fits, and the compiler may know so. All other integers are numbers
+of the user's, which go round.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from numba.core import ir, types
+
+_ORDERS = ("slice", "min", "max", "int64", "intp")
+"""Calls that hand on what they are given."""
+
+
+def places(blocks: Mapping[int, Any], typed: Mapping[str, Any]) -> set[str]:
+    """Return the names of variables that are places, of a function's blocks and types of names."""
+    known = _Flow(typed)
+    for block in blocks.values():
+        for statement in block.body:
+            known.read(statement)
+    return _reached(known.bounds, known.made_of) - _reached(known.elements, known.used_for)
+
+
+def may_not_fit(expr: Any) -> str | None:
+    """Return LLVM's name of a sum, difference or product, in place or not; None of all else."""
+    if expr.op not in ("binop", "inplace_binop"):
+        return None
+    name = (expr.fn if expr.op == "binop" else expr.immutable_fn).__name__
+    return name if name in ("add", "sub", "mul") else None
+
+
+class _Flow:
+    """What variables are made of, and which are indices, bounds and elements of arrays."""
+
+    def __init__(self, typed: Mapping[str, Any]) -> None:
+        self.typed = typed
+        self.made_of: dict[str, set[str]] = defaultdict(set)  # by what a place may be moved by
+        self.used_for: dict[str, set[str]] = defaultdict(set)
+        self.bounds: set[str] = set()
+        self.elements: set[str] = set()
+        self.called: dict[str, Any] = {}
+
+    def read(self, statement: Any) -> None:
+        if isinstance(statement, ir.SetItem):
+            self.bounds.add(statement.index.name)
+        elif isinstance(statement, ir.StaticSetItem):
+            index: Any = statement.index_var
+            self.bounds.update([] if index is None else [index.name])
+        elif isinstance(statement, ir.Assign):
+            self._assigned(statement.target.name, statement.value)
+
+    def _assigned(self, name: str, value: Any) -> None:
+        if isinstance(value, ir.Var):
+            self._moves(name, [value])
+        elif isinstance(value, (ir.Global, ir.FreeVar)):
+            self.called[name] = value.value
+        elif isinstance(value, ir.Expr):
+            self._expression(name, value)
+
+    def _expression(self, name: str, value: Any) -> None:
+        for other in value.list_vars():
+            self.used_for[other.name].add(name)
+        match value.op:
+            case "binop" | "inplace_binop" if may_not_fit(value):
+                self._moves(name, [value.lhs, value.rhs])
+            case "build_tuple" | "phi" | "cast" | "exhaust_iter" | "static_getitem":
+                self._moves(name, value.list_vars())
+            case "call":
+                self._called(name, value)
+            case _:
+                pass
+        if value.op in ("getitem", "static_getitem"):
+            index = value.index if value.op == "getitem" else value.index_var
+            if index is not None:
+                self.bounds.add(index.name)
+            if isinstance(self.typed.get(name), types.Number):
+                of_array = isinstance(self.typed.get(value.value.name), types.Array)
+                self.elements.update([name] if of_array else [])
+
+    def _called(self, name: str, value: Any) -> None:
+        function = self.called.get(value.func.name)
+        if function is range or hasattr(function, "py_func"):
+            self.bounds.update(a.name for a in value.list_vars())
+        elif getattr(function, "__name__", None) in _ORDERS:
+            self._moves(name, value.args)
+
+    def _moves(self, name: str, others: Iterable[Any]) -> None:
+        for other in others:
+            self.made_of[name].add(other.name)
+            self.used_for[other.name].add(name)
+
+
+def _reached(starts: Iterable[str], onward: Mapping[str, set[str]]) -> set[str]:
+    """The names that can be reached from these, and these."""
+    found: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(onward.get(name, ()))
+    return found
