@@ -65,10 +65,23 @@ class DeviceWriter(BlockWriter):
         self.atomic: Set[str] = frozenset()  # arrays that threads add to in any order
         self.may_leave = False
         self.counts: Set[str] = frozenset()  # sizes as floating-point numbers
+        self._loops = 0  # loops of this thread around what is written
 
     def spell(self, expr: Expr) -> str:
         """The text of an expression."""
         return self.spelling.expression(expr)
+
+    def block(self, statements: list[Statement], depth: int) -> None:
+        """Write statements, indented; none that counts on a size that turned out too small."""
+        for number, statement in enumerate(statements):
+            if isinstance(statement, CheckRange) and not (self.may_leave or self._loops):
+                rest = statements[number + 1 :]
+                super().block(statements[: number + 1], depth)
+                if rest:
+                    self.line("else:", depth)
+                    self.block(rest, depth + 1)
+                return
+        super().block(statements, depth)
 
     def statement(self, statement: Statement, depth: int) -> None:
         """Write one statement and what is in it."""
@@ -92,6 +105,8 @@ class DeviceWriter(BlockWriter):
             case CheckRange(count, extent, axis, note):
                 self.line(f"if {count} > {extent}:", depth)
                 self._fail("IndexError", _out_of_bounds(self._place(note), axis), depth + 1)
+                if self._loops and not self.may_leave:
+                    self.line("break", depth + 1)
             case Raise(exception, message, _, note):
                 self._fail(exception, message or self._place(note), depth)
             case Need(place, rows):
@@ -99,14 +114,17 @@ class DeviceWriter(BlockWriter):
             case For(variable, extent, body):
                 self.line(f"for {variable} in range({self.bound(extent)}):", depth)
                 self.unsigned.add(variable)
-                self.block(body, depth + 1)
+                self._trip(body, depth + 1)
                 self.unsigned.discard(variable)
             case While(test, condition, body):
                 self.line("while True:", depth)
-                self.block(test, depth + 1) if test else None
+                self._trip(test, depth + 1) if test else None
                 self.line(f"if {self.spelling.opposite(condition)}:", depth + 1)
                 self.line("break", depth + 2)
-                self.block(body, depth + 1)
+                self._trip(body, depth + 1)
+            case If(condition, [], otherwise):
+                self.line(f"if {self.spelling.opposite(condition)}:", depth)
+                self.block(otherwise, depth + 1)
             case If(condition, then, otherwise):
                 self.line(f"if {self.spell(condition)}:", depth)
                 self.block(then, depth + 1)
@@ -115,6 +133,12 @@ class DeviceWriter(BlockWriter):
                     self.block(otherwise, depth + 1)
             case _:
                 raise AssertionError(f"{type(statement).__name__} is not for single threads")
+
+    def _trip(self, body: list[Statement], depth: int) -> None:
+        """Write a loop's body."""
+        self._loops += 1
+        self.block(body, depth)
+        self._loops -= 1
 
     def bound(self, extent: Dim) -> str:
         """A trip count, unsigned as the variable that it bounds."""
@@ -136,7 +160,7 @@ class DeviceWriter(BlockWriter):
             # One bit would do, but loops of one trip more at most are written out.
             self.line(f"{again} = {variable} >> u64(60)", depth + 1)
             self.unsigned.add(again)
-        self.block(loop.body, depth + 1)
+        self._trip(loop.body, depth + 1)
         self.line(f"{variable} += {stride}", depth + 1)
         self.unsigned -= {variable, again}
 

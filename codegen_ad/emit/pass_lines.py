@@ -151,9 +151,7 @@ def _finish(writer: DeviceWriter, one: Pass, found: Sequence[Group], taken: Set[
     writer.line("counter[0] = 0", 2)
     for group in found:
         _take(writer, group, taken)
-    for statement in one.after:
-        writer.comment(statement, 2)
-        writer.statement(statement, 2)
+    writer.block(one.after, 2) if one.after else None
 
 
 def _reducer(group: Group, number: int, taken: Set[str]) -> Reducer:

@@ -150,8 +150,7 @@ class TeamWriter:
                 self._share(step, depth)
             case Alone(statements, told):
                 w.line(f"if {self.exchange.leader}:", depth)
-                for statement in statements:
-                    self._statement(statement, depth + 1)
+                w.block(list(statements), depth + 1)
                 self._tell(told, depth)
             case Around(For(variable, extent), (body,)):
                 w.line(f"for {variable} in range({w.bound(extent)}):", depth)

@@ -59,7 +59,7 @@ class BlockWriter(ABC):
     def comment(self, statement: Statement, depth: int) -> None:
         """Quote the user's line above the first of the statements it explains."""
         note = statement.note
-        if isinstance(statement, If) and isinstance(statement.then[0], Raise):
+        if isinstance(statement, If) and any(isinstance(s, Raise) for s in statement.then[:1]):
             note = statement.then[0].note
         silent = isinstance(statement, For | Tiles | Allocate | Fill | Grow) or (
             isinstance(statement, Assign) and all(isinstance(e, Number) for e in statement.exprs)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.plan.device.whole import LARGEST_OWN, PRODUCT, THREADS, Own, Total, identity
@@ -227,19 +228,41 @@ def _is_outer(name: str, loop: For, outside: set[str]) -> bool:
 
 def is_set_first(body: list[Statement], name: str) -> bool:
     """Whether a block gives a variable a value wherever it uses one."""
+    return _first_use(body, name) is not _First.READ
+
+
+class _First(Enum):
+    """What a block does first with a variable: on every way through it, or on one at least."""
+
+    SET = auto()
+    READ = auto()
+    NEITHER = auto()
+
+
+def _first_use(body: list[Statement], name: str) -> _First:
+    """SET if every way through a block sets a variable first, READ if one may read it first."""
     for statement in body:
-        if isinstance(statement, Let | Assign) and name in defined(statement):
-            return name not in read(statement)
-        if isinstance(statement, For) and not statement.carried:
-            if not is_set_first(statement.body, name):
-                return False
-        elif isinstance(statement, If) and name not in names_in(statement.condition):
-            # What one side sets, another statement may not count on.
-            if not all(is_set_first(side, name) for side in blocks(statement)):
-                return False
-        elif name in defined(statement) | read(statement):
-            return False
-    return True
+        match statement:
+            case For(variable=variable, extent=extent, body=inner):
+                found = _First.NEITHER if name == variable else _first_use(inner, name)
+                if name in extent.symbols():
+                    found = _First.READ
+                elif found is _First.SET:
+                    found = _First.NEITHER  # there may be no trip
+            case If(condition=condition, then=then, otherwise=otherwise):
+                sides = {_first_use(then, name), _first_use(otherwise, name)}
+                if name in names_in(condition) or _First.READ in sides:
+                    found = _First.READ
+                else:
+                    found = _First.SET if sides == {_First.SET} else _First.NEITHER
+            case Let() | Assign() if name in defined(statement):
+                return _First.READ if name in read(statement) else _First.SET
+            case _:
+                is_used = name in defined(statement) | read(statement)
+                found = _First.READ if is_used else _First.NEITHER
+        if found is not _First.NEITHER:
+            return found
+    return _First.NEITHER
 
 
 def _check_small(made: Allocate, where: Statement) -> None:

@@ -7,7 +7,7 @@ one of its columns. Loops inside of a record may go through elements of their ow
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
@@ -19,12 +19,14 @@ from codegen_ad.plan.kernel import (
     Allocate,
     Apply,
     For,
+    If,
     Index,
     Let,
     Load,
     Note,
     Statement,
     Store,
+    blocks,
     walk,
 )
 from codegen_ad.plan.tidying.rename import expressions
@@ -37,14 +39,14 @@ class Place:
     Attributes
     ----------
     statement : the addition.
-    path : the loops around it, outermost first.
-    depth : how many of them go through the records.
+    path : the loops and branches around it, outermost first.
+    depth : how many of them, loops, go through the records.
     keys : for each axis that a record names: the variable, and the size of the axis.
     items : the loops inside of a record that go through elements, outermost first.
     """
 
     statement: Accumulate
-    path: tuple[For, ...]
+    path: tuple[For | If, ...]
     depth: int
     keys: tuple[tuple[str, Dim], ...]
     items: tuple[For, ...]
@@ -58,7 +60,7 @@ class Place:
     @property
     def records(self) -> tuple[For, ...]:
         """The loops that go through the records."""
-        return self.path[: self.depth]
+        return tuple(_loops(self.path[: self.depth]))
 
     @property
     def row(self) -> Dim:
@@ -99,34 +101,39 @@ def places_of(loop: For, arrays: Mapping[str, Allocate], sizes: Set[str]) -> lis
     inside = {n for s in loop.body for n in defined(s)}
     found: list[Place] = []
 
-    def visit(path: tuple[For, ...]) -> None:
-        for statement in path[-1].body:
-            if isinstance(statement, For) and not statement.carried:
-                visit((*path, statement))
+    def visit(path: tuple[For | If, ...], body: Sequence[Statement]) -> None:
+        for statement in body:
+            if isinstance(statement, If) or (isinstance(statement, For) and not statement.carried):
+                for block in blocks(statement):
+                    visit((*path, statement), block)
                 continue
             for inner in walk([statement]):
-                if _is_shared(inner, path, inside, arrays):
+                if _is_shared(inner, loop, list(_loops(path)), inside, arrays):
                     if inner is not statement:
-                        raise Refused(inner, "it adds, in a branch, to places that rows share")
+                        raise Refused(inner, "steps of a row add to places that rows share")
                     assert isinstance(inner, Accumulate)
                     found.append(_place(inner, path, inside, arrays))
 
-    visit((loop,))
+    visit((loop,), loop.body)
     for place in found:
         _check(place, loop, sizes)
     return found
 
 
 def _is_shared(
-    statement: Statement, path: Sequence[For], inside: Set[str], arrays: Collection[str]
+    statement: Statement,
+    loop: For,
+    around: Sequence[For],
+    inside: Set[str],
+    arrays: Collection[str],
 ) -> bool:
     match statement:
         case Accumulate(target=Load(buffer, indices)) if buffer in arrays:
-            loops = {f.variable for f in path}
+            loops = {f.variable for f in around}
             symbols = {s for d in indices for s in d.symbols()}
             # An array of the rows is written by them, and one whose elements are numbered by an
             # inner loop gets something from every row.
-            is_inner = bool(symbols & loops) and path[0].variable not in symbols
+            is_inner = bool(symbols & loops) and loop.variable not in symbols
             return is_inner or not symbols.isdisjoint(inside - loops)
         case _:
             return False
@@ -134,21 +141,25 @@ def _is_shared(
 
 def _place(
     statement: Accumulate,
-    path: tuple[For, ...],
+    path: tuple[For | If, ...],
     inside: Set[str],
     arrays: Mapping[str, Allocate],
 ) -> Place:
     target = statement.target
     assert isinstance(target, Load)
-    loops = {f.variable: level for level, f in enumerate(path)}
+    loops = {f.variable: level for level, f in enumerate(path) if isinstance(f, For)}
     level_of = {
         name: level
         for level, each in enumerate(path)
+        if isinstance(each, For)
         for other in each.body
         if not isinstance(other, For)
         for name in defined(other)
     }
     data = {s for d in target.indices for s in d.symbols()} & inside - loops.keys()
+    if data and len(loops) < len(path):
+        # What is no place where the branch is not taken must not be sorted.
+        raise Refused(statement, "it adds, in a branch, to places that rows share")
     if not data <= level_of.keys():
         raise Refused(statement, "it adds to places that an inner loop finds")
     depth = 1 + max((level_of[name] for name in data), default=0)
@@ -159,13 +170,14 @@ def _place(
             continue
         name = dim.name
         level = loops.get(name or "", 0)
-        if name is None or name in {n for n, _ in keys} or path[level] in items:
+        counted = path[level]
+        if name is None or name in {n for n, _ in keys} or counted in items:
             raise Refused(statement, f"it adds to the place {dim} of an array")
-        if level >= depth:
-            items.append(path[level])
+        if level >= depth and isinstance(counted, For):
+            items.append(counted)
         else:
             keys.append((name, size))
-    ordered = tuple(f for f in path if any(f is i for i in items))
+    ordered = tuple(f for f in _loops(path) if any(f is i for i in items))
     return Place(statement, path, depth, tuple(keys), ordered)
 
 
@@ -176,7 +188,7 @@ def _check(place: Place, loop: For, sizes: Set[str]) -> None:
         raise Refused(statement, f"threads can't share the reduction `{statement.how}`")
     extents = [f.extent for f in (*place.records, *place.items)]
     extents += [size for _, size in place.keys]
-    if any(f.span or f.window for f in place.path) or any(
+    if any(f.span or f.window for f in _loops(place.path)) or any(
         not sizes >= set(d.symbols()) for d in extents
     ):
         raise Refused(statement, "nobody knows beforehand how many rows or places there are")
@@ -191,6 +203,10 @@ def _check(place: Place, loop: For, sizes: Set[str]) -> None:
                     raise Refused(other, "the loop adds to an array in two ways")
             case _:
                 pass
+
+
+def _loops(path: Iterable[For | If]) -> Iterator[For]:
+    return (each for each in path if isinstance(each, For))
 
 
 def product(sizes: Iterable[Dim]) -> Dim:

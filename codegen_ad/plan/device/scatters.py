@@ -24,12 +24,15 @@ from codegen_ad.plan.kernel import (
     Allocate,
     Apply,
     Assign,
+    Expr,
     For,
+    If,
     Index,
     Let,
     LibraryCall,
     Load,
     Note,
+    Number,
     Statement,
     Store,
     Var,
@@ -195,7 +198,7 @@ class _Loop:
         axes = [*first.keys, *((f.variable, f.extent) for f in first.items)]
         item = axes[0][0] if len(axes) == 1 else fresh("item", self.taken)
         body = decoded(item, axes, note)
-        turn, extent, place = first.path[0].variable, first.path[0].extent, None
+        turn, extent, place = first.records[0].variable, first.records[0].extent, None
         if named is not None:
             start, count, turn = (fresh(n, self.taken) for n in ("start", "count", "turn"))
             place = Load(named[0], (Dim.symbol(start) + Dim.symbol(turn),), DType.INT64)
@@ -205,6 +208,13 @@ class _Loop:
             size = Apply("subtract", (end, Var(start, DType.INT64)), DType.INT64)
             body.append(Let(start, Load(named[1], (key,), DType.INT64), None, NOTHING))
             body.append(Let(count, size, None, NOTHING))
+        there = self._there(team)
+        if there is not None:
+            rows = fresh("rows", self.taken)
+            none = Number("0", DType.INT64)
+            number = Apply("where", (there, Index(extent), none), DType.INT64)
+            body.append(Let(rows, number, None, NOTHING))
+            extent = Dim.symbol(rows)
         totals: list[Total] = []
         for each in team:
             how, dtype = each.statement.how, each.target.dtype
@@ -216,10 +226,32 @@ class _Loop:
         terms = self.terms.of(team, [t.name for t in totals], place, self.taken)
         share = For(turn, extent, terms, note)
         body.append(share)
-        body += [self._put(p, first, t) for p, t in zip(team, totals, strict=True)]
+        put: list[Statement] = [self._put(p, first, t) for p, t in zip(team, totals, strict=True)]
+        body += put if there is None else [If(there, put, [], note)]
         loop = For(item, product(s for _, s in axes), body, note)
         self.found.lanes[id(loop)] = Lanes(share, tuple(totals))
         self.found.then.append(loop)
+
+    def _there(self, team: Sequence[Place]) -> Expr | None:
+        """Whether loops over elements have come to one that is there; None if all are.
+
+        Rows that go too far say so, and that is an error: but nothing is read or written there.
+        """
+        first = team[0]
+        found: Expr | None = None
+        for place in team:
+            sizes = self.known.arrays[place.target.buffer].shape
+            for dim, size in zip(place.target.indices, sizes, strict=True):
+                loops = [f for f in place.items if f.variable == dim.name]
+                if not loops or loops[0].extent == size:
+                    continue
+                at = Dim.symbol(place.like(first).get(loops[0].variable, loops[0].variable))
+                test = Apply("less", (Index(at), Index(size)), DType.BOOL)
+                if found is None:
+                    found = test
+                elif found != test:
+                    found = Apply("logical_and", (found, test), DType.BOOL)
+        return found
 
     def _put(self, place: Place, first: Place, total: Total) -> Statement:
         """What one lane does with the sum of a place."""
@@ -251,8 +283,8 @@ def _remove(body: list[Statement], gone: Collection[int]) -> None:
 
 
 def _drop_empty(body: list[Statement]) -> None:
-    """Remove loops that do nothing."""
+    """Remove loops and branches that do nothing."""
     for statement in body:
-        if isinstance(statement, For):
-            _drop_empty(statement.body)
-    body[:] = [s for s in body if not (isinstance(s, For) and not s.body)]
+        for block in blocks(statement):
+            _drop_empty(block)
+    body[:] = [s for s in body if not isinstance(s, For | If) or any(blocks(s))]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType, Shape
 from codegen_ad.plan.device.arrays import NOTHING
-from codegen_ad.plan.device.loops import Refused, defined, parts, read
+from codegen_ad.plan.device.loops import Refused, defined, is_set_first, parts, read
 from codegen_ad.plan.device.places import Place, decoded
 from codegen_ad.plan.free import fresh
 from codegen_ad.plan.kernel import (
@@ -20,12 +20,14 @@ from codegen_ad.plan.kernel import (
     Assign,
     Expr,
     For,
+    If,
     Let,
     Load,
     Note,
     Statement,
     Store,
     Var,
+    blocks,
     copied,
     walk,
 )
@@ -121,7 +123,7 @@ class Terms:
                 continue
             if self._is_array(name):
                 self._check_array(name, place)
-            elif name in inner - self._local(terms):
+            elif name in inner and not is_set_first(terms, name):
                 raise Refused(place.statement, "a term needs what other elements leave")
             elif name not in inner:
                 found.append(self._needed(name, place, row))
@@ -159,17 +161,11 @@ class Terms:
         """Refuse an array that changes behind the loop of a row, or that rows share."""
         if name not in self.outside:
             raise Refused(place.statement, f"a term needs an array of the row (`{name}`)")
-        inner = [*place.path[1 : place.depth], place.child]
+        inner = [*place.records[1:], place.child]
         for each, child in zip(place.records, inner, strict=True):
             at = next(k for k, s in enumerate(each.body) if s is child)
             if any(name in written(s) for s in walk(each.body[at:])):
                 raise Refused(place.statement, f"`{name}` changes while a row is computed")
-
-    def _local(self, terms: Sequence[Statement]) -> set[str]:
-        """The names that the terms' own statements give a value before they are read."""
-        return {
-            n for s in walk(list(terms)) if isinstance(s, Let | Assign) for n in written_names(s)
-        } | {s.variable for s in walk(list(terms)) if isinstance(s, For)}
 
     def _sliced(
         self,
@@ -199,6 +195,12 @@ class Terms:
                 elif inner:
                     kept.append(replace(statement, body=inner))
                     wanted |= set(statement.extent.symbols())
+            elif isinstance(statement, If):
+                sides = [self._sliced(b, set(wanted), mine, items) for b in blocks(statement)]
+                if any(side for side, _ in sides):
+                    then, otherwise = (side for side, _ in sides)
+                    kept.append(replace(statement, then=then, otherwise=otherwise))
+                    wanted |= {*sides[0][1], *sides[1][1], *names_in(statement.condition)}
             elif defined(statement) & wanted:
                 kept.append(copied(statement))
                 if isinstance(statement, Let):
@@ -215,12 +217,6 @@ def _rename_loops(terms: Sequence[Statement], given: Set[str], taken: set[str]) 
             for inner in loop.body:
                 rename_statement(inner, lambda n, old=old, new=new: new if n == old else n)
             loop.variable = new
-
-
-def written_names(statement: Let | Assign) -> set[str]:
-    """The names that a statement gives values without reading them."""
-    names = {statement.name} if isinstance(statement, Let) else set(statement.names)
-    return names - read(statement)
 
 
 def simple(expr: Expr, known: Set[str], constant: Set[str]) -> bool:
