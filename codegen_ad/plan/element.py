@@ -6,7 +6,7 @@ Every operation gets a name of its own here; `tidy` puts single uses back where 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from codegen_ad.ir.dims import ONE, ZERO, Dim
 from codegen_ad.ir.node import Kind, Node, Notes
@@ -57,10 +57,11 @@ _FAR = 2**62
 
 @dataclass(slots=True)
 class Elements:
-    """Makes expressions of elements in a scope."""
+    """Makes expressions of elements in a scope. `numbers` may go round, which places never do."""
 
     notes: Notes
     names: Names
+    numbers: set[str] = field(default_factory=set[str])
 
     def note(self, node: Node) -> Note:
         """Where a statement for `node` comes from."""
@@ -102,7 +103,8 @@ class Elements:
                 if index is not None:
                     return Index(index)
                 args = tuple(self.value(scope, a, p) for a, p in operands)
-                found = folded(node, args, gradient=node in self.notes.gradients)
+                is_gradient = node in self.notes.gradients
+                found = folded(node, args, self.numbers, gradient=is_gradient)
                 if isinstance(found, Apply):
                     return self.let(home, node, point, found)
                 if found is not None:
@@ -184,6 +186,7 @@ class Elements:
         if isinstance(known, Index):
             return known.dim
         if isinstance(known, Var):
+            self.numbers.add(known.name)
             return Dim.symbol(known.name)
         if scope.place(node, point) is not None:
             return None

@@ -6,7 +6,7 @@ Positions of loops that are written out are numbers only now, so no pass over pr
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.node import Node
@@ -23,14 +23,18 @@ _COMPARISONS: dict[str, Callable[[int, int], bool]] = {
 }
 
 
-def folded(node: Node, args: Sequence[Expr], *, gradient: bool) -> Expr | None:
+def folded(node: Node, args: Sequence[Expr], numbers: Set[str], *, gradient: bool) -> Expr | None:
     """Comparisons of positions, choices that are made, products with 1; None where there are none.
 
     In a derivative, a tangent of 0 says that nothing depends on anything here, whatever it is
-    multiplied with.
+    multiplied with. Of `numbers`, which may go round, `k + 1` is not always more than `k`, though
+    it is never `k`.
     """
     name = node.op.name
     if name in _COMPARISONS:
+        used = {s for d in map(_position, args) if d is not None for s in d.symbols()}
+        if name not in ("equal", "not_equal") and not numbers.isdisjoint(used):
+            return None
         return comparison(name, args[0], args[1])
     if name == "where" and (taken := truth(args[0])) is not None:
         return args[1] if taken else args[2]

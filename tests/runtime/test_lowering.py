@@ -163,10 +163,25 @@ def generator(x, k):  # type: ignore[no-untyped-def]
     return total
 
 
+def orders(x, k):  # type: ignore[no-untyped-def]
+    return np.sum(x * np.where(k + 8 > k - 3, 1.0, (k - 3) % 5))
+
+
+def carried(x, k):  # type: ignore[no-untyped-def]
+    total, m = 0.0, k[3] - 3
+    for i in range(5):
+        total += x[i] if m + 8 > m - 3 else 2 * x[i] + m % 7
+        m = m - 1
+    return total
+
+
 HUGE = np.array([2**62 - 1, 2**62, 2**62 + 5, 2**63 - 1, -(2**63), -(2**62) - 3, 3, 0])
 
 
-@pytest.mark.parametrize("function", [bits, comparisons, squares, branches, generator])
+FUNCTIONS = [bits, comparisons, squares, branches, generator, orders, carried]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
 def test_integers_go_round_as_in_numpy(function: Any) -> None:
     x = np.linspace(0.5, 1.5, len(HUGE))
     with np.errstate(over="ignore"):
