@@ -275,6 +275,8 @@ def static() -> int:
                 f"{f.share.cycles:.0f} of its cycles a step ({f.share.limit}); by the model "
                 f"{f.share.fits(STEPS):,.0f} fits of {STEPS:,} steps a second, a warp each"
             )
+    for line in many_fits.modelled(GENERATED):
+        print(line)
     wrong = [p for f in found for p in problems(f)]
     for problem in wrong:
         print(f"problem: {problem}")

@@ -39,6 +39,13 @@ TOLERANCE = 0.02
 """Difference of parameters from double precision, in standard errors."""
 
 
+MODELLED = "peaks_f4_fit_many.py"
+TRIPS = (7, 5, 5, 3)
+"""The loops of its kernel: over evaluations of a fit, over rows and columns of pixels, and in the
+search for the damping, which takes "two or three rounds". Of 1000 fits of `data` in single
+precision none takes more than 6 iterations, 4.3 in the mean; a warp waits for the longest."""
+
+
 def peak_image(peak, pixels, image):
     """Pixels of a Gaussian peak on a background, less those of an image."""
     height, x, y, width, background = peak
@@ -86,6 +93,22 @@ def write(folder: Path, dry: bool) -> list[tuple[str, DeviceFile]]:
         held = {"x": exact.x, "errors": exact.errors}
         np.savez(folder / f"fit_many_{pixels}.npz", **held)
     return found
+
+
+def modelled(generated: Path) -> Iterator[str]:
+    """Fits a second by the model of many warps at once, beside what is wanted."""
+    from codegen_ad.testing.machine_code import whole
+
+    name = "residuals_fit_many"
+    found = whole(generated / MODELLED, name, TRIPS)
+    fits = found.fits(1, 32)
+    wanted = WANTED["on the device"] * GPUFIT
+    yield (
+        f"{MODELLED}: {found.warps} warps at once on a multiprocessor, {found.cycles:.0f} of its "
+        f"cycles for 32 fits of 5 by 5 pixels, {TRIPS[0]} evaluations each ({found.limit}); by "
+        f"the model {fits:.3g} fits a second, {fits / GPUFIT:.0f} times what Gpufit reports: "
+        f"{'reaches' if fits >= wanted else 'MISSES'} {WANTED['on the device']} times"
+    )
 
 
 def rows(device: Device, bundle: Bundle) -> Iterator[Row]:

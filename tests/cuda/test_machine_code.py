@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("numba_cuda", reason="compiles kernels: the extra cuda-check")
 pytest.importorskip("cuda.bindings.nvjitlink", reason="links kernels: the extra cuda-check")
 
+from benchmarks.gpu import many_fits
 from codegen_ad import differentiate
 from codegen_ad.errors import MissingDependency
 from codegen_ad.runtime.cuda import ahead
@@ -19,14 +20,18 @@ from codegen_ad.runtime.cuda.devices import platform, using
 from codegen_ad.runtime.cuda.table import read
 from codegen_ad.runtime.cuda.toolkit import compiler_versions, is_numba_cuda
 from codegen_ad.testing.machine_code import (
+    Instruction,
+    Listing,
     disassembled,
     examine,
     loops,
     problems,
+    repeated,
     resident,
+    share,
     table,
 )
-from codegen_ad.testing.machine_code.disassembly import _program
+from codegen_ad.testing.machine_code.disassembly import NONE, _program
 
 try:
     _program("nvdisasm")
@@ -221,3 +226,24 @@ def test_many_long_fits_at_once_reach_their_number_by_the_model() -> None:
     assert found.share.warps >= 18
     assert found.share.cycles >= found.step / found.share.warps
     assert found.share.fits(200_000) >= 2e4
+
+
+def test_loops_within_loops_are_counted_as_often_as_they_go_round() -> None:
+    def made(text: str) -> Instruction:
+        return Instruction(text, 1, NONE, NONE, 0)
+
+    texts = "MOV", "FADD", "FMUL", "BRA `(.L_x_2)", "FADD", "BRA `(.L_x_1)", "EXIT", "FADD"
+    listing = Listing(tuple(map(made, texts)), {".L_x_1": 1, ".L_x_2": 2})
+    cycles, times = repeated(listing, (10, 3))
+    assert times == (1, 10, 30, 30, 10, 10, 1)
+    assert cycles == sum(times)
+    found = share(listing.instructions[:7], cycles, 4, times)
+    assert found.cycles == cycles / 4
+    with pytest.raises(ValueError, match="2 loops, not 1"):
+        repeated(listing, (10,))
+
+
+def test_many_least_squares_fits_reach_their_number_by_the_model() -> None:
+    """50 times what Gpufit reports, data on the device."""
+    (said,) = many_fits.modelled(Path(__file__).parents[2] / "generated" / "cuda")
+    assert "reaches 50 times" in said, said

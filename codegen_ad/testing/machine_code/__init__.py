@@ -5,8 +5,8 @@ cycles that a step of a loop takes: bounds on these find regressions on any mach
 """
 
 from codegen_ad.testing.machine_code.disassembly import Instruction, Listing, disassembled
-from codegen_ad.testing.machine_code.examine import Findings, examine, problems, table
-from codegen_ad.testing.machine_code.schedule import Loop, loops
+from codegen_ad.testing.machine_code.examine import Findings, examine, problems, table, whole
+from codegen_ad.testing.machine_code.schedule import Loop, loops, repeated
 from codegen_ad.testing.machine_code.throughput import Share, resident, share
 
 __all__ = [
@@ -19,7 +19,9 @@ __all__ = [
     "examine",
     "loops",
     "problems",
+    "repeated",
     "resident",
     "share",
     "table",
+    "whole",
 ]

@@ -18,7 +18,7 @@ from codegen_ad.runtime.cuda.ahead import (
 )
 from codegen_ad.runtime.cuda.table import Kernel, read
 from codegen_ad.testing.machine_code.disassembly import Listing, disassembled
-from codegen_ad.testing.machine_code.schedule import Loop, loops
+from codegen_ad.testing.machine_code.schedule import Loop, loops, repeated
 from codegen_ad.testing.machine_code.throughput import Share, resident, share
 
 CAPABILITIES: tuple[Capability, ...] = ((8, 0), (9, 0), (10, 0))
@@ -86,6 +86,19 @@ def examine(path: Path, capabilities: Sequence[Capability] = CAPABILITIES) -> It
 def _share(listing: Listing, loop: Loop, resources: Resources, kernel: Kernel) -> Share:
     body = listing.instructions[loop.first : loop.last + 1]
     return share(body, loop.cycles, resident(resources, kernel.threads))
+
+
+def whole(path: Path, name: str, trips: Sequence[float]) -> Share:
+    """What a warp takes of a multiprocessor for all that a kernel does.
+
+    `trips` says how often each of its loops goes round (`schedule.repeated`).
+    """
+    kernel = read(path.read_text(encoding="utf-8")).kernels[name]
+    image = machine_code(intermediate(imported(path), kernel, MODELLED), kernel, MODELLED)
+    listing = disassembled(image.code)
+    taken, times = repeated(listing, trips)
+    body = listing.instructions[: len(times)]
+    return share(body, taken, resident(image.resources, kernel.threads), times)
 
 
 def problems(found: Findings) -> list[str]:

@@ -84,6 +84,32 @@ def cycles(body: Sequence[Instruction]) -> float:
     return (marks[-1] - marks[WARM_UP - 1]) / STEPS
 
 
+def repeated(listing: Listing, trips: Sequence[float]) -> tuple[float, tuple[float, ...]]:
+    """Cycles of a whole kernel, and how often each of its instructions runs.
+
+    `trips` says how often each of its loops goes round, in their order, outer before inner. What
+    is called only where a fast way fails, behind the kernel, does not run.
+
+    Raises
+    ------
+    ValueError
+        If there are more or fewer loops.
+    """
+    known = sorted(loops(listing), key=lambda x: (x.first, -x.last))
+    if len(known) != len(trips):
+        raise ValueError(f"{len(known)} loops, not {len(trips)}")
+    end = max(k for k, i in enumerate(listing.instructions) if i.operation == "EXIT")
+    whole = Loop(0, end, cycles(listing.instructions[: end + 1]))
+    times = [1.0] * (end + 1)
+    found = whole.cycles
+    for loop, count in zip(known, trips, strict=True):
+        # The trip that the loops around have counted already is one of them.
+        found += times[loop.first] * (count - 1) * loop.cycles
+        for k in range(loop.first, loop.last + 1):
+            times[k] *= count
+    return found, tuple(times)
+
+
 def _set(ready: list[int], board: int, when: int) -> None:
     if board != NONE:
         ready[board] = max(ready[board], when)

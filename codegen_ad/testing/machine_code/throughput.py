@@ -51,9 +51,9 @@ class Share:
     cycles: float
     limit: str
 
-    def fits(self, steps: int) -> float:
-        """How many fits of so many steps, a warp each, the whole device does in a second."""
-        return MULTIPROCESSORS * CLOCK / (steps * self.cycles)
+    def fits(self, steps: int, fits: int = 1) -> float:
+        """How many fits of so many steps the whole device does in a second, `fits` in a warp."""
+        return fits * MULTIPROCESSORS * CLOCK / (steps * self.cycles)
 
 
 def resident(resources: Resources, threads: int) -> int:
@@ -67,13 +67,19 @@ def resident(resources: Resources, threads: int) -> int:
     return blocks * warps
 
 
-def share(body: Sequence[Instruction], cycles: float, warps: int) -> Share:
-    """What a step takes, of a loop of which one warp alone takes so many cycles for it."""
+def share(
+    body: Sequence[Instruction], cycles: float, warps: int, times: Sequence[float] = ()
+) -> Share:
+    """What a step takes, of a loop of which one warp alone takes so many cycles for it.
+
+    `times` says how often each instruction runs in a step, if not once.
+    """
+    times = times or (1.0,) * len(body)
     busy: dict[str, float] = {}
-    for instruction in body:
+    for instruction, count in zip(body, times, strict=True):
         name = instruction.operation.split(".")[0]
         if name in RATES:
-            busy[_UNITS[name]] = busy.get(_UNITS[name], 0.0) + 1 / RATES[name]
-    found = {"latency": cycles / warps, "issue": len(body) / ISSUED, **busy}
+            busy[_UNITS[name]] = busy.get(_UNITS[name], 0.0) + count / RATES[name]
+    found = {"latency": cycles / warps, "issue": sum(times) / ISSUED, **busy}
     limit = max(found, key=lambda name: found[name])
     return Share(warps, found[limit], limit)
