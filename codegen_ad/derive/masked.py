@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
-from codegen_ad.derive import placed
+from codegen_ad.derive import placed, scanned
 from codegen_ad.derive.contracted import Contribution, Spread, in_order
 from codegen_ad.derive.placed import Part, Placed, Replaced
-from codegen_ad.derive.products import product
+from codegen_ad.derive.products import is_number, product
 from codegen_ad.derive.reached import reached
 from codegen_ad.derive.structured import within
 from codegen_ad.ir.builder import Builder
@@ -27,7 +25,6 @@ from codegen_ad.ops import BY_NAME, STRUCTURAL, make
 from codegen_ad.ops.indexing import GATHER, SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO, SLICE, Spans
 from codegen_ad.ops.reduction import PROD, SUM, Reduce, extremum_partial, prod_partial
-from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.ops.unary import CAST, TAP
 
 
@@ -59,11 +56,11 @@ class Masks:
             condition, x, y = partial.args
             return self._choose(condition, self.times(g, x, own), self.times(g, y, own))
         match self._known.get(g):
-            case None if _is_number(partial) or not self._learn(g):
+            case None if is_number(partial) or not self._learn(g):
                 return product(self._b, g, partial, own)
             case Placed() as known if placed.fits(known, g.array.shape, partial.array.shape):
                 return self._at_places(g, known, partial, own)
-            case Replaced() as known if _is_within(partial, g):
+            case Replaced() as known if placed.is_within(partial, g):
                 before = self.times(known.before, partial, own)
                 assert before is not None
                 return self._replaced(before, known.part)
@@ -71,7 +68,7 @@ class Masks:
                 chosen = self._chosen(g)
                 assert chosen is not None
                 result = product(self._b, chosen.value, partial, own)
-                if chosen.value is g and _is_number(partial):
+                if chosen.value is g and is_number(partial):
                     self._known[result] = replace(chosen, value=result)  # no number spoils a 0
                     return result
                 return self._mask(replace(chosen, value=result))
@@ -157,6 +154,22 @@ class Masks:
             self.reshaped(spread, spread.args[0])
             (spread,) = spread.args
         return self.times(spread, partial)
+
+    def scanned(self, node: Node, g: Node) -> Node | None:
+        """What a running sum or product gives to what it is of; None if all of `g` counts."""
+        if not self._is_sparse(g):
+            return None
+        b, known = self._b, self._known[g]
+        if isinstance(known, Placed):
+            found = scanned.by_slices(b, node, g, known.parts)
+            if found is not None:
+                result = placed.total(b, found, g.array.shape)
+                self._know(result, found)
+                return result if result in self._known else None
+        chosen = self._chosen(g)
+        assert chosen is not None
+        value, inside = scanned.by_condition(b, node, g, chosen.condition)
+        return self._mask(Chosen(inside, value, chosen.counted))
 
     def through(self, node: Node, g: Node, results: Sequence[Node | None]) -> None:
         """Let what is known of `g` go with it through the pullback of `node`, which gave these."""
@@ -294,7 +307,7 @@ class Masks:
         match node.params:
             case Spans(spans) if node.op is SLICE:
                 self._know(first, Placed((Part(g, (), spans),)))
-            case None if node.op is GATHER and not (_is_order(node) and g not in self._known):
+            case None if node.op is GATHER and not (placed.is_order(node) and g not in self._known):
                 self._know(first, Placed((Part(g, node.args[1:]),)))
             case Update(spans, accumulate=False) if node.op is UPDATE:
                 self._known[first] = Replaced(g, Part(node.args[1], (), spans))
@@ -383,18 +396,3 @@ def _is_looked_for(b: Builder, chosen: Chosen, shape: Shape) -> bool:
     if not shape:
         return b.in_region
     return not chosen.counted and any(d != ONE for d in shape)
-
-
-def _is_number(partial: Node) -> bool:
-    """Whether a partial derivative is a number that is the same everywhere, and finite."""
-    value = make.constant_value(partial)
-    return value is not None and bool(np.isfinite(value))
-
-
-def _is_within(partial: Node, g: Node) -> bool:
-    return broadcast_shapes(g.array.shape, partial.array.shape) == g.array.shape
-
-
-def _is_order(node: Node) -> bool:
-    """Whether a gather only puts elements in another order."""
-    return len(node.args) == 2 and node.args[1].op is ARGSORT

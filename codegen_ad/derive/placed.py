@@ -21,6 +21,7 @@ from codegen_ad.ops.constants import IOTA
 from codegen_ad.ops.filter import POSITIONS
 from codegen_ad.ops.movement import BROADCAST_TO, RESHAPE, Span
 from codegen_ad.ops.reduction import SUM
+from codegen_ad.ops.scan import ARGSORT
 from codegen_ad.ops.unary import CAST
 
 Indices = tuple[Node, ...]
@@ -277,7 +278,7 @@ def covers(placed: Placed, shape: Shape) -> bool:
 
 def apart(first: Spans, second: Spans) -> bool:
     """Whether two slices surely have no element in common."""
-    for s, t in zip(map(_forwards, first), map(_forwards, second), strict=False):
+    for s, t in zip(map(forwards, first), map(forwards, second), strict=False):
         if abs(s.step) == abs(t.step) == 1:
             gaps = (t.start - s.start - s.length, s.start - t.start - t.length)
             if any(gap.is_constant and gap.value >= 0 for gap in gaps):
@@ -294,7 +295,7 @@ def _counts(index: Node, dim: Dim) -> bool:
 def _reach(spans: Sequence[Span], dim: Dim) -> Dim:
     """How far from the start of an axis slices go without a gap, where all may be long."""
     reached: Dim = ZERO
-    rest: list[Span] = [_forwards(s) for s in spans if abs(s.step) == 1]
+    rest: list[Span] = [forwards(s) for s in spans if abs(s.step) == 1]
     while reached != dim:
         nexts = [s for s in rest if _begins_by(s.start, reached)]
         if not nexts:
@@ -305,7 +306,8 @@ def _reach(spans: Sequence[Span], dim: Dim) -> Dim:
     return reached
 
 
-def _forwards(span: Span) -> Span:
+def forwards(span: Span) -> Span:
+    """The same elements in ascending order."""
     if span.step == 1:
         return span
     return Span(span.start - span.length + 1, 1, span.length)
@@ -360,3 +362,13 @@ def _summed(b: Builder, part: Part, own: Shape, shape: Shape, gone: Sequence[int
     values = make.sum_(b, values, behind)
     values = make.reshape(b, values, (*head, *shape[len(kept) :]))
     return Part(values, tuple(make.broadcast_to(b, i, head) for i in kept))
+
+
+def is_order(node: Node) -> bool:
+    """Whether a gather only puts elements in another order."""
+    return len(node.args) == 2 and node.args[1].op is ARGSORT
+
+
+def is_within(partial: Node, g: Node) -> bool:
+    """Whether a partial derivative broadcasts to the shape of a cotangent."""
+    return broadcast_shapes(g.array.shape, partial.array.shape) == g.array.shape

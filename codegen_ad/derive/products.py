@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+import numpy as np
+
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.node import Node
 from codegen_ad.ops import make
@@ -35,3 +37,9 @@ def _comes_first(factor: Node, own: Collection[Node]) -> bool:
     """Whether `g` is multiplied by this first: it is a number, or a quotient to divide `g` by."""
     is_quotient = factor.op.name == "divide" and factor not in own
     return is_quotient or make.constant_value(factor) is not None
+
+
+def is_number(partial: Node) -> bool:
+    """Whether a partial derivative is a number that is the same everywhere, and finite."""
+    value = make.constant_value(partial)
+    return value is not None and bool(np.isfinite(value))

@@ -25,6 +25,7 @@ from codegen_ad.ops.expression import build
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO
 from codegen_ad.ops.reduction import CONTRACT, MAX, MIN, PROD
+from codegen_ad.ops.scan import CUMPROD, CUMSUM
 from codegen_ad.ops.unary import Tap
 
 RULES = {
@@ -206,6 +207,9 @@ class _Sweep:
                 self.give(arg, contribution)
             return
         if node.op in (PROD, MAX, MIN) and (part := self.masks.reduced(node, whole)) is not None:
+            self.give(node.args[0], part)
+            return
+        if node.op in (CUMSUM, CUMPROD) and (part := self.masks.scanned(node, whole)) is not None:
             self.give(node.args[0], part)
             return
         contributions = pullback(self.b, node, whole)
