@@ -190,6 +190,9 @@ ufunc.accumulate: np.add.accumulate(A)
 ufunc.outer: np.subtract.outer(v, w)
 ": np.multiply.outer(A, w)
 ufunc.at: a = v.copy()\\nnp.add.at(a, places, w[:4])\\nreturn a
+": a = v.copy()\\nnp.multiply.at(a, places, w[:4])\\nreturn a
+": a = A.copy()\\nnp.maximum.at(a, [2, 0, 2], A[:3] * 1.3)\\nreturn a
+": a = i.copy()\\nnp.maximum.at(a, [2, 0, 2], 3)\\nreturn a
 np.vectorize: np.vectorize(lambda a, b: a * b if a > 0 else b)(v, w)
 ": np.vectorize(lambda a: a if a > 0 else 0.0, otypes=[float])(A)
 """

@@ -143,7 +143,7 @@ def slopes(function: Function, step: float) -> Any:
     return np.stack(columns, axis=-1)
 
 
-@pytest.mark.every(3)
+@pytest.mark.every(4)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_what_comes_later_has_no_slope(function: Function) -> None:
     with np.errstate(all="ignore"):
@@ -151,7 +151,7 @@ def test_what_comes_later_has_no_slope(function: Function) -> None:
         np.testing.assert_allclose(found, slopes(function, 1e-6), rtol=1e-7, atol=1e-8)
 
 
-@pytest.mark.every(7)
+@pytest.mark.every(11)
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 def test_second_derivatives(function: Function) -> None:
     f = differentiate(function)

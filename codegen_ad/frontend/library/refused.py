@@ -35,18 +35,6 @@ REASONS: tuple[tuple[str, str, str], ...] = (
         "frompyfunc",
     ),
     (
-        "It changes an element once for every time that its place is given; only `np.add.at` and "
-        "`np.subtract.at` are translated.",
-        "Write the loop: `for i, v in zip(places, values): z[i] *= v`.",
-        "multiply.at divide.at power.at",
-    ),
-    (
-        "It changes an element once for every time that its place is given; only `np.add.at` and "
-        "`np.subtract.at` are translated.",
-        "Write the loop: `for i, v in zip(places, values): z[i] = max(z[i], v)`, or `min`.",
-        "maximum.at minimum.at",
-    ),
-    (
         "It takes as many steps as the numbers need, and has no derivative.",
         _OUTSIDE,
         "gcd lcm",

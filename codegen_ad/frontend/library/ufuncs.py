@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from codegen_ad.frontend.context import Handler, Value
-from codegen_ad.frontend.library.arrays import common_shape, moved
+from codegen_ad.frontend.library.applied import part
+from codegen_ad.frontend.library.arrays import common_shape, moved, ravel
 from codegen_ad.frontend.library.binding import Call, signature
 from codegen_ad.frontend.library.dtypes import accumulator
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.values import Outside
 from codegen_ad.frontend.words import count
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE
+from codegen_ad.ir.dims import ONE, product
 from codegen_ad.ir.node import Node, Op, Region, TypeMismatch, WrappingIntegers
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import ELEMENTWISE, make
@@ -129,53 +132,89 @@ def _fold(b: Builder, name: str, x: Node) -> tuple[Node, Node]:
     return final, rows
 
 
-def at(name: str, *, negated: bool) -> Handler:
-    """The handler of `at`: add to places of an array, which may be named more than once."""
+@part
+def each_place(function: Any, x: Any, places: Any, values: Any) -> Any:
+    """Change what stands at one place after another."""
+    for k in range(len(values)):
+        place = tuple([column[k] for column in places])
+        x[place] = function(x[place], values[k])
+    return x
+
+
+def at(name: str) -> Handler:
+    """The handler of `at`: change places of an array, once for each time that they are named."""
 
     @signature(f"np.{name}.at: a indices b")
     def handler(call: Call) -> Value:
         b, value = call.b, call.value("a")
         if not call.ctx.is_array(value):
             call.refuse(f"`np.{name}.at` changes an array, and this is none.", "Pass an array.")
-        target, given = call.node("a"), call.value("indices")
-        several = call.items("indices") if isinstance(given, tuple) else [given]
-        for index in map(_plain, several):
-            if index is None or index is Ellipsis or isinstance(index, slice):
-                what = "`None`" if index is None else "`...`"
-                what = "slice" if isinstance(index, slice) else what
-                call.refuse(
-                    f"`np.{name}.at` takes integers and arrays of integers as places here, and no "
-                    f"{what}.",
-                    "Write the places of a slice beside an array `p` of places: "
-                    f"`np.{name}.at(a, (np.arange(1, 3)[:, None], p), b)` for `a[1:3, p]`; without "
-                    f"arrays, no place is named twice: `a[1:3] {'-' if negated else '+'}= b`.",
-                )
-        indices = [call.node_of(v) for v in several]
-        if not all(i.array.dtype.is_integer for i in indices):
-            call.refuse(
-                f"`np.{name}.at` takes places as integers here.",
-                "Use arrays of integers; for a mask, `a[mask] += b`.",
-            )
-        places = [make.cast(b, i, DType.INT64) for i in indices]
-        if len(places) > target.array.rank:
-            call.refuse(
-                f"`np.{name}.at` is given {count(len(places), 'index')} for "
-                f"{count(target.array.rank, 'axis')}.",
-                "Give at most one for each axis.",
-            )
-        places = [
-            call.ctx.visited(i, d, a)
-            for a, (i, d) in enumerate(zip(places, target.array.shape, strict=False))
-        ]
-        shape = common_shape(call, *(i.array.shape for i in places))
-        shape = (*shape, *target.array.shape[len(places) :])
+        target, places = call.node("a"), _places(call, name)
+        _fits(call, name, target.array.dtype, call.node("b").array.dtype)
+        head = common_shape(call, *(i.array.shape for i in places))
+        shape = (*head, *target.array.shape[len(places) :])
         values = make.cast(b, call.node("b"), target.array.dtype)
         common_shape(call, shape, values.array.shape)
-        values = make.broadcast_to(b, make.negative(b, values) if negated else values, shape)
-        call.ctx.write(value, call.fresh(make.scatter(b, target, values, *places, accumulate=True)))
+        values = make.broadcast_to(b, values, shape)
+        if name in ("add", "subtract"):
+            values = make.negative(b, values) if name == "subtract" else values
+            found = call.fresh(make.scatter(b, target, values, *places, accumulate=True))
+        else:
+            columns = [call.fresh(ravel(b, make.broadcast_to(b, i, head))) for i in places]
+            lines = make.reshape(b, values, (product(head), *shape[len(head) :]))
+            operation = Outside(getattr(np, name), ())
+            arguments = [operation, call.fresh(target), tuple(columns), call.fresh(lines)]
+            found = call.ctx.call(Outside(each_place, ()), arguments, {})
+        call.ctx.write(value, found)
         return None
 
     return handler
+
+
+def _places(call: Call, name: str) -> list[Node]:
+    """The places that `at` changes: integers for each of the leading axes, checked."""
+    b, target, given = call.b, call.node("a"), call.value("indices")
+    several = call.items("indices") if isinstance(given, tuple) else [given]
+    sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}.get(name)
+    for index in map(_plain, several):
+        if index is None or index is Ellipsis or isinstance(index, slice):
+            what = "`None`" if index is None else "`...`"
+            what = "slice" if isinstance(index, slice) else what
+            once = f"`a[1:3] {sign}= b`" if sign else f"`a[1:3] = np.{name}(a[1:3], b)`"
+            call.refuse(
+                f"`np.{name}.at` takes integers and arrays of integers as places here, and no "
+                f"{what}.",
+                "Write the places of a slice beside an array `p` of places: "
+                f"`np.{name}.at(a, (np.arange(1, 3)[:, None], p), b)` for `a[1:3, p]`; without "
+                f"arrays, no place is named twice: {once}.",
+            )
+    indices = [call.node_of(v) for v in several]
+    if not all(i.array.dtype.is_integer for i in indices):
+        once = f"a[mask] {sign}= b" if sign else f"a[mask] = np.{name}(a[mask], b)"
+        call.refuse(
+            f"`np.{name}.at` takes places as integers here.",
+            f"Use arrays of integers; for a mask, `{once}`.",
+        )
+    if len(indices) > target.array.rank:
+        call.refuse(
+            f"`np.{name}.at` is given {count(len(indices), 'index')} for "
+            f"{count(target.array.rank, 'axis')}.",
+            "Give at most one for each axis.",
+        )
+    return [
+        call.ctx.visited(make.cast(b, i, DType.INT64), d, a)
+        for a, (i, d) in enumerate(zip(indices, target.array.shape, strict=False))
+    ]
+
+
+def _fits(call: Call, name: str, own: DType, given: DType) -> None:
+    """Refuse fractions in an array that holds none, as NumPy does."""
+    whole = name in ("add", "subtract", "multiply", "maximum", "minimum")
+    if not own.is_float and (given.is_float or not whole):
+        call.refuse(
+            f"`np.{name}.at` writes fractions into integers.",
+            "Begin with an array of floats: `a = a.astype(float)`.",
+        )
 
 
 def _plain(value: Value) -> object:
@@ -195,8 +234,7 @@ FUNCTIONS: dict[object, Handler] = {
         for function in entry.functions
         if isinstance(function, np.ufunc) and function.nin == 2
     },
-    np.add.at: at("add", negated=False),
-    np.subtract.at: at("subtract", negated=True),
+    **{getattr(np, name).at: at(name) for name in ("add", "multiply", *FOLDED)},
     np.add.reduce: reduce("add", SUM),
     np.multiply.reduce: reduce("multiply", PROD),
     np.maximum.reduce: reduce("maximum", MAX),
