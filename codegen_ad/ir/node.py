@@ -6,10 +6,10 @@ are kept beside it, in the builder's `Notes`. Engine, passes and planner look at
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import Enum
+from functools import cache
 from typing import cast
 
 from codegen_ad.ir.dims import Dim
@@ -129,19 +129,19 @@ class Region:
     outputs: tuple[Node, ...]
 
 
-class RegionParams(Params, ABC):
-    """Parameters that own regions."""
+class RegionParams(Params):
+    """Parameters that own regions. No `ABC`: every node is asked whether it has such."""
 
     __slots__ = ()
 
     @property
-    @abstractmethod
     def regions(self) -> tuple[Region, ...]:
         """The regions, in order."""
+        raise NotImplementedError
 
-    @abstractmethod
     def with_regions(self, regions: tuple[Region, ...]) -> RegionParams:
         """The same parameters around other regions."""
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,11 +276,15 @@ def dims_in(value: object) -> Iterator[Dim]:
         case tuple():
             for item in cast("tuple[object, ...]", value):
                 yield from dims_in(item)
-        case _ if is_dataclass(value):
-            for part in fields(value):
-                yield from dims_in(getattr(value, part.name))
         case _:
-            pass
+            for name in _fields(value.__class__):
+                yield from dims_in(getattr(value, name))
+
+
+@cache
+def _fields(cls: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields; of another class none."""
+    return tuple(part.name for part in fields(cls)) if is_dataclass(cls) else ()
 
 
 def symbols_in(value: object) -> Iterator[str]:
