@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from typing import Any, NamedTuple
 
@@ -152,3 +153,30 @@ def super_of_another_class(x: Any) -> Any:
 
 def class_inside_of_a_function(x: Any, local: Any) -> Any:
     return local.step(x[0])
+
+
+def queue_of_the_last(x: Any) -> Any:
+    last = collections.deque(maxlen=3)
+    for v in x:
+        last.append(v)
+    return sum(last)
+
+
+def dict_with_a_default(x: Any) -> Any:
+    sums = collections.defaultdict(float)
+    for k, name in enumerate("abca"):
+        sums[name] += x[k]
+    return sums["a"]
+
+
+def counted_letters(x: Any) -> Any:
+    return x[0] * collections.Counter("abca")["a"]
+
+
+def dict_from_keys(x: Any) -> Any:
+    return dict.fromkeys("ab", x[0])["a"]
+
+
+def named_tuple_inside(x: Any) -> Any:
+    pair = collections.namedtuple("pair", "a b")
+    return pair(x[0], x[1]).a

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
@@ -81,6 +82,40 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     ("There is no operation for it yet.", _OUTSIDE, "kaiser fromiter frombuffer einsum_path"),
 )
 
+_OF_PYTHON: tuple[tuple[object, str, str, str], ...] = (
+    (
+        collections.deque,
+        "collections.deque",
+        "A queue is not known here.",
+        "Use a list (`append`, `pop()`, `pop(0)`); for the last items of data, an array that is "
+        "shifted: `w[:-1] = w[1:]`, `w[-1] = v`.",
+    ),
+    (
+        collections.defaultdict,
+        "collections.defaultdict",
+        "A dict has the keys that it is given.",
+        "Make a dict of all keys first: `{key: 0.0 for key in keys}`, or `[]` for lists.",
+    ),
+    (
+        collections.Counter,
+        "collections.Counter",
+        "A dict has the keys that it is given.",
+        "Count outside the function, or in a dict of all keys: `{key: 0 for key in keys}`.",
+    ),
+    (
+        dict.fromkeys,
+        "dict.fromkeys",
+        "There is no operation for it yet.",
+        "Write `{key: value for key in keys}`.",
+    ),
+    (
+        collections.namedtuple,
+        "collections.namedtuple",
+        "It makes a class.",
+        "Make the class outside the function, and its objects inside.",
+    ),
+)
+
 _RANDOM = "Random numbers change from call to call, and a gradient is of one function."
 _DRAW = "Draw them outside the function, and pass them in."
 
@@ -109,7 +144,7 @@ def _table() -> dict[object, Handler]:
             found = _found(name)
             if found is not None:
                 table[found] = refusal(f"np.{name}", why, instead)
-    return table
+    return table | {found: refusal(*said) for found, *said in _OF_PYTHON}
 
 
 FUNCTIONS = _table()

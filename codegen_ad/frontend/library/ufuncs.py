@@ -188,6 +188,11 @@ def _places(call: Call, name: str) -> list[Node]:
                 f"`np.{name}.at(a, (np.arange(1, 3)[:, None], p), b)` for `a[1:3, p]`; without "
                 f"arrays, no place is named twice: {once}.",
             )
+    if not several:
+        call.refuse(
+            f"`np.{name}.at` is given no places.",
+            f"Write into the whole array: `a[...] = np.{name}(a, b)`.",
+        )
     indices = [call.node_of(v) for v in several]
     if not all(i.array.dtype.is_integer for i in indices):
         once = f"a[mask] {sign}= b" if sign else f"a[mask] = np.{name}(a[mask], b)"
