@@ -251,6 +251,10 @@ def _module(entry: Entry) -> ModuleType:
     module = load(entry)
     shorten(module)
     lower_as_numpy(module, wide=bool(entry.metadata.get("wide")))
+    if entry.metadata.get("threads") is None:
+        from codegen_ad.runtime.disjoint import tell
+
+        tell(module)
     return module
 
 

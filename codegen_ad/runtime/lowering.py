@@ -9,8 +9,9 @@ function. So the functions of a kernel that gains by wider ones are lowered with
 `prefer-vector-width`. Sums may differ in their last bits between the two, as they do between
 processors; in one process, and for any number of threads, they are the same.
 
-Nothing in a kernel's file says so: run by itself it is as numba makes it. This module alone knows
-how numba lowers a function; where numba has changed, kernels are compiled as numba would.
+Nothing in a kernel's file says so: run by itself it is as numba makes it. This module and
+`disjoint` alone know how numba lowers a function; where numba has changed, kernels are compiled as
+numba would.
 """
 
 from __future__ import annotations
