@@ -136,8 +136,8 @@ def _lower(base: Any) -> Any:
         def is_one_place(self, index: Any) -> bool:
             """Whether an index is whole numbers, so that nothing else is read for it."""
             if not isinstance(index, form.Var):
-                parts = index if isinstance(index, tuple) else (index,)
-                return all(isinstance(part, int) for part in cast("tuple[Any, ...]", parts))
+                parts = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
+                return all(isinstance(part, int) for part in parts)
             kind: Any = self.typeof(index.name)
             kinds: Any = kind.types if isinstance(kind, types.BaseTuple) else (kind,)
             return all(isinstance(one, types.Integer) for one in kinds)
