@@ -11,7 +11,7 @@ processors; in one process, and for any number of threads, they are the same.
 
 Nothing in a kernel's file says so: run by itself it is as numba makes it. This module and
 `disjoint` alone know how numba lowers a function; where numba has changed, kernels are compiled as
-numba would.
+numba would. Kernels for GPUs are lowered in the same way by classes of numba-cuda's own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any, cast
+
+from codegen_ad.runtime.places import Form, form_of_numba, may_not_fit, places
 
 _FEATURE = "avx512bitalg"
 """Processors that have it (Intel's since Ice Lake, AMD's since Zen 4) run at their full clock with
@@ -62,15 +64,51 @@ def _pipeline(base: Any, wide: bool) -> Any:
     except (ImportError, AttributeError):
         return base
 
-    from codegen_ad.runtime.places import may_not_fit, places
+    numpys: Any = lowers_as_numpy(lower, integer, form_of_numba())
 
-    class NumpyLower(lower):
+    class WideLower(numpys):
         def lower_normal_function(self, fndesc: Any) -> None:
-            self.places = places(self.blocks, fndesc.typemap)
-            lower.lower_normal_function(self, fndesc)
+            numpys.lower_normal_function(self, fndesc)
             attributes = self.function.attributes
             if wide and isinstance(attributes, set):  # its own `add` takes only those without value
                 set.add(cast("set[str]", attributes), _ATTRIBUTE)
+
+    @register(mutates_CFG=True, analysis_only=False)
+    class NumpyLowering(lowering):
+        _name = "wide_lowering" if wide else "numpy_lowering"
+
+        @property
+        def lowering_class(self) -> Any:
+            return WideLower
+
+    class NumpyCompiler(base):
+        is_as_numpy = True
+
+        def define_pipelines(self) -> Any:
+            pipelines: Any = base.define_pipelines(self)
+            for pipeline in pipelines:
+                steps: Any = pipeline.passes
+                pipeline.passes = [(NumpyLowering if s is lowering else s, why) for s, why in steps]
+                pipeline.finalize()
+            return pipelines
+
+    return NumpyCompiler
+
+
+def lowers_as_numpy(lower: Any, integer: Any, form: Form) -> Any:
+    """A class of numba's that lowers functions, whose integers of data go round.
+
+    Parameters
+    ----------
+    lower : the class as it is.
+    integer : its type of integers.
+    form : of the functions that it is given.
+    """
+
+    class NumpyLower(lower):
+        def lower_normal_function(self, fndesc: Any) -> None:
+            self.places = places(self.blocks, fndesc.typemap, form)
+            lower.lower_normal_function(self, fndesc)
 
         def lower_assign(self, ty: Any, inst: Any) -> Any:
             self.assigned = inst.target.name
@@ -88,23 +126,4 @@ def _pipeline(base: Any, wide: bool) -> Any:
             made = getattr(self.builder, name)(*sides)
             return self.context.cast(self.builder, made, result, resty)
 
-    @register(mutates_CFG=True, analysis_only=False)
-    class NumpyLowering(lowering):
-        _name = "wide_lowering" if wide else "numpy_lowering"
-
-        @property
-        def lowering_class(self) -> Any:
-            return NumpyLower
-
-    class NumpyCompiler(base):
-        is_as_numpy = True
-
-        def define_pipelines(self) -> Any:
-            pipelines: Any = base.define_pipelines(self)
-            for pipeline in pipelines:
-                steps: Any = pipeline.passes
-                pipeline.passes = [(NumpyLowering if s is lowering else s, why) for s, why in steps]
-                pipeline.finalize()
-            return pipelines
-
-    return NumpyCompiler
+    return NumpyLower

@@ -3,23 +3,47 @@
 A place is a sum or product that ends in an index or in the bounds of a loop, and that no element
 of an array went into. It always fits, and the compiler may know so. All other integers are numbers
 of the user's, which go round.
+
+numba and numba-cuda each have their own classes for a function's form and for its types.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
-from numba.core import ir, types
-
-_ORDERS = ("slice", "min", "max", "int64", "intp")
+_ORDERS = ("slice", "min", "max", "selp", "int64", "intp", "uint64", "uintp")
 """Calls that hand on what they are given."""
 
 
-def places(blocks: Mapping[int, Any], typed: Mapping[str, Any]) -> set[str]:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The classes of one compiler.
+
+    Attributes
+    ----------
+    ir : the module of a function's statements and expressions.
+    types : the module of types.
+    """
+
+    ir: Any
+    types: Any
+
+
+@cache
+def form_of_numba() -> Form:
+    """What numba is made of."""
+    return Form(import_module("numba.core.ir"), import_module("numba.core.types"))
+
+
+def places(blocks: Mapping[int, Any], typed: Mapping[str, Any], form: Form) -> set[str]:
     """Return the names of variables that are places, of a function's blocks and types of names."""
-    known = _Flow(typed)
+    known = _Flow(typed, form)
     for block in blocks.values():
         for statement in block.body:
             known.read(statement)
@@ -37,8 +61,9 @@ def may_not_fit(expr: Any) -> str | None:
 class _Flow:
     """What variables are made of, and which are indices, bounds and elements of arrays."""
 
-    def __init__(self, typed: Mapping[str, Any]) -> None:
+    def __init__(self, typed: Mapping[str, Any], form: Form) -> None:
         self.typed = typed
+        self.ir, self.types = form.ir, form.types
         self.made_of: dict[str, set[str]] = defaultdict(set)  # by what a place may be moved by
         self.used_for: dict[str, set[str]] = defaultdict(set)
         self.bounds: set[str] = set()
@@ -46,20 +71,20 @@ class _Flow:
         self.called: dict[str, Any] = {}
 
     def read(self, statement: Any) -> None:
-        if isinstance(statement, ir.SetItem):
+        if isinstance(statement, self.ir.SetItem):
             self.bounds.add(statement.index.name)
-        elif isinstance(statement, ir.StaticSetItem):
+        elif isinstance(statement, self.ir.StaticSetItem):
             index: Any = statement.index_var
             self.bounds.update([] if index is None else [index.name])
-        elif isinstance(statement, ir.Assign):
+        elif isinstance(statement, self.ir.Assign):
             self._assigned(statement.target.name, statement.value)
 
     def _assigned(self, name: str, value: Any) -> None:
-        if isinstance(value, ir.Var):
+        if isinstance(value, self.ir.Var):
             self._moves(name, [value])
-        elif isinstance(value, (ir.Global, ir.FreeVar)):
+        elif isinstance(value, (self.ir.Global, self.ir.FreeVar)):
             self.called[name] = value.value
-        elif isinstance(value, ir.Expr):
+        elif isinstance(value, self.ir.Expr):
             self._expression(name, value)
 
     def _expression(self, name: str, value: Any) -> None:
@@ -72,14 +97,16 @@ class _Flow:
                 self._moves(name, value.list_vars())
             case "call":
                 self._called(name, value)
+            case "getattr" if isinstance(self.called.get(value.value.name), ModuleType):
+                self.called[name] = getattr(self.called[value.value.name], value.attr, None)
             case _:
                 pass
         if value.op in ("getitem", "static_getitem"):
             index = value.index if value.op == "getitem" else value.index_var
             if index is not None:
                 self.bounds.add(index.name)
-            if isinstance(self.typed.get(name), types.Number):
-                of_array = isinstance(self.typed.get(value.value.name), types.Array)
+            if isinstance(self.typed.get(name), self.types.Number):
+                of_array = isinstance(self.typed.get(value.value.name), self.types.Array)
                 self.elements.update([name] if of_array else [])
 
     def _called(self, name: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from numba.core import ir
 
 from codegen_ad import differentiate, minimize
 from codegen_ad.runtime import lowering
-from codegen_ad.runtime.places import may_not_fit, places
+from codegen_ad.runtime.places import form_of_numba, may_not_fit, places
 
 
 def peak(p, x, y):  # type: ignore[no-untyped-def]
@@ -197,7 +197,7 @@ def _places_of(function: Any, *args: Any) -> set[str]:
     compiled = numba.njit(function)
     compiled(*args)
     made: Any = next(iter(compiled.overloads.values())).type_annotation
-    found = places(made.blocks, made.typemap)
+    found = places(made.blocks, made.typemap, form_of_numba())
     sums = [
         s for b in made.blocks.values() for s in b.body
         if isinstance(s, ir.Assign) and isinstance(s.value, ir.Expr) and may_not_fit(s.value)

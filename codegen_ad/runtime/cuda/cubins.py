@@ -26,7 +26,7 @@ from codegen_ad.runtime.folder import (
     replace_content,
 )
 
-FORMAT = 1
+FORMAT = 2
 DIGITS = 16
 FOLDER = "cubins"
 """Where in the cache folder the entries lie."""

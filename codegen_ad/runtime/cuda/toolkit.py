@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from codegen_ad.errors import DeviceError, MissingDependency
+from codegen_ad.runtime.lowering import lowers_as_numpy
+from codegen_ad.runtime.places import Form
 
 EXTRA = "cuda"
 PACKAGES = ("numba-cuda", "nvidia-nvvm", "nvidia-nvjitlink")
@@ -68,17 +71,28 @@ def is_numba_cuda(path: str) -> bool:
 def without_device(capability: tuple[int, int]) -> Generator[Any]:
     """`numba.cuda`, which takes it for granted that there is a device of such a capability.
 
-    numba asks the device for nothing else where a kernel calls functions of the device.
+    numba asks the device for nothing else where a kernel calls functions of the device. What it
+    compiles meanwhile is lowered as `runtime.lowering` says: integers of data go round.
     """
     cuda = numba_cuda()
     dispatcher: Any = import_module("numba.cuda.dispatcher")
+    lowering: Any = import_module("numba.cuda.lowering")
     with _compiling:
-        asked = dispatcher.get_current_device
+        asked, lower = dispatcher.get_current_device, lowering.CUDALower
         dispatcher.get_current_device = lambda: SimpleNamespace(compute_capability=capability)
+        lowering.CUDALower = _lowers_as_numpy(lower)
         try:
             yield cuda
         finally:
-            dispatcher.get_current_device = asked
+            dispatcher.get_current_device, lowering.CUDALower = asked, lower
+
+
+@cache
+def _lowers_as_numpy(lower: Any) -> Any:
+    """numba-cuda's own class for lowering functions, whose integers of data go round."""
+    types: Any = import_module("numba.cuda.types")
+    form = Form(import_module("numba.cuda.core.ir"), types)
+    return lowers_as_numpy(lower, types.Integer, form)
 
 
 def linker() -> Any:
