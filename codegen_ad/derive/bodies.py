@@ -73,6 +73,24 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """A carried array that the adjoint carries back, putting in again what was overwritten.
+
+    Attributes
+    ----------
+    position : where the loop carries it.
+    after : the adjoint's input for what an iteration leaves.
+    before : what the iteration found: `after` with the old elements in their places.
+    overwritten : the inputs for these, one for each write of an iteration.
+    """
+
+    position: int
+    after: Node
+    before: Node
+    overwritten: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """The body of the adjoint, before anything is recorded; its inputs stand for themselves.
 
@@ -94,21 +112,36 @@ class Body:
     nexts: Sequence[Node]
     next_gs: Sequence[Node]
     sums: Sequence[Node]
+    restored: Sequence[Restored] = ()
+
+    @property
+    def yields(self) -> tuple[Node, ...]:
+        """What an iteration of the adjoint gives the next one."""
+        return (*self.next_gs, *self.sums, *(table.before for table in self.restored))
 
     @property
     def nodes(self) -> list[Node]:
         """All that the cotangents follow from, arguments first."""
-        return toposort((*self.next_gs, *self.sums))
+        return toposort(self.yields)
+
+    @property
+    def found(self) -> list[Node]:
+        """What only the loop knows: carried values, and elements before they were overwritten."""
+        return [*self.carried, *(x for table in self.restored for x in table.overwritten)]
 
     def substitute(
         self, b: Builder, mapping: Mapping[Node, Node], others: Sequence[Node] = ()
     ) -> tuple[Body, list[Node]]:
         """The body with values replaced, and `others` of its values in it."""
-        parts = (self.nexts, self.next_gs, self.sums, others)
+        befores = [table.before for table in self.restored]
+        parts = (self.nexts, self.next_gs, self.sums, befores, others)
         mapping = {self.index: self.index, **mapping}  # its users look for this very node
         made = iter(b.substitute([node for part in parts for node in part], mapping))
-        nexts, next_gs, sums, found = ([next(made) for _ in part] for part in parts)
-        return replace(self, nexts=nexts, next_gs=next_gs, sums=sums), found
+        nexts, next_gs, sums, befores, found = ([next(made) for _ in part] for part in parts)
+        pairs = zip(self.restored, befores, strict=True)
+        restored = [replace(table, before=before) for table, before in pairs]
+        made = replace(self, nexts=nexts, next_gs=next_gs, sums=sums, restored=restored)
+        return made, found
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from codegen_ad.derive.checkpoint import checkpointed
 from codegen_ad.derive.reached import only_cleared
 from codegen_ad.derive.readback import without_records
 from codegen_ad.derive.records import Records, record, to_record
+from codegen_ad.derive.restoring import restoring
 from codegen_ad.derive.structured import Checkpoints, Cotangents, Pull, Pulled, full, placeholders
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import product
@@ -78,6 +79,9 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
         body, longer, found_again = derived(given.checkpoints)
         records = to_record(body, sparing=sparing)
 
+    if not sparing:
+        with b.scope():
+            body, records = restoring(b, longer, body, records)
     of_results = given.of_results
     outer_gs = [full(b, view.args[k], of_results[k]) for k in moving]
     factor = None
@@ -104,6 +108,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
             *((body.gs[k], body.next_gs[k], outer_gs[k]) for k in changed),
             *((body.starts[k], body.sums[k], outer_starts[k]) for k in added),
             *((own, body.carried[k], b.results(node)[k]) for k, own in follows.items()),
+            *((t.after, t.before, b.results(node)[t.position]) for t in body.restored),
         ),
         {
             **dict(zip(body.gs, outer_gs, strict=True)),
@@ -111,7 +116,7 @@ def loop_pullback(b: Builder, node: Node, given: Cotangents, pull: Pull) -> Pull
             **dict(zip(body.stacks, outer_stacks, strict=True)),
             **found_again,
         },
-        reverse=bool(changed) or bool(follows),
+        reverse=bool(changed) or bool(follows) or bool(body.restored),
     )
     found, results = _run(b, adjoint, given)
     cotangents: list[Node | None] = [None] * len(node.args)
@@ -178,7 +183,7 @@ def _run(b: Builder, adjoint: Adjoint, given: Cotangents) -> tuple[list[Node], l
     params, trip = adjoint.view.params, adjoint.view.trip
     if not adjoint.recorded:
         return adjoint_loop(b, adjoint, trip, params.length, adjoint.starts, {}), None
-    if given.checkpoints is not None:
+    if given.checkpoints is not None and not adjoint.body.restored:
         found = checkpointed(b, adjoint, given.checkpoints)
         if found is not None:
             return found

@@ -51,10 +51,12 @@ class Records:
     ----------
     values : the values of the adjoint's body that are recorded.
     following : positions of carried values, all recorded, whose next values the adjoint carries.
+    cost : what it costs to keep them, and to compute the others again.
     """
 
     values: Sequence[Node]
     following: Sequence[int]
+    cost: int = 0
 
 
 def to_record(body: Body, *, sparing: bool) -> Records:
@@ -70,9 +72,9 @@ def to_record(body: Body, *, sparing: bool) -> Records:
     best = needs.cut((), byte)
     for following in (pairs, *_toggled(pairs)) if pairs else ():
         found = needs.cut(following, byte)
-        if found[0] < best[0]:
+        if found.cost < best.cost:
             best = found
-    return best[1]
+    return best
 
 
 def _toggled(pairs: Sequence[int]) -> Iterable[Sequence[int]]:
@@ -104,7 +106,7 @@ class _Needs:
         """What the adjoint needs."""
         order = body.nodes
         adjoint = {*body.gs, *body.starts, *body.stacks}
-        varies = {*body.carried, body.index}
+        varies = {*body.found, body.index}
         for node in order:
             if node in varies:
                 continue
@@ -113,14 +115,14 @@ class _Needs:
             elif any(a in varies for a in node.needs):
                 varies.add(node)
         varies.discard(body.index)
-        used = {n for n in (*body.next_gs, *body.sums) if n in varies}
+        used = {n for n in body.yields if n in varies}
         used |= {a for n in order if n in adjoint for a in n.needs if a in varies}
         wanted = set(toposort(used))
         needed = [n for n in order if n in varies and n in wanted]
         # Sizes that only exist once a loop in the body has run; those of the inputs are known.
         inner = {symbol for node in order for symbol in _bound(node)}
         inner -= {s for n in order if n.op is INPUT for d in n.array.shape for s in d.symbols()}
-        keepable = set(body.carried)
+        keepable = set(body.found)
         for node in needed:
             if node in body.originals and _has_rows(node, inner) and not _is_nearly(node, keepable):
                 keepable.add(node)
@@ -129,7 +131,7 @@ class _Needs:
     @property
     def is_carried(self) -> bool:
         """Whether anything needed follows from what the loop carries."""
-        return not set(self.order).isdisjoint(self.body.carried)
+        return not set(self.order).isdisjoint(self.body.found)
 
     def pairs(self) -> tuple[int, ...]:
         """The positions of carried values whose next values are needed, too."""
@@ -142,19 +144,20 @@ class _Needs:
             and before.array == after.array
         )  # fmt: skip
 
-    def cut(self, following: Sequence[int], byte: int) -> tuple[int, Records]:
-        """The cost of the cheapest way, and the way, if these next values are carried back."""
+    def cut(self, following: Sequence[int], byte: int) -> Records:
+        """The cheapest way, if these next values are carried back."""
         kept = {self.body.carried[k] for k in following}
         given = kept | {self.body.nexts[k] for k in following}
         network = Network()
         source, sink = network.place(), network.place()
+        found = set(self.body.found)
         ends: dict[Node, tuple[int, int]] = {}
         for node in self.order:
             if node in given:
                 continue
             ends[node] = first, last = network.place(), network.place()
             network.arc(first, last, byte * nbytes(node) if node in self.keepable else UNLIMITED)
-            again = UNLIMITED if node in self.body.carried else operations(node)
+            again = UNLIMITED if node in found else operations(node)
             network.arc(source, first, again)
             for arg in dict.fromkeys(node.needs):
                 if arg in ends:
@@ -169,7 +172,7 @@ class _Needs:
             if node in kept
             or (node in ends and ends[node][0] not in behind and ends[node][1] in behind)
         ]
-        return cost, Records(values, following)
+        return Records(values, following, cost)
 
 
 def _has_rows(node: Node, inner: set[str]) -> bool:
