@@ -19,6 +19,7 @@ from codegen_ad.runtime.dependencies import Dependency, digest, holds, manifest
 from codegen_ad.runtime.fingerprint import primary_key
 from codegen_ad.runtime.fixed import Variants, fits
 from codegen_ad.runtime.folder import open_folder
+from codegen_ad.runtime.garbage import fewer_collections
 from codegen_ad.runtime.repeated import nested_key, plain_key
 from codegen_ad.runtime.store import Entry, Store
 from codegen_ad.runtime.threads import Team
@@ -147,7 +148,8 @@ class Kernels:
         self._nested.clear()
         if not all(p.watch.unchanged() for p in variants):
             variants = self._by_signature[mode, signature] = Variants()
-        prepared = self._find(mode, variants.allowed(signature), arguments)
+        with fewer_collections():
+            prepared = self._find(mode, variants.allowed(signature), arguments)
         variants.add(prepared.compiled.metadata, prepared)
         return prepared
 

@@ -30,6 +30,7 @@ from typing import Any, Protocol, TypeVar, cast, runtime_checkable
 
 from codegen_ad.errors import CacheWarning, CodegenError, InternalError
 from codegen_ad.runtime.entrances import compile_entrance
+from codegen_ad.runtime.garbage import fewer_collections
 from codegen_ad.runtime.sealed import seal
 from codegen_ad.runtime.store import Entry
 
@@ -172,7 +173,8 @@ def _make_ready(function: Callable[..., object], args: tuple[object, ...]) -> No
     code: Any = function
     seal((function, *code.py_func.__globals__.values()))
     types = tuple(function.typeof_pyval(arg) for arg in args)
-    compile_entrance(function, types)
+    with fewer_collections():
+        compile_entrance(function, types)
     if types not in function.overloads:
         raise _MixedUpCodeError("it is for other argument types")
 
