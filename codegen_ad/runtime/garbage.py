@@ -1,8 +1,8 @@
 """Fewer looks for cyclic garbage while a kernel is made or loaded.
 
 Programs, kernels and the compiler's own notes are many small objects that mostly stay. Python walks
-over new ones after every 700 of them, which took a tenth of the time to the first gradient. It never
-stops looking altogether, so that memory stays bounded.
+over new ones after every 700 of them, which took a tenth of the time to the first gradient. It
+never stops looking altogether, so that memory stays bounded.
 """
 
 from __future__ import annotations
