@@ -7,15 +7,26 @@ conditions are written; it reads no data.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import reduce
 
 from codegen_ad.ir.builder import Builder
 from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Node
-from codegen_ad.ir.types import DType
+from codegen_ad.ir.types import DType, Shape
 from codegen_ad.ops import ELEMENTWISE, make
 from codegen_ad.ops.indexing import Update
 from codegen_ad.ops.movement import BROADCAST_TO, Order
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """`where(condition, value, 0)`; `counted` if a loop says where that is."""
+
+    condition: Node
+    value: Node
+    counted: bool = False
+
 
 Labels = tuple[int, ...]
 """Names of axes, as einsum has them."""
@@ -88,3 +99,14 @@ def _narrow(b: Builder, x: Node) -> Node:
     if x.op in ELEMENTWISE:
         return b.node(x.op, [_narrow(b, arg) for arg in x.args], x.params)
     return x
+
+
+def is_looked_for(b: Builder, chosen: Chosen, shape: Shape) -> bool:
+    """Whether it is worth a pass to find out which sums have nothing to add.
+
+    All data together have something. A whole row that a loop never reads is rare; of one trip's own
+    row it is known.
+    """
+    if not shape:
+        return b.in_region
+    return not chosen.counted and any(d != ONE for d in shape)

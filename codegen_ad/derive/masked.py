@@ -9,16 +9,16 @@ infinite where `c` does not hold, the 0 would become nan. So the product goes in
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from codegen_ad.derive import placed, scanned
+from codegen_ad.derive import placed, scanned, stacked
+from codegen_ad.derive.conditions import Chosen, is_looked_for
 from codegen_ad.derive.contracted import Contribution, Spread, in_order
 from codegen_ad.derive.placed import Part, Placed, Replaced
 from codegen_ad.derive.products import is_number, product
 from codegen_ad.derive.reached import reached
 from codegen_ad.derive.structured import within
 from codegen_ad.ir.builder import Builder
-from codegen_ad.ir.dims import ONE
 from codegen_ad.ir.node import Kind, Node
 from codegen_ad.ir.types import Shape, broadcast_shapes
 from codegen_ad.ops import BY_NAME, STRUCTURAL, make
@@ -26,15 +26,6 @@ from codegen_ad.ops.indexing import GATHER, SCATTER, UPDATE, Scatter, Update
 from codegen_ad.ops.movement import BROADCAST_TO, SLICE, Spans
 from codegen_ad.ops.reduction import PROD, SUM, Reduce, extremum_partial, prod_partial
 from codegen_ad.ops.unary import CAST, TAP
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """`where(condition, value, 0)`; `counted` if a loop says where that is."""
-
-    condition: Node
-    value: Node
-    counted: bool = False
 
 
 class Masks:
@@ -171,6 +162,18 @@ class Masks:
         value, inside = scanned.by_condition(b, node, g, chosen.condition)
         return self._mask(Chosen(inside, value, chosen.counted))
 
+    def of_stack(
+        self, node: Node, gs: Sequence[Node], pulled: Sequence[Node | None]
+    ) -> Sequence[Node | None]:
+        """What the arguments of linear algebra get: nothing where its results are left out."""
+        if not stacked.is_stack(node) or not all(map(self._is_sparse, gs)):
+            return pulled
+        chosen = [(g, known.condition) for g in gs if (known := self._chosen(g)) is not None]
+        flags = stacked.counted(self._b, node, chosen)
+        if flags is None:
+            return pulled
+        return [g and self._mask(Chosen(stacked.along(self._b, flags, g), g)) for g in pulled]
+
     def through(self, node: Node, g: Node, results: Sequence[Node | None]) -> None:
         """Let what is known of `g` go with it through the pullback of `node`, which gave these."""
         self._places(node, g, results)
@@ -197,7 +200,7 @@ class Masks:
             case _:
                 chosen = self._chosen(g)
                 result = make.sum_to(b, g, shape)
-                if chosen is not None and _is_looked_for(b, chosen, shape):
+                if chosen is not None and is_looked_for(b, chosen, shape):
                     condition = make.broadcast_to(b, chosen.condition, own)
                     self._known[result] = Chosen(make.any_to(b, condition, shape), result)
                 return result
@@ -385,14 +388,3 @@ class Masks:
             either = make.apply(b, "logical_or", condition, d)
         self._known[result] = Chosen(either, make.where(b, condition, v, w))
         return result
-
-
-def _is_looked_for(b: Builder, chosen: Chosen, shape: Shape) -> bool:
-    """Whether it is worth a pass to find out which sums have nothing to add.
-
-    All data together have something. A whole row that a loop never reads is rare; of one trip's own
-    row it is known.
-    """
-    if not shape:
-        return b.in_region
-    return not chosen.counted and any(d != ONE for d in shape)

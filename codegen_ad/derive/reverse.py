@@ -212,7 +212,7 @@ class _Sweep:
         if node.op in (CUMSUM, CUMPROD) and (part := self.masks.scanned(node, whole)) is not None:
             self.give(node.args[0], part)
             return
-        contributions = pullback(self.b, node, whole)
+        contributions = self.masks.of_stack(node, [whole], pullback(self.b, node, whole))
         if node.op is BROADCAST_TO:
             contributions = (self.masks.summed(whole, node.args[0].array.shape),)
         self.masks.through(node, whole, contributions)
@@ -237,7 +237,9 @@ class _Sweep:
         pulled = RULES[node.op.kind](self.b, node, given, pull)
         if pulled.results is not None:
             self.replaced.append((node, pulled.results))
-        for position, (arg, g) in enumerate(zip(node.args, pulled.cotangents, strict=True)):
+        given_gs = [g for g in results if g is not None]
+        cotangents = self.masks.of_stack(node, given_gs, pulled.cotangents)
+        for position, (arg, g) in enumerate(zip(node.args, cotangents, strict=True)):
             if position in pulled.totals and given.so_far[position] is not None:
                 self.adjoints.pop(arg, None)
             if g is not None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from codegen_ad.ops.entry import comparison, elementwise, logical, same, selection
+from codegen_ad.ops.entry import bits, comparison, elementwise, logical, same, selection
 
 _OPERATOR: Any = operator  # its stubs leave types open
 _NUMPY: Any = np
@@ -352,6 +352,9 @@ COMPARISON = (
     elementwise("logical_and", "xy", "x and y", logical),
     elementwise("logical_or", "xy", "x or y", logical),
     elementwise("logical_not", "x", "not x", logical),
+    elementwise("bitwise_and", "xy", "x & y", bits),
+    elementwise("bitwise_or", "xy", "x | y", bits),
+    elementwise("bitwise_xor", "xy", "x ^ y", bits),
 )
 
 SELECTION = (

@@ -111,6 +111,13 @@ def logical(types: Sequence[ArrayType]) -> DType:
     return DType.BOOL
 
 
+def bits(types: Sequence[ArrayType]) -> DType:
+    """Result dtype of an operation on the bits of integers."""
+    if _common(types) is not DType.INT64:
+        raise TypeMismatch("needs integers of 64 bits")
+    return DType.INT64
+
+
 def selection(types: Sequence[ArrayType]) -> DType:
     """Result dtype of `where`: a boolean, then values of one dtype."""
     if types[0].dtype is not DType.BOOL:

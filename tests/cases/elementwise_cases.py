@@ -28,7 +28,10 @@ DOMAIN = {
     "arccosh": "1.2 + np.abs({})",
     **dict.fromkeys(("cbrt", "power"), "np.abs({}) + 0.3"),
 }
-UNTESTED = {"negative", "add", "subtract", "multiply", "divide"}  # operators, below
+UNTESTED = {  # operators, below
+    "negative", "add", "subtract", "multiply", "divide",
+    "bitwise_and", "bitwise_or", "bitwise_xor",
+}  # fmt: skip
 
 OPERATORS = """
 +: v + w
@@ -69,6 +72,10 @@ abs: abs(A)
 &, |, ^, ~: (v > 0) & ~m
 ": np.bitwise_and(m, v > 0) | np.bitwise_or(m, v > 1) ^ np.bitwise_xor(m, np.invert(m))
 ": (v > 0) ^ m
+": i & 5
+": i | ~i
+": (i - 3) ^ i
+np.left_shift, np.right_shift: np.left_shift(i, 2) + np.right_shift(i - 9, 1)
 """
 
 EXTRAS = """

@@ -84,8 +84,12 @@ def in_place_shape(x: Any, a: Any) -> Any:
     return x
 
 
-def bits(i: Any) -> Any:
-    return i & 5
+def bits(x: Any) -> Any:
+    return np.sum(x[x > 0 & x])
+
+
+def negated_truth(x: Any) -> Any:
+    return x if ~(bool(x[0] > 0)) else -x
 
 
 def integer_powers(i: Any) -> Any:

@@ -203,7 +203,7 @@ np.polyder(v, -1)
 np.sum(v, dtype=bool)
 math.fsum(A)
 math.prod(A)
-np.bitwise_and(i, i)
+np.bitwise_and(v, i)
 math.hypot(v)
 math.log(0) * s
 np.cumsum(A, axis=(0, 1))
@@ -268,7 +268,6 @@ np.iinfo(1.5).max * s
 np.roots(v)
 np.gcd(i, i)
 np.frompyfunc(lambda a: a, 1, 1)(v)
-np.left_shift(i, 1)
 np.frexp(v)[0]
 np.shares_memory(v, w)
 np.array2string(v)

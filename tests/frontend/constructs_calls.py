@@ -495,3 +495,17 @@ def bits(x: Any) -> Any:
     for i in range(-3, 3):
         total = total + x[i & 3] * (i >> 1) + x[0] ** 2 * (i << 2) + x[1] / 2 ** (i + 3)
     return total
+
+
+@uses("`&`, `|`, `^`, `~` of integers", "of any size, bit by bit; of booleans they are logic")
+def bitwise(x: Any) -> Any:
+    total = x[0] * np.bitwise_or(5, 9) * np.left_shift(3, 2)
+    numbers = np.arange(-3, 1).astype(np.int16)
+    numbers[1] ^= 5
+    for i in range(-3, 4):
+        gray, ones = (i & 7) ^ ((i & 7) >> 1), 0
+        while gray:
+            ones += gray & 1
+            gray >>= 1
+        total = total + x[ones] ** 2 * ((i | 4) + ~i) + np.sum(x[:4] * np.invert(numbers & i))
+    return total

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend import special_methods
 from codegen_ad.frontend.arrays import bits, data
-from codegen_ad.frontend.arrays.pointwise import BY_NAME, ENTRIES, apply, compute, elementwise
+from codegen_ad.frontend.arrays.pointwise import ENTRIES, compute, elementwise
 from codegen_ad.frontend.arrays.powers import LARGEST_PRODUCT, power
 from codegen_ad.frontend.complex_numbers.arithmetic import is_complex
 from codegen_ad.frontend.complex_numbers.arithmetic import operate as operate_complex
@@ -51,13 +51,6 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.RShift: operator.rshift,
 }
 
-_LOGICAL: dict[Callable[..., Any], str] = {
-    operator.and_: "logical_and",
-    operator.or_: "logical_or",
-    operator.xor: "not_equal",
-    operator.invert: "logical_not",
-}
-
 
 def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
     """A Python operator on values."""
@@ -85,8 +78,8 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
                 m.refuse("NumPy has no `+x` of booleans.", "Convert them: `x.astype(int)`.")
             node = make.cast(m.b, node, DType.INT64)
         return m.fresh(node, weak=weak)
-    if function in _LOGICAL:
-        return _bitwise(m, function, args)
+    if function in bits.LOGICAL:
+        return bits.operate(m, function, args)
     if function is operator.pow:
         return power(m, args[0], args[1])
     if function not in ENTRIES:
@@ -94,8 +87,8 @@ def operate(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> 
         if shifted is not None:
             return shifted
         m.refuse(
-            f"`{m.text()}` works on the bits of integers, which codegen_ad does not compile.",
-            "Multiply or divide by a power of 2: `i * 2**k`, `i // 2**k`.",
+            f"`{m.text()}` moves bits by a number or of a dtype that is not compiled.",
+            "Convert first, `i.astype(int)`, or multiply by a power of 2: `i * 2**k`.",
         )
     return elementwise(m, ENTRIES[function], args)
 
@@ -310,15 +303,3 @@ def _without_empty(m: Machine, difference: Dim) -> Dim:
     sizes = m.facts.in_symbols_of_axes(difference)
     empty = [s for s in sizes.symbols() if not m.holds(Dim.symbol(s), 1, m.text())]
     return sizes.substitute(dict.fromkeys(empty, ZERO)) if empty else difference
-
-
-def _bitwise(m: Machine, function: Callable[..., Any], args: Sequence[Value]) -> Value:
-    if any(data.dtype_of(m, a) is not DType.BOOL for a in args):
-        masked = bits.as_arithmetic(m, function, args)
-        if masked is not None:
-            return masked
-        m.refuse(
-            f"`{m.text()}` works on the bits of integers, which codegen_ad does not compile.",
-            "Use it on booleans, or compute it outside the function.",
-        )
-    return apply(m, BY_NAME[_LOGICAL[function]], [m.node(a) for a in args])

@@ -43,7 +43,7 @@ REASONS: tuple[tuple[str, str, str], ...] = (
     (
         "It works on the bits of integers.",
         _OUTSIDE,
-        "left_shift right_shift packbits unpackbits",
+        "packbits unpackbits",
     ),
     (
         "It takes numbers apart bit by bit.",

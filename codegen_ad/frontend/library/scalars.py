@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -16,7 +17,14 @@ from codegen_ad.frontend.arrays.wrapping import signed
 from codegen_ad.frontend.context import Context, Handler, Value
 from codegen_ad.frontend.library.arrays import apply, as_float, common_shape
 from codegen_ad.frontend.library.binding import Call, signature
-from codegen_ad.frontend.library.elementwise_extras import copysign, degrees, fmod, radians
+from codegen_ad.frontend.library.elementwise_extras import (
+    UFUNC,
+    copysign,
+    degrees,
+    fmod,
+    plain,
+    radians,
+)
 from codegen_ad.frontend.library.norms import root
 from codegen_ad.frontend.library.reductions import reduced
 from codegen_ad.frontend.values import Outside, is_number
@@ -25,6 +33,8 @@ from codegen_ad.ir.node import Node
 from codegen_ad.ir.types import DType
 from codegen_ad.ops import make
 from codegen_ad.ops.reduction import ALL
+
+_OPERATOR: Any = operator  # its stubs leave types open
 
 
 def folded(function: Callable[..., Any], handler: Handler) -> Handler:
@@ -171,19 +181,14 @@ def isneginf(call: Call) -> Value:
     return _infinite(call, -math.inf)
 
 
-def bitwise(name: str, operation: str, count: int) -> Handler:
-    """The handler of a bitwise function: a logical one, for booleans only."""
+def bitwise(name: str, function: Callable[..., Any], count: int) -> Handler:
+    """The handler of a bitwise function: what the operator says."""
 
-    @signature(f"np.{name}: {'x1 x2' if count == 2 else 'x1'} out=None")
+    @signature(f"np.{name}: {'x1 x2' if count == 2 else 'x1'} {UFUNC}")
     def handler(call: Call) -> Value:
-        nodes = [call.node(n) for n in ("x1", "x2")[:count]]
-        if any(n.array.dtype is not DType.BOOL for n in nodes):
-            call.refuse(
-                f"`np.{name}` works on the bits of integers, which codegen_ad does not compile.",
-                "Use it on booleans, or compute it outside the function.",
-            )
-        common_shape(call, *(n.array.shape for n in nodes))
-        return call.fresh(make.apply(call.b, operation, *nodes))
+        plain(call)
+        args = [call.value(n) for n in ("x1", "x2")[:count]]
+        return call.ctx.call(Outside(function, ()), args, {})
 
     return handler
 
@@ -281,10 +286,12 @@ FUNCTIONS: dict[object, Handler] = {
     np.broadcast_shapes: shape_in_common,
     np.isposinf: isposinf,
     np.isneginf: isneginf,
-    np.bitwise_and: bitwise("bitwise_and", "logical_and", 2),
-    np.bitwise_or: bitwise("bitwise_or", "logical_or", 2),
-    np.bitwise_xor: bitwise("bitwise_xor", "not_equal", 2),
-    np.invert: bitwise("invert", "logical_not", 1),
+    np.bitwise_and: bitwise("bitwise_and", _OPERATOR.and_, 2),
+    np.bitwise_or: bitwise("bitwise_or", _OPERATOR.or_, 2),
+    np.bitwise_xor: bitwise("bitwise_xor", _OPERATOR.xor, 2),
+    np.left_shift: bitwise("left_shift", _OPERATOR.lshift, 2),
+    np.right_shift: bitwise("right_shift", _OPERATOR.rshift, 2),
+    np.invert: bitwise("invert", _OPERATOR.invert, 1),
     np.conjugate: conj,
     builtins.round: folded(round, builtin_round),
     math.log: folded(math.log, log),
