@@ -66,6 +66,7 @@ from codegen_ad.emit.view import About
 from codegen_ad.errors import UnsupportedOnDevice
 from codegen_ad.plan.cost import Cost
 from codegen_ad.plan.device.counted import Counted, counted
+from codegen_ad.plan.device.empty import check_not_empty
 from codegen_ad.plan.device.fit import fit_plan, is_for_grid
 from codegen_ad.plan.device.loops import Refused, check_possible, is_product
 from codegen_ad.plan.device.passes import device_plan
@@ -202,6 +203,7 @@ def fit_many_source(
     with _refusing():
         for statement in walk(kernel.body):
             check_possible(statement)
+            check_not_empty(statement, kernel)
         k, f = device_many_view(kernel, about, cost, targets, each, name, texts, team)
     k = replace(k, brought=functions_for("\n".join(f.core.body)))
     return render(f"{NAME}/fit_many.py.jinja", k=k, f=f)

@@ -17,6 +17,7 @@ from codegen_ad.emit.spell import spell, spell_literal, spell_text
 from codegen_ad.emit.team_lines import TeamWriter
 from codegen_ad.emit.view import About, code_only
 from codegen_ad.ir.types import DType
+from codegen_ad.plan.device.empty import measured
 from codegen_ad.plan.device.fit import MOST, FitPlan, Fitted
 from codegen_ad.plan.device.whole import Buffer
 from codegen_ad.plan.free import fresh, names_of
@@ -57,7 +58,7 @@ class FitWriter:
         self.recipe = recipe
         self.exchange = exchange
         self.per_fit = per_fit
-        self.failures = Failures()
+        self.failures = Failures(measured(plan.kernel.sizes))
         self.writer = DeviceWriter(about.function, self.failures)
         plans = [plan.step, *([plan.once] if plan.once is not None else [])]
         self.taken = {n for p in plans for n in names_of(p.kernel)}

@@ -14,6 +14,7 @@ from codegen_ad.emit.spell import spell_literal
 from codegen_ad.emit.writing import BlockWriter
 from codegen_ad.ir.dims import Dim
 from codegen_ad.ir.types import DType
+from codegen_ad.plan.device.empty import may_be_empty
 from codegen_ad.plan.kernel import (
     Accumulate,
     Apply,
@@ -40,9 +41,13 @@ _AUGMENTED = {"sum": "+=", "prod": "*="}
 
 
 class Failures:
-    """What may go wrong in a kernel file: the number of each failure, and what it means."""
+    """What may go wrong in a kernel file: the number of each failure, and what it means.
 
-    def __init__(self) -> None:
+    `axes` are the sizes that are whole axes of arguments.
+    """
+
+    def __init__(self, axes: Set[str]) -> None:
+        self.axes = axes
         self.known: list[tuple[str, str]] = []
 
     def number(self, exception: str, message: str) -> int:
@@ -74,7 +79,7 @@ class DeviceWriter(BlockWriter):
     def block(self, statements: list[Statement], depth: int) -> None:
         """Write statements, indented; none that counts on a size that turned out too small."""
         for number, statement in enumerate(statements):
-            if isinstance(statement, CheckRange) and not (self.may_leave or self._loops):
+            if self.ends(statement) and not (self.may_leave or self._loops):
                 rest = statements[number + 1 :]
                 super().block(statements[: number + 1], depth)
                 if rest:
@@ -105,8 +110,7 @@ class DeviceWriter(BlockWriter):
             case CheckRange(count, extent, axis, note):
                 self.line(f"if {count} > {extent}:", depth)
                 self._fail("IndexError", _out_of_bounds(self._place(note), axis), depth + 1)
-                if self._loops and not self.may_leave:
-                    self.line("break", depth + 1)
+                self._leave_loop(depth + 1)
             case Raise(exception, message, _, note):
                 self._fail(exception, message or self._place(note), depth)
             case Need(place, rows):
@@ -114,14 +118,14 @@ class DeviceWriter(BlockWriter):
             case For(variable, extent, body):
                 self.line(f"for {variable} in range({self.bound(extent)}):", depth)
                 self.unsigned.add(variable)
-                self._trip(body, depth + 1)
+                self.trip(body, depth + 1)
                 self.unsigned.discard(variable)
             case While(test, condition, body):
                 self.line("while True:", depth)
-                self._trip(test, depth + 1) if test else None
+                self.trip(test, depth + 1) if test else None
                 self.line(f"if {self.spelling.opposite(condition)}:", depth + 1)
                 self.line("break", depth + 2)
-                self._trip(body, depth + 1)
+                self.trip(body, depth + 1)
             case If(condition, [], otherwise):
                 self.line(f"if {self.spelling.opposite(condition)}:", depth)
                 self.block(otherwise, depth + 1)
@@ -134,7 +138,17 @@ class DeviceWriter(BlockWriter):
             case _:
                 raise AssertionError(f"{type(statement).__name__} is not for single threads")
 
-    def _trip(self, body: list[Statement], depth: int) -> None:
+    def ends(self, statement: Statement) -> bool:
+        """Whether nothing can be done behind a statement where it finds a failure."""
+        match statement:
+            case CheckRange():
+                return True
+            case Check(extent=extent):
+                return may_be_empty(extent, self.failures.axes)
+            case _:
+                return False
+
+    def trip(self, body: list[Statement], depth: int) -> None:
         """Write a loop's body."""
         self._loops += 1
         self.block(body, depth)
@@ -160,7 +174,7 @@ class DeviceWriter(BlockWriter):
             # One bit would do, but loops of one trip more at most are written out.
             self.line(f"{again} = {variable} >> u64(60)", depth + 1)
             self.unsigned.add(again)
-        self._trip(loop.body, depth + 1)
+        self.trip(loop.body, depth + 1)
         self.line(f"{variable} += {stride}", depth + 1)
         self.unsigned -= {variable, again}
 
@@ -207,7 +221,14 @@ class DeviceWriter(BlockWriter):
         self.line(f"if ({name} < 0) | ({name} >= {size}):", depth)
         failure = _out_of_bounds(self._place(statement.note), statement.axis)
         self._fail("IndexError", failure, depth + 1)
-        self.line(f"{name} = 0", depth + 1)
+        if self.ends(statement):
+            self._leave_loop(depth + 1)
+        else:
+            self.line(f"{name} = 0", depth + 1)
+
+    def _leave_loop(self, depth: int) -> None:
+        if self._loops and not self.may_leave:
+            self.line("break", depth)
 
     def _size(self, dim: Dim) -> str:
         return self.spell(Index(dim))

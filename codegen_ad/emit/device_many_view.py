@@ -20,6 +20,7 @@ from codegen_ad.emit.spell import spell_literal, spell_text
 from codegen_ad.emit.view import About, head, types_of
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device.empty import measured
 from codegen_ad.plan.device.thread import ThreadPlan, thread_plan
 from codegen_ad.plan.kernel import Kernel
 
@@ -90,7 +91,7 @@ def device_many_view(
     """
     names = dict(enumerate(parameter_names(kernel)))
     elements = list(elements_of(kernel, targets, names))
-    failures = Failures()
+    failures = Failures(measured(kernel.sizes))
     lanes = shared_plan(kernel) if team == "warp" else None
     alone: ThreadPlan | None = None
     if lanes is not None:

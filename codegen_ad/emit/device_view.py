@@ -17,6 +17,7 @@ from codegen_ad.emit.view import About, code_only, head, types_of
 from codegen_ad.ir.dims import AxisSize
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.cost import Cost
+from codegen_ad.plan.device.empty import measured
 from codegen_ad.plan.device.team import TeamPlan, is_for_blocks, trips_of
 from codegen_ad.plan.device.waits import shares_of
 from codegen_ad.plan.device.whole import (
@@ -115,8 +116,8 @@ def device_view(
     plan: DevicePlan | TeamPlan, about: About, cost: Cost, notes: Sequence[str] = ()
 ) -> DeviceView:
     """The kernels as text for the template; `notes` end the file's docstring."""
-    failures = Failures()
     kernel = plan.kernel
+    failures = Failures(measured(kernel.sizes))
     taken = names_of(kernel) | {b.name for b in plan.buffers}
     partials = Partials(taken)
     views: list[PassView] = []

@@ -9,7 +9,7 @@ from codegen_ad.emit.device_lines import DeviceWriter, Failures
 from codegen_ad.emit.device_reduce import Group, Reducer, free_prefix, groups
 from codegen_ad.emit.exchanges import Warp
 from codegen_ad.emit.spell import spell_literal
-from codegen_ad.emit.team_lines import TeamWriter
+from codegen_ad.emit.team_lines import TeamWriter, local_array
 from codegen_ad.ir.types import DType
 from codegen_ad.plan.device.loops import touches_memory
 from codegen_ad.plan.device.steps import Share
@@ -91,8 +91,7 @@ def _by_warps(writer: DeviceWriter, loop: For, lanes: Lanes, taken: Set[str]) ->
         elif touches_memory(statement):
             alone.append(statement)
         else:
-            writer.comment(statement, 1)
-            writer.statement(statement, 1)
+            writer.trip([statement], 1)
     writer.line("if lane == 0:", 1)
     writer.block(alone, 2)
     writer.line(f"{variable} += stride", 1)
@@ -100,9 +99,7 @@ def _by_warps(writer: DeviceWriter, loop: For, lanes: Lanes, taken: Set[str]) ->
 
 
 def _own(writer: DeviceWriter, own: Own, one: Pass, taken: Set[str]) -> None:
-    dims = ", ".join(map(str, own.shape))
-    shape = dims if len(own.shape) == 1 else f"({dims})"
-    writer.line(f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})", 0)
+    writer.line(local_array(own), 0)
     for total in one.totals:
         if total.own == own.name:
             number = identity(total.how, total.dtype)

@@ -26,7 +26,7 @@ from codegen_ad.plan.device.team import TeamPlan
 from codegen_ad.plan.device.waits import nest_of
 from codegen_ad.plan.device.whole import Buffer, Own
 from codegen_ad.plan.free import fresh
-from codegen_ad.plan.kernel import For, If, Statement, Var, While
+from codegen_ad.plan.kernel import For, If, Statement, Var, While, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,9 @@ class TeamWriter:
             case Share() | Kept():
                 self._share(step, depth)
             case Alone(statements, told):
+                if any(w.ends(s) for s in walk(statements)):
+                    for value in told:  # the thread may leave before it has them
+                        w.line(f"{value.name} = {spell_literal(0, value.dtype)}", depth)
                 w.line(f"if {self.exchange.leader}:", depth)
                 w.block(list(statements), depth + 1)
                 self._tell(told, depth)
@@ -330,8 +333,8 @@ def team_lines(
 
 
 def local_array(own: Own | Buffer) -> str:
-    """The line that gives every thread an array."""
-    dims = ", ".join(map(str, own.shape))
+    """The line that gives every thread an array; one without elements has room for one."""
+    dims = ", ".join("1" if d.is_constant and d.value == 0 else str(d) for d in own.shape)
     shape = dims if len(own.shape) == 1 else f"({dims})"
     return f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})"
 
