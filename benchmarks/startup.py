@@ -111,6 +111,8 @@ def _cache(folder: Path, name: str) -> Path:
 
 def _run(script: Path, cache: Path) -> float:
     environment = os.environ | {"CODEGEN_AD_CACHE": str(cache), "PYTHONPATH": str(ROOT)}
+    # Installed packages have byte code: pip compiles them, or their first import does.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     start = time.perf_counter()
     subprocess.run([sys.executable, str(script)], check=True, env=environment, cwd=script.parent)
     return time.perf_counter() - start
