@@ -30,6 +30,7 @@ from codegen_ad.backends.matrix_functions import (
     matrix_qr,
     matrix_svd,
     tile_product,
+    with_more_room,
 )
 from codegen_ad.backends.matrix_systems import (
     matrix_cholesky,
@@ -186,6 +187,7 @@ TABLE: Functions = (
     (add_outer_products, CALLED),
     (add_matrix_vector, EXACT),
     (add_vector_matrix, CALLED),
+    (with_more_room, CALLED),
     (matrix_put, CALLED),
     (matrix_finite, CALLED),
     (subtract_product, CALLED),

@@ -315,7 +315,7 @@ class Writer(BlockWriter):
     def _grow(self, buffers: tuple[str, ...], count: str, depth: int) -> None:
         self.line(f"if {count} == {buffers[0]}.shape[0]:", depth)
         for buffer in buffers:
-            self.line(f"{buffer} = np.concatenate(({buffer}, np.empty_like({buffer})))", depth + 1)
+            self.line(f"{buffer} = with_more_room({buffer})", depth + 1)
 
 
 def _is_less(dim: Dim) -> bool:

@@ -32,6 +32,9 @@ import numpy as np
 from codegen_ad.runtime.lean import is_kernel
 
 _ALLOCATE = (np.empty, np.zeros, np.ones, np.full)
+_BROUGHT = "with_more_room"
+"""A function of a kernel's own file whose result is a new array."""
+
 _ARGUMENTS = "the arguments"
 _ANYWHERE = "anywhere"
 
@@ -223,5 +226,9 @@ def _allocates(value: Any, typeof: Any) -> bool:
     """Whether an expression makes a new array."""
     if value.op != "call":
         return False
-    called = getattr(typeof(value.func.name), "typing_key", None)
-    return any(called is cast("Any", function) for function in _ALLOCATE)
+    kind = typeof(value.func.name)
+    called = getattr(kind, "typing_key", None)
+    if any(called is cast("Any", function) for function in _ALLOCATE):
+        return True
+    brought = getattr(getattr(kind, "dispatcher", None), "py_func", None)
+    return getattr(brought, "__name__", None) == _BROUGHT

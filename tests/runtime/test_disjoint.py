@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from codegen_ad import differentiate
+from codegen_ad.backends.matrix_functions import with_more_room
 from codegen_ad.runtime import disjoint
 
 KERNELS = """
@@ -95,6 +96,25 @@ def made_in_a_loop(x, y):
             new[i] += old[i + 1]
         old = new
     return old
+
+@njit
+def with_more_room(rows):
+    longer = np.empty(4 * rows.shape[0])
+    for k in range(rows.shape[0]):
+        longer[k] = rows[k]
+    return longer
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+def grown(x, y):
+    steps = np.ones(2)
+    first = steps
+    for i in range(x.shape[0]):
+        if i == steps.shape[0]:
+            steps = with_more_room(steps)
+        steps[i] = x[i]
+        first[0] += 0.5 * steps[i]
+        y[i] += steps[0] + first[0]
+    return steps[:2] + first
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 def either(x, y):
@@ -256,6 +276,9 @@ def test_where_arrays_may_lie(kernels: ModuleType) -> None:
     assert len(found["before"]) == 2
     found = _origins(kernels.made_in_a_loop)
     assert found["old"] > found["new"]
+    found = _origins(kernels.grown)
+    assert disjoint._ANYWHERE not in found["steps"] > found["first"]
+    assert with_more_room.__name__ == disjoint._BROUGHT
     found = _origins(kernels.either)
     assert found["b"] == found["c"] == found["a"] | {disjoint._ARGUMENTS}
     found = _origins(kernels.through_functions)
