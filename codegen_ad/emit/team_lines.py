@@ -334,7 +334,7 @@ def team_lines(
 
 def local_array(own: Own | Buffer) -> str:
     """The line that gives every thread an array; one without elements has room for one."""
-    dims = ", ".join("1" if d.is_constant and d.value == 0 else str(d) for d in own.shape)
+    dims = ", ".join("1" if str(d) == "0" else str(d) for d in own.shape)
     shape = dims if len(own.shape) == 1 else f"({dims})"
     return f"{own.name} = cuda.local.array({shape}, np.{own.dtype.numpy_name})"
 
