@@ -51,7 +51,7 @@ def steps(a: Any, b: Any, x: Any) -> Any:
     """Steps in time of which each finds its length."""
     t, z = 0.0, x * 1.0
     while t < 1.0:
-        h = 0.3 / (1 + np.mean(z**2))
+        h = 0.9 / (1 + np.mean(z**2))
         z = z + h * a * np.cos(b * z)
         t = t + h
     return np.sum(z**2)
