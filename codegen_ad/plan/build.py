@@ -21,6 +21,7 @@ from codegen_ad.plan.schedule import plan_region
 from codegen_ad.plan.scope import Scope, Stored
 from codegen_ad.plan.sizes import spell_out
 from codegen_ad.plan.tidying import (
+    copies,
     fuse,
     in_place,
     in_records,
@@ -197,6 +198,7 @@ def _attempt(
         promote.promote(kernel, p.names, least)
     tidy.tidy(kernel)
     if tiled:
+        copies.make_in_place(kernel)
         in_records.write_into_records(kernel, p.names)
         rooms.keep_rooms(kernel, p.names)
         on_stacks.run_on_stacks(kernel, p.names)

@@ -6,7 +6,7 @@ x: f8[n]
 
 Cost for each of n: 10 operations; 56 bytes read, 40 written.
 Cost for each of n*trips_1: 1 operations; 8 bytes read, 8 written.
-Stored: d_part_1[n], d_y[n], y[n], part_2[n].
+Stored: d_part_1[n], y[n], part_2[n].
 Predicted cost relative to the value alone: 1.4.
 """
 
@@ -26,7 +26,6 @@ def plus(total, term):
 def doubled_until_large_value_and_grad_start(x):
     n = x.shape[0]
     d_part_1 = np.empty(n)
-    d_y = np.empty(n)
     y = np.empty(n)
     for i in range(n):
         # line 2: y = x * 2
@@ -63,12 +62,10 @@ def doubled_until_large_value_and_grad_start(x):
             # line 7: return 3 * (y * y).sum()
             value_1 = plus(value_1, y_i_1 * y_i_1)
             # gradient of line 7: return 3 * (y * y).sum()
-            d_y[i] = 6.0 * y_i_1
+            part_2[i] = 6.0 * y_i_1
         # line 7: return 3 * (y * y).sum()
         value_2 = 3.0 * value_1
         # line 5: if y.sum() > 0:
-        for i in range(n):
-            part_2[i] = d_y[i]
         value, part_3 = value_2, 0.0
     d_x = np.empty(n)
     return d_x, part_2, part_3, trips_1, value
@@ -88,10 +85,10 @@ def doubled_until_large_value_and_grad_rows(first_2, last, n, d_x, part_2, part_
                 d_y_tile[row] = part_2[first + row] + part_3
             for j in range(trips_1):
                 for row in range(rows):
-                    d_y_1 = d_y_tile[row]
+                    d_y = d_y_tile[row]
                     # gradient of line 4: y = y * 2
-                    d_y_1 = d_y_1 * 2.0
-                    d_y_tile[row] = d_y_1
+                    d_y = d_y * 2.0
+                    d_y_tile[row] = d_y
             for row in range(rows):
                 # gradient of line 2: y = x * 2
                 d_x[first + row] = d_y_tile[row] * 2.0
