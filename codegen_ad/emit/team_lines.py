@@ -149,7 +149,7 @@ class TeamWriter:
             case Share() | Kept():
                 self._share(step, depth)
             case Alone(statements, told):
-                if any(w.ends(s) for s in walk(statements)):
+                if any(w.ends(s) for s in walk(list(statements))):
                     for value in told:  # the thread may leave before it has them
                         w.line(f"{value.name} = {spell_literal(0, value.dtype)}", depth)
                 w.line(f"if {self.exchange.leader}:", depth)
