@@ -13,6 +13,7 @@ INDENT = "    "
 
 _SUMS = (ast.Add, ast.Sub)
 _PRODUCTS = (ast.Mult, ast.Div, ast.FloorDiv, ast.Mod)
+_SIGNS = ("+ ", "- ", "* ", "// ", "/ ", "% ", "and ", "or ")
 
 
 def broken(line: str, room: int = WIDTH) -> list[str]:
@@ -49,10 +50,7 @@ def broken(line: str, room: int = WIDTH) -> list[str]:
     parts = _operands(value)
     if len(parts) == 1:
         return [line]
-    whole = INDENT + ast.unparse(value)
-    if len(whole) <= room:
-        return [f"{head} (", whole, ")"]
-    return [f"{head} (", *(INDENT + part for part in parts), ")"]
+    return _wrapped(f"{head} (", ast.unparse(value), parts, room)
 
 
 def called(start: str, arguments: Sequence[str], room: int = WIDTH) -> list[str]:
@@ -62,7 +60,39 @@ def called(start: str, arguments: Sequence[str], room: int = WIDTH) -> list[str]
         return [f"{start}({together})"]
     if len(INDENT + together) <= room:
         return [f"{start}(", INDENT + together, ")"]
-    return [f"{start}(", *(f"{INDENT}{a}," for a in arguments), ")"]
+    each = [_part(a, room - len(INDENT + ",")) for a in arguments]
+    return [f"{start}(", *(INDENT + line for a in each for line in (*a[:-1], f"{a[-1]},")), ")"]
+
+
+def _wrapped(head: str, whole: str, parts: Sequence[str], room: int) -> list[str]:
+    """What stands between parentheses: on one line, or its operands on lines of their own."""
+    if len(INDENT + whole) <= room:
+        return [head, INDENT + whole, ")"]
+    inside = room - len(INDENT)
+    return [head, *(INDENT + line for part in parts for line in _part(part, inside)), ")"]
+
+
+def _part(part: str, room: int) -> list[str]:
+    """The lines of an operand with the operator in front of it, if it has one."""
+    sign = next((s for s in _SIGNS if part.startswith(s)), "")
+    text = part.removeprefix(sign)
+    if len(part) <= room or part.startswith(("if ", "else ")):
+        return [part]
+    node = ast.parse(text, mode="eval").body
+    whole, parts = ast.unparse(node), _operands(node)
+    if text == f"({whole})" and len(parts) > 1:
+        return _wrapped(f"{sign}(", whole, parts, room)
+    match node:
+        case ast.UnaryOp(op=ast.USub(), operand=ast.BinOp() as inner) if text.startswith("-("):
+            return _wrapped(f"{sign}-(", ast.unparse(inner), _operands(inner), room)
+        case ast.Call(func=ast.Name() | ast.Attribute() as function, args=[_, *_], keywords=[]):
+            arguments = [ast.unparse(a) for a in node.args]
+            return called(sign + ast.unparse(function), arguments, room)
+        case _:
+            pass
+    if text != whole or len(parts) == 1 or isinstance(node, ast.IfExp):
+        return [part]
+    return [line for one in (sign + parts[0], *parts[1:]) for line in _part(one, room)]
 
 
 def _operands(node: ast.expr) -> list[str]:

@@ -210,7 +210,9 @@ def bundle_value_and_grad_rows(
                 v_0 = handed[0, row] - handed[1, row]
                 # line 15 of reprojection: angle = np.sqrt((rotation**2).sum(axis=1, keepdims=True))
                 angle = math.sqrt(
-                    cameras_which_0_0 * cameras_which_0_0 + cameras_which_0_1 * cameras_which_0_1 + cameras_which_0_2 * cameras_which_0_2,
+                    cameras_which_0_0 * cameras_which_0_0
+                    + cameras_which_0_1 * cameras_which_0_1
+                    + cameras_which_0_2 * cameras_which_0_2,
                 )
                 # line 19 of reprojection: along = (axis * v).sum(axis=1, keepdims=True) * (1 - np.…
                 along_1 = vector_cos(angle)

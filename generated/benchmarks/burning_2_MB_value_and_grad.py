@@ -272,7 +272,8 @@ def burning_value_and_grad(u, target, c, rate, steps):
                 d_part_1 = d_u_9 - d_u_9 * part_4 + d_u_9 * part_5 * rate
                 # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-1, :…
                 d_u_1[i + 2, k + 2] = (
-                    (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2]) * c
+                    (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2])
+                    * c
                     + (d_part_1 + d_spread_1 * d_u_9)
                 )
         edge_3 = 4 if 4 < n and 4 <= d else n

@@ -130,7 +130,13 @@ def burning_value_and_grad(u, target, c, rate, steps):
                     d_part_1 = d_u_2 - d_u_2 * part_2 + d_u_2 * part_3 * rate
                     # gradient of line 5: spread = u[2:, 1:-1] + u[:-2, 1:-1] + u[1:-1, 2:] + u[1:-…
                     d_u_1[k + 2, l + 2] = (
-                        (d_u[k + 2, l + 3] + d_u[k + 2, l + 1] + d_u[k + 3, l + 2] + d_u[k + 1, l + 2]) * c
+                        (
+                            d_u[k + 2, l + 3]
+                            + d_u[k + 2, l + 1]
+                            + d_u[k + 3, l + 2]
+                            + d_u[k + 1, l + 2]
+                        )
+                        * c
                         + (d_part_1 + d_spread_1 * d_u_2)
                     )
             edge_2 = 4 if 4 < n and 4 <= d else n

@@ -42,7 +42,14 @@ def heat_value_and_grad(u, target, c, steps):
                 # line 5: u[1:-1, 1:-1] += c * (
                 part_1[j + 1, k + 1] = (
                     u_2
-                    + c * (u_1[j + 2, k + 1] + u_1[j, k + 1] + u_1[j + 1, k + 2] + u_1[j + 1, k] - 4.0 * u_2)
+                    + c
+                    * (
+                        u_1[j + 2, k + 1]
+                        + u_1[j, k + 1]
+                        + u_1[j + 1, k + 2]
+                        + u_1[j + 1, k]
+                        - 4.0 * u_2
+                    )
                 )
         edge = 2 if 2 < n and 2 <= d else n
         for j in range(edge):
@@ -71,7 +78,8 @@ def heat_value_and_grad(u, target, c, steps):
             for k in range(d - 4):
                 d_u_2 = d_u[i + 2, k + 2]
                 d_u_1[i + 2, k + 2] = (
-                    (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2]) * c
+                    (d_u[i + 2, k + 3] + d_u[i + 2, k + 1] + d_u[i + 3, k + 2] + d_u[i + 1, k + 2])
+                    * c
                     + (d_u_2 + d_part_1 * d_u_2)
                 )
         edge_1 = 4 if 4 < n and 4 <= d else n

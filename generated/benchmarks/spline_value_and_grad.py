@@ -71,7 +71,12 @@ def spline_value_and_grad_rows(first_2, last, rows, c, x, y, sums, d_c_parts):
             if model_9 < 0 or model_9 >= d:
                 raise IndexError("line 6: index is out of bounds for axis 0")
             model = (
-                (c[first_1] * model_2 + c[model_3] * model_6 + c[model_7] * model_8 + c[model_9] * model_5)
+                (
+                    c[first_1] * model_2
+                    + c[model_3] * model_6
+                    + c[model_7] * model_8
+                    + c[model_9] * model_5
+                )
                 / 6.0
             )
             # line 12: return ((model - y) ** 2).mean()

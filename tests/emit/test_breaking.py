@@ -39,6 +39,29 @@ CASES = {
         "    - (second - third)",
         ")",
     ],
+    "t = first + k * (second_one + thirds[i] + two)": [
+        "t = (",
+        "    first",
+        "    + k",
+        "    * (",
+        "        second_one",
+        "        + thirds[i]",
+        "        + two",
+        "    )",
+        ")",
+    ],
+    "t = -(first_one + second_one) * exp(first_one + second_one)": [
+        "t = (",
+        "    -(",
+        "        first_one",
+        "        + second_one",
+        "    )",
+        "    * exp(",
+        "        first_one",
+        "        + second_one,",
+        "    )",
+        ")",
+    ],
     "target = one + (two - six)": ["target = (", "    one + (two - six)", ")"],
 }
 
@@ -53,7 +76,13 @@ def test_a_long_statement_is_broken_at_its_outermost_operator(line: str) -> None
 def test_arguments_that_fit_on_no_line_have_one_each() -> None:
     line = "total = plus(total, first_of_many * second_of_many)"
     found = broken(line, 24)
-    assert found == ["total = plus(", "    total,", "    first_of_many * second_of_many,", ")"]
+    assert found == [
+        "total = plus(",
+        "    total,",
+        "    first_of_many",
+        "    * second_of_many,",
+        ")",
+    ]
 
 
 def test_many_results_of_a_call() -> None:
