@@ -285,7 +285,8 @@ def hmm_value_and_grad(
         # gradient of line 20: alpha = alpha / scale
         d_scale = (
             d_total_2
-            - (d_alpha_0 * alpha_2[0] + d_alpha_1_1 * alpha_2[1] + d_alpha_2_1 * alpha_2[2]) * d_total_1
+            - (d_alpha_0 * alpha_2[0] + d_alpha_1_1 * alpha_2[1] + d_alpha_2_1 * alpha_2[2])
+            * d_total_1
         )
         # gradient of line 19: scale = alpha.sum()
         d_alpha_0_1 = d_alpha_6 + d_scale

@@ -137,7 +137,11 @@ def mixture_value_and_grad(
     while i < u64(36):
         # line 17: column, row = np.triu_indices(d, 1)
         column_1 = int(
-            cuda.selp(abs((math.sqrt(np.float64(-np.int64(i) + 35) * 8.0 + 1.0) - 1.0) * 0.5) < 4503599627370496.0, (math.sqrt(np.float64(-np.int64(i) + 35) * 8.0 + 1.0) - 1.0) * 0.5 // 1.0, (math.sqrt(np.float64(-np.int64(i) + 35) * 8.0 + 1.0) - 1.0) * 0.5),
+            cuda.selp(
+                abs((math.sqrt(np.float64(-np.int64(i) + 35) * 8.0 + 1.0) - 1.0) * 0.5) < 4503599627370496.0,
+                (math.sqrt(np.float64(-np.int64(i) + 35) * 8.0 + 1.0) - 1.0) * 0.5 // 1.0,
+                (math.sqrt(np.float64(-np.int64(i) + 35) * 8.0 + 1.0) - 1.0) * 0.5,
+            ),
         )
         row = 7 - (-np.int64(i) + 35 - column_1 * (column_1 + 1) // 2) + 1
         # line 19: lower[:, row, column] = icf[:, d:]
