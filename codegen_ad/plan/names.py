@@ -126,6 +126,7 @@ TAKEN = {
     "vector_turn_cos",
     "vector_turn_sin",
     "vector_turns",
+    "with_more_room",
     *(f.__name__ for f in CARRIED),
     *keyword.kwlist,
     *dir(builtins),
