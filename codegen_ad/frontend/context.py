@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 from codegen_ad.errors import CodegenError
 from codegen_ad.frontend.arrays.views import Step
@@ -67,6 +67,14 @@ class Context(Protocol):
 
         Also the rows of an array whose first axis has a static length; refused otherwise.
         """
+        ...
+
+    def snapshot(self) -> Any:
+        """What calls may change, as it is now."""
+        ...
+
+    def restore(self, saved: Any) -> None:
+        """Go back to an earlier state; it can be gone back to again."""
         ...
 
     def is_array(self, value: Value) -> bool:

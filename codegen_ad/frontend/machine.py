@@ -260,7 +260,8 @@ class Machine:
     def unroll(self) -> None:
         """Start again with the innermost loop of known, small length unrolled, if there is one."""
         for key, length in reversed(self.rolled):
-            known = length is not None and length <= _MOST_UNROLLED
+            short = length is not None and length <= _MOST_UNROLLED
+            known = short or key in self.facts.certain
             if known and key not in self.facts.unrolled:
                 self.facts.unrolled.add(key)
                 raise Restart

@@ -295,9 +295,10 @@ class Nested:
 class Once:
     """An iterator, whose items can be gone through once: that of a `zip`, a generator, a `map`.
 
-    `cell` holds whether that has happened. `depth` is how many loops were open when it was made,
-    `store` and `env` what there was then, and `seen` the storages that its items are made of, which
-    must stay as they are while it is gone through. What `acts` changes something with every item.
+    `cell` holds whether that has happened, or how many items have been taken. `depth` is how many
+    loops were open when it was made, `store` and `env` what there was then, and `seen` the storages
+    that its items are made of, which must stay as they are while it is gone through. What `acts`
+    changes something with every item.
     """
 
     of: Value

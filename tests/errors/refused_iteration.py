@@ -150,7 +150,28 @@ def list_that_gets_longer(x: Any) -> Any:
 
 def next_of_an_iterator(x: Any) -> Any:
     values = iter((x[0], x[1]))
-    return next(values) * next(values)
+    return next(values) * next(values) * next(values)
+
+
+def next_of_a_list(x: Any) -> Any:
+    return next([x[0], x[1]])
+
+
+def iterator_until_a_mark(x: Any) -> Any:
+    return sum(iter(lambda: x[0], 1.0))
+
+
+def next_on_one_path(x: Any) -> Any:
+    values = iter((x[0], x[1]))
+    first = next(values) if x[2] > 0 else 1.0
+    return first * next(values)
+
+
+def next_in_a_loop(x: Any) -> Any:
+    values, total = iter(x), 0.0
+    for v in x:
+        total += v * next(values)
+    return total
 
 
 def first_that_is_larger(x: Any) -> Any:

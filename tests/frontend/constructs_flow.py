@@ -354,3 +354,29 @@ def changing_condition(x: Any) -> Any:
     else:
         y = y + x[2]
     return y**2 + steps + left.sum()
+
+
+TREE = ((0, (1, 2)), (0, 1))
+
+
+@uses("`while` over a list that gets shorter", "written out, where the text says how long it is")
+def stacks(x: Any) -> Any:
+    total, todo = 0.0, [(TREE, x[2])]
+    while todo:
+        node, weight = todo.pop()
+        if isinstance(node, tuple):
+            todo += [(child, weight * x[0]) for child in node]
+        elif x[node] > 0.3:
+            total = total + weight * x[node] ** 2
+        else:
+            total = total - weight
+    queue = [x[0], x[1], x[2]]
+    while len(queue) > 1:
+        queue.append(queue.pop(0) * queue.pop(0) + 1.0)
+    number, digits = 11, []
+    while True:
+        if not number:
+            break
+        digits.append(number % 3)
+        number //= 3
+    return total * queue[0] + sum(x[d] * 3.0**-k for k, d in enumerate(digits))

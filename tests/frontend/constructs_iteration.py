@@ -205,3 +205,17 @@ def left_out(x: Any) -> Any:
     for size, names in itertools.groupby(["a", "b", "cc"], key=len):
         total = total + x[size] ** len(list(names))
     return total * first[1] + functools.reduce(lambda a, b: a * b + a, x)
+
+
+@uses("`iter` and `next`", "where it is known before the run how many items are taken")
+def one_by_one(x: Any) -> Any:
+    values = iter(x)
+    total = next(values)
+    for v in values:
+        total = total * 0.5 + v
+    signs, pairs = iter("+*"), enumerate((x[0], x[1] ** 2))
+    for v in (x[1], x[2]):
+        total = total + v if next(signs) == "+" else total * v
+    _, first = next(pairs)
+    rest = sum(k * v for k, v in pairs)
+    return total * first + rest + next((k for k in (1, 2, 3) if k > 1), 0) * next(signs, x[0])

@@ -22,6 +22,7 @@ from codegen_ad.frontend.calls import (
     inherited,
     math_functions,
     nested,
+    one_by_one,
     operators,
     statistics_functions,
 )
@@ -126,6 +127,8 @@ def _call_outside(
     if getattr(found, "__codegen_form__", False) is True:
         return nested.call(m, nested.form(m, found, path), args, kwargs)
     try:
+        if found in _ONE_BY_ONE:
+            return _ONE_BY_ONE[found](m, args, kwargs)
         if any(isinstance(a, Once) for a in args) and _is_translated(found):
             args = [iterators.drawn(m, a, whole=found in _ALL_ITEMS) for a in args]
         if found in _OF_PYTHON:
@@ -242,6 +245,8 @@ _OF_PYTHON = {
     **classes.FUNCTIONS,
 }
 _ITERATORS = frozenset({zip, enumerate, reversed, *FOLDS, *TOOLS} - {functools.reduce})
+
+_ONE_BY_ONE = {iter: one_by_one.iter_, next: one_by_one.next_}
 
 _COMPUTING = frozenset({map, filter, itertools.starmap, itertools.accumulate})
 """Those iterators that compute their items."""

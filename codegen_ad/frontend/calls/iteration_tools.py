@@ -335,12 +335,6 @@ def _refused(name: str, why: str, instead: str) -> Callable[..., Value]:
     return cast("Any", refusal(f"itertools.{name}", why, instead))
 
 
-def _one_by_one(name: str) -> Callable[..., Value]:
-    why = "An iterator is gone through as a whole here, not item by item."
-    instead = "Write `first, *rest = items`; for the first that fits, a loop with `break`."
-    return cast("Any", refusal(name, why, instead))
-
-
 TOOLS: dict[Any, Callable[..., Value]] = {
     itertools.product: _product,
     itertools.combinations: _positions("combinations", itertools.combinations),
@@ -361,8 +355,6 @@ TOOLS: dict[Any, Callable[..., Value]] = {
     itertools.tee: _refused(
         "tee", "Its iterators share what they have gone through.", "Go through the items twice."
     ),
-    iter: _one_by_one("iter"),
-    next: _one_by_one("next"),
     np.ndindex: _ndindex,
     np.ndenumerate: _ndenumerate,
     np.nditer: cast(

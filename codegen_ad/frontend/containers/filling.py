@@ -143,6 +143,7 @@ def begin_with(
 
 def refuse_length(m: Machine) -> NoReturn:
     """Refuse a list whose greatest length is not known either."""
+    m.unroll()
     m.refuse(
         "How long a list gets in this loop depends on data.",
         "Write into an array that is made before the loop, `np.zeros(most)`, and count.",

@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from codegen_ad.frontend.arrays import data
+from codegen_ad.frontend.arrays.access import subscript
 from codegen_ad.frontend.context import Value
 from codegen_ad.frontend.values import (
     Array,
@@ -181,7 +182,16 @@ def drawn(m: Machine, value: Value, *, whole: bool = False) -> Value:
         return value
     if not whole:
         check_kept(m, value)
-    if m.store.get(value.cell) is not False:
+    place = taken(m, value)
+    rest = value.of if not place else _rest(m, value.of, place)
+    m.store[value.cell] = True
+    return rest
+
+
+def taken(m: Machine, value: Once) -> int:
+    """How many items of an iterator have been taken; refused where it can't be gone on with."""
+    place = m.store.get(value.cell)
+    if not isinstance(place, int) or place is True:
         m.refuse("This iterator is empty by now: something has gone through it before.", _AGAIN)
     if len(m.rolled) > value.depth:
         m.refuse(
@@ -192,8 +202,13 @@ def drawn(m: Machine, value: Value, *, whole: bool = False) -> Value:
             "What this iterator goes through has changed since it was made, and it would see that.",
             _AGAIN,
         )
-    m.store[value.cell] = True
-    return value.of
+    return int(place)
+
+
+def _rest(m: Machine, of: Value, place: int) -> Value:
+    """What is left of what an iterator goes through."""
+    items = m.try_items(of)
+    return subscript(m, of, slice(place, None)) if items is None else tuple(items[place:])
 
 
 def _moved(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> bool:

@@ -130,43 +130,44 @@ def _unrolled(
     """
     while (found := items()) is not None and place < len(found):
         m.frame.env["%continue"] = False
-        jumped = _jumped(m)
-        if jumped is True:
+        over = jumped(m)
+        if over is True:
             return
-        if isinstance(jumped, Node):
-            _go_on(m, jumped, partial(_unrolled, m, node, items, given, place))
+        if isinstance(over, Node):
+            _go_on(m, over, partial(_unrolled, m, node, items, given, place))
             return
         check = iterators.guard(m, given)
         binding.bind(m, node.target, found[place])
         m.execute(m, node.body)
         place += 1
-        if place < len(found) and _jumped(m) is not True and not isinstance(given, List):
+        if place < len(found) and jumped(m) is not True and not isinstance(given, List):
             with m.spot(node.iter):
                 check()
 
 
-def _go_on(m: Machine, jumped: Node, rest: Callable[[], None]) -> None:
+def _go_on(m: Machine, over: Node, rest: Callable[[], None]) -> None:
     """The iterations that are left, where the loop has not been left."""
 
     def run() -> None:
         m.frame.env |= {"%break": False, "%return": False}
         rest()
 
-    branches.branch(m, make.apply(m.b, "logical_not", jumped), run, lambda: None)
+    branches.branch(m, make.apply(m.b, "logical_not", over), run, lambda: None)
 
 
 def after_first(m: Machine, first: Callable[[], None], rest: Callable[[], None]) -> None:
     """The first iteration by itself, and the others unless it leaves the loop."""
     first()
     m.frame.env["%continue"] = False
-    jumped = _jumped(m)
-    if isinstance(jumped, Node):
-        _go_on(m, jumped, rest)
-    elif not jumped:
+    over = jumped(m)
+    if isinstance(over, Node):
+        _go_on(m, over, rest)
+    elif not over:
         rest()
 
 
-def _jumped(m: Machine) -> bool | Node:
+def jumped(m: Machine) -> bool | Node:
+    """Whether a loop has been left."""
     found: Node | None = None
     for name in ("%return", "%break"):
         flag = m.frame.env.get(name, False)

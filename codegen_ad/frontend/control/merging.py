@@ -228,7 +228,7 @@ class Merge:
             m.store[cell] = one
         elif isinstance(one, Node):
             self._output(one, other, cell)
-        elif isinstance(one, bool):  # whether an iterator has been gone through
+        elif isinstance(one, int):  # how far an iterator has been gone through
             m.store[cell] = True
         else:
             if _asks_data(m, self.condition):

@@ -1,7 +1,8 @@
 """`while` loops: a condition on what is carried, asked before each run of the body.
 
 A condition that changes something, or that checks data, becomes the first statement of the body of
-`while True`.
+`while True`. Where a list is as long as the text says and the body changes that, as in
+`while stack: item = stack.pop()`, the iterations are written out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 from codegen_ad.frontend.control import branches, checks, nests
 from codegen_ad.frontend.control.carrying import CarriedLoop, settle
-from codegen_ad.frontend.control.loops import after_first, enter, key_of, leave, refuse_none
+from codegen_ad.frontend.control.loops import after_first, enter, jumped, key_of, leave, refuse_none
 from codegen_ad.frontend.control.rounds import Body
 from codegen_ad.frontend.sizes.symbolic import Restart
 from codegen_ad.frontend.values import Array
@@ -32,13 +33,18 @@ _HARMLESS = (
 )  # fmt: skip
 """What raises nothing, whatever its numbers are."""
 
+_MOST_COPIES = 128
+"""So many iterations of a `while` loop may be written out."""
+
 
 def while_(m: Machine, node: ast.While) -> None:
     """A `while` loop, after the first iteration if that is by itself."""
     key = key_of(m, node)
     node = m.facts.tested.get(key, node)
     outer = enter(m)
-    if key in m.facts.peeled:
+    if key in m.facts.unrolled and key in m.facts.certain:
+        _written_out(m, node, key)
+    elif key in m.facts.peeled:
         with m.spot(node.test):
             with _only_read(m, node, key):
                 going = branches.decide(m, m.perhaps(m, node.test))
@@ -51,6 +57,28 @@ def while_(m: Machine, node: ast.While) -> None:
     leave(m, node.orelse, outer)
 
 
+def _written_out(m: Machine, node: ast.While, key: object) -> None:
+    """One copy of the body for each iteration, where the condition is known before the run.
+
+    Where it turns out not to be, or there are too many, reading starts again with a loop.
+    """
+    for _ in range(_MOST_COPIES):
+        with m.spot(node.test):
+            going = branches.decide(m, m.perhaps(m, node.test))
+        if going is False:
+            return
+        m.frame.env["%continue"] = False
+        if going is True:
+            m.execute(m, node.body)
+        over = jumped(m)
+        if over is True:
+            return
+        if isinstance(going, Node) or isinstance(over, Node):
+            break
+    m.facts.certain.discard(key)
+    raise Restart
+
+
 def _while(m: Machine, node: ast.While, key: object) -> None:
     """A `while` loop of the program."""
     b = m.b
@@ -60,6 +88,8 @@ def _while(m: Machine, node: ast.While, key: object) -> None:
     m.restore(saved)
     if first is False:
         return
+    if first is True and key not in m.facts.unrolled:
+        m.facts.certain.add(key)
     endless = isinstance(node.test, ast.Constant)
 
     def body(_: Node | None) -> None:

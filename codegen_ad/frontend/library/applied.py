@@ -49,15 +49,23 @@ def _looped(
     columns: Sequence[Node],
     given: Sequence[Value],
     dtype: DType | None,
+    *,
+    again: bool = False,
 ) -> Node:
-    """The results of calls for each place of the first axis of all columns."""
+    """The results of calls for each place of the first axis of all columns.
+
+    If the first place is asked for `again`, what the function changes changes once more.
+    """
     b, ctx = call.b, call.ctx
     dim = columns[0].array.shape[0]
     values = tuple(call.fresh(c) for c in columns)
     if dtype is None or columns[0].array.rank > 1:
         ctx.require(dim, 1, call.name)
+    saved = ctx.snapshot()
     sample = ctx.node(_read(ctx, first_element, function, values, tuple(given)), "result")
     found = sample.array
+    if not again:
+        ctx.restore(saved)
     out = make.full(b, (dim, *found.shape), 0, dtype or found.dtype)
     return ctx.node(_read(ctx, each_element, function, call.fresh(out), values, tuple(given)))
 
@@ -148,7 +156,9 @@ def _elementwise(
     shape = nodes[0].array.shape
     if not shape:
         return ctx.call(function, args, {})
-    out = _looped(call, function, [ravel(call.b, n) for n in nodes], (), dtype)
+    columns = [ravel(call.b, n) for n in nodes]
+    # Without `otypes`, NumPy asks for the first result to see its dtype, and then for all.
+    out = _looped(call, function, columns, (), dtype, again=dtype is None)
     if out.array.rank > 1:
         call.refuse("The function given to `np.vectorize` gives an array.", "Return one number.")
     return call.fresh(make.reshape(call.b, out, shape))

@@ -50,8 +50,10 @@ class Facts:
 
     `untrue` holds the comparisons of sizes that do not hold for this signature, `taken` the names
     that are not for new symbols. Of `unrolled` loops
-    all iterations are written out, of `peeled` ones the first; those of `tested` test their
-    conditions inside, because these change something, and how often `counted` ones run is a size.
+    all iterations are written out, of `peeled` ones the first; the conditions of `certain` ones,
+    which are `while` loops, may be known before the run in all iterations; those of `tested` test
+    their conditions inside, because these change something, and how often `counted` ones run is a
+    size.
     The conditions of `picked` comprehensions come before their elements. `long` are lists of one
     number, repeated, that are written at places which data tell: they are kept as arrays. In
     `growing` loops, integers may become larger than 64 bits. Of the lists that some paths only
@@ -73,6 +75,7 @@ class Facts:
     splits: dict[str, Split] = field(default_factory=dict[str, Split])
     same: dict[str, tuple[Dim, str]] = field(default_factory=dict[str, "tuple[Dim, str]"])
     unrolled: set[object] = field(default_factory=set[object])
+    certain: set[object] = field(default_factory=set[object])
     peeled: set[object] = field(default_factory=set[object])
     tested: dict[object, Any] = field(default_factory=dict[object, Any])
     counted: set[object] = field(default_factory=set[object])
