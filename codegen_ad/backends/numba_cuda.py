@@ -203,7 +203,7 @@ def fit_many_source(
     with _refusing():
         for statement in walk(kernel.body):
             check_possible(statement)
-            check_not_empty(statement, kernel)
+        check_not_empty(kernel)
         k, f = device_many_view(kernel, about, cost, targets, each, name, texts, team)
     k = replace(k, brought=functions_for("\n".join(f.core.body)))
     return render(f"{NAME}/fit_many.py.jinja", k=k, f=f)

@@ -22,6 +22,9 @@ from codegen_ad.ops import make
 from codegen_ad.ops.costs import elements
 from codegen_ad.ops.indexing import SCATTER, UPDATE, Update
 
+_FEW = 4
+"""How many times as many elements a table has as an iteration writes, at least."""
+
 
 def restoring(b: Builder, view: View, body: Body, records: Records) -> tuple[Body, Records]:
     """The body with arrays restored where that is cheaper than what is recorded, and its records.
@@ -33,10 +36,12 @@ def restoring(b: Builder, view: View, body: Body, records: Records) -> tuple[Bod
             changed = _restored(b, view, body, position)
             if changed is None:
                 continue
+            written = sum(elements(x.array) for x in changed.restored[-1].overwritten)
+            if written * _FEW > elements(view.carried[position].array):
+                continue  # most of it: steps that run again from a few kept states are better
             found = to_record(changed, sparing=False)
-            table = changed.restored[-1]
             # The record is read, and what is read is written once more.
-            cost = found.cost + sum(elements(x.array) for x in table.overwritten)
+            cost = found.cost + written
             if cost < records.cost:
                 body, records = changed, replace(found, cost=cost)
     return body, records

@@ -11,7 +11,8 @@ from collections.abc import Set
 
 from codegen_ad.ir.dims import AxisSize, Dim
 from codegen_ad.plan.device.loops import Refused
-from codegen_ad.plan.kernel import Check, Kernel, Statement
+from codegen_ad.plan.kernel import Allocate, Check, Kernel, walk
+from codegen_ad.plan.tiling.rows import accesses
 
 _LEAST = 2
 """Kernels are made for axes of no or one element with these sizes as constants."""
@@ -34,13 +35,32 @@ def may_be_empty(extent: Dim, axes: Set[str]) -> bool:
     return not (all(signs) and least.is_constant and least.value >= 1)
 
 
-def check_not_empty(statement: Statement, kernel: Kernel) -> None:
+def check_not_empty(kernel: Kernel) -> None:
     """Refuse a place of data in what may be empty, where a thread may not leave.
+
+    The kernel's own arrays have room for one element at least, which such a place then names.
 
     Raises
     ------
     Refused
         With the reason.
     """
-    if isinstance(statement, Check) and may_be_empty(statement.extent, measured(kernel.sizes)):
-        raise Refused(statement, "in many fits, data name a place in an array that may be empty")
+    own = {s.buffer for s in walk(kernel.body) if isinstance(s, Allocate)}
+    axes = measured(kernel.sizes)
+    for statement in walk(kernel.body):
+        if (
+            isinstance(statement, Check)
+            and may_be_empty(statement.extent, axes)
+            and not _is_place_in(own, statement.name, kernel)
+        ):
+            text = "in many fits, data name a place in an array that may be empty"
+            raise Refused(statement, text)
+
+
+def _is_place_in(arrays: Set[str], name: str, kernel: Kernel) -> bool:
+    """Whether a number is an index in these arrays wherever one is made of it."""
+    return all(
+        buffer in arrays and all(d == Dim.symbol(name) or name not in d.symbols() for d in at)
+        for buffer, at, _ in accesses(kernel.body)
+        if any(name in d.symbols() for d in at)
+    )

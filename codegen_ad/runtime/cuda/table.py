@@ -214,8 +214,11 @@ class DeviceFile:
         return [self._sizes_with(shapes, numbers | each) for each in sets]
 
     def room(self, what: Array, sizes: Sequence[Mapping[str, int]]) -> tuple[int, ...]:
-        """The shape of an array that is large enough for each set of sizes."""
-        return tuple(max(value(text, each) for each in sizes) for text in what.shape)
+        """The shape of an array that is large enough for each set of sizes, and for one element.
+
+        A place out of bounds is noted, and read as place 0.
+        """
+        return tuple(max(1, *(value(text, each) for each in sizes)) for text in what.shape)
 
     def _sizes_with(
         self, shapes: Mapping[str, tuple[int, ...]], numbers: Mapping[str, Any]
