@@ -7,10 +7,10 @@ the common one in between, it is filled in its stead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection
 
 from codegen_ad.plan.kernel import Allocate, Assign, CopyInto, Kernel, Statement, View, blocks, walk
-from codegen_ad.plan.tidying.in_place import drop_made
 from codegen_ad.plan.tidying.overwritten import overwrites
 from codegen_ad.plan.tidying.rename import mentioned, rename_statement
 from codegen_ad.plan.tiling.rows import assigned
@@ -20,65 +20,91 @@ def make_in_place(kernel: Kernel) -> None:
     """Leave out copies in loops and branches of what is made for them alone."""
     if any(isinstance(s, View) for s in walk(kernel.body)):
         return  # two names for one memory
-    made: dict[str, list[Allocate]] = {}
-    for statement in walk(kernel.body):
-        if isinstance(statement, Allocate):
-            made.setdefault(statement.buffer, []).append(statement)
-    once = {name: found[0] for name, found in made.items() if len(found) == 1}
-    _in_block(kernel, kernel.body, once)
+    copies = _Copies(kernel)
+    copies.leave_out(kernel.body)
+    _drop(kernel.body, copies.unused)
 
 
-def _in_block(kernel: Kernel, block: list[Statement], made: Mapping[str, Allocate]) -> None:
-    for statement in list(block):
-        for inner in blocks(statement):
-            _in_block(kernel, inner, made)
-        if isinstance(statement, CopyInto):
-            first = _made_for(kernel, block, statement, made)
+class _Copies:
+    """What is known of a kernel's arrays: where each is made, and how many statements use it."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        made = [s for s in walk(kernel.body) if isinstance(s, Allocate)]
+        times = Counter(s.buffer for s in made)
+        self._made = {s.buffer: s for s in made if times[s.buffer] == 1}
+        self._outputs = kernel.outputs
+        self._uses = Counter(name for s in walk(kernel.body) for name in _used(s))
+        self.unused: set[str] = set()
+
+    def leave_out(self, block: list[Statement]) -> None:
+        """Do so in a block, the blocks in it first."""
+        for statement in block:
+            for inner in blocks(statement):
+                self.leave_out(inner)
+        copies = [s for s in block if isinstance(s, CopyInto) and self._are_alike(s)]
+        users = _positions(block) if copies else {}
+        for copy in copies:
+            first = self._first(block, copy, users)
             if first is not None:
-                _take(kernel, block, statement, first)
+                self._take(block, copy, first)
+                users = _positions(block)
+
+    def _are_alike(self, copy: CopyInto) -> bool:
+        """Whether both arrays are the kernel's own, and one may stand for the other."""
+        source, target = self._made.get(copy.source), self._made.get(copy.target)
+        if source is None or target is None or source is target or source.fill is not None:
+            return False
+        same = (source.shape, source.dtype) == (target.shape, target.dtype)
+        return same and copy.source not in self._outputs
+
+    def _first(
+        self, block: list[Statement], copy: CopyInto, users: dict[str, list[int]]
+    ) -> int | None:
+        """Where a block begins to make what it copies, if it may do so in the place of the copy."""
+        own = users[copy.source]
+        last = next(k for k, s in enumerate(block) if s is copy)
+        if len(own) < 2 or own[-1] != last:
+            return None
+        first = own[0]
+        if any(first <= k < last for k in users[copy.target]):
+            return None
+        inside = [s for s in walk(block[first : last + 1]) if copy.source in _used(s)]
+        if len(inside) != self._uses[copy.source] or any(isinstance(s, Assign) for s in inside):
+            return None
+        target, source = self._made[copy.target], self._made[copy.source]
+        if any(s is target for s in walk(block[first:])):
+            return None
+        return first if overwrites(block[first], copy.source, source.shape) else None
+
+    def _take(self, block: list[Statement], copy: CopyInto, first: int) -> None:
+        """Make in its place what is copied, from a statement of the block on."""
+        for statement in block[first:]:
+            if statement is copy:
+                break
+            rename_statement(statement, lambda n: copy.target if n == copy.source else n)
+        block[:] = [s for s in block if s is not copy]
+        # All that used the one use the other now, and the copy used both.
+        self._uses[copy.target] += self._uses.pop(copy.source) - 2
+        self.unused.add(copy.source)
 
 
-def _made_for(
-    kernel: Kernel, block: list[Statement], copy: CopyInto, made: Mapping[str, Allocate]
-) -> int | None:
-    """Where a block begins to make what it copies, if it may do so in the place of the copy."""
-    source, target = made.get(copy.source), made.get(copy.target)
-    if source is None or target is None or source.fill is not None or source is target:
-        return None
-    if (source.shape, source.dtype) != (target.shape, target.dtype):
-        return None
-    if copy.source in kernel.outputs:
-        return None
-    users = [k for k, s in enumerate(block) if s is not source and _uses([s], copy.source)]
-    last = next(k for k, s in enumerate(block) if s is copy)
-    if len(users) < 2 or users[-1] != last:
-        return None
-    between = block[users[0] : last]
-    own = {id(s) for s in walk([*between, copy])}
-    if any(_uses_itself(s, copy.source) for s in walk(kernel.body) if id(s) not in own):
-        return None
-    if _uses(between, copy.target) or any(s is target for s in walk(block[users[0] :])):
-        return None
-    if any(isinstance(s, Assign) and copy.source in mentioned(s) for s in walk(between)):
-        return None
-    return users[0] if overwrites(block[users[0]], copy.source, source.shape) else None
+def _positions(block: list[Statement]) -> dict[str, list[int]]:
+    """Where in a block each name is used."""
+    found: dict[str, list[int]] = {}
+    for k, statement in enumerate(block):
+        for name in {name for s in walk([statement]) for name in _used(s)}:
+            found.setdefault(name, []).append(k)
+    return found
 
 
-def _uses_itself(statement: Statement, name: str) -> bool:
-    if isinstance(statement, Allocate) and statement.buffer == name:
-        return False
-    return name in mentioned(statement) or name in assigned(statement)
+def _used(statement: Statement) -> set[str]:
+    """The names in a statement, without what is in it; what makes an array does not use it."""
+    found = {*mentioned(statement), *assigned(statement)}
+    return found - {statement.buffer} if isinstance(statement, Allocate) else found
 
 
-def _uses(statements: list[Statement], name: str) -> bool:
-    return any(_uses_itself(s, name) for s in walk(statements))
-
-
-def _take(kernel: Kernel, block: list[Statement], copy: CopyInto, first: int) -> None:
-    """Make in its place what is copied, from a statement of the block on."""
-    for statement in block[first:]:
-        if statement is copy:
-            break
-        rename_statement(statement, lambda n: copy.target if n == copy.source else n)
-    block[:] = [s for s in block if s is not copy]
-    drop_made(kernel.body, copy.source)
+def _drop(block: list[Statement], unused: Collection[str]) -> None:
+    block[:] = [s for s in block if not (isinstance(s, Allocate) and s.buffer in unused)]
+    for statement in block:
+        for inner in blocks(statement):
+            _drop(inner, unused)
